@@ -1,0 +1,323 @@
+package deps_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/relay-events/relay/internal/testenv"
+)
+
+const module = "github.com/relay-events/relay"
+
+// domain is the highest layer of the domain packages: from here down nothing knows SQL drivers, routers or how logs
+// are written.
+const domain = 5
+
+// place says where a package stands.
+type place struct {
+	layer int
+	kit   bool     // for tests only: never in the binary, imported by no ordinary package
+	only  []string // if set, the only packages of this module it may import
+	what  string
+}
+
+// places is the layout of the module: every package, in the order of the layers. The key is the path below the module.
+var places = map[string]place{
+	"internal/problem":       {layer: 0, what: "kinds of failure; everybody returns them, so it knows nobody"},
+	"internal/event":         {layer: 0, what: "the event, its ids and limits; the word all others use"},
+	"internal/event/rawjson": {layer: 0, what: "strict checks on raw JSON; bytes in, verdict out"},
+	"internal/signing":       {layer: 0, what: "secrets and bytes to signature headers; the public receiver uses it too"},
+
+	"internal/catalogue": {layer: 1, what: "event types, packs, schemas, derivations"},
+	"internal/filter":    {layer: 1, what: "user code: CEL; needs an event's bytes only"},
+	"internal/transform": {layer: 1, what: "user code: sandboxed JavaScript; needs an event's bytes only"},
+	"internal/account":   {layer: 1, what: "tenants, plans, users, roles, keys, sessions, audit"},
+	"internal/egress":    {layer: 1, what: "the only dialer and transport of the program"},
+
+	"internal/webhook": {layer: 2, what: "a subscription: settings, presets, policy, state"},
+	"internal/format":  {layer: 2, what: "bodies as endpoints receive them"},
+
+	"internal/delivery": {layer: 3, what: "the engine: lanes, attempts, backoff, claims, recovery"},
+
+	"internal/ingest": {layer: 4, what: "accept, derive, route, group commit; hands deliveries to the engine"},
+
+	"internal/gate":      {layer: 5, what: "a product on top of the engine: respondents, campaigns, decisions"},
+	"internal/connector": {layer: 5, what: "a product on top of the engine: definitions, connections"},
+	"internal/audience":  {layer: 5, what: "a product on top of the engine: who is in a segment"},
+	"internal/journey":   {layer: 5, what: "a product on top of the engine: steps over time"},
+
+	"internal/store":           {layer: 6, what: "what both stores share; implements what the domain packages ask for"},
+	"internal/store/sqlite":    {layer: 6, what: "the storage contracts on SQLite"},
+	"internal/store/postgres":  {layer: 6, what: "the storage contracts on PostgreSQL"},
+	"internal/store/storetest": {layer: 6, kit: true, what: "one behaviour suite for both stores"},
+	"internal/web":             {layer: 6, what: "handler adapter, problem table, limits, sessions"},
+
+	"internal/api":       {layer: 7, what: "JSON routes and OpenAPI over the domain calls"},
+	"internal/dashboard": {layer: 7, what: "pages over the same domain calls"},
+	"internal/config":    {layer: 7, what: "settings; turns them into the options of the packages below"},
+	"internal/observe":   {layer: 7, what: "logs, metrics, traces; reads the counters of the packages below"},
+
+	// Public packages: other people's programs link them, so they bring as little of Relay along as can be.
+	"client":                {layer: 7, only: []string{"internal/signing", "internal/event"}, what: "public: Go client of the API"},
+	"receiver":              {layer: 7, only: []string{"internal/signing", "internal/event"}, what: "public: verify, dedupe, typed events"},
+	"receiver/receivertest": {layer: 8, kit: true, what: "public: signed requests for receivers' tests"},
+
+	"internal/app": {layer: 8, what: "builds, starts and stops everything"},
+
+	"internal/cli":   {layer: 9, what: "the commands"},
+	"internal/bench": {layer: 9, what: "load generator and raw ceiling"},
+
+	"cmd/relay": {layer: 10, what: "main"},
+
+	"internal/deps":        {layer: 0, kit: true, what: "tests about the code, such as this one"},
+	"internal/testenv":     {layer: 0, kit: true, what: "what tests need from the machine"},
+	"internal/testsummary": {layer: 0, kit: true, what: "the program that make test runs the suites with"},
+}
+
+// edge is an import inside one layer.
+type edge struct{ from, to string }
+
+// beside lists the imports inside one layer that are allowed all the same, and why.
+var beside = map[edge]string{
+	{"internal/event", "internal/event/rawjson"}:   "accepting an event means checking its bytes",
+	{"internal/event", "internal/problem"}:         "a refused event is a problem with a kind",
+	{"internal/event/rawjson", "internal/problem"}: "so is refused JSON",
+	{"internal/signing", "internal/problem"}:       "so is a secret that cannot be used",
+	{"internal/format", "internal/webhook"}:        "the body depends on the webhook's settings",
+	{"internal/journey", "internal/audience"}:      "a journey starts when somebody enters a segment",
+	{"internal/store/sqlite", "internal/store"}:    "what both stores share",
+	{"internal/store/postgres", "internal/store"}:  "what both stores share",
+	{"internal/store/storetest", "internal/store"}: "the suite speaks of what both stores share",
+	{"internal/cli", "internal/bench"}:             "relay bench is a command like any other",
+	{"internal/config", "internal/observe"}:        "settings of logs and traces",
+}
+
+// never lists imports that stay forbidden whatever the layers say, in both directions.
+var never = map[edge]string{
+	{"internal/api", "internal/dashboard"}: "they are two faces of the same domain calls; what both need belongs in web or below",
+}
+
+// notInDomain lists modules and packages that domain packages must not import, directly.
+var notInDomain = map[string]string{
+	"database/sql":                       "SQL belongs in internal/store",
+	"github.com/ncruces/go-sqlite3":      "SQL belongs in internal/store",
+	"modernc.org/sqlite":                 "SQL belongs in internal/store",
+	"github.com/mattn/go-sqlite3":        "SQL belongs in internal/store",
+	"github.com/jackc/pgx":               "SQL belongs in internal/store",
+	"github.com/lib/pq":                  "SQL belongs in internal/store",
+	"github.com/pressly/goose":           "migrations belong in internal/store",
+	"github.com/danielgtaylor/huma":      "routes belong in internal/api",
+	"github.com/go-chi/chi":              "routes belong in internal/api",
+	"github.com/gorilla/mux":             "routes belong in internal/api",
+	"github.com/lmittmann/tint":          "loggers are handed in; internal/observe sets them up",
+	"go.opentelemetry.io/otel/sdk":       "tracing is set up in internal/observe",
+	"go.opentelemetry.io/otel/exporters": "tracing is set up in internal/observe",
+	"github.com/spf13/cobra":             "commands belong in internal/cli",
+	"github.com/knadh/koanf":             "settings are read in internal/config and handed in",
+}
+
+// vague lists folder names that say nothing about what is inside, and so attract everything.
+var vague = []string{"util", "utils", "common", "model", "models", "helper", "helpers", "service", "services", "misc", "shared"}
+
+func TestImports(t *testing.T) {
+	for _, complaint := range check(goList(t)) {
+		t.Error(complaint)
+	}
+}
+
+// TestCheckComplains shows check a module with one mistake of each sort, because on a healthy tree TestImports would
+// pass even if check looked at nothing.
+func TestCheckComplains(t *testing.T) {
+	at := func(path string, imports ...string) goPackage {
+		for i, imp := range imports {
+			if strings.HasPrefix(imp, "internal/") || imp == "receiver" {
+				imports[i] = module + "/" + imp
+			}
+		}
+		return goPackage{ImportPath: module + "/" + path, Imports: imports}
+	}
+	tests := []struct {
+		name string
+		pkg  goPackage
+		want string // "" if the package is fine
+	}{
+		{"downward", at("internal/delivery", "internal/event", "internal/egress", "net/http"), ""},
+		{"upward", at("internal/delivery", "internal/ingest"), "internal/delivery (layer 3) imports internal/ingest (layer 4)"},
+		{"same layer", at("internal/filter", "internal/transform"), "internal/filter (layer 1) imports internal/transform (layer 1)"},
+		{"same layer, listed", at("internal/event", "internal/event/rawjson"), ""},
+		{"same layer, listed the other way", at("internal/event/rawjson", "internal/event"), "internal/event/rawjson (layer 0) imports internal/event (layer 0)"},
+		{"api to dashboard", at("internal/api", "internal/dashboard"), "must never import each other"},
+		{"dashboard to api", at("internal/dashboard", "internal/api"), "must never import each other"},
+		{"unknown", at("internal/novelty"), "add it to places"},
+		{"unknown is imported", at("internal/app", "internal/novelty"), "not in places"},
+		{"vague", at("internal/webhook/utils"), `named "utils"`},
+		{"driver in a domain package", at("internal/account", "github.com/jackc/pgx/v5"), "SQL belongs in internal/store"},
+		{"driver's package", at("internal/gate", "github.com/ncruces/go-sqlite3/driver"), "SQL belongs in internal/store"},
+		{"another module with a like name", at("internal/gate", "github.com/ncruces/go-sqlite3x"), ""},
+		{"driver in the store", at("internal/store/sqlite", "github.com/ncruces/go-sqlite3"), ""},
+		{"kit in an ordinary package", at("internal/api", "internal/testenv"), "is for tests only"},
+		{"kit in a kit", at("internal/store/storetest", "internal/testenv"), ""},
+		{"public", at("receiver", "internal/signing"), ""},
+		{"public with too much", at("receiver", "internal/problem"), "public package receiver imports internal/problem"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := strings.Join(check([]goPackage{tt.pkg}), "\n")
+			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+				t.Errorf("%s importing %q: got %q, want %q", tt.pkg.ImportPath, tt.pkg.Imports, got, tt.want)
+			}
+		})
+	}
+}
+
+// TestPlacesGiveReasons keeps the tables honest: they are the place where somebody looks up why.
+func TestPlacesGiveReasons(t *testing.T) {
+	for path, p := range places {
+		if p.what == "" {
+			t.Errorf("places: %s has no reason", path)
+		}
+		if named := strings.HasSuffix(path, "test") || path == "internal/testenv"; named && !p.kit {
+			t.Errorf("places: %s is named like a test kit but not marked as one", path)
+		}
+	}
+	for e, why := range beside {
+		from, okFrom := places[e.from]
+		to, okTo := places[e.to]
+		if why == "" || !okFrom || !okTo || from.layer != to.layer {
+			t.Errorf("beside: %s to %s: want a reason, and two packages of places in one layer", e.from, e.to)
+		}
+	}
+}
+
+func TestBinaryHoldsNoTestKit(t *testing.T) {
+	root := testenv.Root(t)
+	if _, err := os.Stat(filepath.Join(root, "cmd", "relay")); errors.Is(err, fs.ErrNotExist) {
+		t.Log("cmd/relay does not exist yet: nothing to check")
+		return
+	}
+	for _, path := range strings.Fields(goCommand(t, root, "list", "-deps", "./cmd/relay")) {
+		below := strings.TrimPrefix(path, module+"/")
+		if places[below].kit {
+			t.Errorf("cmd/relay links %s, which is for tests only: find who imports it with go list -deps -f '{{.ImportPath}} {{.Imports}}' ./cmd/relay", below)
+		}
+	}
+}
+
+// goPackage is what go list says of a package; only its own imports count here, tests may import what they like.
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+// check returns what is wrong, a sentence each.
+func check(pkgs []goPackage) []string {
+	var wrong []string
+	complain := func(words ...string) { wrong = append(wrong, strings.Join(words, " ")) }
+
+	for _, pkg := range pkgs {
+		from := strings.TrimPrefix(pkg.ImportPath, module+"/")
+		for elem := range strings.SplitSeq(from, "/") {
+			if slices.Contains(vague, elem) {
+				complain(from, `has a folder named "`+elem+`": name it after what it holds`)
+			}
+		}
+		here, known := places[from]
+		if !known {
+			complain(from, "has no layer: add it to places in internal/deps/imports_test.go, with a reason")
+			continue
+		}
+		for _, imp := range pkg.Imports {
+			to, ours := strings.CutPrefix(imp, module+"/")
+			if !ours {
+				for banned, why := range notInDomain {
+					if here.layer <= domain && !here.kit && (imp == banned || strings.HasPrefix(imp, banned+"/")) {
+						complain(from, "imports", imp+":", why)
+					}
+				}
+				continue
+			}
+			there, known := places[to]
+			_, listed := beside[edge{from, to}]
+			switch {
+			case !known:
+				complain(from, "imports", to+", which is not in places of internal/deps/imports_test.go")
+			case never[edge{from, to}] != "":
+				complain(from, "and", to, "must never import each other:", never[edge{from, to}])
+			case never[edge{to, from}] != "":
+				complain(from, "and", to, "must never import each other:", never[edge{to, from}])
+			case there.kit && !here.kit:
+				complain(from, "imports", to+", which is for tests only")
+			case here.only != nil && !slices.Contains(here.only, to):
+				complain("public package", from, "imports", to+"; it may import", strings.Join(here.only, " and "), "only")
+			case there.kit: // a kit may use kits
+			case there.layer > here.layer, there.layer == here.layer && !listed:
+				complain(level(from), "imports", level(to)+": imports go downward only;",
+					"move what both need down, or let", from, "declare the interface it needs")
+			}
+		}
+	}
+	return wrong
+}
+
+func level(path string) string {
+	return fmt.Sprintf("%s (layer %d)", path, places[path].layer)
+}
+
+// goList returns the module's packages.
+func goList(t *testing.T) []goPackage {
+	t.Helper()
+	root := testenv.Root(t)
+	// go test reuses an old result unless a file that the test itself opened has changed, and it does not see what the
+	// go command reads. Opening every folder once makes each change to a file count.
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "bin") {
+			return fs.SkipDir
+		}
+		if errors.Is(err, fs.ErrNotExist) { // removed while we walk, by an editor or another test
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("walking the module: %v", err)
+	}
+	var pkgs []goPackage
+	dec := json.NewDecoder(strings.NewReader(goCommand(t, root, "list", "-e", "-json=ImportPath,Imports", "./...")))
+	for {
+		var pkg goPackage
+		if err := dec.Decode(&pkg); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatalf("reading the output of go list: %v", err)
+		}
+		pkgs = append(pkgs, pkg)
+	}
+	if len(pkgs) == 0 {
+		t.Fatal("go list named no package, want at least this one")
+	}
+	return pkgs
+}
+
+// goCommand runs the go command in dir and returns its standard output.
+func goCommand(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("go", args...)
+	cmd.Dir = dir
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, stderr.Bytes())
+	}
+	return string(out)
+}
