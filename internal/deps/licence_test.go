@@ -15,14 +15,14 @@ import (
 )
 
 // licences are those whose terms a binary under Apache-2.0 can keep by shipping their texts. Each is known by
-// phrases that all stand in its text once case, white space and punctuation are folded; the order matters, because
-// BSD's first lines stand in ISC-like texts of other names too.
+// phrases that all stand in its text once case, white space and punctuation are folded.
 var licences = []struct {
 	name    string
 	phrases []string
 }{
 	{"Apache-2.0", []string{"apache license version 2 0", "terms and conditions for use reproduction and distribution"}},
 	{"MIT", []string{"permission is hereby granted free of charge to any person obtaining a copy", "the above copyright notice and this permission notice", "the software is provided as is"}},
+	{"MIT-0", []string{"permission is hereby granted free of charge to any person obtaining a copy", "to permit persons to whom the software is furnished to do so the software is provided as is"}},
 	{"ISC", []string{"permission to use copy modify and or distribute this software for any purpose with or without fee is hereby granted"}},
 	{"BSD", []string{"redistribution and use in source and binary forms with or without modification are permitted", "redistributions of source code must retain the above copyright notice"}},
 	{"Unlicense", []string{"this is free and unencumbered software released into the public domain"}},
@@ -109,6 +109,7 @@ func TestClassify(t *testing.T) {
 	const mit = "Permission is hereby granted, free of charge, to any person obtaining a copy\n… The above copyright notice and this permission notice shall be included …\nTHE SOFTWARE IS PROVIDED \"AS IS\""
 	tests := []struct{ text, want string }{
 		{mit, "MIT"},
+		{"Permission is hereby granted, free of charge, to any person obtaining a copy … and to permit persons to whom the Software is\nfurnished to do so.\n\nTHE SOFTWARE IS PROVIDED \"AS IS\"", "MIT-0"},
 		{bsd, "BSD"},
 		{"  Apache License\n  Version 2.0, January 2004\n TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION", "Apache-2.0"},
 		{"Permission to use, copy, modify, and/or distribute this software for any\npurpose with or without fee is hereby granted", "ISC"},
