@@ -93,7 +93,7 @@ var beside = map[edge]string{
 	{"internal/event", "internal/problem"}:         "a refused event is a problem with a kind",
 	{"internal/event/rawjson", "internal/problem"}: "so is refused JSON",
 	{"internal/signing", "internal/problem"}:       "so is a secret that cannot be used",
-	{"internal/format", "internal/webhook"}:        "the body depends on the webhook's settings",
+	{"internal/webhook", "internal/format"}:        "a webhook names its format, whose options are checked when it is saved",
 	{"internal/journey", "internal/audience"}:      "a journey starts when somebody enters a segment",
 	{"internal/store/sqlite", "internal/store"}:    "what both stores share",
 	{"internal/store/postgres", "internal/store"}:  "what both stores share",
