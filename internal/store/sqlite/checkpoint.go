@@ -1,0 +1,67 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+func (d *db) wakeCheckpointer() {
+	select {
+	case d.kick <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+// checkpointer copies the WAL into the file on a connection of its own, so
+// that no commit waits for it.
+func (d *db) checkpointer(ctx context.Context) {
+	defer close(d.done)
+	var c *conn
+	defer func() { c.close() }()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.kick:
+		}
+		var err error
+		if c == nil {
+			c, err = d.connect()
+		}
+		if err == nil {
+			err = d.checkpoint(ctx, c)
+		}
+		if err != nil && !errors.Is(err, sqlite3.BUSY) && ctx.Err() == nil {
+			// As after a failed commit: this connection is not used again, and
+			// the writer recovers before it goes on.
+			d.log.Error("checkpoint failed", "error", err)
+			d.suspect.Store(true)
+			c.close()
+			c = nil
+		}
+	}
+}
+
+func (d *db) checkpoint(ctx context.Context, c *conn) error {
+	pages := d.walPages.Load()
+	d.checked.Store(pages)
+	if _, _, err := c.raw.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE); err != nil {
+		return err
+	}
+	if pages*d.pageBytes < truncateBytes {
+		return nil
+	}
+	// Little is left to copy now; keep writers out until the WAL is empty.
+	if err := d.lockWriter(ctx); err != nil {
+		return nil
+	}
+	defer d.unlockWriter()
+	if err := c.truncateWAL(); err != nil {
+		return err
+	}
+	d.walPages.Store(0)
+	d.checked.Store(0)
+	return nil
+}

@@ -1,0 +1,17 @@
+//go:build unix
+
+package sqlite
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+func syncDirFile(f *os.File) error { return f.Sync() }
+
+// flock takes the lock on an open file for the life of the process, without
+// waiting. The kernel releases it when the process ends, however it ends.
+func flock(f *os.File) error {
+	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+}
