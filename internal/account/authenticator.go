@@ -1,0 +1,242 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
+)
+
+// AdminKeyID is the id of the key that the operator sets (RELAY_ADMIN_KEY).
+const AdminKeyID = "key_admin"
+
+// Limits of a key's label.
+const maxKeyName = 100 // characters
+
+// Authenticator tells keys and changes them. All keys are kept in memory as an immutable snapshot, so that a request
+// costs one hash and one look-up, and a revocation holds for every request that begins after Revoke has returned.
+// It is safe for concurrent use.
+type Authenticator struct {
+	store Store
+	now   func() time.Time
+
+	changing sync.Mutex // serialises changes, so that no snapshot is lost
+	current  atomic.Pointer[snapshot]
+}
+
+// snapshot is what the store held; never changed once it is published.
+type snapshot struct {
+	keys    []Key // the oldest first
+	byHash  map[[32]byte]*Key
+	tenants map[string]Tenant
+}
+
+// NewAuthenticator reads all keys and tenants of the store.
+func NewAuthenticator(ctx context.Context, store Store) (*Authenticator, error) {
+	a := &Authenticator{store: store, now: time.Now}
+	if err := a.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Refresh reads the store again: for changes that another node has made.
+func (a *Authenticator) Refresh(ctx context.Context) error {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	keys, err := a.store.KeyList(ctx)
+	if err != nil {
+		return fmt.Errorf("reading keys: %w", err)
+	}
+	tenants, err := a.store.TenantList(ctx)
+	if err != nil {
+		return fmt.Errorf("reading tenants: %w", err)
+	}
+	byName := make(map[string]Tenant, len(tenants))
+	for _, t := range tenants {
+		byName[t.Name] = t
+	}
+	a.publishLocked(keys, byName)
+	return nil
+}
+
+func (a *Authenticator) publishLocked(keys []Key, tenants map[string]Tenant) {
+	s := &snapshot{keys: keys, byHash: make(map[[32]byte]*Key, len(keys)), tenants: tenants}
+	for i := range keys {
+		s.byHash[keys[i].Hash] = &keys[i]
+	}
+	a.current.Store(s)
+}
+
+// errKey is the same whatever is wrong with a key, so that it tells nothing about which keys exist.
+var errKey = problem.New(problem.Unauthorized, "Send a valid key: Authorization: Bearer KEY.")
+
+// Authenticate returns the key with the given text, or an Unauthorized problem when there is none that may be used
+// now. The result must not be changed.
+//
+// What is looked up is a hash, so the time it takes says nothing about how much of a guess was right; the last
+// comparison takes constant time all the same.
+func (a *Authenticator) Authenticate(text string) (*Key, error) {
+	const longest = 512 // characters; no key is longer, and hashing costs time
+	if text == "" || len(text) > longest {
+		return nil, errKey
+	}
+	hash := HashKey(text)
+	k := a.current.Load().byHash[hash]
+	if k == nil || subtle.ConstantTimeCompare(k.Hash[:], hash[:]) != 1 || !k.Valid(a.now()) {
+		return nil, errKey
+	}
+	return k, nil
+}
+
+// Tenant returns the tenant with the public id.
+func (a *Authenticator) Tenant(name string) (Tenant, bool) {
+	t, ok := a.current.Load().tenants[name]
+	return t, ok
+}
+
+// NewKey is what the caller chooses of a key.
+type NewKey struct {
+	Name      string
+	Scopes    []Scope
+	ExpiresAt time.Time // zero: never
+}
+
+// Create adds a key for the tenant and returns it with its text, which is not kept anywhere.
+func (a *Authenticator) Create(ctx context.Context, tenant event.TenantID, n NewKey) (k Key, text string, err error) {
+	now := a.now().UTC().Truncate(time.Millisecond)
+	if err := checkNewKey(n, now); err != nil {
+		return Key{}, "", err
+	}
+	text = NewKeyText()
+	k = Key{
+		ID: newKeyID(), Tenant: tenant, Name: n.Name, Scopes: inOrder(n.Scopes),
+		Hash: HashKey(text), Hint: KeyHint(text), CreatedAt: now,
+	}
+	if !n.ExpiresAt.IsZero() {
+		k.ExpiresAt = n.ExpiresAt.UTC().Truncate(time.Millisecond)
+	}
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	if err := a.store.KeyCreate(ctx, k); err != nil {
+		return Key{}, "", fmt.Errorf("storing key: %w", err)
+	}
+	old := a.current.Load()
+	a.publishLocked(append(slices.Clip(slices.Clone(old.keys)), k), old.tenants)
+	return k, text, nil
+}
+
+func checkNewKey(n NewKey, now time.Time) error {
+	var wrong []problem.Field
+	add := func(field, reason string) { wrong = append(wrong, problem.Field{Name: field, Reason: reason}) }
+	switch {
+	case strings.TrimSpace(n.Name) == "":
+		add("name", "must not be empty")
+	case utf8.RuneCountInString(n.Name) > maxKeyName:
+		add("name", fmt.Sprintf("must have at most %d characters", maxKeyName))
+	case strings.ContainsFunc(n.Name, unicode.IsControl):
+		add("name", "must not contain control characters")
+	}
+	if len(n.Scopes) == 0 {
+		add("scopes", "must name at least one scope")
+	}
+	for i, s := range n.Scopes {
+		if !slices.Contains(Scopes, s) {
+			add(fmt.Sprintf("scopes[%d]", i), "must be one of publish, read, manage, admin, platform")
+		}
+	}
+	if !n.ExpiresAt.IsZero() && !n.ExpiresAt.After(now) {
+		add("expiresAt", "must lie in the future")
+	}
+	if wrong != nil {
+		return &problem.Error{Kind: problem.Invalid, Detail: "The key cannot be created.", Fields: wrong}
+	}
+	return nil
+}
+
+// inOrder returns the scopes without repetitions in their documented order.
+func inOrder(scopes []Scope) []Scope {
+	var list []Scope
+	for _, s := range Scopes {
+		if slices.Contains(scopes, s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// Revoke ends a key of the tenant: the next request with it is refused. Revoking a revoked key changes nothing. A
+// NotFound problem says that the tenant has no such key.
+func (a *Authenticator) Revoke(ctx context.Context, tenant event.TenantID, id string) error {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	old := a.current.Load()
+	i := slices.IndexFunc(old.keys, func(k Key) bool { return k.ID == id && k.Tenant == tenant })
+	if i < 0 {
+		return problem.New(problem.NotFound, "There is no such key.")
+	}
+	if !old.keys[i].RevokedAt.IsZero() {
+		return nil
+	}
+	at := a.now().UTC().Truncate(time.Millisecond)
+	if err := a.store.KeyRevoke(ctx, tenant, id, at); errors.Is(err, ErrNotFound) {
+		return problem.New(problem.NotFound, "There is no such key.")
+	} else if err != nil {
+		return fmt.Errorf("revoking key %q: %w", id, err)
+	}
+	keys := slices.Clone(old.keys)
+	keys[i].RevokedAt = at
+	a.publishLocked(keys, old.tenants)
+	return nil
+}
+
+// List returns the tenant's keys, revoked ones included, the oldest first.
+func (a *Authenticator) List(tenant event.TenantID) []Key {
+	var list []Key
+	for _, k := range a.current.Load().keys {
+		if k.Tenant == tenant {
+			list = append(list, k)
+		}
+	}
+	return list
+}
+
+// PutAdminKey makes text the operator's key: admin of the default tenant and platform key. It takes the place of the
+// one set before. A text of fewer than MinKeyLength characters is refused.
+func (a *Authenticator) PutAdminKey(ctx context.Context, text string) error {
+	if len(text) < MinKeyLength || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return problem.New(problem.Invalid, "The admin key must have at least %d characters, printable ASCII without spaces.", MinKeyLength)
+	}
+	k := Key{
+		ID: AdminKeyID, Tenant: event.DefaultTenant, Name: "admin key of the operator", Scopes: []Scope{ScopeAdmin, ScopePlatform},
+		Hash: HashKey(text), Hint: KeyHint(text), CreatedAt: a.now().UTC().Truncate(time.Millisecond),
+	}
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	if err := a.store.KeyPut(ctx, k); err != nil {
+		return fmt.Errorf("storing the admin key: %w", err)
+	}
+	old := a.current.Load()
+	keys := slices.DeleteFunc(slices.Clone(old.keys), func(k Key) bool { return k.ID == AdminKeyID })
+	a.publishLocked(append(keys, k), old.tenants)
+	return nil
+}
+
+// newKeyID returns a fresh public id: "key_" and 80 random bits.
+func newKeyID() string {
+	var b [10]byte
+	rand.Read(b[:]) // never fails, see crypto/rand
+	return "key_" + hex.EncodeToString(b[:])
+}
