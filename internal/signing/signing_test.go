@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/relay-events/relay/internal/testenv"
 )
 
 // encodeSecret makes a secret of n bytes in the documented form.
@@ -175,7 +177,7 @@ func TestSignersAreSafeForConcurrentUse(t *testing.T) {
 
 // The benchmarks report these figures; this keeps them from growing unnoticed.
 func TestSigningDoesNotAllocate(t *testing.T) {
-	if raceEnabled {
+	if testenv.Race {
 		t.Skip("under the race detector sync.Pool drops states on purpose")
 	}
 	dst, body := make([]byte, 0, 512), bytes.Repeat([]byte("a"), 1024)

@@ -1,5 +1,0 @@
-//go:build !race
-
-package signing
-
-const raceEnabled = false

@@ -1,0 +1,179 @@
+package receiver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+)
+
+// retryAfter is sent with 503, in seconds. The other attempt has been running for longer than Relay waits for an answer
+// (10 s), or this one would not be here; Relay's own backoff, 30 s and more, comes on top.
+const retryAfter = "10"
+
+// Handle returns a handler that calls fn once for each event. When fn returns nil the event is remembered and answered
+// with 200; when it returns an error, the answer is 500 without details, and Relay will send the event again.
+//
+// The context is the request's: it ends when Relay stops waiting. Work that takes longer than 10 seconds belongs in a
+// queue of your own, filled by fn.
+func (rc *Receiver) Handle(fn func(ctx context.Context, e Event) error) http.Handler {
+	return rc.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e, _ := EventFrom(r.Context())
+		if err := fn(r.Context(), e); err != nil {
+			rc.report(r, fmt.Errorf("processing %q: %w", e.WebhookID, err))
+			http.Error(w, "not processed", http.StatusInternalServerError)
+			return
+		}
+		answerOK(w)
+	}))
+}
+
+// Middleware returns a handler that lets through to next only what Relay signed, each event once. It finds the event
+// with EventFrom in the request's context and the body, as it was signed, in the request. An answer of next
+// with a status of 2xx, also the implicit one, means that the event was processed: then it is remembered, and later
+// attempts are answered 200 without calling next. After any other answer, and after a panic, the event may come again.
+func (rc *Receiver) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			http.Error(w, "only POST", http.StatusMethodNotAllowed)
+			return
+		}
+		body, err := rc.Read(w, r)
+		if err != nil {
+			rc.refuse(w, r, err)
+			return
+		}
+		e, err := Parse(body)
+		if err != nil {
+			rc.refuse(w, r, err)
+			return
+		}
+		if !slices.Contains(rc.versions, e.Version) {
+			rc.refuse(w, r, fmt.Errorf("%w %q, this program knows %q", ErrVersion, e.Version, rc.versions))
+			return
+		}
+
+		// Claim before asking whether it was processed: the other way round, an attempt that asks just before the
+		// other one finishes would process it again.
+		if !rc.claim(e.WebhookID) {
+			rc.answerLater(w, r, fmt.Errorf("%q is being processed by an earlier attempt", e.WebhookID))
+			return
+		}
+		defer rc.release(e.WebhookID)
+		switch done, err := rc.seen.Has(r.Context(), e.WebhookID); {
+		case err != nil:
+			rc.answerLater(w, r, fmt.Errorf("looking up %q: %w", e.WebhookID, err))
+			return
+		case done:
+			answerOK(w)
+			return
+		}
+
+		r = r.WithContext(context.WithValue(r.Context(), eventKey{}, e))
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		sw := &statusWriter{ResponseWriter: w}
+		next.ServeHTTP(sw, r)
+		if !sw.success() {
+			return
+		}
+		// Relay may have hung up by now; what was processed is remembered all the same.
+		if err := rc.seen.Add(context.WithoutCancel(r.Context()), e.WebhookID); err != nil {
+			rc.report(r, fmt.Errorf("remembering %q, which was processed and may come again: %w", e.WebhookID, err))
+		}
+	})
+}
+
+type eventKey struct{}
+
+// EventFrom returns the event that Middleware verified, given the context of the request it passed on.
+func EventFrom(ctx context.Context) (Event, bool) {
+	e, ok := ctx.Value(eventKey{}).(Event)
+	return e, ok
+}
+
+func (rc *Receiver) claim(webhookID string) bool {
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	if _, taken := rc.busy[webhookID]; taken {
+		return false
+	}
+	rc.busy[webhookID] = struct{}{}
+	return true
+}
+
+func (rc *Receiver) release(webhookID string) {
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	delete(rc.busy, webhookID)
+}
+
+// refuse answers a request that does not reach the handler. The texts of 401 are those of the receivers printed in
+// call-webhooks.txt. Nothing of the request is repeated to whoever sent it.
+func (rc *Receiver) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	rc.report(r, err)
+	switch {
+	case errors.Is(err, ErrTimestamp):
+		http.Error(w, "stale timestamp", http.StatusUnauthorized)
+	case errors.Is(err, ErrSignature):
+		http.Error(w, "bad signature", http.StatusUnauthorized)
+	case errors.Is(err, ErrTooLarge):
+		http.Error(w, "body too large", http.StatusRequestEntityTooLarge)
+	case errors.Is(err, ErrVersion):
+		http.Error(w, "unknown version", http.StatusNotImplemented)
+	default:
+		http.Error(w, "cannot read the request", http.StatusBadRequest)
+	}
+}
+
+// answerLater asks for another attempt. 409 would say it better, but some of Relay's policies give up at 4xx.
+func (rc *Receiver) answerLater(w http.ResponseWriter, r *http.Request, err error) {
+	rc.report(r, err)
+	w.Header().Set("Retry-After", retryAfter)
+	http.Error(w, "try again later", http.StatusServiceUnavailable)
+}
+
+// answerOK answers as the receivers printed in call-webhooks.txt do.
+func answerOK(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	io.WriteString(w, "ok") // if Relay does not get it, it sends the event again and gets it then
+}
+
+func (rc *Receiver) report(r *http.Request, err error) {
+	if rc.onError != nil {
+		rc.onError(r, err)
+	}
+}
+
+// statusWriter notes the status that a handler answers with.
+type statusWriter struct {
+	http.ResponseWriter
+	status int // 0 until the handler answers
+}
+
+// WriteHeader notes the first final status; those of 1xx come before it and may be several.
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implies 200 when there was no WriteHeader, as in package http.
+func (w *statusWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach what this writer wraps.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// success counts a handler that wrote nothing: the server answers 200 for it.
+func (w *statusWriter) success() bool {
+	return w.status == 0 || w.status >= 200 && w.status <= 299
+}
