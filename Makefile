@@ -1,0 +1,62 @@
+# What a developer types. "make" alone lists it. .ci/run calls "make test" and nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The product is pure Go; only the race detector needs a C compiler, and turns this on for itself.
+export CGO_ENABLED := 0
+# The version comes from git below, so that a checkout owned by somebody else still builds.
+export GOFLAGS := $(strip $(GOFLAGS) -mod=readonly -buildvcs=false)
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS := $(if $(VERSION),-X github.com/relay-events/relay/internal/config.Version=$(VERSION))
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/relay
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/relay ./cmd/relay
+
+.PHONY: run
+run: build ## build and run the demo: a server, a receiver and sample events
+	@exec bin/relay demo
+
+# -count=1: a test that builds or kills the binary depends on more than go test's cache can see.
+# The time limits are per package and ten times what the slowest takes, so they only end what hangs.
+.PHONY: test
+test: bin/tools/golangci-lint ## everything: format, vet, lint, all tests, all tests under the race detector
+	@allow=$$(tools/needs); \
+	go build -o bin/tools/testsummary ./internal/testsummary; \
+	exec bin/tools/testsummary $${allow:+-allow-skip "$$allow"} \
+		'check:gofmt=bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not in gofmt form:"; echo "$$bad"; exit 1; }' \
+		'check:vet=go vet ./...' \
+		'check:lint=bin/tools/golangci-lint run' \
+		'test:test=go test -json -count=1 -timeout 15m ./...' \
+		'test:race=CGO_ENABLED=1 go test -json -race -count=1 -timeout 25m ./...'
+
+.PHONY: lint
+lint: bin/tools/golangci-lint ## golangci-lint alone
+	@bin/tools/golangci-lint run
+
+.PHONY: bench
+bench: build ## load Relay on this machine and print its figures beside the raw ceiling
+	@exec bin/relay bench --all
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@tools/fuzz $(FUZZTIME)
+
+.PHONY: clean
+clean: ## remove what was built
+	@rm -rf bin
+
+# Linters live in a module of their own: they need some two hundred modules that Relay does not.
+bin/tools/golangci-lint: tools/go.mod tools/go.sum
+	@echo 'building golangci-lint, a minute or two the first time'
+	@go build -C tools -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
