@@ -1,0 +1,126 @@
+// Package account holds who may do what: tenants and the keys that act for
+// them.
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/relay-events/relay/internal/event"
+)
+
+// Tenant is an isolated account: nothing of one is ever visible to another.
+type Tenant struct {
+	ID        event.TenantID
+	Name      string // the public id: "default"
+	CreatedAt time.Time
+}
+
+// Scope is one thing a key may do.
+type Scope string
+
+// The scopes, SPEC section 2. Admin includes manage, manage includes read.
+const (
+	ScopePublish  Scope = "publish"  // publish events
+	ScopeRead     Scope = "read"     // read everything of the tenant but secrets
+	ScopeManage   Scope = "manage"   // change webhooks, retry, replay
+	ScopeAdmin    Scope = "admin"    // keys, users, authentication
+	ScopePlatform Scope = "platform" // manage tenants and act for one by the header Relay-Tenant
+)
+
+// Scopes lists all scopes in the order they are documented.
+var Scopes = []Scope{ScopePublish, ScopeRead, ScopeManage, ScopeAdmin, ScopePlatform}
+
+// Key is an API key. The key text itself is shown once and never stored.
+type Key struct {
+	ID        string         // "key_…"
+	Tenant    event.TenantID // whom it acts for
+	Name      string         // a label for people
+	Scopes    []Scope
+	Hash      [32]byte  // SHA-256 of the key text; see HashKey
+	Hint      string    // the key's first characters, to tell keys apart in a list
+	CreatedAt time.Time // UTC
+	ExpiresAt time.Time // UTC; zero: never
+	RevokedAt time.Time // UTC; zero: valid
+}
+
+// Allows reports whether the key has the scope, itself or by a scope that
+// includes it.
+func (k *Key) Allows(s Scope) bool {
+	has := func(s Scope) bool { return slices.Contains(k.Scopes, s) }
+	switch s {
+	case ScopePublish:
+		return has(ScopePublish) || has(ScopeAdmin)
+	case ScopeRead:
+		return has(ScopeRead) || has(ScopeManage) || has(ScopeAdmin)
+	case ScopeManage:
+		return has(ScopeManage) || has(ScopeAdmin)
+	default:
+		return has(s)
+	}
+}
+
+// Valid reports whether the key may be used at the moment now.
+func (k *Key) Valid(now time.Time) bool {
+	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
+}
+
+// keyPrefix marks Relay's keys, so that secret scanners can find leaked ones.
+const keyPrefix = "rk_"
+
+// NewKeyText returns a fresh key: the prefix and 192 random bits.
+func NewKeyText() string {
+	var b [24]byte
+	rand.Read(b[:]) // never fails, see crypto/rand
+	return keyPrefix + base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// MinKeyLength is the fewest characters a key given by the operator may have
+// (RELAY_ADMIN_KEY): 128 bits need 22 in base 64.
+const MinKeyLength = 16
+
+// HashKey returns what is stored of a key's text. Keys are random and long, so
+// a plain SHA-256 cannot be searched; a slow hash would only slow each request.
+func HashKey(text string) [32]byte { return sha256.Sum256([]byte(text)) }
+
+// KeyHint returns the part of a key that may be shown.
+func KeyHint(text string) string {
+	n := min(len(text)/3, len(keyPrefix)+4)
+	return text[:n] + "…"
+}
+
+// ErrNotFound is returned for a tenant or key that is not there.
+var ErrNotFound = errors.New("account: not found")
+
+// Store keeps tenants and keys. A change is durable when the call returns. All
+// methods are safe for concurrent use.
+type Store interface {
+	// TenantList returns all tenants, the oldest first.
+	TenantList(ctx context.Context) ([]Tenant, error)
+	// KeyCreate adds a key. The caller has filled every field.
+	KeyCreate(ctx context.Context, k Key) error
+	// KeyPut adds a key or replaces the one with the same ID: the operator's
+	// key from RELAY_ADMIN_KEY, which may differ at each start.
+	KeyPut(ctx context.Context, k Key) error
+	// KeyRevoke ends a key of the tenant; ErrNotFound when there is none.
+	KeyRevoke(ctx context.Context, tenant event.TenantID, id string, at time.Time) error
+	// KeyList returns every key of every tenant, revoked ones included, the oldest first.
+	KeyList(ctx context.Context) ([]Key, error)
+}
+
+// ParseAuthorization returns the key text of an Authorization header value in
+// one of the accepted schemes, Bearer or Apikey, in any case.
+func ParseAuthorization(header string) (string, bool) {
+	scheme, text, ok := strings.Cut(header, " ")
+	if !ok || (!strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "Apikey")) {
+		return "", false
+	}
+	text = strings.TrimSpace(text)
+	return text, text != ""
+}
