@@ -1,0 +1,313 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/signing"
+)
+
+// Registry holds all webhooks in memory and changes them: in the store first,
+// then for everybody who reads. It is safe for concurrent use; the *Webhook
+// values it hands out never change.
+type Registry struct {
+	store Store
+	urls  URLChecker
+
+	// change serialises changes, so that a change sees the one before. It is
+	// not held by readers.
+	change sync.Mutex
+
+	mu       sync.RWMutex
+	byID     map[string]*Webhook
+	byNumber map[uint32]*Webhook
+	tenants  map[event.TenantID][]*Webhook // oldest first; slices are replaced, not changed
+
+	onChange func(old, new *Webhook) // set once before use; see OnChange
+}
+
+// NewRegistry returns a registry with everything the store holds.
+func NewRegistry(ctx context.Context, store Store, urls URLChecker) (*Registry, error) {
+	r := &Registry{
+		store: store, urls: urls,
+		byID:     make(map[string]*Webhook),
+		byNumber: make(map[uint32]*Webhook),
+		tenants:  make(map[event.TenantID][]*Webhook),
+	}
+	list, err := store.WebhookList(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading webhooks: %w", err)
+	}
+	slices.SortFunc(list, func(a, b *Webhook) int { return int(a.Number) - int(b.Number) })
+	for _, w := range list {
+		// A URL that an earlier configuration accepted and this one refuses
+		// keeps its webhook; the attempts say why they fail.
+		w.Target, _ = urls.ParseURL(w.URL)
+		r.byID[w.ID] = w
+		r.byNumber[w.Number] = w
+		r.tenants[w.Tenant] = append(r.tenants[w.Tenant], w)
+	}
+	return r, nil
+}
+
+// OnChange sets the function that is called after each change, with nil for a
+// webhook that was not there before or is not any more. It must be set before
+// the registry is shared, and must not call the registry's changing methods.
+func (r *Registry) OnChange(f func(old, new *Webhook)) { r.onChange = f }
+
+// Get returns the tenant's webhook with the public id, else a NotFound problem.
+func (r *Registry) Get(tenant event.TenantID, id string) (*Webhook, error) {
+	r.mu.RLock()
+	w := r.byID[id]
+	r.mu.RUnlock()
+	if w == nil || w.Tenant != tenant {
+		return nil, problem.New(problem.NotFound, "there is no webhook %q", clip(id))
+	}
+	return w, nil
+}
+
+// clip bounds what an error repeats of the caller's text.
+func clip(s string) string {
+	if len(s) > 64 {
+		return s[:64] + "…"
+	}
+	return s
+}
+
+// ByNumber returns the webhook with the row number.
+func (r *Registry) ByNumber(number uint32) (*Webhook, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	w, ok := r.byNumber[number]
+	return w, ok
+}
+
+// List returns the tenant's webhooks, the oldest first. The slice must not be changed.
+func (r *Registry) List(tenant event.TenantID) []*Webhook {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.tenants[tenant]
+}
+
+// Create checks the settings and adds an active webhook. An empty secret is
+// generated; a given one must be of the form signing.CheckSecret accepts.
+func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings, secret string) (*Webhook, error) {
+	target, err := s.normalize(ctx, r.urls)
+	if err != nil {
+		return nil, err
+	}
+	if secret == "" {
+		secret = signing.NewSecret()
+	} else if err := signing.CheckSecret(secret); err != nil {
+		return nil, problem.InvalidField("secret", "%v", err)
+	}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	w := &Webhook{
+		ID: NewID(), Tenant: tenant, Settings: s, Secrets: Secrets{Current: secret},
+		Status: Active, CreatedAt: now, UpdatedAt: now, Target: target,
+	}
+	r.change.Lock()
+	defer r.change.Unlock()
+	if w.Number, err = r.store.WebhookCreate(ctx, w); err != nil {
+		return nil, fmt.Errorf("storing a webhook: %w", err)
+	}
+	r.put(nil, w)
+	return w, nil
+}
+
+// Update lets change edit a copy of the settings, checks them and stores them.
+func (r *Registry) Update(ctx context.Context, tenant event.TenantID, id string, change func(*Settings) error) (*Webhook, error) {
+	return r.edit(ctx, tenant, id, func(w *Webhook) error {
+		s := w.Settings
+		s.Events, s.Headers, s.DisableOn = slices.Clone(s.Events), maps.Clone(s.Headers), slices.Clone(s.DisableOn)
+		s.Retry.Waits, s.Retry.RetryOn = slices.Clone(s.Retry.Waits), slices.Clone(s.Retry.RetryOn)
+		if err := change(&s); err != nil {
+			return err
+		}
+		target, err := s.normalize(ctx, r.urls)
+		if err != nil {
+			return err
+		}
+		w.Settings, w.Target = s, target
+		return nil
+	})
+}
+
+// Pause stops deliveries: events that come now are not queued, retries wait.
+// Pausing a paused webhook changes nothing.
+func (r *Registry) Pause(ctx context.Context, tenant event.TenantID, id string) (*Webhook, error) {
+	return r.edit(ctx, tenant, id, func(w *Webhook) error {
+		if w.Status == Paused {
+			return errUnchanged
+		}
+		w.stop(Paused, time.Now())
+		return nil
+	})
+}
+
+// Resume starts deliveries again, of a paused or disabled webhook, and forgets
+// past failures.
+func (r *Registry) Resume(ctx context.Context, tenant event.TenantID, id string) (*Webhook, error) {
+	return r.edit(ctx, tenant, id, func(w *Webhook) error {
+		if w.Status == Active {
+			return errUnchanged
+		}
+		now := time.Now().UTC().Truncate(time.Millisecond)
+		w.closePeriod(now)
+		w.Status, w.Health = Active, Health{}
+		return nil
+	})
+}
+
+// Disable stops deliveries on Relay's own decision.
+func (r *Registry) Disable(ctx context.Context, tenant event.TenantID, id string, h Health) (*Webhook, error) {
+	return r.edit(ctx, tenant, id, func(w *Webhook) error {
+		if w.Status != Active {
+			return errUnchanged
+		}
+		w.Health = h
+		w.stop(Disabled, h.DisabledAt)
+		return nil
+	})
+}
+
+// SetHealth stores how the endpoint fares.
+func (r *Registry) SetHealth(ctx context.Context, tenant event.TenantID, id string, h Health) (*Webhook, error) {
+	return r.edit(ctx, tenant, id, func(w *Webhook) error {
+		if w.Health == h {
+			return errUnchanged
+		}
+		w.Health = h
+		return nil
+	})
+}
+
+// RotateSecret gives the webhook a fresh signing secret. With an overlap the
+// old one signs beside it for that long under the standard signature; without,
+// it is invalid at once.
+func (r *Registry) RotateSecret(ctx context.Context, tenant event.TenantID, id string, overlap time.Duration) (*Webhook, error) {
+	const maxOverlap = 7 * 24 * time.Hour
+	if overlap < 0 || overlap > maxOverlap {
+		return nil, problem.InvalidField("overlap", "must be 0s to %v, got %v", maxOverlap, overlap)
+	}
+	return r.edit(ctx, tenant, id, func(w *Webhook) error {
+		if overlap > 0 && w.Signature != SignStandard && w.Signature != SignBoth {
+			return problem.InvalidField("overlap", "needs signature %q or %q: %q carries one signature only", SignStandard, SignBoth, w.Signature)
+		}
+		old := w.Secrets.Current
+		w.Secrets = Secrets{Current: signing.NewSecret()}
+		if overlap > 0 {
+			w.Secrets.Previous, w.Secrets.PreviousUntil = old, time.Now().UTC().Add(overlap)
+		}
+		return nil
+	})
+}
+
+// Delete removes the webhook.
+func (r *Registry) Delete(ctx context.Context, tenant event.TenantID, id string) error {
+	r.change.Lock()
+	defer r.change.Unlock()
+	w, err := r.Get(tenant, id)
+	if err != nil {
+		return err
+	}
+	if err := r.store.WebhookDelete(ctx, tenant, w.Number); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("deleting webhook %s: %w", w.ID, err)
+	}
+	r.put(w, nil)
+	return nil
+}
+
+// errUnchanged is returned by an edit that has nothing to do.
+var errUnchanged = errors.New("unchanged")
+
+// edit applies f to a copy of the webhook and stores it.
+func (r *Registry) edit(ctx context.Context, tenant event.TenantID, id string, f func(*Webhook) error) (*Webhook, error) {
+	r.change.Lock()
+	defer r.change.Unlock()
+	old, err := r.Get(tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	w := *old
+	w.Inactive = slices.Clone(w.Inactive)
+	if err := f(&w); err != nil {
+		if errors.Is(err, errUnchanged) {
+			return old, nil
+		}
+		return nil, err
+	}
+	if w.Health == old.Health || w.Status != old.Status {
+		w.UpdatedAt = time.Now().UTC().Truncate(time.Millisecond)
+	}
+	if err := r.store.WebhookUpdate(ctx, &w); err != nil {
+		return nil, fmt.Errorf("storing webhook %s: %w", w.ID, err)
+	}
+	r.put(old, &w)
+	return &w, nil
+}
+
+// put replaces old by new for all readers; either may be nil.
+func (r *Registry) put(old, new *Webhook) {
+	r.mu.Lock()
+	if old != nil {
+		delete(r.byID, old.ID)
+		delete(r.byNumber, old.Number)
+	}
+	tenant := tenantOf(old, new)
+	list := r.tenants[tenant]
+	switch {
+	case old == nil:
+		// Appending leaves the slices handed out before as they are.
+		list = append(list, new)
+	case new == nil:
+		list = slices.DeleteFunc(slices.Clone(list), func(w *Webhook) bool { return w.Number == old.Number })
+	default:
+		list = slices.Clone(list)
+		list[slices.IndexFunc(list, func(w *Webhook) bool { return w.Number == old.Number })] = new
+	}
+	r.tenants[tenant] = list
+	if new != nil {
+		r.byID[new.ID] = new
+		r.byNumber[new.Number] = new
+	}
+	r.mu.Unlock()
+	if r.onChange != nil {
+		r.onChange(old, new)
+	}
+}
+
+func tenantOf(old, new *Webhook) event.TenantID {
+	if old != nil {
+		return old.Tenant
+	}
+	return new.Tenant
+}
+
+// maxPeriods bounds Webhook.Inactive; older ones are forgotten.
+const maxPeriods = 50
+
+// stop makes the webhook inactive from at on.
+func (w *Webhook) stop(status Status, at time.Time) {
+	at = at.UTC().Truncate(time.Millisecond)
+	w.closePeriod(at)
+	w.Inactive = append(w.Inactive, Period{From: at, Why: status})
+	if n := len(w.Inactive) - maxPeriods; n > 0 {
+		w.Inactive = w.Inactive[n:]
+	}
+	w.Status = status
+}
+
+// closePeriod ends the last period of inactivity, if it is open.
+func (w *Webhook) closePeriod(at time.Time) {
+	if n := len(w.Inactive); n > 0 && w.Inactive[n-1].To.IsZero() {
+		w.Inactive[n-1].To = at
+	}
+}

@@ -1,0 +1,182 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/format"
+	"github.com/relay-events/relay/internal/problem"
+)
+
+// Limits of a webhook's settings.
+const (
+	maxEvents      = 100
+	maxHeaders     = 32
+	maxHeaderBytes = 8 << 10
+	maxDescription = 1000
+	maxURL         = 2048
+	maxConcurrency = 1000
+)
+
+// Default returns the settings of a webhook of which only the URL is given.
+func Default() Settings {
+	return Settings{
+		Events:    []string{"*"},
+		Format:    format.Relay,
+		Signature: SignRelay,
+		Retry:     RelayRetry(),
+		Timeout:   DefaultTimeout,
+	}
+}
+
+// URLChecker checks a URL as egress.Client does.
+type URLChecker interface {
+	CheckURL(ctx context.Context, raw string) (egress.Target, error)
+	ParseURL(raw string) (egress.Target, error)
+}
+
+// normalize checks settings, brings them into their stored form and returns
+// the parsed URL. Errors are *problem.Error and name the field.
+func (s *Settings) normalize(ctx context.Context, urls URLChecker) (egress.Target, error) {
+	var none egress.Target
+	switch {
+	case s.URL == "":
+		return none, problem.InvalidField("url", "must be given: the https:// address events are sent to")
+	case len(s.URL) > maxURL:
+		return none, problem.InvalidField("url", "must have at most %d characters, got %d", maxURL, len(s.URL))
+	case len(s.Description) > maxDescription:
+		return none, problem.InvalidField("description", "must have at most %d bytes, got %d", maxDescription, len(s.Description))
+	case len(s.Events) == 0:
+		return none, problem.InvalidField("events", `must name at least one event type, or "*" for all`)
+	case len(s.Events) > maxEvents:
+		return none, problem.InvalidField("events", "must have at most %d entries, got %d", maxEvents, len(s.Events))
+	case !format.Known(s.Format):
+		return none, problem.InvalidField("format", "must be one of %s, got %q", strings.Join(format.Names(), ", "), s.Format)
+	case !slices.Contains([]Signature{SignRelay, SignStandard, SignBoth, SignNone}, s.Signature):
+		return none, problem.InvalidField("signature", "must be %q, %q, %q or %q, got %q", SignRelay, SignStandard, SignBoth, SignNone, s.Signature)
+	case s.Timeout < 100*time.Millisecond || s.Timeout > MaxTimeout:
+		return none, problem.InvalidField("timeout", "must be 100ms to %v, got %v", MaxTimeout, s.Timeout)
+	case s.MaxConcurrency < 0 || s.MaxConcurrency > maxConcurrency:
+		return none, problem.InvalidField("maxConcurrency", "must be 0 (adapt) to %d, got %d", maxConcurrency, s.MaxConcurrency)
+	}
+	for i, pattern := range s.Events {
+		if err := checkPattern(pattern); err != nil {
+			return none, problem.InvalidField(fmt.Sprintf("events[%d]", i), "%v", err)
+		}
+	}
+	if err := checkHeaders(s.Headers); err != nil {
+		return none, err
+	}
+	for i, code := range s.DisableOn {
+		if code < 300 || code > 599 {
+			return none, problem.InvalidField(fmt.Sprintf("disableOn[%d]", i), "must be a status code from 300 to 599, got %d", code)
+		}
+	}
+	if err := s.Retry.normalize("retry"); err != nil {
+		return none, err
+	}
+	target, err := urls.CheckURL(ctx, s.URL)
+	if err != nil {
+		return none, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Name: "url", Reason: err.Error()}}}
+	}
+	s.URL = target.String()
+	return target, nil
+}
+
+func checkHeaders(headers map[string]string) error {
+	if len(headers) > maxHeaders {
+		return problem.InvalidField("headers", "must have at most %d entries, got %d", maxHeaders, len(headers))
+	}
+	size := 0
+	seen := make(map[string]bool, len(headers))
+	for name, value := range headers {
+		if err := egress.CheckHeader(name, value); err != nil {
+			return problem.InvalidField(fmt.Sprintf("headers[%q]", name), "%v", err)
+		}
+		lower := strings.ToLower(name)
+		if seen[lower] {
+			return problem.InvalidField(fmt.Sprintf("headers[%q]", name), "is given twice, in different case")
+		}
+		seen[lower] = true
+		if lower == "user-agent" || lower == "content-type" {
+			return problem.InvalidField(fmt.Sprintf("headers[%q]", name), "is set by Relay")
+		}
+		size += len(name) + len(value) + 4
+	}
+	if size > maxHeaderBytes {
+		return problem.InvalidField("headers", "must have at most %d bytes in all, got %d", maxHeaderBytes, size)
+	}
+	return nil
+}
+
+// checkPattern checks an entry of "events": an event type's name in which "*"
+// stands for any run of characters.
+func checkPattern(pattern string) error {
+	if strings.Count(pattern, "*") > 5 {
+		return fmt.Errorf("must have at most five *, got %q", pattern)
+	}
+	if plain := strings.ReplaceAll(pattern, "*", "x"); event.CheckType(plain) != nil {
+		return fmt.Errorf("must be an event type's name, in which * stands for any characters, got %q", pattern)
+	}
+	return nil
+}
+
+// OperationalPrefix begins the types of the events Relay itself publishes
+// about webhooks. Globs match them only from this prefix on, so that "*" means
+// the application's own events.
+const OperationalPrefix = "webhook."
+
+// Wants reports whether the webhook asks for events of the type.
+func (s *Settings) Wants(eventType string) bool {
+	for _, p := range s.Events {
+		if Matches(p, eventType) {
+			return true
+		}
+	}
+	return false
+}
+
+// Matches reports whether a pattern of "events" matches an event type.
+func Matches(pattern, eventType string) bool {
+	if pattern == eventType {
+		return true
+	}
+	if !strings.Contains(pattern, "*") {
+		return false
+	}
+	if strings.HasPrefix(eventType, OperationalPrefix) && !strings.HasPrefix(pattern, OperationalPrefix) {
+		return false
+	}
+	return glob(pattern, eventType)
+}
+
+// glob matches s against a pattern in which * stands for any run of
+// characters. It takes time in proportion to len(pattern) × len(s) at most.
+func glob(pattern, s string) bool {
+	p, i := 0, 0
+	star, mark := -1, 0
+	for i < len(s) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, mark = p, i
+			p++
+		case p < len(pattern) && pattern[p] == s[i]:
+			p++
+			i++
+		case star >= 0:
+			mark++
+			p, i = star+1, mark
+		default:
+			return false
+		}
+	}
+	for p < len(pattern) && pattern[p] == '*' {
+		p++
+	}
+	return p == len(pattern)
+}

@@ -1,0 +1,159 @@
+// Package webhook holds a subscription: where events go, which ones, in which
+// shape, how they are signed, paced and retried, and how its endpoint fares.
+//
+// It decides what an answer of the endpoint means (Policy), but sends nothing
+// itself: that is package delivery's work.
+package webhook
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/event"
+)
+
+// Webhook is a subscription. A *Webhook handed out by the Registry is
+// immutable: a change makes a new one.
+type Webhook struct {
+	// Number is its row number, part of its deliveries' ids; never used again
+	// after a deletion.
+	Number uint32
+	// ID is the public id, "wh_…".
+	ID     string
+	Tenant event.TenantID
+	Settings
+	Secrets Secrets
+	Status  Status
+	Health  Health
+	// Inactive lists the times at which nothing was queued for the webhook,
+	// the latest last, so that "explain" can say why an event was skipped. The
+	// last one is open while the webhook is paused or disabled.
+	Inactive  []Period
+	CreatedAt time.Time
+	UpdatedAt time.Time
+
+	// Target is the parsed URL, filled by the Registry.
+	Target egress.Target
+}
+
+// Settings is what the user chooses, as stored.
+type Settings struct {
+	URL         string            `json:"url"`
+	Description string            `json:"description,omitempty"`
+	Events      []string          `json:"events"`            // exact names and globs; see Matches
+	Format      string            `json:"format"`            // see package format
+	Signature   Signature         `json:"signature"`         // which headers sign the request
+	Headers     map[string]string `json:"headers,omitempty"` // added to every request
+	Retry       Retry             `json:"retry"`
+	Timeout     time.Duration     `json:"timeout"` // of one attempt, from DNS to the last byte read
+	// MaxConcurrency bounds attempts under way at a time; zero: Relay adapts it.
+	MaxConcurrency int `json:"maxConcurrency,omitempty"`
+	// DisableOn lists the status codes that disable the webhook at once.
+	DisableOn []int `json:"disableOn,omitempty"`
+}
+
+// Status tells whether a webhook receives events.
+type Status string
+
+// The statuses.
+const (
+	Active   Status = "active"   // events are delivered
+	Paused   Status = "paused"   // by a person; nothing is queued, retries stop
+	Disabled Status = "disabled" // by Relay, see Health; as paused
+)
+
+// Signature names the headers that sign a request.
+type Signature string
+
+// The signatures, SPEC section 5.
+const (
+	SignRelay    Signature = "relay"          // X-Relay-Timestamp, X-Relay-Signature
+	SignStandard Signature = "standard"       // Standard Webhooks
+	SignBoth     Signature = "relay+standard" // both
+	SignNone     Signature = "none"           // no signature
+)
+
+// Secrets signs requests. Previous is sent beside Current under the standard
+// signature until PreviousUntil, after a rotation with overlap.
+type Secrets struct {
+	Current       string    `json:"current"`
+	Previous      string    `json:"previous,omitempty"`
+	PreviousUntil time.Time `json:"previousUntil,omitzero"`
+}
+
+// Valid returns the secrets that sign at the moment now, the newest first.
+func (s Secrets) Valid(now time.Time) []string {
+	if s.Previous != "" && now.Before(s.PreviousUntil) {
+		return []string{s.Current, s.Previous}
+	}
+	return []string{s.Current}
+}
+
+// Period is a span of time in which a webhook received nothing.
+type Period struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to,omitzero"` // zero: not over
+	Why  Status    `json:"why"`         // Paused or Disabled
+}
+
+// Contains reports whether t lies in the period.
+func (p Period) Contains(t time.Time) bool {
+	return !t.Before(p.From) && (p.To.IsZero() || t.Before(p.To))
+}
+
+// Health is how the endpoint has answered lately. It is stored when it
+// changes its character (the first failure, the first success after one, a
+// notice, a disabling), not with every attempt.
+type Health struct {
+	// FailingSince is the first failure after the last success; zero: not failing.
+	FailingSince time.Time `json:"failingSince,omitzero"`
+	// Failures counts failed attempts since FailingSince. While the webhook
+	// keeps failing the stored count lags behind the one in memory.
+	Failures int `json:"failures,omitempty"`
+	// LastError is the last failure in words.
+	LastError string `json:"lastError,omitempty"`
+	// NoticedAt is when webhook.failing was published for this streak; zero: not yet.
+	NoticedAt time.Time `json:"noticedAt,omitzero"`
+	// DisabledAt and DisabledReason say when and why Relay disabled it.
+	DisabledAt     time.Time `json:"disabledAt,omitzero"`
+	DisabledReason string    `json:"disabledReason,omitempty"`
+}
+
+// The automatic rule, SPEC section 6: a webhook whose attempts did nothing but
+// fail for DisableAfter is disabled; the operational event webhook.failing is
+// published once NoticeAfter has passed that way. One success starts anew.
+const (
+	NoticeAfter  = time.Hour
+	DisableAfter = 5 * 24 * time.Hour
+)
+
+// NewID returns a fresh public id: "wh_" and 80 random bits.
+func NewID() string {
+	var b [10]byte
+	rand.Read(b[:]) // never fails, see crypto/rand
+	return "wh_" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+}
+
+// ErrNotFound is returned for a webhook that is not there, or is another tenant's.
+var ErrNotFound = errors.New("webhook: not found")
+
+// Store keeps webhooks. A change is durable when the call returns. All methods
+// are safe for concurrent use.
+type Store interface {
+	// WebhookList returns every webhook of every tenant.
+	WebhookList(ctx context.Context) ([]*Webhook, error)
+	// WebhookCreate adds a webhook and returns the number it was given, above
+	// every number given before, also to webhooks since deleted.
+	WebhookCreate(ctx context.Context, w *Webhook) (number uint32, err error)
+	// WebhookUpdate replaces everything but number, id, tenant and creation
+	// time of the webhook with w's number and tenant; ErrNotFound without one.
+	WebhookUpdate(ctx context.Context, w *Webhook) error
+	// WebhookDelete removes the webhook; ErrNotFound without one. What is owed
+	// to it is removed by the delivery engine.
+	WebhookDelete(ctx context.Context, tenant event.TenantID, number uint32) error
+}
