@@ -1,0 +1,328 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/event"
+)
+
+// Outcome is how an attempt ended, or how a delivery ended without one.
+type Outcome uint8
+
+// The outcomes. Stored as numbers: never change one's value.
+const (
+	Delivered Outcome = 1 // the endpoint accepted it; the delivery is settled
+	Retrying  Outcome = 2 // it failed and will be tried again
+	Failed    Outcome = 3 // it failed for the last time; the delivery is settled
+	// The following settle a delivery without a request: the entry carries no
+	// request and is not listed among attempts.
+	Canceled  Outcome = 4 // by a person
+	Expired   Outcome = 5 // older than its policy allows
+	Discarded Outcome = 6 // nobody to deliver to: the webhook was deleted
+)
+
+// Settles reports whether no further attempt follows by itself.
+func (o Outcome) Settles() bool { return o != Retrying }
+
+// IsAttempt reports whether a request was made.
+func (o Outcome) IsAttempt() bool { return o <= Failed }
+
+// String returns the outcome's public name.
+func (o Outcome) String() string {
+	names := [...]string{"", "delivered", "retrying", "failed", "canceled", "expired", "discarded"}
+	if int(o) < len(names) {
+		return names[o]
+	}
+	return ""
+}
+
+// Attempt is one entry of the log: a request made for a delivery, with
+// everything that was sent and came back, or the settling of a delivery
+// without one (see Outcome).
+type Attempt struct {
+	ID        event.ID // given when recorded
+	Tenant    event.TenantID
+	Event     event.ID
+	EventName string // the publisher's id of the event, may be empty
+	EventType string
+	Webhook   uint32
+	Number    int       // 1 for the first attempt of the delivery
+	At        time.Time // when it began, UTC
+	Outcome   Outcome
+	Test      bool // made by "test"
+	// ErrorKind is one of a closed set: egress.Kind, "status", or "" for none.
+	ErrorKind string
+	Error     string // the failure in words; empty for none
+	Request   SentRequest
+	// Response is nil when no complete answer came.
+	Response *egress.Response
+	Timing   egress.Timing
+	NextAt   time.Time // of the retry; zero: none
+}
+
+// Delivery returns the delivery the attempt was made for.
+func (a *Attempt) Delivery() event.DeliveryID {
+	return event.DeliveryID{Event: a.Event, Webhook: a.Webhook}
+}
+
+// SentRequest is a request as it was sent.
+type SentRequest struct {
+	Method string
+	URL    string
+	Header []egress.Field
+	// Body as sent. It is nil when BodyFormat is set: the body is then what
+	// that format makes of the event, byte for byte (see package format), so
+	// that it is not stored a second time.
+	Body       []byte
+	BodyFormat string
+}
+
+// Reason says why a delivery is owed rather than done.
+type Reason uint8
+
+// The reasons. Stored as numbers: never change one's value.
+const (
+	ReasonRetry   Reason = 1 // an attempt failed; the next waits for its time
+	ReasonBacklog Reason = 2 // more is due to its endpoint than memory should hold
+	ReasonLater   Reason = 3 // the event asked for a later time
+	ReasonManual  Reason = 4 // a person asked for it: retry, resend, recover, replay
+	ReasonStopped Reason = 5 // Relay stopped before it was attempted
+)
+
+// String returns the reason in words.
+func (r Reason) String() string {
+	names := [...]string{"", "waiting for its retry", "waiting for its endpoint's turn", "not due yet", "asked for by hand", "given back at shutdown"}
+	if int(r) < len(names) {
+		return names[r]
+	}
+	return ""
+}
+
+// Owed is a delivery that cannot be finished now.
+type Owed struct {
+	Tenant  event.TenantID
+	Event   event.ID
+	Webhook uint32
+	// Due is when it may be attempted, UTC, to the millisecond.
+	Due time.Time
+	// Since is when this round of attempts began to count: the policy's
+	// maximum age runs from here. Milliseconds.
+	Since time.Time
+	// Attempts is how many were made in all; Base how many of them belong to
+	// earlier rounds (before a manual retry), so that a round has Attempts-Base.
+	Attempts int
+	Base     int
+	Reason   Reason
+	// Token proves a claim. Zero: not claimed.
+	Token int64
+}
+
+// Delivery returns the delivery that is owed.
+func (o *Owed) Delivery() event.DeliveryID {
+	return event.DeliveryID{Event: o.Event, Webhook: o.Webhook}
+}
+
+// Record is a group of results that are committed together: attempts and what
+// follows from them.
+type Record struct {
+	// Attempts are appended to the log; Record sets their IDs.
+	Attempts []*Attempt
+	// Owe adds owed deliveries, or replaces the row of the same delivery. A
+	// row with a Token replaces only the row that carries that claim, and
+	// leaves it unclaimed.
+	Owe []Owed
+	// Settle deletes owed rows. A row with a Token is deleted only while it
+	// carries that claim.
+	Settle []Owed
+	// Close marks intakes as done: each of their deliveries is settled or owed,
+	// in this record or in an earlier one.
+	Close []event.ID
+}
+
+// ErrUnavailable is returned (wrapped) by a store that cannot work now: a full
+// disk, a failing sync, a lost database. Nothing of the call was done; the
+// caller tries again later.
+var ErrUnavailable = errors.New("store unavailable")
+
+// Intake is one group commit of accepted events, the unit of recovery.
+type Intake struct {
+	ID     event.ID // the id of its first event; the others follow without a gap
+	Events []event.Event
+}
+
+// OwedSummary tells what is owed to one webhook.
+type OwedSummary struct {
+	Tenant  event.TenantID
+	Webhook uint32
+	Next    time.Time // the earliest due time of an unclaimed row
+	Count   int       // rows; exact up to 10,000, else at least that
+}
+
+// Store is what the engine asks of storage. All methods are safe for
+// concurrent use. An error that wraps ErrUnavailable means nothing was done.
+type Store interface {
+	// Record commits r: the attempts first, and then, only when they are
+	// durable, Owe, Settle and Close. After a crash an intake may appear open
+	// though it was closed, an owed row may appear though it was settled; the
+	// reverse never happens. Attempts that were recorded twice because the
+	// second half failed appear twice in the log, with different ids.
+	Record(ctx context.Context, r *Record) error
+
+	// IntakeOpen calls f for each intake of this installation that was not
+	// closed when the store was opened, in order. Used once, at start.
+	IntakeOpen(ctx context.Context, f func(Intake) error) error
+	// SettledSince calls f for each delivery with a settling entry in the log
+	// recorded at or after the id; recovery skips those.
+	SettledSince(ctx context.Context, since event.ID, f func(event.DeliveryID)) error
+
+	// OwedClaim claims up to limit deliveries of the webhook with due times up
+	// to now, in order of due time. They are not given again until recorded or
+	// released, or until the store is opened again (or, with several nodes,
+	// the claiming node's lease has run out).
+	OwedClaim(ctx context.Context, webhook uint32, now time.Time, limit int) ([]Owed, error)
+	// OwedRelease gives claims back unchanged.
+	OwedRelease(ctx context.Context, claims []Owed) error
+	// OwedSummaries returns a summary for each webhook that is owed anything.
+	OwedSummaries(ctx context.Context) ([]OwedSummary, error)
+	// OwedNext returns the earliest due time of an unclaimed row of the
+	// webhook; ok is false when there is none.
+	OwedNext(ctx context.Context, webhook uint32) (due time.Time, ok bool, err error)
+	// OwedGet returns what is owed for a delivery; ok is false if nothing is.
+	// A claimed row is returned, too.
+	OwedGet(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (o Owed, ok bool, err error)
+	// OwedOfEvent returns all rows of an event.
+	OwedOfEvent(ctx context.Context, tenant event.TenantID, id event.ID) ([]Owed, error)
+	// OwedList pages through the rows of a tenant, of one webhook if webhook is
+	// not zero, newest event first, events before the cursor (zero: from the newest).
+	OwedList(ctx context.Context, tenant event.TenantID, webhook uint32, before event.DeliveryID, limit int) ([]Owed, error)
+	// OwedMove sets the due time of an unclaimed row, its Base to its Attempts,
+	// its Since to due and its Reason to ReasonManual; it reports whether there was one.
+	OwedMove(ctx context.Context, tenant event.TenantID, d event.DeliveryID, due time.Time) (bool, error)
+	// OwedDiscard removes the rows of a deleted webhook, in bounded steps.
+	OwedDiscard(ctx context.Context, tenant event.TenantID, webhook uint32) error
+
+	// EventGetMany returns the events with the given ids, those that still
+	// exist, in any order. It is fastest for ids close to each other.
+	EventGetMany(ctx context.Context, ids []event.ID) ([]event.Event, error)
+
+	// EventReserve returns an id that no stored event has or will have, for the
+	// synthetic event of a test.
+	EventReserve() event.ID
+
+	// Expire removes what retention no longer keeps: events accepted before
+	// eventsBefore (never one that is still owed or in an open intake), with
+	// their idempotency keys, and attempts made before attemptsBefore. It never
+	// holds a writer for more than some 20 ms at a time.
+	Expire(ctx context.Context, eventsBefore, attemptsBefore time.Time) error
+
+	LogStore
+	JobStore
+}
+
+// LogQuery selects attempts. Zero fields select everything.
+type LogQuery struct {
+	Tenant  event.TenantID // required
+	Webhook uint32
+	// Outcomes to include; empty: those of attempts (not of settlings without a request).
+	Outcomes []Outcome
+	// StatusMin and StatusMax bound the response status, both inclusive; zero: any.
+	StatusMin, StatusMax int
+	EventType            string
+	Since, Until         time.Time // of the attempt; Until is exclusive
+	Before               event.ID  // cursor: attempts with lower ids; zero: from the newest
+	Limit                int       // 1 to 250
+}
+
+// LogStore reads the log.
+type LogStore interface {
+	// AttemptGet returns one entry of the tenant; ok is false without one.
+	AttemptGet(ctx context.Context, tenant event.TenantID, id event.ID) (a *Attempt, ok bool, err error)
+	// AttemptList returns entries newest first, up to q.Limit. next is the
+	// cursor for more, zero when there are none. A query that matches rarely
+	// may return fewer than Limit, even none, with a cursor: it stops after
+	// having read for a second or so.
+	AttemptList(ctx context.Context, q LogQuery) (list []*Attempt, next event.ID, err error)
+	// AttemptsOfEvent returns all entries for an event, oldest first, up to 1,000 newest.
+	AttemptsOfEvent(ctx context.Context, tenant event.TenantID, id event.ID) ([]*Attempt, error)
+	// AttemptsOfDelivery returns all entries of a delivery, oldest first.
+	AttemptsOfDelivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) ([]*Attempt, error)
+	// Stats returns counters per webhook and step from from (inclusive) to to,
+	// oldest first; webhook zero: all webhooks of the tenant summed. Step is a
+	// whole number of minutes. Steps without attempts are left out.
+	Stats(ctx context.Context, q StatsQuery) ([]StatsPoint, error)
+}
+
+// StatsQuery selects counters.
+type StatsQuery struct {
+	Tenant   event.TenantID
+	Webhook  uint32 // zero: all of the tenant, summed
+	From, To time.Time
+	Step     time.Duration // a whole number of minutes
+}
+
+// StatsPoint is what happened in one step of time.
+type StatsPoint struct {
+	At        time.Time // the step's beginning, UTC
+	Delivered int64     // attempts that ended so, and so on
+	Retrying  int64
+	Failed    int64
+	TotalMs   int64 // sum of the attempts' total times, milliseconds
+	MaxMs     int64
+}
+
+// JobKind is what a background job does.
+type JobKind string
+
+// The kinds of job.
+const (
+	JobRecover JobKind = "recover" // retry all failed deliveries since a time
+	JobReplay  JobKind = "replay"  // deliver all matching events since a time
+)
+
+// JobState is where a job stands.
+type JobState string
+
+// The states of a job.
+const (
+	JobRunning  JobState = "running"
+	JobDone     JobState = "done"
+	JobCanceled JobState = "canceled"
+	JobFailed   JobState = "failed"
+)
+
+// Job is a recover or replay in the background. It goes on after a restart.
+type Job struct {
+	ID         string // "job_…"
+	Tenant     event.TenantID
+	Webhook    uint32
+	Kind       JobKind
+	State      JobState
+	Since      time.Time // events or failures from here …
+	Until      time.Time // … to here, the moment the job was asked for
+	Cursor     event.ID  // everything up to here is done
+	Scanned    int64     // events or failures looked at
+	Owed       int64     // deliveries made of them
+	Error      string    // why it failed; empty otherwise
+	CreatedAt  time.Time
+	FinishedAt time.Time // zero: not yet
+}
+
+// JobStore keeps jobs.
+type JobStore interface {
+	// JobPut adds a job or replaces the one with the same id; durable on return.
+	JobPut(ctx context.Context, j Job) error
+	// JobGet returns a job of the tenant; ok is false without one.
+	JobGet(ctx context.Context, tenant event.TenantID, id string) (j Job, ok bool, err error)
+	// JobList returns the jobs of a tenant (zero: of all), newest first, at most 250.
+	JobList(ctx context.Context, tenant event.TenantID) ([]Job, error)
+	// EventScan calls f for the tenant's events with ids in (after, until], in
+	// order, until f returns false.
+	EventScan(ctx context.Context, tenant event.TenantID, after, until event.ID, f func(*event.Event) bool) error
+	// FailedScan calls f for deliveries of the webhook whose last entry in the
+	// log is Failed or Expired, with attempt ids in (after, until], in order,
+	// until f returns false.
+	FailedScan(ctx context.Context, tenant event.TenantID, webhook uint32, after, until event.ID, f func(*Attempt) bool) error
+}

@@ -1,0 +1,145 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// Test sends a synthetic event to the webhook now, whatever its status, and
+// returns what came of it, Delivered or Failed. The event is not stored and
+// the attempt counts for no rule, but it is in the log.
+func (e *Engine) Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (*Attempt, error) {
+	if e.stopping() {
+		return nil, problem.New(problem.Unavailable, "Relay is stopping")
+	}
+	ev.ID, ev.Tenant = e.store.EventReserve(), w.Tenant
+	if ev.Time.IsZero() {
+		ev.Time = ev.ID.Time()
+	}
+	a, interrupted := e.send(ctx, newEndpoint(w), &ev, 1, true)
+	if interrupted {
+		return nil, fmt.Errorf("sending a test: %w", ctx.Err())
+	}
+	if err := e.store.Record(context.WithoutCancel(ctx), &Record{Attempts: []*Attempt{a}}); err != nil {
+		return nil, fmt.Errorf("logging a test: %w", err)
+	}
+	return a, nil
+}
+
+// Retry attempts a delivery again now: one that waits, or one that was given
+// up or canceled, with a fresh round of attempts.
+func (e *Engine) Retry(ctx context.Context, tenant event.TenantID, d event.DeliveryID) error {
+	w, ok := e.hooks.ByNumber(d.Webhook)
+	if !ok || w.Tenant != tenant {
+		return errNoDelivery
+	}
+	if w.Status != webhook.Active {
+		return problem.New(problem.Conflict, "the webhook is %s: resume it first", w.Status)
+	}
+	cur, err := e.Delivery(ctx, tenant, d)
+	if err != nil {
+		return err
+	}
+	switch cur.State {
+	case StateWaiting, StateHeld:
+		return e.retryOwed(ctx, w, d)
+	case StateInFlight:
+		return problem.New(problem.Conflict, "the delivery is under way already")
+	default:
+		return e.oweAgain(ctx, w, d, cur.Attempts)
+	}
+}
+
+func (e *Engine) retryOwed(ctx context.Context, w *webhook.Webhook, d event.DeliveryID) error {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	moved, err := e.store.OwedMove(ctx, w.Tenant, d, now)
+	if err != nil {
+		return fmt.Errorf("retrying %s: %w", d, err)
+	}
+	if !moved {
+		return problem.New(problem.Conflict, "the delivery is under way already")
+	}
+	e.lane(w).owedAt(now, false)
+	return nil
+}
+
+func (e *Engine) oweAgain(ctx context.Context, w *webhook.Webhook, d event.DeliveryID, made int) error {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	if err := e.store.Record(ctx, &Record{Owe: []Owed{again(w.Tenant, d, made, now)}}); err != nil {
+		return fmt.Errorf("retrying %s: %w", d, err)
+	}
+	e.lane(w).owedAt(now, false)
+	return nil
+}
+
+// Cancel ends a delivery that is not settled. An attempt under way may still
+// reach the endpoint; none follows.
+func (e *Engine) Cancel(ctx context.Context, tenant event.TenantID, d event.DeliveryID) error {
+	cur, err := e.Delivery(ctx, tenant, d)
+	if err != nil {
+		return err
+	}
+	switch cur.State {
+	case StateWaiting, StateHeld, StateInFlight:
+	default:
+		return problem.New(problem.Conflict, "the delivery is %s already", cur.State)
+	}
+	e.canceled.add(d)
+	a := &Attempt{
+		Tenant: tenant, Event: d.Event, EventName: cur.EventName, EventType: cur.EventType, Webhook: d.Webhook,
+		Number: cur.Attempts, At: time.Now().UTC().Truncate(time.Millisecond), Outcome: Canceled, Error: "canceled by hand",
+	}
+	rec := &Record{Attempts: []*Attempt{a}, Settle: []Owed{{Tenant: tenant, Event: d.Event, Webhook: d.Webhook}}}
+	if err := e.store.Record(ctx, rec); err != nil {
+		e.canceled.take(d)
+		return fmt.Errorf("canceling %s: %w", d, err)
+	}
+	e.metrics.count(a)
+	if cur.State != StateInFlight {
+		e.canceled.take(d) // nothing in memory will come upon it
+	}
+	return nil
+}
+
+// Resend delivers an event again, to one webhook or (nil) to all active ones
+// that want it, and returns the deliveries.
+func (e *Engine) Resend(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]event.DeliveryID, error) {
+	hooks := []*webhook.Webhook{w}
+	if w == nil {
+		hooks = nil
+		for _, h := range e.hooks.List(ev.Tenant) {
+			if h.Status == webhook.Active && h.Wants(ev.Type) {
+				hooks = append(hooks, h)
+			}
+		}
+	} else if w.Status != webhook.Active {
+		return nil, problem.New(problem.Conflict, "the webhook is %s: resume it first", w.Status)
+	}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	rec := &Record{}
+	var ids []event.DeliveryID
+	for _, h := range hooks {
+		d := event.DeliveryID{Event: ev.ID, Webhook: h.Number}
+		made, err := e.attemptsMade(ctx, ev.Tenant, d)
+		if err != nil {
+			return nil, fmt.Errorf("resending %s: %w", ev.PublicID(), err)
+		}
+		rec.Owe = append(rec.Owe, again(ev.Tenant, d, made, now))
+		ids = append(ids, d)
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	if err := e.store.Record(ctx, rec); err != nil {
+		return nil, fmt.Errorf("resending %s: %w", ev.PublicID(), err)
+	}
+	for _, h := range hooks {
+		e.lane(h).owedAt(now, false)
+	}
+	return ids, nil
+}

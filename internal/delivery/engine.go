@@ -1,0 +1,293 @@
+// Package delivery is the engine that delivers everything: it takes accepted
+// events, decides which webhooks they are owed to, makes the attempts, and
+// records what came of them.
+//
+// The idea is to write as little as possible. An event that is delivered at
+// once costs nothing in storage but its own row and its attempt. Only what
+// cannot be finished now (a retry, a backlog too deep for memory) gets a row,
+// an "owed" one. The group commit an event arrived in, its intake, stays open
+// until each delivery of its events is recorded as settled or owed; a node
+// that starts routes the events of open intakes again and skips what is done.
+// So nothing in memory is needed for correctness.
+//
+// The parts: the router (route.go) matches events to webhooks; a lane per
+// webhook (lane.go) holds what is to be sent to it and as many workers as its
+// endpoint can bear (pace.go); an attempt (attempt.go) is one request; the
+// recorder (record.go) commits results in groups; the due loop (due.go) brings
+// owed deliveries back when their time has come; health.go disables endpoints
+// that only fail; jobs.go recovers and replays.
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// Sender makes requests, as egress.Client does.
+type Sender interface {
+	Do(ctx context.Context, req *egress.Request) (*egress.Response, egress.Timing, *egress.Error)
+}
+
+// Config is what an engine is made of.
+type Config struct {
+	Store    Store
+	Webhooks *webhook.Registry // its OnChange is set by New
+	Sender   Sender
+	Log      *slog.Logger
+	// UserAgent is sent with every request: "Relay/VERSION".
+	UserAgent string
+	// Memory bounds the bytes of deliveries waiting in memory; more waits in
+	// the store. Zero: 48 MiB.
+	Memory int64
+	// MaxInFlight bounds attempts under way at a time. Zero: 4,096.
+	MaxInFlight int
+	// Publish accepts an operational event; it must not block for long. Nil:
+	// operational events are dropped (tests).
+	Publish func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error
+}
+
+// Engine delivers events. Make it with New, then Start; Stop ends it.
+type Engine struct {
+	store     Store
+	hooks     *webhook.Registry
+	sender    Sender
+	log       *slog.Logger
+	userAgent string
+	publish   func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error
+
+	memory  int64        // bound of queued
+	queued  atomic.Int64 // bytes of deliveries waiting in lanes
+	slots   slots
+	intakes chan []Intake // accepted, not routed; see Accept
+	open    openIntakes
+
+	mu           sync.RWMutex // guards lanes and tables
+	lanes        map[uint32]*lane
+	tables       map[event.TenantID]*table // compiled on first use after a change
+	tableVersion atomic.Int64              // raised, under mu, with each change that matters to tables
+
+	recorder *recorder
+	due      *dueLoop
+	health   *healthKeeper
+	jobs     *jobRunner
+	canceled canceledSet
+	metrics  Metrics
+
+	// claiming ends when Stop begins: no attempt starts after. working ends
+	// when attempts under way are to be interrupted.
+	claiming, working       context.Context
+	stopClaiming, interrupt context.CancelFunc
+	gate                    sync.RWMutex   // see spawn
+	workers                 sync.WaitGroup // attempts and their goroutines
+	loops                   sync.WaitGroup // router, due loop, health, jobs
+	startOnce, stopOnce     sync.Once
+	recovered               chan struct{} // closed when open intakes are routed again
+}
+
+// New returns an engine. It does nothing before Start.
+func New(c Config) (*Engine, error) {
+	switch {
+	case c.Store == nil:
+		return nil, errors.New("delivery: no store")
+	case c.Webhooks == nil:
+		return nil, errors.New("delivery: no webhooks")
+	case c.Sender == nil:
+		return nil, errors.New("delivery: no sender")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Memory == 0 {
+		c.Memory = 48 << 20
+	}
+	if c.MaxInFlight == 0 {
+		c.MaxInFlight = 4096
+	}
+	e := &Engine{
+		store: c.Store, hooks: c.Webhooks, sender: c.Sender, log: c.Log,
+		userAgent: c.UserAgent, publish: c.Publish, memory: c.Memory,
+		intakes:   make(chan []Intake, 64),
+		lanes:     make(map[uint32]*lane),
+		tables:    make(map[event.TenantID]*table),
+		recovered: make(chan struct{}),
+	}
+	e.slots.init(c.MaxInFlight)
+	e.claiming, e.stopClaiming = context.WithCancel(context.Background())
+	e.working, e.interrupt = context.WithCancel(context.Background())
+	e.recorder = newRecorder(e)
+	e.due = newDueLoop(e)
+	e.health = newHealthKeeper(e)
+	e.jobs = newJobRunner(e)
+	c.Webhooks.OnChange(e.webhookChanged)
+	return e, nil
+}
+
+// Start reads what is owed, begins to deliver, and returns; the events of open
+// intakes are routed in the background (see Recovered).
+func (e *Engine) Start(ctx context.Context) error {
+	summaries, err := e.store.OwedSummaries(ctx)
+	if err != nil {
+		return fmt.Errorf("reading what is owed: %w", err)
+	}
+	started := false
+	e.startOnce.Do(func() {
+		started = true
+		e.recorder.start()
+		e.loops.Go(e.route)
+		e.loops.Go(func() {
+			e.recover()
+			for _, s := range summaries {
+				if w, ok := e.hooks.ByNumber(s.Webhook); ok {
+					e.lane(w).owedAt(s.Next, false)
+				} else {
+					e.jobs.discard(s.Tenant, s.Webhook)
+				}
+			}
+			close(e.recovered)
+			e.due.run()
+		})
+		e.loops.Go(e.health.run)
+		e.loops.Go(e.jobs.run)
+	})
+	if !started {
+		return errors.New("delivery: started twice")
+	}
+	return nil
+}
+
+// Recovered is closed when the events of all intakes that were open at the
+// start have been routed again.
+func (e *Engine) Recovered() <-chan struct{} { return e.recovered }
+
+// Accept takes over stored events and routes them. It blocks while many wait
+// to be routed.
+func (e *Engine) Accept(intakes []Intake) {
+	for i := range intakes {
+		e.open.add(&intakes[i])
+	}
+	select {
+	case e.intakes <- intakes:
+	case <-e.claiming.Done():
+		// Stopping: the intakes stay open and are routed at the next start.
+	}
+}
+
+// Stop ends the engine. No attempt starts any more; those under way may end
+// until ctx does, and are then interrupted and given back uncounted. What is
+// finished is recorded.
+func (e *Engine) Stop(ctx context.Context) error {
+	var err error
+	e.stopOnce.Do(func() {
+		e.gate.Lock()
+		e.stopClaiming()
+		e.gate.Unlock()
+		e.recorder.drain()
+		e.loops.Wait()
+		ended := make(chan struct{})
+		go func() { e.workers.Wait(); close(ended) }()
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			e.interrupt()
+			<-ended
+		}
+		e.interrupt()
+		err = e.recorder.stop()
+	})
+	return err
+}
+
+// spawn runs f in a goroutine that Stop waits for. It reports false, and does
+// not, once Stop has begun: the gate keeps workers from growing under its wait.
+func (e *Engine) spawn(f func()) bool {
+	e.gate.RLock()
+	defer e.gate.RUnlock()
+	if e.stopping() {
+		return false
+	}
+	e.workers.Go(f)
+	return true
+}
+
+// stopping reports whether Stop has begun.
+func (e *Engine) stopping() bool { return e.claiming.Err() != nil }
+
+// sleep waits, but not beyond Stop; it reports whether the time has passed.
+func (e *Engine) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-e.claiming.Done():
+		return false
+	}
+}
+
+// lane returns the webhook's lane, made on first use.
+func (e *Engine) lane(w *webhook.Webhook) *lane {
+	e.mu.RLock()
+	l := e.lanes[w.Number]
+	e.mu.RUnlock()
+	if l != nil {
+		return l
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if l = e.lanes[w.Number]; l == nil {
+		l = newLane(e, w)
+		e.lanes[w.Number] = l
+	}
+	return l
+}
+
+// laneOf returns the lane of the webhook's number, nil if there is none.
+func (e *Engine) laneOf(number uint32) *lane {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.lanes[number]
+}
+
+// webhookChanged keeps routing tables and lanes in step with the registry.
+func (e *Engine) webhookChanged(old, new *webhook.Webhook) {
+	if old == nil || new == nil || routesDiffer(old, new) {
+		tenant := old
+		if tenant == nil {
+			tenant = new
+		}
+		e.mu.Lock()
+		delete(e.tables, tenant.Tenant)
+		e.tableVersion.Add(1)
+		e.mu.Unlock()
+	}
+	if new == nil {
+		e.mu.Lock()
+		l := e.lanes[old.Number]
+		delete(e.lanes, old.Number)
+		e.mu.Unlock()
+		if l != nil {
+			l.remove()
+		}
+		e.jobs.discard(old.Tenant, old.Number)
+		return
+	}
+	resumed := old != nil && old.Status != webhook.Active && new.Status == webhook.Active
+	if resumed {
+		e.health.forget(new.ID)
+	}
+	if l := e.laneOf(new.Number); l != nil {
+		l.setWebhook(new)
+		if resumed {
+			e.due.wake(l)
+		}
+	}
+}

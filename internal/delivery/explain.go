@@ -1,0 +1,78 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/format"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// Explain says for one webhook, or (nil) for each of the tenant, what became
+// of the event and why.
+func (e *Engine) Explain(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]Explanation, error) {
+	log, rows, err := e.historyOf(ctx, ev)
+	if err != nil {
+		return nil, err
+	}
+	hooks := []*webhook.Webhook{w}
+	if w == nil {
+		hooks = e.hooks.List(ev.Tenant)
+	}
+	list := make([]Explanation, 0, len(hooks))
+	for _, h := range hooks {
+		list = append(list, e.explain(ev, h, rows[h.Number], log[h.Number]))
+	}
+	return list, nil
+}
+
+func (e *Engine) explain(ev *event.Event, w *webhook.Webhook, o *Owed, log []*Attempt) Explanation {
+	x := Explanation{WebhookID: w.ID}
+	at := ev.ID.Time()
+	if o != nil || len(log) > 0 || e.inMemory(ev, w) {
+		d := e.delivery(event.DeliveryID{Event: ev.ID, Webhook: w.Number}, ev, o, log)
+		x.Delivery = &d
+		x.Verdict = map[State]Verdict{
+			StateDelivered: VerdictDelivered, StateFailed: VerdictFailed, StateCanceled: VerdictCanceled,
+			StateExpired: VerdictExpired, StateHeld: VerdictPaused,
+		}[d.State]
+		switch d.State {
+		case StateDelivered:
+			x.Detail = fmt.Sprintf("delivered with attempt %d", d.Attempts)
+		case StateFailed:
+			x.Detail = fmt.Sprintf("given up after attempt %d: %s", d.Attempts, d.Reason)
+		case StateCanceled, StateExpired, StateHeld:
+			x.Detail = d.Reason
+		case StateWaiting:
+			x.Verdict = VerdictWaiting
+			x.Detail = fmt.Sprintf("%s, at %s", d.Reason, d.NextAt.Format(format.TimeLayout))
+		default:
+			x.Verdict = VerdictWaiting
+			x.Detail = "on its way"
+		}
+		return x
+	}
+	period := inactiveAt(w, at)
+	switch {
+	case at.Before(w.CreatedAt):
+		x.Verdict, x.Detail = VerdictLater, "the webhook was created after the event; replay sends it"
+	case !w.Wants(ev.Type) && strings.HasPrefix(ev.Type, webhook.OperationalPrefix):
+		x.Verdict = VerdictOperations
+		x.Detail = fmt.Sprintf("%s is an operational event; the webhook does not ask for it by name (%q would)", ev.Type, ev.Type)
+	case !w.Wants(ev.Type):
+		x.Verdict = VerdictType
+		x.Detail = fmt.Sprintf("the webhook asks for %s, not for %s", strings.Join(w.Events, ", "), ev.Type)
+	case period.Contains(at):
+		x.Verdict = VerdictPaused
+		if period.Why == webhook.Disabled {
+			x.Verdict = VerdictDisabled
+		}
+		x.Detail = fmt.Sprintf("the webhook was %s since %s; replay sends it", period.Why, period.From.Format(format.TimeLayout))
+	default:
+		x.Verdict = VerdictChanged
+		x.Detail = "the webhook did not ask for it when it came: its settings have changed since; replay sends it"
+	}
+	return x
+}

@@ -1,0 +1,216 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// Operational event types. They are published as ordinary events of the
+// webhook's tenant; globs match them only from "webhook." on.
+const (
+	EventFailing  = "webhook.failing"
+	EventDisabled = "webhook.disabled"
+)
+
+// healthEvery is how often changed health is stored: an endpoint that fails
+// every other time must not cost a write each time.
+const healthEvery = 10 * time.Second
+
+// healthKeeper follows how endpoints fare, stores what changed, and disables
+// webhooks by the rule.
+type healthKeeper struct {
+	engine *Engine
+	act    chan struct{} // buffered, 1: something to do at once
+
+	mu    sync.Mutex
+	state map[uint32]*health
+}
+
+// health is the state of one webhook that is failing, or was until lately.
+type health struct {
+	webhook.Health
+	tenant  event.TenantID
+	id      string
+	changed bool // differs from what is stored
+	disable bool // the rule, or a status code, asks for it
+	notice  bool // webhook.failing is to be published
+}
+
+func newHealthKeeper(e *Engine) *healthKeeper {
+	return &healthKeeper{engine: e, act: make(chan struct{}, 1), state: make(map[uint32]*health)}
+}
+
+// observe takes in a finished attempt.
+func (k *healthKeeper) observe(w *webhook.Webhook, a *Attempt, now time.Time) {
+	if a.Outcome == Delivered && w.Health.FailingSince.IsZero() && !k.knows(w.Number) {
+		return // the hot path: healthy, and was before
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h := k.state[w.Number]
+	if h == nil {
+		h = &health{Health: w.Health, tenant: w.Tenant, id: w.ID}
+		k.state[w.Number] = h
+	}
+	if a.Outcome == Delivered {
+		if !h.FailingSince.IsZero() || h.Failures > 0 {
+			h.Health, h.changed = webhook.Health{}, true
+		}
+		h.notice, h.disable = false, false
+		return
+	}
+	if h.FailingSince.IsZero() {
+		h.FailingSince = now.UTC().Truncate(time.Millisecond)
+	}
+	h.Failures++
+	h.LastError = a.Error
+	h.changed = true
+	urgent := false
+	failing := now.Sub(h.FailingSince)
+	if h.NoticedAt.IsZero() && failing >= webhook.NoticeAfter {
+		h.NoticedAt = now.UTC().Truncate(time.Millisecond)
+		h.notice, urgent = true, true
+	}
+	switch {
+	case a.Response != nil && slices.Contains(w.DisableOn, a.Response.Status):
+		h.DisabledReason = fmt.Sprintf("the endpoint answered %s", statusText(a.Response.Status))
+		h.disable, urgent = true, true
+	case failing >= webhook.DisableAfter:
+		h.DisabledReason = fmt.Sprintf("nothing but failures for %d days (%d attempts); the last: %s",
+			int(webhook.DisableAfter.Hours()/24), h.Failures, h.LastError)
+		h.disable, urgent = true, true
+	}
+	if h.disable {
+		h.DisabledAt = now.UTC().Truncate(time.Millisecond)
+	}
+	if urgent {
+		select {
+		case k.act <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (k *healthKeeper) knows(number uint32) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, ok := k.state[number]
+	return ok
+}
+
+// Health returns how the webhook's endpoint fares now; the webhook's own
+// Health is what was stored last.
+func (e *Engine) Health(w *webhook.Webhook) webhook.Health {
+	e.health.mu.Lock()
+	defer e.health.mu.Unlock()
+	if h := e.health.state[w.Number]; h != nil && w.Status == webhook.Active {
+		return h.Health
+	}
+	return w.Health
+}
+
+func (k *healthKeeper) run() {
+	e := k.engine
+	t := time.NewTicker(healthEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-e.claiming.Done():
+			k.store()
+			return
+		case <-t.C:
+		case <-k.act:
+		}
+		k.store()
+	}
+}
+
+// store writes what changed and acts on what the rule says.
+func (k *healthKeeper) store() {
+	e := k.engine
+	k.mu.Lock()
+	var changed []health
+	for number, h := range k.state {
+		if h.changed || h.disable || h.notice {
+			changed = append(changed, *h)
+			h.changed, h.disable, h.notice = false, false, false
+		} else if h.FailingSince.IsZero() {
+			delete(k.state, number)
+		}
+	}
+	k.mu.Unlock()
+	for i := range changed {
+		h := &changed[i]
+		ctx := context.Background()
+		if h.notice {
+			k.announce(EventFailing, h)
+		}
+		var err error
+		if h.disable {
+			if _, err = e.hooks.Disable(ctx, h.tenant, h.id, h.Health); err == nil {
+				e.log.Warn("webhook disabled", "webhook", h.id, "reason", h.DisabledReason)
+				k.announce(EventDisabled, h)
+				k.forget(h.id)
+			}
+		} else {
+			_, err = e.hooks.SetHealth(ctx, h.tenant, h.id, h.Health)
+		}
+		if err != nil {
+			if _, gone := e.hooks.Get(h.tenant, h.id); gone != nil {
+				k.forget(h.id)
+				continue
+			}
+			e.log.Error("storing a webhook's health failed", "webhook", h.id, "err", err)
+			k.mu.Lock()
+			for _, cur := range k.state {
+				if cur.id == h.id {
+					cur.changed, cur.disable = true, cur.disable || h.disable
+				}
+			}
+			k.mu.Unlock()
+		}
+	}
+}
+
+func (k *healthKeeper) forget(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for number, h := range k.state {
+		if h.id == id {
+			delete(k.state, number)
+		}
+	}
+}
+
+// announce publishes an operational event about a webhook.
+func (k *healthKeeper) announce(eventType string, h *health) {
+	e := k.engine
+	if e.publish == nil {
+		return
+	}
+	data := map[string]any{
+		"webhookId":    h.id,
+		"failingSince": h.FailingSince,
+		"failures":     h.Failures,
+		"lastError":    h.LastError,
+	}
+	if eventType == EventDisabled {
+		data["disabledAt"], data["reason"] = h.DisabledAt, h.DisabledReason
+	}
+	raw, err := json.Marshal(data)
+	if err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		err = e.publish(ctx, h.tenant, eventType, raw)
+	}
+	if err != nil {
+		e.log.Error("publishing an operational event failed", "type", eventType, "webhook", h.id, "err", err)
+	}
+}

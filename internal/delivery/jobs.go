@@ -1,0 +1,307 @@
+package delivery
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// jobPage is how many events or failures a job handles at a time. After each
+// page the next job has its turn and progress is stored.
+const jobPage = 500
+
+// maxRunningJobs bounds a tenant's jobs that run at a time.
+const maxRunningJobs = 20
+
+// jobRunner runs recovers and replays, and removes what deleted webhooks are
+// owed, in one goroutine.
+type jobRunner struct {
+	engine *Engine
+	signal chan struct{} // buffered, 1
+
+	mu       sync.Mutex
+	running  []*Job // by turns
+	discards []discard
+}
+
+type discard struct {
+	tenant  event.TenantID
+	webhook uint32
+}
+
+func newJobRunner(e *Engine) *jobRunner {
+	return &jobRunner{engine: e, signal: make(chan struct{}, 1)}
+}
+
+// newJobID returns a fresh id: "job_" and 80 random bits.
+func newJobID() string {
+	var b [10]byte
+	rand.Read(b[:]) // never fails, see crypto/rand
+	return "job_" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+}
+
+// StartJob begins to recover or replay to a webhook what happened since the
+// given time, in the background.
+func (e *Engine) StartJob(ctx context.Context, w *webhook.Webhook, kind JobKind, since time.Time) (Job, error) {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	if since.After(now) {
+		return Job{}, problem.InvalidField("since", "must not be in the future")
+	}
+	if w.Status != webhook.Active {
+		return Job{}, problem.New(problem.Conflict, "the webhook is %s: resume it first", w.Status)
+	}
+	j := Job{
+		ID: newJobID(), Tenant: w.Tenant, Webhook: w.Number, Kind: kind, State: JobRunning,
+		Since: since.UTC(), Until: now, Cursor: event.FirstID(since) - 1, CreatedAt: now,
+	}
+	r := e.jobs
+	r.mu.Lock()
+	n := 0
+	for _, other := range r.running {
+		if other.Tenant == w.Tenant {
+			n++
+		}
+	}
+	r.mu.Unlock()
+	if n >= maxRunningJobs {
+		return Job{}, problem.New(problem.TooMany, "%d jobs are running already", n)
+	}
+	if err := e.store.JobPut(ctx, j); err != nil {
+		return Job{}, fmt.Errorf("storing a job: %w", err)
+	}
+	r.mu.Lock()
+	running := j
+	r.running = append(r.running, &running)
+	r.mu.Unlock()
+	r.wake()
+	return j, nil
+}
+
+// Job returns a job with its progress.
+func (e *Engine) Job(ctx context.Context, tenant event.TenantID, id string) (Job, error) {
+	j, ok, err := e.store.JobGet(ctx, tenant, id)
+	switch {
+	case err != nil:
+		return Job{}, fmt.Errorf("reading a job: %w", err)
+	case !ok:
+		return Job{}, problem.New(problem.NotFound, "there is no such job")
+	}
+	return j, nil
+}
+
+// Jobs returns the tenant's jobs, newest first.
+func (e *Engine) Jobs(ctx context.Context, tenant event.TenantID) ([]Job, error) {
+	return e.store.JobList(ctx, tenant)
+}
+
+// CancelJob stops a running job; what it made deliveries of stays owed.
+func (e *Engine) CancelJob(ctx context.Context, tenant event.TenantID, id string) (Job, error) {
+	r := e.jobs
+	r.mu.Lock()
+	defer r.mu.Unlock() // held while storing, so that the runner cannot store "running" after us
+	j, err := e.Job(ctx, tenant, id)
+	if err != nil {
+		return Job{}, err
+	}
+	if j.State != JobRunning {
+		return Job{}, problem.New(problem.Conflict, "the job is %s already", j.State)
+	}
+	j.State, j.FinishedAt = JobCanceled, time.Now().UTC().Truncate(time.Millisecond)
+	if err := e.store.JobPut(ctx, j); err != nil {
+		return Job{}, fmt.Errorf("storing a job: %w", err)
+	}
+	r.running = slices.DeleteFunc(r.running, func(o *Job) bool { return o.ID == id })
+	return j, nil
+}
+
+func (r *jobRunner) wake() {
+	select {
+	case r.signal <- struct{}{}:
+	default:
+	}
+}
+
+// discard has what a deleted webhook is owed removed.
+func (r *jobRunner) discard(tenant event.TenantID, number uint32) {
+	r.mu.Lock()
+	r.discards = append(r.discards, discard{tenant, number})
+	r.mu.Unlock()
+	r.wake()
+}
+
+func (r *jobRunner) run() {
+	e := r.engine
+	select {
+	case <-e.recovered: // what recovery routes again must not be replayed at the same time
+	case <-e.claiming.Done():
+		return
+	}
+	for !e.stopping() {
+		jobs, err := e.store.JobList(e.claiming, 0)
+		if err == nil {
+			r.mu.Lock()
+			for i := range jobs {
+				known := slices.ContainsFunc(r.running, func(o *Job) bool { return o.ID == jobs[i].ID })
+				if jobs[i].State == JobRunning && !known {
+					r.running = append(r.running, &jobs[i])
+				}
+			}
+			r.mu.Unlock()
+			break
+		}
+		e.log.Error("reading jobs failed, trying again", "err", err)
+		e.sleep(time.Second)
+	}
+	for !e.stopping() {
+		worked, err := r.turn()
+		switch {
+		case err != nil && !e.stopping():
+			e.log.Error("a job's step failed, trying again", "err", err)
+			e.sleep(time.Second)
+		case !worked:
+			select {
+			case <-r.signal:
+			case <-e.claiming.Done():
+			}
+		}
+	}
+}
+
+// turn does one step of the job whose turn it is, or one discard; worked is
+// false when there is nothing to do.
+func (r *jobRunner) turn() (worked bool, err error) {
+	e := r.engine
+	r.mu.Lock()
+	if len(r.discards) > 0 {
+		d := r.discards[0]
+		r.mu.Unlock()
+		if err := e.store.OwedDiscard(e.claiming, d.tenant, d.webhook); err != nil {
+			return true, fmt.Errorf("removing what a deleted webhook is owed: %w", err)
+		}
+		r.mu.Lock()
+		r.discards = r.discards[1:]
+		r.mu.Unlock()
+		return true, nil
+	}
+	if len(r.running) == 0 {
+		r.mu.Unlock()
+		return false, nil
+	}
+	j := r.running[0]
+	r.running = append(r.running[1:], j)
+	step := *j
+	r.mu.Unlock()
+
+	err = e.jobStep(&step)
+	if err != nil {
+		return true, fmt.Errorf("%s %s: %w", step.Kind, step.ID, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Contains(r.running, j) {
+		return true, nil // canceled meanwhile
+	}
+	if err := e.store.JobPut(e.claiming, step); err != nil {
+		return true, fmt.Errorf("storing progress: %w", err)
+	}
+	*j = step
+	if j.State != JobRunning {
+		r.running = slices.DeleteFunc(r.running, func(o *Job) bool { return o == j })
+	}
+	return true, nil
+}
+
+// jobStep does one page of the job and moves its cursor. A step that is
+// interrupted is done again, which can repeat deliveries but not lose any.
+func (e *Engine) jobStep(j *Job) error {
+	finish := func(state JobState, why string) {
+		j.State, j.Error, j.FinishedAt = state, why, time.Now().UTC().Truncate(time.Millisecond)
+	}
+	w, ok := e.hooks.ByNumber(j.Webhook)
+	if !ok || w.Tenant != j.Tenant {
+		finish(JobFailed, "the webhook was deleted")
+		return nil
+	}
+	until := event.FirstID(j.Until.Add(time.Millisecond)) - 1
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	var owe []Owed
+	var err error
+	cursor, seen := j.Cursor, 0
+	switch j.Kind {
+	case JobRecover:
+		err = e.store.FailedScan(e.claiming, j.Tenant, j.Webhook, j.Cursor, until, func(a *Attempt) bool {
+			cursor, seen = a.ID, seen+1
+			owe = append(owe, again(a.Tenant, a.Delivery(), a.Number, now))
+			return seen < jobPage
+		})
+	case JobReplay:
+		var events []event.DeliveryID
+		err = e.store.EventScan(e.claiming, j.Tenant, j.Cursor, until, func(ev *event.Event) bool {
+			cursor, seen = ev.ID, seen+1
+			if w.Wants(ev.Type) {
+				events = append(events, event.DeliveryID{Event: ev.ID, Webhook: w.Number})
+			}
+			return seen < jobPage
+		})
+		for _, d := range events {
+			if err != nil {
+				break
+			}
+			var made int
+			if made, err = e.attemptsMade(e.claiming, j.Tenant, d); err == nil {
+				owe = append(owe, again(j.Tenant, d, made, now))
+			}
+		}
+	default:
+		finish(JobFailed, fmt.Sprintf("unknown kind %q", j.Kind))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(owe) > 0 {
+		if err := e.store.Record(e.claiming, &Record{Owe: owe}); err != nil {
+			return err
+		}
+		e.lane(w).owedAt(now, false)
+	}
+	j.Cursor = cursor
+	j.Scanned += int64(seen)
+	j.Owed += int64(len(owe))
+	if seen < jobPage {
+		j.Cursor = until
+		finish(JobDone, "")
+	}
+	return nil
+}
+
+// again returns the row that has a delivery attempted once more, now, with a
+// fresh round of attempts after the ones made already.
+func again(tenant event.TenantID, d event.DeliveryID, made int, now time.Time) Owed {
+	return Owed{
+		Tenant: tenant, Event: d.Event, Webhook: d.Webhook, Due: now, Since: now,
+		Attempts: made, Base: made, Reason: ReasonManual,
+	}
+}
+
+// attemptsMade returns how many attempts a delivery has had.
+func (e *Engine) attemptsMade(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (int, error) {
+	list, err := e.store.AttemptsOfDelivery(ctx, tenant, d)
+	if err != nil {
+		return 0, err
+	}
+	made := 0
+	for _, a := range list {
+		made = max(made, a.Number)
+	}
+	return made, nil
+}

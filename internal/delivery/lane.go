@@ -1,0 +1,424 @@
+package delivery
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// task is a delivery in memory.
+type task struct {
+	ev   *event.Event
+	in   *intake // the intake it holds open; nil when it was claimed from the store
+	owed Owed    // its history; Token is zero unless it was claimed
+	at   time.Time
+	size int32 // its share of the memory bound
+}
+
+// taskOverhead is about what a task takes in memory beside its event, in bytes.
+const taskOverhead = 256
+
+// Bounds of a lane.
+const (
+	// failingQueue bounds the tasks a failing endpoint's lane holds: they only wait.
+	failingQueue = 256
+	// claimPage is how many owed deliveries are claimed at a time.
+	claimPage = 256
+	// staleAfter is how long a task may wait in memory. What waits longer goes
+	// to the store, so that its intake can close: recovery reads the log from
+	// the oldest open intake on.
+	staleAfter = 15 * time.Second
+)
+
+// lane is the queue to one webhook. A hanging endpoint fills its lane and
+// nothing else: what does not fit is owed, in the store, and comes back
+// through the due loop.
+type lane struct {
+	engine *Engine
+	number uint32
+
+	mu       sync.Mutex // guards all below
+	endpoint *endpoint  // what all requests have in common; replaced, never changed
+	removed  bool       // the webhook was deleted
+	queue    queue
+	bytes    int64
+	workers  int // goroutines sending
+	starting int // of these, those that have not taken their first task
+	pace     pace
+	timer    *time.Timer // starts workers when the pace allows again
+	starving bool        // waits for a slot; guarded by slots.mu, not by mu
+
+	// While deliveries of ours are owed and due, new ones are owed too, so
+	// that they keep about the order they came in.
+	backlog  bool
+	spilling int       // owed rows on their way to the store
+	next     time.Time // when the earliest owed delivery is due; zero: none known
+	claiming bool      // the due loop is fetching
+}
+
+func newLane(e *Engine, w *webhook.Webhook) *lane {
+	l := &lane{engine: e, number: w.Number, endpoint: newEndpoint(w)}
+	l.pace.init(w.MaxConcurrency)
+	return l
+}
+
+// setWebhook takes over changed settings.
+func (l *lane) setWebhook(w *webhook.Webhook) {
+	l.mu.Lock()
+	old := l.endpoint.hook
+	l.endpoint = newEndpoint(w)
+	if old.URL != w.URL || old.MaxConcurrency != w.MaxConcurrency {
+		l.pace = pace{} // what was learned about the endpoint does not hold
+		l.pace.init(w.MaxConcurrency)
+	}
+	var spilled []*task
+	if w.Status != webhook.Active {
+		spilled = l.spillLocked()
+	}
+	l.startLocked()
+	l.mu.Unlock()
+	l.engine.recorder.spill(spilled)
+}
+
+// remove ends the lane of a deleted webhook. Its queue is dropped: deliveries
+// to a webhook that is gone count as discarded.
+func (l *lane) remove() {
+	l.mu.Lock()
+	l.removed = true
+	dropped := l.emptyLocked()
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.mu.Unlock()
+	for _, t := range dropped {
+		l.engine.recorder.drop(t)
+	}
+}
+
+// push adds a new delivery, or makes it owed if there is no room.
+func (l *lane) push(t *task) {
+	l.mu.Lock()
+	switch {
+	case l.removed:
+		l.mu.Unlock()
+		l.engine.recorder.drop(t)
+	case l.backlog || l.endpoint.hook.Status != webhook.Active || !l.roomLocked(t):
+		l.backlog = true
+		l.spilling++
+		l.mu.Unlock()
+		t.owed.Reason = ReasonBacklog
+		l.engine.recorder.owe(t)
+	default:
+		l.addLocked(t)
+		l.startLocked()
+		l.mu.Unlock()
+	}
+}
+
+// pushClaimed adds deliveries claimed from the store. They were counted before
+// they were claimed, so there is room.
+func (l *lane) pushClaimed(tasks []*task) {
+	l.mu.Lock()
+	if l.removed || l.endpoint.hook.Status != webhook.Active {
+		l.mu.Unlock()
+		l.engine.recorder.spill(tasks)
+		return
+	}
+	for _, t := range tasks {
+		l.addLocked(t)
+	}
+	l.startLocked()
+	l.mu.Unlock()
+}
+
+// roomLocked reports whether the queue may grow by the task. An empty lane
+// always takes one, so that everybody gets on.
+func (l *lane) roomLocked(t *task) bool {
+	if l.queue.len() == 0 {
+		return true
+	}
+	if l.pace.failing() && l.queue.len() >= failingQueue {
+		return false
+	}
+	size := int64(t.size)
+	return l.bytes+size <= l.engine.memory/2 && l.engine.queued.Load()+size <= l.engine.memory
+}
+
+func (l *lane) addLocked(t *task) {
+	t.at = time.Now()
+	l.queue.push(t)
+	l.bytes += int64(t.size)
+	l.engine.queued.Add(int64(t.size))
+}
+
+func (l *lane) popLocked() *task {
+	t := l.queue.pop()
+	l.bytes -= int64(t.size)
+	l.engine.queued.Add(-int64(t.size))
+	return t
+}
+
+func (l *lane) emptyLocked() []*task {
+	tasks := make([]*task, 0, l.queue.len())
+	for l.queue.len() > 0 {
+		tasks = append(tasks, l.popLocked())
+	}
+	return tasks
+}
+
+// spillLocked empties the queue into the store: the caller hands what is
+// returned to recorder.spill once it has let go of the lock.
+func (l *lane) spillLocked() []*task {
+	tasks := l.emptyLocked()
+	for _, t := range tasks {
+		if t.owed.Token == 0 {
+			l.spilling++
+		}
+	}
+	if len(tasks) > 0 {
+		l.backlog = true
+	}
+	return tasks
+}
+
+// startLocked starts workers for what waits, as many as the pace allows.
+func (l *lane) startLocked() {
+	if l.removed || l.endpoint.hook.Status != webhook.Active || l.pacedLocked(false) {
+		return
+	}
+	e := l.engine
+	for l.starting < l.queue.len() && l.workers < l.pace.limit(e.slots.scarce()) {
+		if !e.slots.take(l) {
+			return // whoever frees a slot starts us
+		}
+		if !e.spawn(l.work) {
+			e.slots.give()
+			return
+		}
+		l.workers++
+		l.starting++
+	}
+}
+
+// pacedLocked reports whether the pace forbids an attempt now, and sets the
+// timer for when it allows the next. With take it also uses the permission up.
+func (l *lane) pacedLocked(take bool) bool {
+	wait := l.pace.delay(time.Now(), take)
+	if wait <= 0 {
+		return false
+	}
+	if l.queue.len() > 0 && l.timer == nil {
+		l.timer = time.AfterFunc(wait, func() {
+			l.mu.Lock()
+			l.timer = nil
+			l.startLocked()
+			l.mu.Unlock()
+		})
+	}
+	return true
+}
+
+// work sends deliveries until there are none, or others need the slot more.
+func (l *lane) work() {
+	e := l.engine
+	for first := true; ; first = false {
+		t, ep := l.take(first)
+		if t == nil {
+			break
+		}
+		if e.canceled.take(t.owed.Delivery()) {
+			e.recorder.drop(t)
+			continue
+		}
+		e.attempt(l, ep, t)
+	}
+	if other := e.slots.give(); other != nil {
+		other.mu.Lock()
+		other.startLocked()
+		other.mu.Unlock()
+	}
+}
+
+// take returns the next delivery for a worker, nil when the worker must end.
+func (l *lane) take(first bool) (*task, *endpoint) {
+	e := l.engine
+	var spilled []*task
+	l.mu.Lock()
+	if first {
+		l.starting--
+	}
+	if l.queue.len() == 0 || l.removed || e.stopping() || l.endpoint.hook.Status != webhook.Active ||
+		l.workers > l.pace.limit(e.slots.scarce()) ||
+		l.workers > 1 && e.slots.contended() || l.pacedLocked(true) {
+		l.workers--
+		l.mu.Unlock()
+		return nil, nil
+	}
+	t, ep := l.popLocked(), l.endpoint
+	if l.queue.len() > 0 && time.Since(l.queue.peek().at) > staleAfter {
+		spilled = l.spillLocked()
+	}
+	if l.wantsMoreLocked() {
+		e.due.wake(l)
+	}
+	l.mu.Unlock()
+	e.recorder.spill(spilled)
+	return t, ep
+}
+
+// wantsMoreLocked reports whether owed deliveries should be fetched: some are
+// due, and the queue runs low.
+func (l *lane) wantsMoreLocked() bool {
+	return !l.claiming && !l.next.IsZero() && l.queue.len() < claimPage/2 && !l.next.After(time.Now())
+}
+
+// owedAt notes that an owed delivery is in the store, due at the time; spilled
+// tells that it was counted in spilling.
+func (l *lane) owedAt(due time.Time, spilled bool) {
+	l.mu.Lock()
+	if spilled {
+		l.spilling--
+	}
+	if l.next.IsZero() || due.Before(l.next) {
+		l.next = due
+	}
+	l.mu.Unlock()
+	l.engine.due.schedule(l, due)
+}
+
+// fetch claims owed deliveries that are due and queues them. Only the due loop
+// calls it. It returns when the lane wants to be called again; zero: not
+// before something wakes it.
+func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err error) {
+	e := l.engine
+	l.mu.Lock()
+	limit := claimPage
+	if l.pace.failing() {
+		limit = failingQueue / 8
+	}
+	room := limit - l.queue.len()
+	switch {
+	case l.removed || l.endpoint.hook.Status != webhook.Active || l.next.IsZero():
+		l.mu.Unlock()
+		return time.Time{}, nil
+	case l.next.After(now):
+		again = l.next
+		l.mu.Unlock()
+		return again, nil
+	case room < limit/2 || l.queue.len() > 0 && e.queued.Load() > e.memory:
+		l.mu.Unlock() // taking from the queue wakes us
+		return time.Time{}, nil
+	}
+	l.claiming = true
+	l.next = time.Time{} // rows recorded from here on set it again
+	spilling := l.spilling
+	l.mu.Unlock()
+
+	tasks, more, next, err := e.claim(ctx, l.number, now, room)
+
+	l.mu.Lock()
+	l.claiming = false
+	if err != nil {
+		next = now
+	} else if !more && spilling == 0 && l.spilling == 0 {
+		l.backlog = false
+	}
+	if !next.IsZero() && (l.next.IsZero() || next.Before(l.next)) {
+		l.next = next
+	}
+	next = l.next
+	l.mu.Unlock()
+	if err != nil {
+		return now.Add(time.Second), err
+	}
+	l.pushClaimed(tasks)
+	return next, nil
+}
+
+// claim claims up to limit owed deliveries of a webhook and reads their
+// events. more tells that others are due; next is when the earliest of those
+// left is due, zero if there is none.
+func (e *Engine) claim(ctx context.Context, number uint32, now time.Time, limit int) (tasks []*task, more bool, next time.Time, err error) {
+	claims, err := e.store.OwedClaim(ctx, number, now, limit)
+	if err != nil {
+		return nil, false, next, err
+	}
+	giveBack := func() { _ = e.store.OwedRelease(context.WithoutCancel(ctx), claims) }
+	if len(claims) > 0 {
+		if tasks, err = e.load(ctx, claims); err != nil {
+			giveBack()
+			return nil, false, next, err
+		}
+	}
+	next, ok, err := e.store.OwedNext(ctx, number)
+	if err != nil {
+		giveBack()
+		return nil, false, next, err
+	}
+	return tasks, ok && !next.After(now), next, nil
+}
+
+// load reads the events of claims. A claim whose event is gone (retention
+// removed it) is settled as expired.
+func (e *Engine) load(ctx context.Context, claims []Owed) ([]*task, error) {
+	ids := make([]event.ID, len(claims))
+	for i := range claims {
+		ids[i] = claims[i].Event
+	}
+	events, err := e.store.EventGetMany(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[event.ID]*event.Event, len(events))
+	for i := range events {
+		byID[events[i].ID] = &events[i]
+	}
+	tasks := make([]*task, 0, len(claims))
+	for _, o := range claims {
+		ev := byID[o.Event]
+		t := &task{ev: ev, owed: o}
+		if ev == nil {
+			t.ev = &event.Event{ID: o.Event, Tenant: o.Tenant}
+			e.recorder.settle(t, Expired, "the event is no longer stored")
+			continue
+		}
+		t.size = int32(taskOverhead + ev.Size())
+		tasks = append(tasks, t)
+	}
+	return tasks, nil
+}
+
+// queue is a first-in first-out queue of tasks on a ring.
+type queue struct {
+	ring []*task
+	head int
+	n    int
+}
+
+func (q *queue) len() int    { return q.n }
+func (q *queue) peek() *task { return q.ring[q.head] }
+
+func (q *queue) push(t *task) {
+	if q.n == len(q.ring) {
+		ring := make([]*task, max(8, 2*q.n))
+		for i := range q.n {
+			ring[i] = q.ring[(q.head+i)%len(q.ring)]
+		}
+		q.ring, q.head = ring, 0
+	}
+	q.ring[(q.head+q.n)%len(q.ring)] = t
+	q.n++
+}
+
+func (q *queue) pop() *task {
+	t := q.ring[q.head]
+	q.ring[q.head] = nil
+	q.head = (q.head + 1) % len(q.ring)
+	if q.n--; q.n == 0 && len(q.ring) > 1024 {
+		*q = queue{} // do not keep the memory of a burst
+	}
+	return t
+}

@@ -1,0 +1,78 @@
+package delivery
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Metrics counts what the engine does. All fields only grow, but for InFlight.
+type Metrics struct {
+	inFlight atomic.Int64
+	outcomes [8]atomic.Int64
+	seconds  [len(DurationBuckets) + 1]atomic.Int64
+	totalNs  atomic.Int64
+	lagNs    atomic.Int64 // from acceptance to the beginning of the first attempt
+	lagN     atomic.Int64
+}
+
+// DurationBuckets are the upper bounds of the attempt duration histogram, in seconds.
+var DurationBuckets = [...]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+func (m *Metrics) count(a *Attempt) {
+	m.outcomes[a.Outcome&7].Add(1)
+	if !a.Outcome.IsAttempt() {
+		return
+	}
+	s := a.Timing.Total.Seconds()
+	i := 0
+	for i < len(DurationBuckets) && s > DurationBuckets[i] {
+		i++
+	}
+	m.seconds[i].Add(1)
+	m.totalNs.Add(int64(a.Timing.Total))
+	if a.Number == 1 && !a.Test {
+		m.lagNs.Add(int64(max(a.At.Sub(a.Event.Time()), 0)))
+		m.lagN.Add(1)
+	}
+}
+
+// Snapshot is the state of the engine's counters and gauges.
+type Snapshot struct {
+	Outcomes    map[Outcome]int64 // entries of the log since the start
+	Durations   []int64           // attempts per bucket of DurationBuckets, the last beyond all; not cumulative
+	DurationSum time.Duration
+	InFlight    int64         // attempts under way
+	QueuedBytes int64         // memory held by deliveries waiting in lanes
+	Lanes       int           // webhooks with a lane
+	Starving    int64         // lanes waiting for a slot
+	LagSum      time.Duration // from acceptance to the first attempt, summed over LagCount
+	LagCount    int64
+	StoreDown   bool // results cannot be recorded at the moment
+}
+
+// Snapshot returns the engine's counters and gauges. It is cheap.
+func (e *Engine) Snapshot() Snapshot {
+	m := &e.metrics
+	s := Snapshot{
+		Outcomes:    make(map[Outcome]int64),
+		DurationSum: time.Duration(m.totalNs.Load()),
+		InFlight:    m.inFlight.Load(),
+		QueuedBytes: e.queued.Load(),
+		Starving:    e.slots.waiters.Load(),
+		LagSum:      time.Duration(m.lagNs.Load()),
+		LagCount:    m.lagN.Load(),
+	}
+	for o := Delivered; o <= Discarded; o++ {
+		s.Outcomes[o] = m.outcomes[o].Load()
+	}
+	for i := range m.seconds {
+		s.Durations = append(s.Durations, m.seconds[i].Load())
+	}
+	e.mu.RLock()
+	s.Lanes = len(e.lanes)
+	e.mu.RUnlock()
+	e.recorder.mu.Lock()
+	s.StoreDown = !e.recorder.failing.IsZero()
+	e.recorder.mu.Unlock()
+	return s
+}

@@ -1,0 +1,180 @@
+package delivery
+
+import (
+	"time"
+)
+
+// Bounds of the pace.
+const (
+	// maxConcurrency bounds attempts under way to one endpoint that sets no bound.
+	maxConcurrency = 256
+	// busyConcurrency is how many are always granted to an endpoint that
+	// answers, however much slower it gets under load.
+	busyConcurrency = 16
+	// doubtConcurrency is granted to an endpoint that just failed.
+	doubtConcurrency = 4
+
+	// downAfter failures in a row make an endpoint count as down.
+	downAfter = 10
+	// downRate is how many attempts a second an endpoint that is down gets.
+	downRate = 8
+	// rampWindow is the step in which a recovering endpoint's rate changes: it
+	// doubles each second while nothing fails.
+	rampWindow = 250 * time.Millisecond
+	rampGrowth = 1.19 // per window: 2^(1/4)
+	// careGrowth replaces rampGrowth once the endpoint has refused something.
+	careGrowth = 1.02
+	careCut    = 0.85
+	// careShare is the share of failures taken as a refusal of the rate.
+	careShare = 0.02
+	// rampDone is the rate at which an endpoint that refuses nothing is let go.
+	rampDone = 4000
+	// calmWindows without need for the rate's limit let the endpoint go, too.
+	calmWindows = 40
+)
+
+// pace decides how hard to press an endpoint: how many attempts may be under
+// way, and after an outage how many may start in a second. It grows while
+// answers are fast and shrinks on errors and slowness, so that a hanging
+// endpoint holds one attempt and a fast one as many as help. Its owner locks.
+type pace struct {
+	max     int
+	conc    float64 // attempts that may be under way
+	probing bool    // conc doubles per round trip until something fails
+	best    float64 // the shortest latency, slowly forgotten; seconds
+	usual   float64 // the smoothed latency; seconds
+	streak  int     // failures since the last success
+
+	// rate limits attempts a second; zero: unlimited. It is set when the
+	// endpoint is down, and raised step by step when it is back.
+	rate   float64
+	tokens float64
+	filled time.Time // when tokens was brought up to date
+	window time.Time // when the window began
+	ended  int       // attempts that ended in the window
+	failed int       // of these, failed
+	care   bool      // the endpoint has refused a rate since it was down
+	calm   int       // windows in a row that did not need the limit
+}
+
+func (p *pace) init(limit int) {
+	p.max = maxConcurrency
+	p.conc = 1
+	p.probing = true
+	if limit > 0 {
+		p.max = limit
+	}
+}
+
+// failing reports whether the endpoint counts as down.
+func (p *pace) failing() bool { return p.streak >= downAfter }
+
+// limit returns how many attempts may be under way. scarce tells that slots
+// run out for everybody.
+func (p *pace) limit(scarce bool) int {
+	n := int(p.conc)
+	if !scarce {
+		n = max(n, doubtConcurrency)
+	}
+	return max(1, min(n, p.max))
+}
+
+// delay returns how long to wait before the next attempt may start; zero or
+// less: it may start now, and with take it counts as started.
+func (p *pace) delay(now time.Time, take bool) time.Duration {
+	if p.rate == 0 {
+		return 0
+	}
+	burst := max(1, p.rate/20)
+	p.tokens = min(burst, p.tokens+now.Sub(p.filled).Seconds()*p.rate)
+	p.filled = now
+	if p.tokens >= 1 {
+		if take {
+			p.tokens--
+		}
+		return 0
+	}
+	return max(time.Duration((1-p.tokens)/p.rate*float64(time.Second)), time.Millisecond)
+}
+
+// strain says what an attempt tells about the endpoint's load.
+type strain uint8
+
+const (
+	strainNone    strain = iota // it accepted
+	strainRefused               // it answered, but said no to this delivery
+	strainLoad                  // it was slow, refused the load, or did not answer
+)
+
+// done takes in the result of an attempt.
+func (p *pace) done(s strain, latency time.Duration, now time.Time) {
+	if s == strainNone {
+		p.succeeded(latency.Seconds())
+	} else {
+		p.streak++
+		if s == strainLoad {
+			p.probing = false
+			p.conc = max(1, p.conc*0.9)
+		}
+		if p.streak == downAfter {
+			p.rate, p.tokens, p.filled, p.window = downRate, 0, now, now
+			p.ended, p.failed, p.care, p.calm = 0, 0, false, 0
+			p.conc, p.probing = 1, true
+		}
+	}
+	if p.rate > 0 {
+		p.ended++
+		if s != strainNone {
+			p.failed++
+		}
+		if now.Sub(p.window) >= rampWindow {
+			p.ramp(now)
+		}
+	}
+}
+
+func (p *pace) succeeded(latency float64) {
+	p.streak = 0
+	if p.usual == 0 {
+		p.best, p.usual = latency, latency
+	}
+	p.usual += (latency - p.usual) / 16
+	if latency < p.best {
+		p.best = latency
+	} else {
+		p.best += (latency - p.best) / 4096
+	}
+	const slack = 0.002 // latency that says nothing about load, seconds
+	switch {
+	case p.usual > 2*p.best+slack && p.conc > busyConcurrency:
+		p.probing = false
+		p.conc = max(busyConcurrency, p.conc-1/p.conc)
+	case p.conc >= float64(p.max):
+	case p.probing:
+		p.conc = min(float64(p.max), p.conc+1)
+	default:
+		p.conc = min(float64(p.max), p.conc+1/p.conc)
+	}
+}
+
+// ramp closes a window and sets the rate for the next.
+func (p *pace) ramp(now time.Time) {
+	elapsed := now.Sub(p.window).Seconds()
+	used := float64(p.ended) >= 0.5*p.rate*elapsed
+	switch {
+	case p.failing():
+		p.rate, p.care, p.calm = downRate, false, 0
+	case float64(p.failed) > careShare*float64(p.ended):
+		p.rate, p.care, p.calm = max(downRate, p.rate*careCut), true, 0
+	case !used:
+		p.calm++
+	case p.care:
+		p.rate, p.calm = p.rate*careGrowth, 0
+	default:
+		p.rate, p.calm = p.rate*rampGrowth, 0
+	}
+	if p.rate >= rampDone || p.calm >= calmWindows {
+		p.rate = 0
+	}
+	p.window, p.ended, p.failed = now, 0, 0
+}

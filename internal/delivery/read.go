@@ -1,0 +1,348 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/format"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+var errNoDelivery = problem.New(problem.NotFound, "there is no such delivery")
+
+// Attempt returns an attempt of the log with its body, else a NotFound problem.
+func (e *Engine) Attempt(ctx context.Context, tenant event.TenantID, id event.ID) (*Attempt, error) {
+	a, ok, err := e.store.AttemptGet(ctx, tenant, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading an attempt: %w", err)
+	}
+	if !ok || !a.Outcome.IsAttempt() {
+		return nil, problem.New(problem.NotFound, "there is no such attempt")
+	}
+	return a, e.complete(ctx, []*Attempt{a})
+}
+
+// Attempts returns attempts of the log, newest first, with their bodies, and
+// the cursor for more; zero: none.
+func (e *Engine) Attempts(ctx context.Context, q LogQuery) ([]*Attempt, event.ID, error) {
+	list, next, err := e.store.AttemptList(ctx, q)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the log: %w", err)
+	}
+	return list, next, e.complete(ctx, list)
+}
+
+// complete makes the requests of log entries whole: the bodies that were not
+// stored a second time, and the headers that follow from the rest.
+func (e *Engine) complete(ctx context.Context, list []*Attempt) error {
+	var ids []event.ID
+	for _, a := range list {
+		if a.Request.BodyFormat != "" {
+			ids = append(ids, a.Event)
+		}
+	}
+	byID := make(map[event.ID]*event.Event, len(ids))
+	if len(ids) > 0 {
+		events, err := e.store.EventGetMany(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("reading the events of attempts: %w", err)
+		}
+		for i := range events {
+			byID[events[i].ID] = &events[i]
+		}
+	}
+	for _, a := range list {
+		if ev := byID[a.Event]; ev != nil && a.Request.BodyFormat != "" {
+			a.Request.Body, _ = format.Append(nil, a.Request.BodyFormat, ev, a.Delivery())
+		}
+		if a.Outcome.IsAttempt() && a.Request.Body != nil {
+			a.Request.Header = append([]egress.Field{
+				{Name: "Host", Value: hostOf(a.Request.URL)},
+				{Name: "Content-Length", Value: strconv.Itoa(len(a.Request.Body))},
+			}, a.Request.Header...)
+		}
+	}
+	return nil
+}
+
+// hostOf returns the host and port of a URL in wire form.
+func hostOf(url string) string {
+	_, rest, _ := strings.Cut(url, "://")
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	return rest
+}
+
+// Stats returns counters for charts.
+func (e *Engine) Stats(ctx context.Context, q StatsQuery) ([]StatsPoint, error) {
+	return e.store.Stats(ctx, q)
+}
+
+// Delivery returns where a delivery stands, else a NotFound problem.
+func (e *Engine) Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (Delivery, error) {
+	o, owed, err := e.store.OwedGet(ctx, tenant, d) // before the log, see historyOf
+	if err != nil {
+		return Delivery{}, fmt.Errorf("reading what %s is owed: %w", d, err)
+	}
+	log, err := e.store.AttemptsOfDelivery(ctx, tenant, d)
+	if err != nil {
+		return Delivery{}, fmt.Errorf("reading the log of %s: %w", d, err)
+	}
+	events, err := e.store.EventGetMany(ctx, []event.ID{d.Event})
+	if err != nil {
+		return Delivery{}, fmt.Errorf("reading the event of %s: %w", d, err)
+	}
+	var ev *event.Event
+	if len(events) == 1 && events[0].Tenant == tenant {
+		ev = &events[0]
+	}
+	if len(log) == 0 && !owed {
+		// Nothing recorded: it is in flight, or it never was.
+		w, ok := e.hooks.ByNumber(d.Webhook)
+		if ev == nil || !ok || w.Tenant != tenant || !e.inMemory(ev, w) {
+			return Delivery{}, errNoDelivery
+		}
+	}
+	var row *Owed
+	if owed {
+		row = &o
+	}
+	return e.delivery(d, ev, row, log), nil
+}
+
+// inMemory reports whether an event that has neither row nor log entry for the
+// webhook is on its way to it.
+func (e *Engine) inMemory(ev *event.Event, w *webhook.Webhook) bool {
+	return w.Status == webhook.Active && w.Wants(ev.Type) && !ev.ID.Time().Before(w.CreatedAt) &&
+		!inactiveAt(w, ev.ID.Time()).Contains(ev.ID.Time()) && e.open.has(ev.ID)
+}
+
+// inactiveAt returns the period in which the webhook was inactive at t; an
+// empty one if it was active.
+func inactiveAt(w *webhook.Webhook, t time.Time) webhook.Period {
+	for _, p := range w.Inactive {
+		if p.Contains(t) {
+			return p
+		}
+	}
+	return webhook.Period{From: t, To: t}
+}
+
+// delivery derives a delivery's state from its row and its log entries.
+func (e *Engine) delivery(d event.DeliveryID, ev *event.Event, o *Owed, log []*Attempt) Delivery {
+	v := Delivery{ID: d, State: StateInFlight, Reason: "on its way"}
+	if ev != nil {
+		v.EventName, v.EventType = ev.Name, ev.Type
+	}
+	for _, a := range log {
+		if a.Test {
+			continue
+		}
+		v.Last = a
+		v.Attempts = max(v.Attempts, a.Number)
+		if ev == nil {
+			v.EventName, v.EventType = a.EventName, a.EventType
+		}
+	}
+	w, exists := e.hooks.ByNumber(d.Webhook)
+	switch {
+	case o != nil && !exists:
+		v.State, v.Reason = StateDiscarded, "its webhook was deleted"
+	case o != nil && o.Token != 0:
+		v.State, v.Reason = StateInFlight, "on its way"
+	case o != nil && w.Status != webhook.Active:
+		v.State, v.Reason = StateHeld, "the webhook is "+string(w.Status)
+	case o != nil:
+		v.State, v.NextAt, v.Reason = StateWaiting, o.Due, o.Reason.String()
+	case v.Last == nil || v.Last.Outcome == Retrying:
+		if !exists {
+			v.State, v.Reason = StateDiscarded, "its webhook was deleted"
+		}
+	default:
+		v.Reason = v.Last.Error
+		v.State = map[Outcome]State{
+			Delivered: StateDelivered, Failed: StateFailed, Canceled: StateCanceled,
+			Expired: StateExpired, Discarded: StateDiscarded,
+		}[v.Last.Outcome]
+	}
+	return v
+}
+
+// DeliveriesOfEvent returns the event's deliveries, one for each webhook that
+// is or was owed it, in the webhooks' order.
+func (e *Engine) DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]Delivery, error) {
+	byHook, rows, err := e.historyOf(ctx, ev)
+	if err != nil {
+		return nil, err
+	}
+	var list []Delivery
+	seen := make(map[uint32]bool)
+	add := func(number uint32) {
+		if !seen[number] {
+			seen[number] = true
+			d := event.DeliveryID{Event: ev.ID, Webhook: number}
+			list = append(list, e.delivery(d, ev, rows[number], byHook[number]))
+		}
+	}
+	for _, w := range e.hooks.List(ev.Tenant) {
+		if len(byHook[w.Number]) > 0 || rows[w.Number] != nil || e.inMemory(ev, w) {
+			add(w.Number)
+		}
+	}
+	for number := range byHook { // of webhooks since deleted
+		add(number)
+	}
+	return list, nil
+}
+
+// historyOf returns the log entries and rows of an event by webhook number.
+func (e *Engine) historyOf(ctx context.Context, ev *event.Event) (map[uint32][]*Attempt, map[uint32]*Owed, error) {
+	// The rows first: what is recorded between the two reads then appears as
+	// its row or in the log, but never in neither.
+	rows, err := e.store.OwedOfEvent(ctx, ev.Tenant, ev.ID)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading what is owed of %s: %w", ev.PublicID(), err)
+	}
+	log, err := e.store.AttemptsOfEvent(ctx, ev.Tenant, ev.ID)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the log of %s: %w", ev.PublicID(), err)
+	}
+	byHook := make(map[uint32][]*Attempt)
+	for _, a := range log {
+		byHook[a.Webhook] = append(byHook[a.Webhook], a)
+	}
+	owed := make(map[uint32]*Owed)
+	for i := range rows {
+		owed[rows[i].Webhook] = &rows[i]
+	}
+	return byHook, owed, nil
+}
+
+// Deliveries returns a tenant's deliveries and the cursor for more, empty when
+// there are none. Those not settled come first, the newest event first; then
+// the settled ones, the last settled first.
+func (e *Engine) Deliveries(ctx context.Context, q DeliveryQuery) ([]Delivery, string, error) {
+	settled, before, beforeEntry, err := parseDeliveryCursor(q.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	outcomes, open := outcomesOf(q.State)
+	var list []Delivery
+	if !settled && open {
+		for len(list) < q.Limit {
+			rows, err := e.store.OwedList(ctx, q.Tenant, q.Webhook, before, q.Limit)
+			if err != nil {
+				return nil, "", fmt.Errorf("listing deliveries: %w", err)
+			}
+			page, err := e.fromRows(ctx, rows)
+			if err != nil {
+				return nil, "", err
+			}
+			for i := range page {
+				before = page[i].ID
+				if q.State == "" || page[i].State == q.State {
+					list = append(list, page[i])
+				}
+				if len(list) == q.Limit {
+					return list, "o" + before.String(), nil
+				}
+			}
+			if len(rows) < q.Limit {
+				break
+			}
+		}
+	}
+	if len(outcomes) == 0 {
+		return list, "", nil
+	}
+	for len(list) < q.Limit {
+		entries, next, err := e.store.AttemptList(ctx, LogQuery{
+			Tenant: q.Tenant, Webhook: q.Webhook, Outcomes: outcomes, Before: beforeEntry, Limit: q.Limit - len(list),
+		})
+		if err != nil {
+			return nil, "", fmt.Errorf("listing deliveries: %w", err)
+		}
+		for _, a := range entries {
+			if !a.Test {
+				list = append(list, e.delivery(a.Delivery(), nil, nil, []*Attempt{a}))
+			}
+		}
+		if beforeEntry = next; next == 0 {
+			return list, "", nil
+		}
+		if len(entries) == 0 {
+			break // the store has read for long enough
+		}
+	}
+	return list, "s" + beforeEntry.Public(event.AttemptPrefix), nil
+}
+
+// fromRows makes deliveries of owed rows.
+func (e *Engine) fromRows(ctx context.Context, rows []Owed) ([]Delivery, error) {
+	ids := make([]event.ID, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].Event
+	}
+	events, err := e.store.EventGetMany(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading events: %w", err)
+	}
+	byID := make(map[event.ID]*event.Event, len(events))
+	for i := range events {
+		byID[events[i].ID] = &events[i]
+	}
+	list := make([]Delivery, len(rows))
+	for i := range rows {
+		list[i] = e.delivery(rows[i].Delivery(), byID[rows[i].Event], &rows[i], nil)
+		list[i].Attempts = rows[i].Attempts
+	}
+	return list, nil
+}
+
+// outcomesOf returns the log outcomes of settled deliveries in a state (any,
+// if empty), and whether the state is one of deliveries not settled.
+func outcomesOf(s State) (outcomes []Outcome, open bool) {
+	switch s {
+	case "":
+		return []Outcome{Delivered, Failed, Canceled, Expired, Discarded}, true
+	case StateDelivered:
+		return []Outcome{Delivered}, false
+	case StateFailed:
+		return []Outcome{Failed}, false
+	case StateCanceled:
+		return []Outcome{Canceled}, false
+	case StateExpired:
+		return []Outcome{Expired}, false
+	case StateDiscarded:
+		return []Outcome{Discarded}, false
+	default:
+		return nil, true
+	}
+}
+
+func parseDeliveryCursor(s string) (settled bool, before event.DeliveryID, entry event.ID, err error) {
+	bad := problem.InvalidField("query cursor", "is not one this list gave")
+	switch {
+	case s == "":
+		return false, before, 0, nil
+	case s[0] == 'o':
+		if before, err = event.ParseDeliveryID(s[1:]); err != nil {
+			return false, before, 0, bad
+		}
+		return false, before, 0, nil
+	case s[0] == 's':
+		if entry, err = event.ParseID(event.AttemptPrefix, s[1:]); err != nil {
+			return false, before, 0, bad
+		}
+		return true, before, entry, nil
+	default:
+		return false, before, 0, bad
+	}
+}

@@ -1,0 +1,288 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/relay-events/relay/internal/event"
+)
+
+const (
+	// maxPending bounds results that wait to be recorded. More wait in the
+	// workers that made them, so that a store that fails stops deliveries
+	// rather than filling memory.
+	maxPending = 8192
+	// linger is how long the recorder waits for company before it commits:
+	// nobody waits for a result to be stored, and a sync shared is a sync
+	// saved for the publishers.
+	linger = 5 * time.Millisecond
+	// retryStore is how long it waits after a failed commit.
+	retryStore = 250 * time.Millisecond
+	// stopGrace is how long it tries to commit at the end while the store fails.
+	stopGrace = 2 * time.Second
+)
+
+// recorder commits results in groups, in one goroutine.
+type recorder struct {
+	engine *Engine
+	signal chan struct{} // buffered, 1: something is pending
+	ended  chan struct{} // closed when the loop has ended
+
+	mu       sync.Mutex
+	room     sync.Cond // pending has become shorter
+	pending  []result
+	draining bool      // Stop has begun: add does not wait any more
+	stopping bool      // all workers have ended
+	failing  time.Time // since when the store fails; zero: it works
+}
+
+// result is one thing to record, and what follows once it is durable.
+type result struct {
+	attempt *Attempt
+	owe     *Owed
+	settle  *Owed
+	in      *intake // released when durable
+	spilled bool    // owe was counted in lane.spilling
+}
+
+func newRecorder(e *Engine) *recorder {
+	r := &recorder{engine: e, signal: make(chan struct{}, 1), ended: make(chan struct{})}
+	r.room.L = &r.mu
+	return r
+}
+
+func (r *recorder) start() { go r.run() }
+
+// finish records an attempt of a task and what follows from it.
+func (r *recorder) finish(t *task, a *Attempt) {
+	r.engine.metrics.count(a)
+	res := result{attempt: a, in: t.in}
+	if a.Outcome == Retrying {
+		o := t.owed
+		o.Attempts++
+		o.Due, o.Reason = a.NextAt, ReasonRetry
+		res.owe = &o
+	} else if t.owed.Token != 0 {
+		res.settle = &t.owed
+	}
+	r.add(res)
+}
+
+// settle records that a task ends without a request.
+func (r *recorder) settle(t *task, outcome Outcome, why string) {
+	a := &Attempt{
+		Tenant: t.owed.Tenant, Event: t.owed.Event, EventName: t.ev.Name, EventType: t.ev.Type,
+		Webhook: t.owed.Webhook, Number: t.owed.Attempts, At: time.Now().UTC().Truncate(time.Millisecond),
+		Outcome: outcome, Error: why,
+	}
+	r.engine.metrics.count(a)
+	res := result{attempt: a, in: t.in}
+	if t.owed.Token != 0 {
+		res.settle = &t.owed
+	}
+	r.add(res)
+}
+
+// owe records that a fresh task cannot be finished now.
+func (r *recorder) owe(t *task) {
+	r.add(result{owe: &t.owed, in: t.in, spilled: t.owed.Reason == ReasonBacklog})
+}
+
+// spill gives tasks back to the store: fresh ones become owed, claimed ones
+// are released as they were.
+func (r *recorder) spill(tasks []*task) {
+	var claims []Owed
+	for _, t := range tasks {
+		if t.owed.Token != 0 {
+			claims = append(claims, t.owed)
+			continue
+		}
+		if r.engine.stopping() {
+			// Its intake stays open and is routed again at the next start.
+			continue
+		}
+		t.owed.Reason = ReasonBacklog
+		r.owe(t)
+	}
+	if len(claims) == 0 {
+		return
+	}
+	if err := r.engine.store.OwedRelease(context.Background(), claims); err != nil {
+		r.engine.log.Error("giving claims back failed", "claims", len(claims), "err", err)
+	}
+	for i := range claims {
+		if l := r.engine.laneOf(claims[i].Webhook); l != nil {
+			l.owedAt(claims[i].Due, false)
+		}
+	}
+}
+
+// drop forgets a task that nobody waits for any more: its webhook was deleted,
+// or it was canceled, which is recorded elsewhere.
+func (r *recorder) drop(t *task) {
+	if t.in != nil {
+		r.add(result{in: t.in})
+	}
+}
+
+// release takes the router's own hold off an intake.
+func (r *recorder) release(in *intake) { r.add(result{in: in}) }
+
+func (r *recorder) add(res result) {
+	r.mu.Lock()
+	for len(r.pending) >= maxPending && !r.draining {
+		r.room.Wait()
+	}
+	r.pending = append(r.pending, res)
+	n := len(r.pending)
+	r.mu.Unlock()
+	if n == 1 {
+		select {
+		case r.signal <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// drain lets everybody who waits in add go on, so that they can end.
+func (r *recorder) drain() {
+	r.mu.Lock()
+	r.draining = true
+	r.room.Broadcast()
+	r.mu.Unlock()
+}
+
+// stop commits what is pending and ends the loop. All workers have ended.
+func (r *recorder) stop() error {
+	r.mu.Lock()
+	r.stopping = true
+	r.mu.Unlock()
+	select {
+	case r.signal <- struct{}{}:
+	default:
+	}
+	<-r.ended
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.pending); n > 0 {
+		return fmt.Errorf("recording: %d results could not be stored; their deliveries will be repeated", n)
+	}
+	return nil
+}
+
+func (r *recorder) run() {
+	defer close(r.ended)
+	var batch []result
+	var rec Record
+	var closes []event.ID
+	for {
+		r.mu.Lock()
+		batch, r.pending = r.pending, batch[:0]
+		stopping := r.stopping
+		r.room.Broadcast()
+		r.mu.Unlock()
+		if len(batch) == 0 && (len(closes) == 0 || !stopping) {
+			if stopping {
+				return
+			}
+			if len(closes) > 0 {
+				// An intake that appears open costs nothing but a look at the
+				// next start: let closings wait for the next attempts a while.
+				select {
+				case <-r.signal:
+					time.Sleep(linger)
+				case <-time.After(50 * time.Millisecond):
+					closes = r.commit(&rec, nil, closes)
+				}
+				continue
+			}
+			<-r.signal
+			time.Sleep(linger)
+			continue
+		}
+		closes = r.commit(&rec, batch, closes)
+		clear(batch)
+		if r.gaveUp() {
+			return
+		}
+	}
+}
+
+// commit stores a batch of results and the closings, however long the store
+// needs, and returns the closings that follow from it.
+func (r *recorder) commit(rec *Record, batch []result, closes []event.ID) []event.ID {
+	rec.Attempts, rec.Owe, rec.Settle = rec.Attempts[:0], rec.Owe[:0], rec.Settle[:0]
+	rec.Close = append(rec.Close[:0], closes...)
+	for i := range batch {
+		res := &batch[i]
+		if res.attempt != nil {
+			rec.Attempts = append(rec.Attempts, res.attempt)
+		}
+		if res.owe != nil {
+			rec.Owe = append(rec.Owe, *res.owe)
+		}
+		if res.settle != nil {
+			rec.Settle = append(rec.Settle, *res.settle)
+		}
+	}
+	if len(rec.Attempts)+len(rec.Owe)+len(rec.Settle)+len(rec.Close) > 0 && !r.store(rec, batch) {
+		return closes
+	}
+	closes = closes[:0]
+	for i := range batch {
+		res := &batch[i]
+		if res.owe != nil {
+			if l := r.engine.laneOf(res.owe.Webhook); l != nil {
+				l.owedAt(res.owe.Due, res.spilled)
+			}
+		}
+		if res.in != nil && res.in.open.Add(-1) == 0 {
+			closes = append(closes, res.in.id)
+			r.engine.open.remove(res.in.id)
+		}
+	}
+	clear(rec.Attempts)
+	return closes
+}
+
+// store commits rec, trying again while the store cannot. It reports false,
+// with the batch back in pending, when the engine stops meanwhile.
+func (r *recorder) store(rec *Record, batch []result) bool {
+	for {
+		err := r.engine.store.Record(context.Background(), rec)
+		if err == nil {
+			r.mu.Lock()
+			if !r.failing.IsZero() {
+				r.engine.log.Info("recording works again", "after", time.Since(r.failing).Round(time.Millisecond))
+				r.failing = time.Time{}
+			}
+			r.mu.Unlock()
+			return true
+		}
+		r.mu.Lock()
+		if r.failing.IsZero() {
+			r.failing = time.Now()
+			r.engine.log.Error("recording attempts failed, trying again", "attempts", len(rec.Attempts),
+				"unavailable", errors.Is(err, ErrUnavailable), "err", err)
+		}
+		giveUp := r.stopping && time.Since(r.failing) > stopGrace
+		if giveUp {
+			r.pending = append(r.pending, batch...)
+		}
+		r.mu.Unlock()
+		if giveUp {
+			return false
+		}
+		time.Sleep(retryStore)
+	}
+}
+
+// gaveUp reports whether the last commit was given up.
+func (r *recorder) gaveUp() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stopping && !r.failing.IsZero()
+}

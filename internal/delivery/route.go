@@ -1,0 +1,260 @@
+package delivery
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// table is a tenant's compiled routing: which lanes want an event type.
+type table struct {
+	exact map[string][]*lane // types named by at least one webhook; globs included
+	globs []globRoute
+}
+
+type globRoute struct {
+	lane *lane
+	hook *webhook.Webhook
+}
+
+// routesDiffer reports whether a change of a webhook matters to routing.
+func routesDiffer(a, b *webhook.Webhook) bool {
+	return a.Status != b.Status || !slices.Equal(a.Events, b.Events)
+}
+
+// compile makes the tenant's table. The caller holds no lock.
+func (e *Engine) compile(tenant event.TenantID) *table {
+	t := &table{exact: make(map[string][]*lane)}
+	hooks := e.hooks.List(tenant)
+	for _, w := range hooks {
+		if w.Status != webhook.Active {
+			continue
+		}
+		l := e.lane(w)
+		isGlob := false
+		for _, p := range w.Events {
+			if hasStar(p) {
+				isGlob = true
+			} else {
+				t.exact[p] = nil
+			}
+		}
+		if isGlob {
+			t.globs = append(t.globs, globRoute{l, w})
+		}
+	}
+	for _, w := range hooks {
+		if w.Status != webhook.Active {
+			continue
+		}
+		l := e.lane(w)
+		for _, p := range w.Events {
+			if lanes := t.exact[p]; !hasStar(p) && !slices.Contains(lanes, l) {
+				t.exact[p] = append(lanes, l)
+			}
+		}
+	}
+	for typ, lanes := range t.exact {
+		for _, g := range t.globs {
+			if g.hook.Wants(typ) && !slices.Contains(lanes, g.lane) {
+				lanes = append(lanes, g.lane)
+			}
+		}
+		t.exact[typ] = lanes
+	}
+	return t
+}
+
+func hasStar(pattern string) bool {
+	for i := range len(pattern) {
+		if pattern[i] == '*' {
+			return true
+		}
+	}
+	return false
+}
+
+// lanesFor appends the lanes that want the type to dst.
+func (t *table) lanesFor(dst []*lane, eventType string) []*lane {
+	if lanes, ok := t.exact[eventType]; ok {
+		return append(dst, lanes...)
+	}
+	for _, g := range t.globs {
+		if g.hook.Wants(eventType) {
+			dst = append(dst, g.lane)
+		}
+	}
+	return dst
+}
+
+// tableOf returns the tenant's table, compiled anew after a change.
+func (e *Engine) tableOf(tenant event.TenantID) *table {
+	e.mu.RLock()
+	t := e.tables[tenant]
+	e.mu.RUnlock()
+	if t != nil {
+		return t
+	}
+	// A change while we compile finds no table to delete: its new version tells
+	// us that ours is old already.
+	for {
+		before := e.tableVersion.Load()
+		t = e.compile(tenant)
+		e.mu.Lock()
+		if e.tableVersion.Load() == before {
+			e.tables[tenant] = t
+			e.mu.Unlock()
+			return t
+		}
+		e.mu.Unlock()
+	}
+}
+
+// intake counts the deliveries of a group commit that are not recorded yet.
+type intake struct {
+	id   event.ID
+	open atomic.Int64
+}
+
+// openIntakes knows the intakes whose deliveries are not all recorded.
+type openIntakes struct {
+	mu  sync.Mutex
+	set map[event.ID]int // to the number of events
+}
+
+func (o *openIntakes) add(in *Intake) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.set == nil {
+		o.set = make(map[event.ID]int)
+	}
+	o.set[in.ID] = len(in.Events)
+}
+
+func (o *openIntakes) remove(id event.ID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.set, id)
+}
+
+// has reports whether the event is in an open intake.
+func (o *openIntakes) has(id event.ID) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for first, n := range o.set {
+		if id >= first && id < first+event.ID(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// route matches accepted events to lanes until the engine stops.
+func (e *Engine) route() {
+	for {
+		select {
+		case <-e.claiming.Done():
+			return
+		case intakes := <-e.intakes:
+			for i := range intakes {
+				e.routeIntake(&intakes[i], nil)
+			}
+		}
+	}
+}
+
+// routeIntake puts the intake's deliveries on their lanes, except those that
+// skip says are done.
+func (e *Engine) routeIntake(in *Intake, skip func(event.DeliveryID) bool) {
+	track := &intake{id: in.ID}
+	track.open.Store(1) // ours, until all events are routed
+	var lanes []*lane
+	now := time.Now()
+	for i := range in.Events {
+		ev := &in.Events[i]
+		lanes = e.tableOf(ev.Tenant).lanesFor(lanes[:0], ev.Type)
+		if len(lanes) == 0 {
+			continue
+		}
+		size := int32(taskOverhead + ev.Size()/len(lanes))
+		for _, l := range lanes {
+			if skip != nil && skip(event.DeliveryID{Event: ev.ID, Webhook: l.number}) {
+				continue
+			}
+			track.open.Add(1)
+			t := &task{ev: ev, in: track, size: size, owed: Owed{
+				Tenant: ev.Tenant, Event: ev.ID, Webhook: l.number,
+				Due: ev.ID.Time(), Since: ev.ID.Time(),
+			}}
+			if ev.DeliverAt.After(now) {
+				t.owed.Due, t.owed.Since, t.owed.Reason = ev.DeliverAt, ev.DeliverAt, ReasonLater
+				e.recorder.owe(t)
+				continue
+			}
+			l.push(t)
+		}
+	}
+	e.recorder.release(track)
+}
+
+// recover routes the events of intakes that were open when the store was
+// opened: the node died, or stopped, before they were all recorded.
+func (e *Engine) recover() {
+	var settled map[event.DeliveryID]struct{}
+	var last event.ID // routed up to here
+	events := 0
+	for {
+		err := e.store.IntakeOpen(e.claiming, func(in Intake) error {
+			if in.ID <= last {
+				return nil // routed before the error that made us start over
+			}
+			if settled == nil {
+				settled = make(map[event.DeliveryID]struct{})
+				if err := e.store.SettledSince(e.claiming, in.ID, func(d event.DeliveryID) {
+					settled[d] = struct{}{}
+				}); err != nil {
+					settled = nil
+					return err
+				}
+			}
+			owed := make(map[event.DeliveryID]struct{})
+			for i := range in.Events {
+				rows, err := e.store.OwedOfEvent(e.claiming, in.Events[i].Tenant, in.Events[i].ID)
+				if err != nil {
+					return err
+				}
+				for _, o := range rows {
+					owed[o.Delivery()] = struct{}{}
+				}
+			}
+			events += len(in.Events)
+			e.open.add(&in)
+			e.routeIntake(&in, func(d event.DeliveryID) bool {
+				if _, done := settled[d]; done {
+					return true
+				}
+				_, isOwed := owed[d]
+				return isOwed
+			})
+			last = in.ID
+			return e.claiming.Err()
+		})
+		switch {
+		case err == nil:
+			if events > 0 {
+				e.log.Info("routed the events of open intakes", "events", events)
+			}
+			return
+		case e.stopping():
+			return
+		}
+		e.log.Error("reading open intakes failed, trying again", "err", err)
+		if !e.sleep(time.Second) {
+			return
+		}
+	}
+}
