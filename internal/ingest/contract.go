@@ -1,0 +1,70 @@
+package ingest
+
+import (
+	"context"
+	"time"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+)
+
+// Publication is the events of one publish request: all of them are stored,
+// or none.
+type Publication struct {
+	Tenant event.TenantID
+	Items  []Item
+
+	// Err is set by Append: a *problem.Error with kind Conflict when an item's
+	// idempotency key was used for another body. Nothing of the publication is
+	// stored then.
+	Err error
+}
+
+// Item is one event of a publication.
+type Item struct {
+	Event event.Event // Append sets its ID
+	// Key is the idempotency key within the tenant, empty for none: the
+	// event's own id or one made of the header Idempotency-Key. Names and
+	// header keys never collide: see NameKey and HeaderKey.
+	Key string
+	// Digest tells bodies apart: a hash of everything the publisher sent for
+	// the event. Compared when Key was used before.
+	Digest [16]byte
+	// Duplicate is set by Append: the key was stored before with the same
+	// digest; Event is then the event stored first.
+	Duplicate bool
+}
+
+// Query selects events. Zero fields select everything.
+type Query struct {
+	Tenant       event.TenantID // required
+	Type         string
+	Key          string // the ordering key
+	Text         string // found anywhere in the data's bytes, case-sensitive
+	Since, Until time.Time
+	Before       event.ID // cursor; zero: from the newest
+	Limit        int      // 1 to 250
+}
+
+// Store is what accepting and looking up events asks of storage. All methods
+// are safe for concurrent use.
+type Store interface {
+	// Append stores publications in one group commit and returns the intakes
+	// it made of them, whose events are exactly the newly stored ones. When it
+	// returns without error, everything is durable and each publication's Err
+	// and each item's ID and Duplicate are set. On an error nothing was stored
+	// and nothing may be acknowledged; delivery.ErrUnavailable (wrapped) means
+	// trying again later can help. Only one Append runs at a time.
+	Append(ctx context.Context, pubs []*Publication) ([]delivery.Intake, error)
+	// EventFind returns the tenant's event with the public id, the publisher's
+	// name for it or Relay's; ok is false without one.
+	EventFind(ctx context.Context, tenant event.TenantID, publicID string) (e event.Event, ok bool, err error)
+	// EventList returns events newest first, up to q.Limit. next is the cursor
+	// for more, zero when there are none. A query that matches rarely may
+	// return fewer than Limit, even none, with a cursor: it stops after having
+	// read for a second or so.
+	EventList(ctx context.Context, q Query) (list []event.Event, next event.ID, err error)
+}
+
+// NameKey returns the idempotency key of an event the publisher named.
+func NameKey(name string) string { return "n" + name }

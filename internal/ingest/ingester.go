@@ -1,0 +1,187 @@
+// Package ingest accepts events: it reads what publishers send, stores it in
+// group commits, and hands it to the delivery engine.
+//
+// A publish call waits until its events are durable. Calls that come while a
+// commit is under way form the next one, so that the cost of a sync is shared
+// by all that wait for it; nobody waits for company.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/problem"
+)
+
+// Bounds of one group commit. A publication is never split, so one commit can
+// hold more by the size of the last.
+const (
+	groupEvents = 2048
+	groupBytes  = 4 << 20
+)
+
+// queueLength bounds the publications waiting for their commit; more wait in
+// their callers, who hold their request bodies anyway.
+const queueLength = 1024
+
+// Router takes over accepted events. It may block to slow publishers down.
+type Router interface {
+	Accept(intakes []delivery.Intake)
+}
+
+// Ingester commits publications. Make it with New, end it with Stop.
+type Ingester struct {
+	store  Store
+	router Router
+
+	queue   chan *waiting
+	stop    chan struct{} // closed by Stop
+	stopped sync.Once
+	done    chan struct{} // closed when the commit loop has ended
+
+	accepted   atomic.Int64
+	duplicates atomic.Int64
+	commits    atomic.Int64
+}
+
+// waiting is a publication on its way.
+type waiting struct {
+	pub  *Publication
+	done chan error // receives once; buffered
+}
+
+// New returns an Ingester whose commit loop runs.
+func New(store Store, router Router) *Ingester {
+	i := &Ingester{
+		store: store, router: router,
+		queue: make(chan *waiting, queueLength),
+		stop:  make(chan struct{}), done: make(chan struct{}),
+	}
+	go i.run()
+	return i
+}
+
+// Stop ends the commit loop after the commit under way. Publications still
+// waiting are refused. Stopping twice is harmless.
+func (i *Ingester) Stop() {
+	i.stopped.Do(func() { close(i.stop) })
+	<-i.done
+}
+
+var errStopping = &problem.Error{Kind: problem.Unavailable, Detail: "Relay is stopping; nothing was stored"}
+
+// Publish stores the publication and returns when it is durable: each item's
+// Event.ID and Duplicate are then set. An error means that nothing may be
+// taken as stored: a *problem.Error, or one that wraps delivery.ErrUnavailable.
+// When ctx ends first, the events may or may not be stored later on.
+func (i *Ingester) Publish(ctx context.Context, p *Publication) error {
+	w := &waiting{pub: p, done: make(chan error, 1)}
+	select {
+	case i.queue <- w:
+	case <-i.stop:
+		return errStopping
+	case <-ctx.Done():
+		return fmt.Errorf("waiting to store events: %w", ctx.Err())
+	}
+	select {
+	case err := <-w.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for events to be stored: %w", ctx.Err())
+	case <-i.done:
+		// The loop answers everything it has taken before it ends; what it has
+		// not taken was not stored.
+		select {
+		case err := <-w.done:
+			return err
+		default:
+			return errStopping
+		}
+	}
+}
+
+// Counts returns how many events were accepted and how many were duplicates
+// since the start, and in how many commits.
+func (i *Ingester) Counts() (accepted, duplicates, commits int64) {
+	return i.accepted.Load(), i.duplicates.Load(), i.commits.Load()
+}
+
+func (i *Ingester) run() {
+	defer close(i.done)
+	group := make([]*waiting, 0, 64)
+	pubs := make([]*Publication, 0, 64)
+	for {
+		select {
+		case <-i.stop:
+			return
+		case w := <-i.queue:
+			group = i.gather(append(group[:0], w))
+		}
+		pubs = pubs[:0]
+		for _, w := range group {
+			pubs = append(pubs, w.pub)
+		}
+		i.commit(group, pubs)
+		clear(group) // let go of the events
+		clear(pubs)
+	}
+}
+
+// gather adds what waits already, up to the bounds of a group.
+func (i *Ingester) gather(group []*waiting) []*waiting {
+	events, bytes := size(group[0].pub)
+	for events < groupEvents && bytes < groupBytes {
+		select {
+		case w := <-i.queue:
+			n, b := size(w.pub)
+			events, bytes = events+n, bytes+b
+			group = append(group, w)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func size(p *Publication) (events, bytes int) {
+	for n := range p.Items {
+		bytes += len(p.Items[n].Event.Data) + len(p.Items[n].Event.Attributes)
+	}
+	return len(p.Items), bytes
+}
+
+func (i *Ingester) commit(group []*waiting, pubs []*Publication) {
+	// The store decides when to give up; the callers' contexts are not the
+	// group's.
+	intakes, err := i.store.Append(context.Background(), pubs)
+	if err != nil {
+		if errors.Is(err, delivery.ErrUnavailable) {
+			err = fmt.Errorf("storing events: %w", err)
+		}
+		for _, w := range group {
+			w.done <- err
+		}
+		return
+	}
+	i.commits.Add(1)
+	for _, w := range group {
+		if w.pub.Err == nil {
+			duplicates := 0
+			for n := range w.pub.Items {
+				if w.pub.Items[n].Duplicate {
+					duplicates++
+				}
+			}
+			i.accepted.Add(int64(len(w.pub.Items) - duplicates))
+			i.duplicates.Add(int64(duplicates))
+		}
+		w.done <- w.pub.Err
+	}
+	if len(intakes) > 0 {
+		i.router.Accept(intakes)
+	}
+}
