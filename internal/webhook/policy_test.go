@@ -1,0 +1,182 @@
+package webhook
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/problem"
+)
+
+var start = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+func TestRelayPresetWaits(t *testing.T) {
+	// SPEC section 6: 30 s, about 2.5 min, about 12 min, 1 h.
+	r := RelayRetry()
+	for n, want := range map[int]time.Duration{1: 30 * time.Second, 2: 148 * time.Second, 3: 730 * time.Second, 4: time.Hour} {
+		if got := r.Wait(n); (got - want).Abs() > time.Second {
+			t.Errorf("Wait(%d) = %v, want %v", n, got, want)
+		}
+	}
+}
+
+func TestDecideRelayPreset(t *testing.T) {
+	r := RelayRetry()
+	for _, tc := range []struct {
+		name  string
+		res   Result
+		n     int
+		retry bool
+	}{
+		{"500", Result{Status: 500}, 1, true},
+		{"404", Result{Status: 404}, 1, true},
+		{"301", Result{Status: 301}, 1, true},
+		{"timeout", Result{Kind: egress.KindTimeout}, 1, true},
+		{"reset", Result{Kind: egress.KindReset}, 4, true},
+		{"the fifth attempt", Result{Status: 500}, 5, false},
+	} {
+		d := r.Decide(tc.res, tc.n, start, start)
+		if d.Retry != tc.retry {
+			t.Errorf("%s: Retry = %v, want %v", tc.name, d.Retry, tc.retry)
+		}
+	}
+}
+
+func TestDecideJitterStaysWithinTenPercent(t *testing.T) {
+	r := RelayRetry()
+	low, high := time.Hour, time.Duration(0)
+	for range 10_000 {
+		w := r.Decide(Result{Status: 500}, 1, start, start).At.Sub(start)
+		low, high = min(low, w), max(high, w)
+	}
+	if low < 27*time.Second || high > 33*time.Second {
+		t.Errorf("waits from %v to %v, want within 27 s to 33 s", low, high)
+	}
+	if high-low < 4*time.Second {
+		t.Errorf("waits from %v to %v: want them spread", low, high)
+	}
+}
+
+func TestDecideRetryAfter(t *testing.T) {
+	r := RelayRetry()
+	after := func(v string) func() string { return func() string { return v } }
+	for _, tc := range []struct {
+		status   int
+		after    string
+		min, max time.Duration
+	}{
+		{429, "120", 120 * time.Second, 120 * time.Second},
+		{503, "Sat, 21 Nov 2026 12:10:00 GMT", 10 * time.Minute, 10 * time.Minute},
+		{429, "86400", time.Hour, time.Hour},              // up to the maximum wait
+		{429, "1", 27 * time.Second, 33 * time.Second},    // never sooner than the schedule
+		{429, "soon", 27 * time.Second, 33 * time.Second}, // not understood
+		{429, "-5", 27 * time.Second, 33 * time.Second},   // not a wait
+		{500, "120", 27 * time.Second, 33 * time.Second},  // only 429 and 503 ask
+		{503, "Sat, 21 Nov 2020 12:10:00 GMT", 27 * time.Second, 33 * time.Second},
+		{429, "99999999999999999999", 27 * time.Second, 33 * time.Second},
+	} {
+		got := r.Decide(Result{Status: tc.status, After: after(tc.after)}, 1, start, start).At.Sub(start)
+		if got < tc.min || got > tc.max {
+			t.Errorf("%d with Retry-After %q: wait %v, want %v to %v", tc.status, tc.after, got, tc.min, tc.max)
+		}
+	}
+}
+
+func TestDecideNothingAfterMaxAge(t *testing.T) {
+	r := RelayRetry()
+	d := r.Decide(Result{Status: 500}, 4, start, start.Add(23*time.Hour+30*time.Minute))
+	if d.Retry || !d.Expired {
+		t.Errorf("an hour's wait at 23 h 30 min: got %+v, want no retry, expired", d)
+	}
+	if d := r.Decide(Result{Status: 500}, 1, start, start.Add(23*time.Hour+30*time.Minute)); !d.Retry {
+		t.Errorf("30 s at 23 h 30 min: got %+v, want a retry", d)
+	}
+}
+
+func TestRetryNormalize(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		in    Retry
+		field string // empty: accepted
+	}{
+		{"nothing given", Retry{}, ""},
+		{"preset", Retry{Preset: "relay"}, ""},
+		{"preset as it is read", RelayRetry(), ""},
+		{"unknown preset", Retry{Preset: "stripe"}, "retry.preset"},
+		{"preset and more", Retry{Preset: "relay", Attempts: 3}, "retry.preset"},
+		{"attempts only", Retry{Attempts: 3}, ""},
+		{"1 attempt", Retry{Attempts: 1}, ""},
+		{"50 attempts", Retry{Attempts: 50}, ""},
+		{"51 attempts", Retry{Attempts: 51}, "retry.attempts"},
+		{"-1 attempts", Retry{Attempts: -1}, "retry.attempts"},
+		{"waits", Retry{Attempts: 4, Waits: []time.Duration{time.Second, time.Minute}}, ""},
+		{"long wait", Retry{Attempts: 4, Waits: []time.Duration{5 * time.Hour}}, ""},
+		{"negative wait", Retry{Attempts: 4, Waits: []time.Duration{-1}}, "retry.waits[0]"},
+		{"waits and factor", Retry{Waits: []time.Duration{time.Second}, Factor: 2}, "retry.waits"},
+		{"factor below 1", Retry{Factor: 0.5}, "retry.factor"},
+		{"31 days", Retry{MaxAge: 31 * 24 * time.Hour}, ""},
+		{"32 days", Retry{MaxAge: 32 * 24 * time.Hour}, "retry.maxAge"},
+		{"initial above max", Retry{InitialWait: 2 * time.Hour, MaxWait: time.Hour}, "retry.initialWait"},
+		{"retryOn", Retry{RetryOn: []string{"5xx", "429", "408", "timeout", "network"}}, ""},
+		{"retryOn success", Retry{RetryOn: []string{"2xx"}}, "retry.retryOn[0]"},
+		{"retryOn nonsense", Retry{RetryOn: []string{"5xx", "sometimes"}}, "retry.retryOn[1]"},
+	} {
+		r := tc.in
+		err := r.normalize("retry")
+		if tc.field == "" {
+			if err != nil {
+				t.Errorf("%s: %v, want accepted", tc.name, err)
+			} else if r.Attempts < 1 || r.MaxWait <= 0 || r.MaxAge <= 0 || len(r.RetryOn) == 0 || r.Wait(1) <= 0 {
+				t.Errorf("%s: incomplete policy %+v", tc.name, r)
+			}
+			continue
+		}
+		if problem.KindOf(err) != problem.Invalid || !strings.HasPrefix(err.Error(), tc.field+" ") {
+			t.Errorf("%s: %v, want %s named", tc.name, err, tc.field)
+		}
+	}
+}
+
+func TestRetryOn(t *testing.T) {
+	r := Retry{Attempts: 5, RetryOn: []string{"5xx", "429", "timeout"}}
+	if err := r.normalize("retry"); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		res  Result
+		want bool
+	}{
+		{Result{Status: 500}, true}, {Result{Status: 599}, true}, {Result{Status: 429}, true},
+		{Result{Status: 428}, false}, {Result{Status: 404}, false}, {Result{Status: 302}, false},
+		{Result{Kind: egress.KindTimeout}, true}, {Result{Kind: egress.KindReset}, false},
+	} {
+		if got := r.Decide(tc.res, 1, start, start).Retry; got != tc.want {
+			t.Errorf("status %d, kind %q: retry = %v, want %v", tc.res.Status, tc.res.Kind, got, tc.want)
+		}
+	}
+}
+
+func TestMatches(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, typ string
+		want         bool
+	}{
+		{"call.completed", "call.completed", true},
+		{"call.completed", "call.completed.x", false},
+		{"*", "call.completed", true},
+		{"call.*", "call.completed", true},
+		{"call.*", "calls.completed", false},
+		{"*.completed", "call.completed", true},
+		{"n*.auth_*_used", "notification.auth_link_used", true},
+		{"*", "webhook.disabled", false}, // operational events are asked for by name
+		{"webhook.*", "webhook.disabled", true},
+		{"web*", "webhook.disabled", false},
+		{"webhook.disabled", "webhook.disabled", true},
+		{"*a*a*a*a*", strings.Repeat("a", 100) + "b", true},
+	} {
+		if got := Matches(tc.pattern, tc.typ); got != tc.want {
+			t.Errorf("Matches(%q, %q) = %v, want %v", tc.pattern, tc.typ, got, tc.want)
+		}
+	}
+}
