@@ -1,0 +1,95 @@
+-- Owed deliveries and closed intakes: see schema_work_01.sql.
+
+-- name: OwedInsert
+-- Changes nothing if there is a row.
+INSERT INTO owed(event, webhook, tenant, due, since, attempts, base, reason)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING;
+
+-- name: OwedUpdate
+UPDATE owed
+SET tenant = ?3, due = ?4, since = ?5, attempts = ?6, base = ?7, reason = ?8
+WHERE event = ?1 AND webhook = ?2;
+
+-- name: OwedDelete
+DELETE FROM owed
+WHERE event = ? AND webhook = ?;
+
+-- name: OwedGet
+SELECT event, webhook, tenant, due, since, attempts, base, reason
+FROM owed
+WHERE event = ? AND webhook = ?;
+
+-- name: OwedOfEvent
+SELECT event, webhook, tenant, due, since, attempts, base, reason
+FROM owed
+WHERE event = ?;
+
+-- name: OwedDue
+-- The order in which a webhook's deliveries come due; the index alone answers.
+SELECT due, event
+FROM owed
+WHERE webhook = ? AND due <= ?
+ORDER BY due, event;
+
+-- name: OwedNewest
+SELECT event, webhook, tenant, due, since, attempts, base, reason
+FROM owed
+WHERE (event, webhook) < (?, ?)
+ORDER BY event DESC, webhook DESC;
+
+-- name: OwedOfWebhook
+SELECT event
+FROM owed
+WHERE webhook = ?;
+
+-- name: OwedMove
+UPDATE owed
+SET due = ?4, since = ?4, base = attempts, reason = ?5
+WHERE event = ?1 AND webhook = ?2 AND tenant = ?3;
+
+-- name: OwedSome
+SELECT event
+FROM owed
+WHERE webhook = ?
+LIMIT ?;
+
+-- name: OwedCount
+SELECT webhook, count(*), min(event)
+FROM owed
+GROUP BY webhook;
+
+-- name: OwedFirstDue
+SELECT due
+FROM owed
+WHERE webhook = ?
+ORDER BY due
+LIMIT 1;
+
+-- name: OwedOldest
+SELECT event
+FROM owed
+ORDER BY event
+LIMIT 1;
+
+-- name: ClosedInsert
+INSERT INTO closed(intake)
+VALUES (?)
+ON CONFLICT DO NOTHING;
+
+-- name: ClosedDelete
+DELETE FROM closed
+WHERE intake <= ?;
+
+-- name: ClosedList
+SELECT intake
+FROM closed
+ORDER BY intake;
+
+-- name: ClosedThrough
+SELECT closed_through
+FROM meta;
+
+-- name: ClosedThroughSet
+UPDATE meta
+SET closed_through = ?;

@@ -1,0 +1,224 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+)
+
+// owedScan is how many rows a list looks at in its order before it collects
+// those of the webhooks asked for instead: some 20 ms.
+const owedScan = 20_000
+
+// webhooks returns the webhooks with rows, of one tenant unless that is zero,
+// rising, and how many rows they have.
+func (w *workDB) webhooks(tenant event.TenantID) (list []uint32, rows int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for webhook, n := range w.counts {
+		if tenant == 0 || n.tenant == tenant {
+			list = append(list, webhook)
+			rows += n.rows
+		}
+	}
+	slices.Sort(list)
+	return list, rows
+}
+
+// summaries implements delivery.Store's OwedSummaries. Next is zero when every
+// row is claimed.
+func (w *workDB) summaries(ctx context.Context) ([]delivery.OwedSummary, error) {
+	webhooks, _ := w.webhooks(0)
+	list := make([]delivery.OwedSummary, 0, len(webhooks))
+	err := w.db.read(ctx, func(c *conn) error {
+		for _, webhook := range webhooks {
+			s := delivery.OwedSummary{Webhook: webhook}
+			err := w.unclaimed(c, webhook, anyTime, func(due int64, _ event.ID) bool {
+				s.Next = time.UnixMilli(due).UTC()
+				return false
+			})
+			if err != nil {
+				return err
+			}
+			w.mu.Lock()
+			if n := w.counts[webhook]; n != nil {
+				s.Count = int(n.rows)
+			}
+			w.mu.Unlock()
+			if s.Count > 0 {
+				list = append(list, s)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("summing up owed deliveries: %w", err)
+	}
+	return list, nil
+}
+
+// oldestDue returns the earliest due time of all rows, claimed ones included.
+func (w *workDB) oldestDue(ctx context.Context) (due time.Time, ok bool, err error) {
+	webhooks, _ := w.webhooks(0)
+	first := int64(math.MaxInt64)
+	err = w.db.read(ctx, func(c *conn) error {
+		for _, webhook := range webhooks {
+			err := c.query(func(s *sqlite3.Stmt) error {
+				first, ok = min(first, s.ColumnInt64(0)), true
+				return nil
+			}, workSQL.get("OwedFirstDue"), webhook)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || !ok {
+		return time.Time{}, false, err
+	}
+	return time.UnixMilli(first).UTC(), true, nil
+}
+
+// scan returns the row a statement stands at, with its claim.
+func (w *workDB) scan(s *sqlite3.Stmt) delivery.Owed {
+	o := scanOwed(s)
+	w.mu.Lock()
+	o.Token = w.claims[o.Delivery()]
+	w.mu.Unlock()
+	return o
+}
+
+// get implements delivery.Store's OwedGet.
+func (w *workDB) get(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (o delivery.Owed, ok bool, err error) {
+	err = w.db.read(ctx, func(c *conn) error {
+		return c.query(func(s *sqlite3.Stmt) error {
+			if r := w.scan(s); r.Tenant == tenant {
+				o, ok = r, true
+			}
+			return nil
+		}, workSQL.get("OwedGet"), d.Event, d.Webhook)
+	})
+	return o, ok, err
+}
+
+// ofEvent implements delivery.Store's OwedOfEvent.
+func (w *workDB) ofEvent(ctx context.Context, tenant event.TenantID, id event.ID) (list []delivery.Owed, err error) {
+	err = w.db.read(ctx, func(c *conn) error {
+		return c.query(func(s *sqlite3.Stmt) error {
+			if o := w.scan(s); o.Tenant == tenant {
+				list = append(list, o)
+			}
+			return nil
+		}, workSQL.get("OwedOfEvent"), id)
+	})
+	return list, err
+}
+
+// list implements delivery.Store's OwedList.
+func (w *workDB) list(ctx context.Context, tenant event.TenantID, webhook uint32, before event.DeliveryID, limit int) ([]delivery.Owed, error) {
+	if before == (event.DeliveryID{}) {
+		before = event.DeliveryID{Event: math.MaxInt64, Webhook: math.MaxUint32}
+	}
+	webhooks, rows := w.webhooks(tenant)
+	if webhook != 0 {
+		if _, ok := slices.BinarySearch(webhooks, webhook); !ok {
+			return nil, nil
+		}
+		webhooks = []uint32{webhook}
+		w.mu.Lock()
+		rows = 0
+		if n := w.counts[webhook]; n != nil {
+			rows = n.rows
+		}
+		w.mu.Unlock()
+	}
+	if rows == 0 || limit <= 0 {
+		return nil, nil
+	}
+	var list []delivery.Owed
+	err := w.db.read(ctx, func(c *conn) error {
+		// The table's own order is the right one, if enough of the rows are
+		// wanted ones.
+		if rows*owedScan >= int64(limit)*w.total.Load() {
+			done, err := w.listInOrder(c, tenant, webhook, before, limit, &list)
+			if done || err != nil {
+				return err
+			}
+		}
+		found, err := newestOf(c, webhooks, before, limit)
+		list = list[:0]
+		for i := 0; i < len(found) && err == nil; i++ {
+			err = c.query(func(s *sqlite3.Stmt) error {
+				list = append(list, w.scan(s))
+				return nil
+			}, workSQL.get("OwedGet"), found[i].Event, found[i].Webhook)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing owed deliveries: %w", err)
+	}
+	return list, nil
+}
+
+// listInOrder fills the list from the table's end; done is false when it has
+// read owedScan rows and not found enough.
+func (w *workDB) listInOrder(c *conn, tenant event.TenantID, webhook uint32, before event.DeliveryID, limit int, list *[]delivery.Owed) (done bool, err error) {
+	n := 0
+	full := false
+	err = c.query(func(s *sqlite3.Stmt) error {
+		if n++; n > owedScan {
+			return errEnough
+		}
+		if event.TenantID(s.ColumnInt64(2)) != tenant || webhook != 0 && uint32(s.ColumnInt64(1)) != webhook {
+			return nil
+		}
+		*list = append(*list, w.scan(s))
+		if full = len(*list) == limit; full {
+			return errEnough
+		}
+		return nil
+	}, workSQL.get("OwedNewest"), before.Event, before.Webhook)
+	if errors.Is(err, errEnough) {
+		return full, nil
+	}
+	return err == nil, err
+}
+
+// newestOf returns the deliveries owed to some webhooks, newest first.
+func newestOf(c *conn, webhooks []uint32, before event.DeliveryID, limit int) ([]event.DeliveryID, error) {
+	newestFirst := func(a, b event.DeliveryID) int {
+		return -cmp.Or(cmp.Compare(a.Event, b.Event), cmp.Compare(a.Webhook, b.Webhook))
+	}
+	var found []event.DeliveryID
+	cut := func() {
+		slices.SortFunc(found, newestFirst)
+		found = found[:min(limit, len(found))]
+	}
+	for _, webhook := range webhooks {
+		err := c.query(func(s *sqlite3.Stmt) error {
+			d := event.DeliveryID{Event: event.ID(s.ColumnInt64(0)), Webhook: webhook}
+			if newestFirst(d, before) <= 0 {
+				return nil
+			}
+			if found = append(found, d); len(found) > 4*limit+1000 {
+				cut()
+			}
+			return nil
+		}, workSQL.get("OwedOfWebhook"), webhook)
+		if err != nil {
+			return nil, err
+		}
+	}
+	cut()
+	return found, nil
+}
