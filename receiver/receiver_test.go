@@ -184,8 +184,13 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("handler called: got %t, want %t", got, want)
 			}
 			if c.err != nil {
-				if err := <-reported; !errors.Is(err, c.err) {
-					t.Errorf("OnError: got %v, want %v", err, c.err)
+				select { // OnError comes before the answer
+				case err := <-reported:
+					if !errors.Is(err, c.err) {
+						t.Errorf("OnError: got %v, want %v", err, c.err)
+					}
+				default:
+					t.Errorf("OnError: not called, want %v", c.err)
 				}
 			}
 		})
