@@ -41,6 +41,11 @@ func (s *Store) OwedSummaries(ctx context.Context) ([]delivery.OwedSummary, erro
 	return s.work.summaries(ctx)
 }
 
+// OwedNext implements delivery.Store.
+func (s *Store) OwedNext(ctx context.Context, webhook uint32) (due time.Time, ok bool, err error) {
+	return s.work.next(ctx, webhook)
+}
+
 // OwedGet implements delivery.Store.
 func (s *Store) OwedGet(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (delivery.Owed, bool, error) {
 	return s.work.get(ctx, tenant, d)

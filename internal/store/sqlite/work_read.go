@@ -66,6 +66,23 @@ func (w *workDB) summaries(ctx context.Context) ([]delivery.OwedSummary, error) 
 	return list, nil
 }
 
+// next implements delivery.Store's OwedNext.
+func (w *workDB) next(ctx context.Context, webhook uint32) (due time.Time, ok bool, err error) {
+	w.mu.Lock()
+	none := w.counts[webhook] == nil
+	w.mu.Unlock()
+	if none {
+		return time.Time{}, false, nil
+	}
+	err = w.db.read(ctx, func(c *conn) error {
+		return w.unclaimed(c, webhook, anyTime, func(ms int64, _ event.ID) bool {
+			due, ok = time.UnixMilli(ms).UTC(), true
+			return false
+		})
+	})
+	return due, ok, err
+}
+
 // oldestDue returns the earliest due time of all rows, claimed ones included.
 func (w *workDB) oldestDue(ctx context.Context) (due time.Time, ok bool, err error) {
 	webhooks, _ := w.webhooks(0)
