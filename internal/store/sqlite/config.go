@@ -1,0 +1,263 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+var (
+	accountSQL       = loadStatements("account")
+	sqlTenantEnsure  = accountSQL.get("TenantEnsure")
+	sqlTenantList    = accountSQL.get("TenantList")
+	sqlAPIKeyCreate  = accountSQL.get("KeyCreate")
+	sqlAPIKeyPut     = accountSQL.get("KeyPut")
+	sqlAPIKeyRevoke  = accountSQL.get("KeyRevoke")
+	sqlAPIKeyList    = accountSQL.get("KeyList")
+	webhookSQL       = loadStatements("webhook")
+	sqlWebhookList   = webhookSQL.get("WebhookList")
+	sqlWebhookCreate = webhookSQL.get("WebhookCreate")
+	sqlWebhookUpdate = webhookSQL.get("WebhookUpdate")
+	sqlWebhookDelete = webhookSQL.get("WebhookDelete")
+)
+
+// defaultTenantName is the public id of the tenant of a fresh installation.
+const defaultTenantName = "default"
+
+func (s *Store) openConfig(ctx context.Context) (err error) {
+	s.config, err = openDB(filepath.Join(s.dir, "relay.db"), dbOptions{
+		Full: true, Schema: loadMigrations("relay"), Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	return s.config.write(ctx, func(c *conn) error {
+		return c.exec(sqlTenantEnsure, event.DefaultTenant, defaultTenantName, time.Now().UnixMilli())
+	})
+}
+
+// millis returns what is stored of a time; the zero time is stored as 0.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// fromMillis returns the time that millis made the number of.
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// listRows collects the rows of a query of the configuration.
+func listRows[T any](ctx context.Context, d *db, scan func(*sqlite3.Stmt) (T, error), sql string, args ...any) ([]T, error) {
+	var all []T
+	err := d.read(ctx, func(c *conn) error {
+		all = nil
+		return c.query(func(st *sqlite3.Stmt) error {
+			v, err := scan(st)
+			all = append(all, v)
+			return err
+		}, sql, args...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// TenantList implements account.Store.
+func (s *Store) TenantList(ctx context.Context) ([]account.Tenant, error) {
+	all, err := listRows(ctx, s.config, func(st *sqlite3.Stmt) (account.Tenant, error) {
+		return account.Tenant{
+			ID:        event.TenantID(st.ColumnInt64(0)),
+			Name:      st.ColumnText(1),
+			CreatedAt: fromMillis(st.ColumnInt64(2)),
+		}, nil
+	}, sqlTenantList)
+	if err != nil {
+		return nil, fmt.Errorf("listing tenants: %w", err)
+	}
+	return all, nil
+}
+
+// KeyCreate implements account.Store.
+func (s *Store) KeyCreate(ctx context.Context, k account.Key) error {
+	return s.keyWrite(ctx, sqlAPIKeyCreate, k)
+}
+
+// KeyPut implements account.Store.
+func (s *Store) KeyPut(ctx context.Context, k account.Key) error {
+	return s.keyWrite(ctx, sqlAPIKeyPut, k)
+}
+
+func (s *Store) keyWrite(ctx context.Context, sql string, k account.Key) error {
+	scopes, err := json.Marshal(k.Scopes)
+	if err == nil {
+		err = s.config.write(ctx, func(c *conn) error {
+			return c.exec(sql, k.ID, k.Tenant, k.Name, string(scopes), k.Hash[:], k.Hint,
+				millis(k.CreatedAt), millis(k.ExpiresAt), millis(k.RevokedAt))
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("storing key %q: %w", k.ID, err)
+	}
+	return nil
+}
+
+// KeyRevoke implements account.Store.
+func (s *Store) KeyRevoke(ctx context.Context, tenant event.TenantID, id string, at time.Time) error {
+	err := s.config.write(ctx, func(c *conn) error {
+		return c.changeOne(account.ErrNotFound, sqlAPIKeyRevoke, tenant, id, millis(at))
+	})
+	if err != nil {
+		return fmt.Errorf("revoking key %q: %w", id, err)
+	}
+	return nil
+}
+
+// changeOne runs a statement that must change a row; missing says that it did not.
+func (c *conn) changeOne(missing error, sql string, args ...any) error {
+	if err := c.exec(sql, args...); err != nil {
+		return err
+	}
+	if c.changes() == 0 {
+		return missing
+	}
+	return nil
+}
+
+// KeyList implements account.Store.
+func (s *Store) KeyList(ctx context.Context) ([]account.Key, error) {
+	all, err := listRows(ctx, s.config, func(st *sqlite3.Stmt) (account.Key, error) {
+		k := account.Key{
+			ID:        st.ColumnText(0),
+			Tenant:    event.TenantID(st.ColumnInt64(1)),
+			Name:      st.ColumnText(2),
+			Hint:      st.ColumnText(5),
+			CreatedAt: fromMillis(st.ColumnInt64(6)),
+			ExpiresAt: fromMillis(st.ColumnInt64(7)),
+			RevokedAt: fromMillis(st.ColumnInt64(8)),
+		}
+		copy(k.Hash[:], st.ColumnRawBlob(4))
+		if err := json.Unmarshal(st.ColumnRawText(3), &k.Scopes); err != nil {
+			return k, fmt.Errorf("scopes of key %q: %w", k.ID, err)
+		}
+		return k, nil
+	}, sqlAPIKeyList)
+	if err != nil {
+		return nil, fmt.Errorf("listing keys: %w", err)
+	}
+	return all, nil
+}
+
+// WebhookList implements webhook.Store.
+func (s *Store) WebhookList(ctx context.Context) ([]*webhook.Webhook, error) {
+	all, err := listRows(ctx, s.config, func(st *sqlite3.Stmt) (*webhook.Webhook, error) {
+		w := &webhook.Webhook{
+			Number:    uint32(st.ColumnInt64(0)),
+			ID:        st.ColumnText(1),
+			Tenant:    event.TenantID(st.ColumnInt64(2)),
+			Status:    webhook.Status(st.ColumnText(5)),
+			CreatedAt: fromMillis(st.ColumnInt64(8)),
+			UpdatedAt: fromMillis(st.ColumnInt64(9)),
+		}
+		// The error of a broken secrets column must not repeat it.
+		if json.Unmarshal(st.ColumnRawBlob(4), &w.Secrets) != nil {
+			return nil, fmt.Errorf("secrets of webhook %q cannot be read", w.ID)
+		}
+		err := errors.Join(
+			json.Unmarshal(st.ColumnRawText(3), &w.Settings),
+			json.Unmarshal(st.ColumnRawText(6), &w.Health),
+			json.Unmarshal(st.ColumnRawText(7), &w.Inactive))
+		if err != nil {
+			return nil, fmt.Errorf("webhook %q: %w", w.ID, err)
+		}
+		return w, nil
+	}, sqlWebhookList)
+	if err != nil {
+		return nil, fmt.Errorf("listing webhooks: %w", err)
+	}
+	return all, nil
+}
+
+// webhookColumns are the columns that an update may change.
+type webhookColumns struct {
+	settings, health, inactive string
+	secrets                    []byte
+}
+
+func encodeWebhook(w *webhook.Webhook) (col webhookColumns, err error) {
+	text := func(v any) string {
+		b, e := json.Marshal(v)
+		err = errors.Join(err, e)
+		return string(b)
+	}
+	col.settings, col.health = text(w.Settings), text(w.Health)
+	col.inactive = "[]"
+	if len(w.Inactive) > 0 {
+		col.inactive = text(w.Inactive)
+	}
+	col.secrets = []byte(text(w.Secrets))
+	return col, err
+}
+
+// WebhookCreate implements webhook.Store.
+func (s *Store) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number uint32, err error) {
+	col, err := encodeWebhook(w)
+	if err == nil {
+		err = s.config.write(ctx, func(c *conn) error {
+			err := c.exec(sqlWebhookCreate, w.ID, w.Tenant, col.settings, col.secrets, string(w.Status),
+				col.health, col.inactive, millis(w.CreatedAt), millis(w.UpdatedAt))
+			n := c.raw.LastInsertRowID()
+			if err == nil && n > math.MaxUint32 {
+				err = errors.New("all webhook numbers are used")
+			}
+			number = uint32(n)
+			return err
+		})
+	}
+	if err != nil {
+		return 0, fmt.Errorf("storing webhook %q: %w", w.ID, err)
+	}
+	return number, nil
+}
+
+// WebhookUpdate implements webhook.Store.
+func (s *Store) WebhookUpdate(ctx context.Context, w *webhook.Webhook) error {
+	col, err := encodeWebhook(w)
+	if err == nil {
+		err = s.config.write(ctx, func(c *conn) error {
+			return c.changeOne(webhook.ErrNotFound, sqlWebhookUpdate, w.Number, w.Tenant, col.settings, col.secrets,
+				string(w.Status), col.health, col.inactive, millis(w.UpdatedAt))
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("changing webhook %q: %w", w.ID, err)
+	}
+	return nil
+}
+
+// WebhookDelete implements webhook.Store.
+func (s *Store) WebhookDelete(ctx context.Context, tenant event.TenantID, number uint32) error {
+	err := s.config.write(ctx, func(c *conn) error {
+		return c.changeOne(webhook.ErrNotFound, sqlWebhookDelete, number, tenant)
+	})
+	if err != nil {
+		return fmt.Errorf("deleting webhook %d: %w", number, err)
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+)
+
+var (
+	jobSQL     = loadStatements("job")
+	sqlJobPut  = jobSQL.get("JobPut")
+	sqlJobGet  = jobSQL.get("JobGet")
+	sqlJobList = jobSQL.get("JobList")
+)
+
+// JobPut implements delivery.JobStore.
+func (s *Store) JobPut(ctx context.Context, j delivery.Job) error {
+	err := s.config.write(ctx, func(c *conn) error {
+		return c.exec(sqlJobPut, j.ID, j.Tenant, j.Webhook, string(j.Kind), string(j.State),
+			millis(j.Since), millis(j.Until), j.Cursor, j.Scanned, j.Owed, j.Error,
+			millis(j.CreatedAt), millis(j.FinishedAt))
+	})
+	if err != nil {
+		return fmt.Errorf("storing job %q: %w", j.ID, err)
+	}
+	return nil
+}
+
+// JobGet implements delivery.JobStore.
+func (s *Store) JobGet(ctx context.Context, tenant event.TenantID, id string) (j delivery.Job, ok bool, err error) {
+	all, err := listRows(ctx, s.config, scanJob, sqlJobGet, id, tenant)
+	if err != nil {
+		return j, false, fmt.Errorf("reading job %q: %w", id, err)
+	}
+	if len(all) == 0 {
+		return j, false, nil
+	}
+	return all[0], true, nil
+}
+
+// JobList implements delivery.JobStore.
+func (s *Store) JobList(ctx context.Context, tenant event.TenantID) ([]delivery.Job, error) {
+	all, err := listRows(ctx, s.config, scanJob, sqlJobList, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("listing jobs: %w", err)
+	}
+	return all, nil
+}
+
+func scanJob(st *sqlite3.Stmt) (delivery.Job, error) {
+	return delivery.Job{
+		ID:         st.ColumnText(0),
+		Tenant:     event.TenantID(st.ColumnInt64(1)),
+		Webhook:    uint32(st.ColumnInt64(2)),
+		Kind:       delivery.JobKind(st.ColumnText(3)),
+		State:      delivery.JobState(st.ColumnText(4)),
+		Since:      fromMillis(st.ColumnInt64(5)),
+		Until:      fromMillis(st.ColumnInt64(6)),
+		Cursor:     event.ID(st.ColumnInt64(7)),
+		Scanned:    st.ColumnInt64(8),
+		Owed:       st.ColumnInt64(9),
+		Error:      st.ColumnText(10),
+		CreatedAt:  fromMillis(st.ColumnInt64(11)),
+		FinishedAt: fromMillis(st.ColumnInt64(12)),
+	}, nil
+}

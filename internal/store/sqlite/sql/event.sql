@@ -1,0 +1,37 @@
+-- name: BlockInsert
+INSERT INTO block(id, events, raw_bytes, crc, body)
+VALUES (?, ?, ?, ?, ?);
+
+-- name: BlockAt
+-- The block that would hold the event.
+SELECT id, events, raw_bytes, crc, body
+FROM block
+WHERE id <= ?
+ORDER BY id DESC
+LIMIT 1;
+
+-- name: BlockAfter
+SELECT id, events, raw_bytes, crc, body
+FROM block
+WHERE id > ?
+ORDER BY id
+LIMIT 1;
+
+-- name: BlockBefore
+SELECT id, events, raw_bytes, crc, body
+FROM block
+WHERE id < ?
+ORDER BY id DESC
+LIMIT 1;
+
+-- name: BlockIDs
+SELECT id
+FROM block
+WHERE id > ?
+ORDER BY id;
+
+-- name: BlockLast
+SELECT id, events
+FROM block
+ORDER BY id DESC
+LIMIT 1;

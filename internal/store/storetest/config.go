@@ -1,0 +1,190 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+func testConfig(t *testing.T, open Open) {
+	t.Run("DefaultTenant", func(t *testing.T) { defaultTenant(t, open(t)) })
+	t.Run("Keys", func(t *testing.T) { keys(t, open(t)) })
+	t.Run("Webhooks", func(t *testing.T) { webhooks(t, open(t)) })
+	t.Run("Jobs", func(t *testing.T) { jobs(t, open(t)) })
+}
+
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 123_000_000, time.UTC)
+
+// same compares values by what they show, JSON's nil and empty alike.
+func same(a, b any) bool { return fmt.Sprintf("%+v", a) == fmt.Sprintf("%+v", b) }
+
+func defaultTenant(t *testing.T, s Backend) {
+	for range 2 {
+		list, err := s.TenantList(ctx)
+		if err != nil || len(list) != 1 || list[0].ID != event.DefaultTenant || list[0].Name != "default" || list[0].CreatedAt.IsZero() {
+			t.Errorf("got %+v, %v, want the default tenant", list, err)
+		}
+		s.Reopen(t)
+	}
+}
+
+func keys(t *testing.T, s Backend) {
+	one := account.Key{
+		ID: "key_1", Tenant: 1, Name: "first", Scopes: []account.Scope{account.ScopePublish, account.ScopeRead},
+		Hash: account.HashKey("rk_one"), Hint: "rk_o…", CreatedAt: noon,
+	}
+	two := account.Key{ID: "key_0", Tenant: 2, Hash: account.HashKey("rk_two"), CreatedAt: noon.Add(time.Hour), ExpiresAt: noon.Add(2 * time.Hour)}
+	for _, k := range []account.Key{two, one} {
+		if err := s.KeyCreate(ctx, k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.KeyCreate(ctx, one); err == nil {
+		t.Error("a key with an id that exists was created")
+	}
+	check := func(want ...account.Key) {
+		t.Helper()
+		for range 2 {
+			got, err := s.KeyList(ctx)
+			if err != nil || !same(got, want) {
+				t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
+			}
+			s.Reopen(t)
+		}
+	}
+	check(one, two)
+
+	if err := s.KeyRevoke(ctx, 1, two.ID, noon); !errors.Is(err, account.ErrNotFound) {
+		t.Errorf("revoking another tenant's key: got %v, want %v", err, account.ErrNotFound)
+	}
+	if err := s.KeyRevoke(ctx, 1, "key_9", noon); !errors.Is(err, account.ErrNotFound) {
+		t.Errorf("revoking no key: got %v, want %v", err, account.ErrNotFound)
+	}
+	for _, at := range []time.Time{noon.Add(time.Minute), noon.Add(time.Hour)} { // the first counts
+		if err := s.KeyRevoke(ctx, 1, one.ID, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one.RevokedAt = noon.Add(time.Minute)
+	check(one, two)
+
+	one.Hash, one.RevokedAt, one.Name = account.HashKey("rk_other"), time.Time{}, "put"
+	three := account.Key{ID: "key_3", Tenant: 1, CreatedAt: noon.Add(3 * time.Hour)}
+	for _, k := range []account.Key{one, three} {
+		if err := s.KeyPut(ctx, k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(one, two, three)
+}
+
+func webhooks(t *testing.T, s Backend) {
+	full := &webhook.Webhook{
+		ID: webhook.NewID(), Tenant: 1, Settings: webhook.Default(),
+		Secrets: webhook.Secrets{Current: "whsec_a", Previous: "whsec_b", PreviousUntil: noon},
+		Status:  webhook.Disabled,
+		Health:  webhook.Health{FailingSince: noon, Failures: 7, LastError: "no answer", DisabledAt: noon, DisabledReason: "410"},
+		Inactive: []webhook.Period{
+			{From: noon, To: noon.Add(time.Hour), Why: webhook.Paused},
+			{From: noon.Add(2 * time.Hour), Why: webhook.Disabled},
+		},
+		CreatedAt: noon, UpdatedAt: noon,
+	}
+	full.URL = "https://example.com/a?b=c"
+	full.Headers = map[string]string{"X-A": "ü"}
+	full.DisableOn = []int{410}
+	plain := &webhook.Webhook{ID: webhook.NewID(), Tenant: 2, Settings: webhook.Default(), Status: webhook.Active, CreatedAt: noon, UpdatedAt: noon}
+	var last uint32
+	for _, w := range []*webhook.Webhook{full, plain} {
+		n, err := s.WebhookCreate(ctx, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n <= last {
+			t.Errorf("got number %d after %d", n, last)
+		}
+		w.Number, last = n, n
+	}
+	if _, err := s.WebhookCreate(ctx, plain); err == nil {
+		t.Error("a webhook with an id that exists was created")
+	}
+	check := func(want ...*webhook.Webhook) {
+		t.Helper()
+		for range 2 {
+			got, err := s.WebhookList(ctx)
+			if err != nil || len(got) != len(want) {
+				t.Fatalf("got %d webhooks, %v, want %d", len(got), err, len(want))
+			}
+			for i := range want {
+				if !same(*got[i], *want[i]) {
+					t.Errorf("got  %+v\nwant %+v", *got[i], *want[i])
+				}
+			}
+			s.Reopen(t)
+		}
+	}
+	check(full, plain)
+
+	changed := *full
+	changed.Status, changed.Health, changed.Inactive = webhook.Active, webhook.Health{}, nil
+	changed.Secrets = webhook.Secrets{Current: "whsec_c"}
+	changed.URL, changed.UpdatedAt = "https://example.com/new", noon.Add(time.Hour)
+	if err := s.WebhookUpdate(ctx, &changed); err != nil {
+		t.Fatal(err)
+	}
+	stranger := changed
+	stranger.Tenant = 2
+	if err := s.WebhookUpdate(ctx, &stranger); !errors.Is(err, webhook.ErrNotFound) {
+		t.Errorf("changing another tenant's webhook: got %v, want %v", err, webhook.ErrNotFound)
+	}
+	check(&changed, plain)
+
+	if err := s.WebhookDelete(ctx, 1, plain.Number); !errors.Is(err, webhook.ErrNotFound) {
+		t.Errorf("deleting another tenant's webhook: got %v, want %v", err, webhook.ErrNotFound)
+	}
+	if err := s.WebhookDelete(ctx, 2, plain.Number); err != nil {
+		t.Fatal(err)
+	}
+	check(&changed)
+	n, err := s.WebhookCreate(ctx, &webhook.Webhook{ID: webhook.NewID(), Tenant: 1})
+	if err != nil || n <= last {
+		t.Errorf("after deleting the newest: got number %d, %v, want one above %d", n, err, last)
+	}
+}
+
+func jobs(t *testing.T, s Backend) {
+	one := delivery.Job{
+		ID: "job_1", Tenant: 1, Webhook: 3, Kind: delivery.JobReplay, State: delivery.JobRunning,
+		Since: noon, Until: noon.Add(time.Hour), Cursor: event.FirstID(noon), Scanned: 5, Owed: 4, CreatedAt: noon,
+	}
+	two := delivery.Job{ID: "job_2", Tenant: 2, Kind: delivery.JobRecover, State: delivery.JobFailed, Error: "why", CreatedAt: noon.Add(time.Minute), FinishedAt: noon}
+	for _, j := range []delivery.Job{one, two} {
+		if err := s.JobPut(ctx, j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one.State, one.Scanned, one.FinishedAt = delivery.JobDone, 6, noon.Add(time.Second)
+	if err := s.JobPut(ctx, one); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got, ok, err := s.JobGet(ctx, 1, "job_1"); err != nil || !ok || !same(got, one) {
+			t.Errorf("got %+v, %t, %v\nwant %+v", got, ok, err, one)
+		}
+		if _, ok, err := s.JobGet(ctx, 1, "job_2"); ok || err != nil {
+			t.Errorf("another tenant's job: got %t, %v", ok, err)
+		}
+		for tenant, want := range map[event.TenantID][]delivery.Job{0: {two, one}, 1: {one}, 2: {two}, 3: nil} {
+			if got, err := s.JobList(ctx, tenant); err != nil || !same(got, want) {
+				t.Errorf("tenant %d: got %+v, %v\nwant %+v", tenant, got, err, want)
+			}
+		}
+		s.Reopen(t)
+	}
+}

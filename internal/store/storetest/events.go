@@ -1,0 +1,706 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/problem"
+)
+
+func testEvents(t *testing.T, open Open) {
+	tests := []struct {
+		name string
+		f    func(*testing.T, Backend)
+	}{
+		{"BytesAndFieldsComeBack", eventsComeBack},
+		{"PublicationIsAllOrNothing", publicationIsAllOrNothing},
+		{"DuplicatesWithinOneAppend", duplicatesWithinOneAppend},
+		{"DuplicatesAcrossAppends", duplicatesAcrossAppends},
+		{"ConflictNamesTheField", conflictNamesTheField},
+		{"TenantsAreApart", tenantsAreApart},
+		{"OneOfManyWithTheSameKey", oneOfManyWithTheSameKey},
+		{"FindByNameAndID", findByNameAndID},
+		{"ListPagesAndFilters", listPagesAndFilters},
+		{"ScanInOrder", scanInOrder},
+		{"LargeGroups", largeGroups},
+		{"OpenIntakes", openIntakes},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { tt.f(t, open(t)) })
+	}
+	virtual := []struct {
+		name string
+		f    func(*testing.T, Backend)
+	}{
+		{"DaysPass", daysPass},
+		{"Retention", retention},
+		{"RetentionKeepsOpenAndOwed", retentionKeeps},
+		{"IDsRiseAfterRetentionOfEverything", idsRise},
+	}
+	for _, tt := range virtual {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { tt.f(t, open(t)) })
+		})
+	}
+}
+
+var ctx = context.Background()
+
+// Event returns an item with the given data; a name makes it the key, too.
+func Event(name, typ, data string) ingest.Item {
+	it := ingest.Item{Event: event.Event{
+		Name: name, Type: typ, Data: []byte(data), Time: time.UnixMilli(1_700_000_000_123).UTC(),
+	}}
+	if name != "" {
+		it.Key = ingest.NameKey(name)
+	}
+	it.Digest = [16]byte(sha256Of(name + "\x00" + typ + "\x00" + data))
+	return it
+}
+
+func sha256Of(s string) []byte {
+	sum := sha256.Sum256([]byte(s))
+	return sum[:16]
+}
+
+// Publication returns a publication of the default tenant.
+func Publication(items ...ingest.Item) *ingest.Publication {
+	return &ingest.Publication{Tenant: event.DefaultTenant, Items: items}
+}
+
+// MustAppend appends and ends the test on an error.
+func MustAppend(t *testing.T, s ingest.Store, pubs ...*ingest.Publication) []delivery.Intake {
+	t.Helper()
+	intakes, err := s.Append(ctx, pubs)
+	if err != nil {
+		t.Fatalf("Append: %v", err)
+	}
+	return intakes
+}
+
+// MustList returns all of the default tenant's events, newest first.
+func MustList(t *testing.T, s ingest.Store, q ingest.Query) []event.Event {
+	t.Helper()
+	if q.Tenant == 0 {
+		q.Tenant = event.DefaultTenant
+	}
+	if q.Limit == 0 {
+		q.Limit = 100
+	}
+	var all []event.Event
+	for {
+		page, next, err := s.EventList(ctx, q)
+		if err != nil {
+			t.Fatalf("EventList(%+v): %v", q, err)
+		}
+		if len(page) > q.Limit {
+			t.Fatalf("EventList(%+v): got %d events, want at most %d", q, len(page), q.Limit)
+		}
+		all = append(all, page...)
+		if next == 0 {
+			return all
+		}
+		if q.Before != 0 && next >= q.Before {
+			t.Fatalf("EventList(%+v): the cursor does not move: %d", q, next)
+		}
+		q.Before = next
+	}
+}
+
+func checkEvent(t *testing.T, got, want event.Event) {
+	t.Helper()
+	if !bytes.Equal(got.Data, want.Data) || !bytes.Equal(got.Attributes, want.Attributes) {
+		t.Errorf("event %d: bytes differ: got %q %q, want %q %q", want.ID, got.Data, got.Attributes, want.Data, want.Attributes)
+	}
+	if (got.Attributes == nil) != (want.Attributes == nil) {
+		t.Errorf("event %d: attributes nil: got %t, want %t", want.ID, got.Attributes == nil, want.Attributes == nil)
+	}
+	got.Data, want.Data, got.Attributes, want.Attributes = nil, nil, nil, nil
+	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func mustGet(t *testing.T, s delivery.Store, ids ...event.ID) map[event.ID]event.Event {
+	t.Helper()
+	list, err := s.EventGetMany(ctx, ids)
+	if err != nil {
+		t.Fatalf("EventGetMany(%d): %v", ids, err)
+	}
+	m := make(map[event.ID]event.Event)
+	for _, e := range list {
+		m[e.ID] = e
+	}
+	if len(m) != len(list) {
+		t.Errorf("EventGetMany(%d): got %d events twice", ids, len(list)-len(m))
+	}
+	return m
+}
+
+func eventsComeBack(t *testing.T, s Backend) {
+	random := make([]byte, 3000)
+	for i := range random {
+		random[i] = byte(rand.Int())
+	}
+	items := []ingest.Item{
+		Event("", "a", `{"n": 1.10, "u":"\u00e9\/", "b": [1 ,2],  "big":12345678901234567890}`),
+		Event("name with spaces", "call.completed", `"text"`),
+		Event("", "x", "\x00\xff binary is nobody's business"),
+		Event("", "random", string(random)),
+		Event("", "large", strings.Repeat("0123456789abcdef", 40_000)),
+		Event("", "small", "1"),
+	}
+	items[0].Event.Attributes = []byte(`{"source" : "x"}`)
+	items[1].Event.Version = "2"
+	items[1].Event.Key = "customer/7"
+	items[1].Event.DeliverAt = time.UnixMilli(1_900_000_000_001).UTC()
+	items[2].Event.Cause = 123456789
+	items[3].Event.Time = time.UnixMilli(-5).UTC()
+	items[5].Key = ingest.HeaderKey("abc", 0)
+
+	intakes := MustAppend(t, s, Publication(items...), Publication(Event("", "second", "2")))
+	var stored []event.Event
+	for _, in := range intakes {
+		for n, e := range in.Events {
+			if want := in.ID + event.ID(n); e.ID != want {
+				t.Errorf("intake %d: event %d has id %d, want %d", in.ID, n, e.ID, want)
+			}
+			stored = append(stored, e)
+		}
+	}
+	if len(stored) != 7 {
+		t.Fatalf("got %d new events, want 7", len(stored))
+	}
+	for n := range items {
+		items[n].Event.Tenant, items[n].Event.ID = event.DefaultTenant, stored[n].ID
+		checkEvent(t, stored[n], items[n].Event)
+	}
+	check := func() {
+		var ids []event.ID
+		for _, e := range stored {
+			ids = append(ids, e.ID)
+		}
+		rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+		got := mustGet(t, s, append(ids, 1, ids[0], stored[6].ID+1)...)
+		if len(got) != len(stored) {
+			t.Errorf("got %d events, want %d", len(got), len(stored))
+		}
+		for _, e := range stored {
+			checkEvent(t, got[e.ID], e)
+		}
+	}
+	check()
+	s.Reopen(t)
+	check()
+}
+
+func publicationIsAllOrNothing(t *testing.T, s Backend) {
+	MustAppend(t, s, Publication(Event("taken", "a", "1")))
+	bad := Publication(Event("fresh", "a", "1"), Event("taken", "a", "other"), Event("", "a", "2"))
+	good := Publication(Event("fresh", "a", "another"))
+	intakes := MustAppend(t, s, bad, good)
+	if problem.KindOf(bad.Err) != problem.Conflict {
+		t.Errorf("got error %v, want a conflict", bad.Err)
+	}
+	for i := range bad.Items {
+		if bad.Items[i].Event.ID != 0 {
+			t.Errorf("item %d of a refused publication got id %d", i, bad.Items[i].Event.ID)
+		}
+	}
+	if good.Err != nil || good.Items[0].Duplicate {
+		t.Errorf("a key of a refused publication is taken: error %v, duplicate %t", good.Err, good.Items[0].Duplicate)
+	}
+	if len(intakes) != 1 || len(intakes[0].Events) != 1 {
+		t.Errorf("got intakes %v, want one with one event", intakes)
+	}
+	if got := MustList(t, s, ingest.Query{}); len(got) != 2 {
+		t.Errorf("got %d events, want 2", len(got))
+	}
+}
+
+func duplicatesWithinOneAppend(t *testing.T, s Backend) {
+	p1 := Publication(Event("k", "a", "1"), Event("k", "a", "1"), Event("other", "a", "1"))
+	p2 := Publication(Event("x", "a", "1"), Event("k", "a", "1"))
+	p3 := Publication(Event("k", "a", "2"))
+	p4 := Publication(Event("y", "a", "1"), Event("y", "a", "2"))
+	MustAppend(t, s, p1, p2, p3, p4)
+	first := p1.Items[0].Event.ID
+	if first == 0 || p1.Items[0].Duplicate {
+		t.Fatalf("the first: got id %d, duplicate %t", first, p1.Items[0].Duplicate)
+	}
+	for name, it := range map[string]*ingest.Item{"same publication": &p1.Items[1], "next publication": &p2.Items[1]} {
+		if !it.Duplicate || it.Event.ID != first {
+			t.Errorf("%s: got duplicate %t of %d, want of %d", name, it.Duplicate, it.Event.ID, first)
+		}
+	}
+	for name, p := range map[string]*ingest.Publication{"next publication": p3, "same publication": p4} {
+		if problem.KindOf(p.Err) != problem.Conflict {
+			t.Errorf("another body, %s: got %v, want a conflict", name, p.Err)
+		}
+	}
+	if got := MustList(t, s, ingest.Query{}); len(got) != 3 {
+		t.Errorf("got %d events, want 3", len(got))
+	}
+}
+
+func duplicatesAcrossAppends(t *testing.T, s Backend) {
+	const n = 700 // more than are kept in memory
+	var ids []event.ID
+	for i := range n {
+		p := Publication(Event(fmt.Sprint("k", i), "a", fmt.Sprint(i)))
+		MustAppend(t, s, p)
+		ids = append(ids, p.Items[0].Event.ID)
+	}
+	again := func() {
+		t.Helper()
+		for i := range n {
+			p := Publication(Event(fmt.Sprint("k", i), "a", fmt.Sprint(i)), Event("", "late", ""))
+			p.Items[0].Event.Time = time.Now() // what Relay adds does not count
+			q := Publication(Event(fmt.Sprint("k", i), "a", "other"))
+			if intakes := MustAppend(t, s, p, q); len(intakes) != 1 || len(intakes[0].Events) != 1 {
+				t.Fatalf("key %d: got intakes %v, want one with one event", i, intakes)
+			}
+			it := &p.Items[0]
+			if p.Err != nil || !it.Duplicate || it.Event.ID != ids[i] || it.Event.Time.UnixMilli() != 1_700_000_000_123 {
+				t.Fatalf("key %d: got error %v, duplicate %t, event %+v, want the event %d", i, p.Err, it.Duplicate, it.Event, ids[i])
+			}
+			if problem.KindOf(q.Err) != problem.Conflict {
+				t.Fatalf("key %d with another body: got %v, want a conflict", i, q.Err)
+			}
+		}
+	}
+	again()
+	s.Reopen(t)
+	again()
+	onlyDuplicates := Publication(Event("k0", "a", "0"))
+	if intakes := MustAppend(t, s, onlyDuplicates); len(intakes) != 0 || !onlyDuplicates.Items[0].Duplicate {
+		t.Errorf("got intakes %v, duplicate %t, want none and a duplicate", intakes, onlyDuplicates.Items[0].Duplicate)
+	}
+}
+
+func conflictNamesTheField(t *testing.T, s Backend) {
+	header := func(n int, body string) ingest.Item {
+		it := Event("", "a", body)
+		it.Key = ingest.HeaderKey("abc", n)
+		return it
+	}
+	MustAppend(t, s, Publication(Event("k", "a", "1")), Publication(header(0, "1")))
+	tests := []struct {
+		pub  *ingest.Publication
+		want string
+	}{
+		{Publication(Event("k", "a", "2")), "id"},
+		{Publication(Event("", "a", "2"), Event("k", "a", "2")), "[1].id"},
+		{Publication(header(0, "2")), "header Idempotency-Key"},
+	}
+	for _, tt := range tests {
+		MustAppend(t, s, tt.pub)
+		e, ok := tt.pub.Err.(*problem.Error)
+		if !ok || e.Kind != problem.Conflict || len(e.Fields) != 1 || e.Fields[0].Name != tt.want {
+			t.Errorf("got %#v, want a conflict of the field %q", tt.pub.Err, tt.want)
+		}
+	}
+	// The same text as name and as header are two keys.
+	p := Publication(Event(strings.TrimPrefix(ingest.HeaderKey("abc", 0), "h"), "a", "5"))
+	if MustAppend(t, s, p); p.Err != nil || p.Items[0].Duplicate {
+		t.Errorf("got error %v, duplicate %t, want a new event", p.Err, p.Items[0].Duplicate)
+	}
+}
+
+func tenantsAreApart(t *testing.T, s Backend) {
+	one, two := Publication(Event("k", "a", "1")), Publication(Event("k", "a", "2"))
+	two.Tenant = 2
+	MustAppend(t, s, one, two)
+	if two.Err != nil || two.Items[0].Duplicate {
+		t.Fatalf("another tenant's key: got error %v, duplicate %t", two.Err, two.Items[0].Duplicate)
+	}
+	e, ok, err := s.EventFind(ctx, 2, "k")
+	if err != nil || !ok || e.ID != two.Items[0].Event.ID {
+		t.Errorf("tenant 2: got %d, %t, %v, want %d", e.ID, ok, err, two.Items[0].Event.ID)
+	}
+	if _, ok, err := s.EventFind(ctx, 2, one.Items[0].Event.ID.Public(event.EventPrefix)); ok || err != nil {
+		t.Errorf("tenant 2 finds tenant 1's event by its id: %t, %v", ok, err)
+	}
+	if got := MustList(t, s, ingest.Query{Tenant: 2}); len(got) != 1 || got[0].ID != two.Items[0].Event.ID {
+		t.Errorf("tenant 2's list: got %+v, want its event only", got)
+	}
+}
+
+// oneOfManyWithTheSameKey publishes as many callers do, one Append at a time.
+func oneOfManyWithTheSameKey(t *testing.T, s Backend) {
+	const callers = 1000
+	var one sync.Mutex
+	var wg sync.WaitGroup
+	pubs := make([]*ingest.Publication, callers)
+	errs := make([]error, callers)
+	for i := range callers {
+		pubs[i] = Publication(Event("the key", "a", "1"))
+		wg.Go(func() {
+			one.Lock()
+			defer one.Unlock()
+			_, errs[i] = s.Append(ctx, pubs[i:i+1])
+		})
+	}
+	wg.Wait()
+	fresh := 0
+	for i, p := range pubs {
+		if errs[i] != nil || p.Err != nil {
+			t.Fatalf("caller %d: %v, %v", i, errs[i], p.Err)
+		}
+		if !p.Items[0].Duplicate {
+			fresh++
+		}
+		if p.Items[0].Event.ID != pubs[0].Items[0].Event.ID {
+			t.Errorf("caller %d got event %d, caller 0 %d", i, p.Items[0].Event.ID, pubs[0].Items[0].Event.ID)
+		}
+	}
+	if stored := MustList(t, s, ingest.Query{}); fresh != 1 || len(stored) != 1 {
+		t.Errorf("got %d new and %d stored, want 1 and 1", fresh, len(stored))
+	}
+}
+
+func findByNameAndID(t *testing.T, s Backend) {
+	p := Publication(Event("order 7", "a", "1"), Event("", "a", "2"))
+	MustAppend(t, s, p)
+	relayID := p.Items[1].Event.ID.Public(event.EventPrefix)
+	// A publisher may choose a name that looks like an id of Relay's.
+	tricky := Publication(Event(relayID, "tricky", "3"))
+	tests := []struct {
+		publicID string
+		want     event.ID
+	}{
+		{"order 7", p.Items[0].Event.ID},
+		{p.Items[0].Event.ID.Public(event.EventPrefix), p.Items[0].Event.ID},
+		{relayID, p.Items[1].Event.ID},
+		{"order 8", 0},
+		{"evt_", 0},
+		{(p.Items[1].Event.ID + 1).Public(event.EventPrefix), 0},
+		{event.ID(5).Public(event.EventPrefix), 0},
+	}
+	check := func() {
+		t.Helper()
+		for _, tt := range tests {
+			e, ok, err := s.EventFind(ctx, event.DefaultTenant, tt.publicID)
+			if err != nil || ok != (tt.want != 0) || e.ID != tt.want {
+				t.Errorf("EventFind(%q) = %d, %t, %v, want %d", tt.publicID, e.ID, ok, err, tt.want)
+			}
+		}
+	}
+	check()
+	s.Reopen(t)
+	check()
+	MustAppend(t, s, tricky)
+	if e, ok, err := s.EventFind(ctx, event.DefaultTenant, relayID); err != nil || !ok || e.Type != "tricky" {
+		t.Errorf("EventFind(%q) = %+v, %t, %v, want the event of that name", relayID, e, ok, err)
+	}
+}
+
+func listPagesAndFilters(t *testing.T, s Backend) {
+	var all []event.Event // oldest first
+	for i := range 40 {
+		var items []ingest.Item
+		for n := range 1 + i%5 {
+			it := Event("", fmt.Sprintf("type.%d", i%3), fmt.Sprintf(`{"i":%d,"n":%d,"text":"needle-%d"}`, i, n, i%7))
+			it.Event.Key = fmt.Sprintf("key%d", i%4)
+			items = append(items, it)
+		}
+		for _, in := range MustAppend(t, s, Publication(items...)) {
+			all = append(all, in.Events...)
+		}
+	}
+	tests := []struct {
+		name string
+		q    ingest.Query
+		want func(e *event.Event) bool
+	}{
+		{"all", ingest.Query{}, func(*event.Event) bool { return true }},
+		{"type", ingest.Query{Type: "type.1"}, func(e *event.Event) bool { return e.Type == "type.1" }},
+		{"key", ingest.Query{Key: "key2"}, func(e *event.Event) bool { return e.Key == "key2" }},
+		{"text", ingest.Query{Text: "needle-3"}, func(e *event.Event) bool { return bytes.Contains(e.Data, []byte("needle-3")) }},
+		{"text in another case", ingest.Query{Text: "NEEDLE-3"}, func(e *event.Event) bool { return false }},
+		{"since", ingest.Query{Since: all[50].ID.Time()}, func(e *event.Event) bool { return !e.ID.Time().Before(all[50].ID.Time()) }},
+		{"until", ingest.Query{Until: all[50].ID.Time()}, func(e *event.Event) bool { return e.ID.Time().Before(all[50].ID.Time()) }},
+		{"before", ingest.Query{Before: all[60].ID}, func(e *event.Event) bool { return e.ID < all[60].ID }},
+		{"type and key", ingest.Query{Type: "type.0", Key: "key0"}, func(e *event.Event) bool { return e.Type == "type.0" && e.Key == "key0" }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var want []event.ID
+			for i := len(all) - 1; i >= 0; i-- {
+				if tt.want(&all[i]) {
+					want = append(want, all[i].ID)
+				}
+			}
+			for _, limit := range []int{1, 7, 250} {
+				tt.q.Limit = limit
+				var got []event.ID
+				for _, e := range MustList(t, s, tt.q) {
+					got = append(got, e.ID)
+				}
+				if fmt.Sprint(got) != fmt.Sprint(want) {
+					t.Errorf("limit %d: got %d, want %d", limit, got, want)
+				}
+			}
+		})
+	}
+	// Exactly one page: no cursor.
+	if page, next, err := s.EventList(ctx, ingest.Query{Tenant: event.DefaultTenant, Limit: len(all)}); err != nil || len(page) != len(all) || next != 0 {
+		t.Errorf("a page of all: got %d events, cursor %d, %v, want %d and no cursor", len(page), next, err, len(all))
+	}
+}
+
+func scanInOrder(t *testing.T, s Backend) {
+	var ids []event.ID
+	for i := range 30 {
+		other := Publication(Event("", "other", ""))
+		other.Tenant = 2
+		p := Publication(Event("", "a", fmt.Sprint(i)), Event("", "b", fmt.Sprint(i)))
+		MustAppend(t, s, other, p)
+		ids = append(ids, p.Items[0].Event.ID, p.Items[1].Event.ID)
+	}
+	scan := func(after, until event.ID, stopAfter int) (got []event.ID) {
+		err := s.EventScan(ctx, event.DefaultTenant, after, until, func(e *event.Event) bool {
+			got = append(got, e.ID)
+			return len(got) != stopAfter
+		})
+		if err != nil {
+			t.Fatalf("EventScan(%d, %d): %v", after, until, err)
+		}
+		return got
+	}
+	last := ids[len(ids)-1]
+	tests := []struct {
+		after, until event.ID
+		stop         int
+		want         []event.ID
+	}{
+		{0, last, 0, ids},
+		{0, 1<<62 - 1, 0, ids},
+		{ids[4], ids[9], 0, ids[5:10]},
+		{ids[5], ids[6], 0, ids[6:7]},
+		{ids[5], ids[5], 0, nil},
+		{ids[4], last, 3, ids[5:8]},
+		{last, last + 1000, 0, nil},
+	}
+	for _, tt := range tests {
+		if got := scan(tt.after, tt.until, tt.stop); fmt.Sprint(got) != fmt.Sprint(tt.want) {
+			t.Errorf("EventScan(%d, %d), stopped after %d: got %d, want %d", tt.after, tt.until, tt.stop, got, tt.want)
+		}
+	}
+}
+
+// largeGroups appends more than one intake can hold.
+func largeGroups(t *testing.T, s Backend) {
+	tests := []struct{ events, size int }{{1, 1 << 20}, {9000, 0}, {500, 1000}, {3, 200_000}, {40, 30_000}}
+	for _, tt := range tests {
+		var items []ingest.Item
+		for i := range tt.events {
+			items = append(items, Event("", "a", fmt.Sprintf("%d-%d %s", tt.events, i, strings.Repeat("x", tt.size))))
+		}
+		p := Publication(items...)
+		var ids []event.ID
+		for _, in := range MustAppend(t, s, p) {
+			for _, e := range in.Events {
+				ids = append(ids, e.ID)
+			}
+		}
+		if len(ids) != tt.events {
+			t.Fatalf("%d events of %d bytes: got %d in intakes", tt.events, tt.size, len(ids))
+		}
+		got := mustGet(t, s, ids...)
+		for i := range p.Items {
+			if p.Items[i].Event.ID != ids[i] {
+				t.Fatalf("item %d has id %d, the intakes say %d", i, p.Items[i].Event.ID, ids[i])
+			}
+			checkEvent(t, got[ids[i]], p.Items[i].Event)
+		}
+	}
+}
+
+func openIntakes(t *testing.T, s Backend) {
+	var in []delivery.Intake
+	for i := range 6 {
+		in = append(in, MustAppend(t, s, Publication(Event("", "a", fmt.Sprint(i)), Event("", "b", fmt.Sprint(i))))...)
+	}
+	if err := s.Record(ctx, &delivery.Record{Close: []event.ID{in[0].ID, in[1].ID, in[4].ID}}); err != nil {
+		t.Fatal(err)
+	}
+	check := func(want ...delivery.Intake) {
+		t.Helper()
+		var got []delivery.Intake
+		err := s.IntakeOpen(ctx, func(i delivery.Intake) error { got = append(got, i); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+			t.Errorf("got open intakes %+v\nwant %+v", got, want)
+		}
+	}
+	s.Reopen(t)
+	check(in[2], in[3], in[5])
+	if err := s.Record(ctx, &delivery.Record{Close: []event.ID{in[2].ID, in[3].ID, in[5].ID}}); err != nil {
+		t.Fatal(err)
+	}
+	s.Reopen(t)
+	check()
+}
+
+// daysPass appends over virtual days, with the store opened again between.
+func daysPass(t *testing.T, s Backend) {
+	var want []event.ID
+	for i := range 60 {
+		p := Publication(Event(fmt.Sprint("k", i), "a", fmt.Sprint(i)))
+		MustAppend(t, s, p)
+		want = append(want, p.Items[0].Event.ID)
+		time.Sleep(11 * time.Hour)
+		if i%20 == 10 {
+			s.Reopen(t)
+		}
+	}
+	list := MustList(t, s, ingest.Query{Limit: 7})
+	if len(list) != len(want) {
+		t.Fatalf("got %d events, want %d", len(list), len(want))
+	}
+	for i, e := range list {
+		if e.ID != want[len(want)-1-i] {
+			t.Errorf("event %d of the list: got %d, want %d", i, e.ID, want[len(want)-1-i])
+		}
+	}
+	if got := mustGet(t, s, want...); len(got) != len(want) {
+		t.Errorf("got %d events by id, want %d", len(got), len(want))
+	}
+	n := 0
+	if err := s.EventScan(ctx, event.DefaultTenant, 0, want[len(want)-1], func(e *event.Event) bool {
+		if e.ID != want[n] {
+			t.Errorf("scan %d: got %d, want %d", n, e.ID, want[n])
+		}
+		n++
+		return true
+	}); err != nil || n != len(want) {
+		t.Errorf("scanned %d events, %v, want %d", n, err, len(want))
+	}
+	p := Publication(Event("k3", "a", "3"))
+	if MustAppend(t, s, p); !p.Items[0].Duplicate || p.Items[0].Event.ID != want[3] {
+		t.Errorf("a key of weeks ago: got duplicate %t of %d, want of %d", p.Items[0].Duplicate, p.Items[0].Event.ID, want[3])
+	}
+}
+
+func retention(t *testing.T, s Backend) {
+	start := time.Now()
+	var ids []event.ID
+	for i := range 20 { // two a day
+		p := Publication(Event(fmt.Sprint("k", i), "a", fmt.Sprint(i)))
+		in := MustAppend(t, s, p)
+		ids = append(ids, p.Items[0].Event.ID)
+		if err := s.Record(ctx, &delivery.Record{Close: []event.ID{in[0].ID}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(12 * time.Hour)
+	}
+	if err := s.Expire(ctx, start.Add(5*24*time.Hour), start); err != nil {
+		t.Fatal(err)
+	}
+	check := func() {
+		t.Helper()
+		got := MustList(t, s, ingest.Query{})
+		if len(got) != 10 || got[9].ID != ids[10] {
+			t.Errorf("got %d events, want the last 10 of %d", len(got), len(ids))
+		}
+		if got := mustGet(t, s, ids...); len(got) != 10 {
+			t.Errorf("got %d events by id, want 10", len(got))
+		}
+	}
+	check()
+	if _, ok, err := s.EventFind(ctx, event.DefaultTenant, "k2"); ok || err != nil {
+		t.Errorf("an expired event is found: %t, %v", ok, err)
+	}
+	s.Reopen(t)
+	check()
+	old, kept := Publication(Event("k2", "a", "a new event")), Publication(Event("k12", "a", "12"))
+	MustAppend(t, s, old, kept)
+	if old.Err != nil || old.Items[0].Duplicate {
+		t.Errorf("an expired event's key is taken: %v, duplicate %t", old.Err, old.Items[0].Duplicate)
+	}
+	if !kept.Items[0].Duplicate {
+		t.Error("a kept event's key is free")
+	}
+}
+
+func retentionKeeps(t *testing.T, s Backend) {
+	var ids []event.ID
+	for i := range 6 {
+		in := MustAppend(t, s, Publication(Event("", "a", fmt.Sprint(i))))
+		ids = append(ids, in[0].ID)
+		r := delivery.Record{Close: []event.ID{in[0].ID}}
+		switch i {
+		case 1: // stays open
+			r.Close = nil
+		case 3:
+			r.Owe = []delivery.Owed{{Tenant: event.DefaultTenant, Event: in[0].ID, Webhook: 1, Due: time.Now(), Since: time.Now(), Reason: delivery.ReasonRetry}}
+		}
+		if err := s.Record(ctx, &r); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(24 * time.Hour)
+	}
+	s.Reopen(t) // also in a process that has not written yet
+	if err := s.Expire(ctx, time.Now(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	got := mustGet(t, s, ids...)
+	for _, i := range []int{1, 3} {
+		if _, ok := got[ids[i]]; !ok {
+			t.Errorf("event %d is gone, though it is not done", i)
+		}
+	}
+	if _, ok := got[ids[0]]; ok {
+		t.Error("event 0 is still there, though it is done and old")
+	}
+	if err := s.Record(ctx, &delivery.Record{
+		Close:  []event.ID{ids[1]},
+		Settle: []delivery.Owed{{Tenant: event.DefaultTenant, Event: ids[3], Webhook: 1}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second) // closing may be stored a little later
+	if err := s.Expire(ctx, time.Now(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustGet(t, s, ids...); len(got) != 0 {
+		t.Errorf("got %d events after all were done, want 0", len(got))
+	}
+}
+
+func idsRise(t *testing.T, s Backend) {
+	var last event.ID
+	for range 3 {
+		in := MustAppend(t, s, Publication(Event("", "a", "1")))
+		last = in[0].ID
+		if err := s.Record(ctx, &delivery.Record{Close: []event.ID{last}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(48 * time.Hour)
+		if err := s.Expire(ctx, time.Now(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		s.Reopen(t)
+	}
+	in := MustAppend(t, s, Publication(Event("", "a", "1")))
+	if in[0].ID <= last {
+		t.Errorf("got id %d after %d", in[0].ID, last)
+	}
+	if id := s.EventReserve(); id <= in[0].ID {
+		t.Errorf("EventReserve() = %d after %d", id, in[0].ID)
+	}
+}

@@ -1,0 +1,35 @@
+// Package storetest is the behaviour every store must show, one suite for all
+// of them. A new operation of the storage contracts starts here.
+package storetest
+
+import (
+	"testing"
+
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// Backend is a store under test: all storage contracts, on data of its own.
+type Backend interface {
+	ingest.Store
+	delivery.Store
+	webhook.Store
+	account.Store
+	// Reopen closes the store and opens it again on the same data, for all who
+	// hold this Backend; it returns itself. It ends the test when that fails.
+	Reopen(t *testing.T) Backend
+}
+
+// Open returns a fresh, empty store that is closed when the test ends. It is
+// also called inside testing/synctest, where days pass.
+type Open func(t *testing.T) Backend
+
+// Run runs the suite.
+func Run(t *testing.T, open Open) {
+	t.Run("Events", func(t *testing.T) { testEvents(t, open) })
+	t.Run("Config", func(t *testing.T) { testConfig(t, open) })
+	t.Run("Owed", func(t *testing.T) { testOwed(t, open) })
+	t.Run("Log", func(t *testing.T) { testLog(t, open) })
+}
