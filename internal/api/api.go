@@ -1,0 +1,133 @@
+// Package api is the JSON API: routes, their documents, and the translation between JSON and domain calls.
+//
+// All routes stand in one table (routes.go). A route is a Go function from a request struct to an answer struct; one
+// generic adapter (handle.go) reads and checks the request, tells who is calling, and writes the answer. The OpenAPI
+// document and the page at /docs are made from the same table and the same structs, so they cannot say anything else
+// than what the code does.
+//
+// Why no framework makes the document: those tried decode with encoding/json or into maps, which lets duplicate names
+// and names in the wrong case pass, and cannot tell a member that is null from one that is left out, on which PATCH rests.
+// Publishing (publish.go, stream.go) goes round the adapter: its cost per event counts.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// Keys tells keys and changes them; account.Authenticator does.
+type Keys interface {
+	Authenticate(text string) (*account.Key, error)
+	Tenant(name string) (account.Tenant, bool)
+	Create(ctx context.Context, tenant event.TenantID, n account.NewKey) (account.Key, string, error)
+	Revoke(ctx context.Context, tenant event.TenantID, id string) error
+	List(tenant event.TenantID) []account.Key
+}
+
+// Webhooks keeps subscriptions; webhook.Registry does.
+type Webhooks interface {
+	Create(ctx context.Context, tenant event.TenantID, s webhook.Settings, secret string) (*webhook.Webhook, error)
+	Update(ctx context.Context, tenant event.TenantID, id string, change func(*webhook.Settings) error) (*webhook.Webhook, error)
+	Delete(ctx context.Context, tenant event.TenantID, id string) error
+	Get(tenant event.TenantID, id string) (*webhook.Webhook, error)
+	ByNumber(number uint32) (*webhook.Webhook, bool)
+	List(tenant event.TenantID) []*webhook.Webhook
+	Pause(ctx context.Context, tenant event.TenantID, id string) (*webhook.Webhook, error)
+	Resume(ctx context.Context, tenant event.TenantID, id string) (*webhook.Webhook, error)
+	RotateSecret(ctx context.Context, tenant event.TenantID, id string, overlap time.Duration) (*webhook.Webhook, error)
+}
+
+// Engine delivers, and knows what became of deliveries; delivery.Engine does.
+type Engine interface {
+	Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (*delivery.Attempt, error)
+	Retry(ctx context.Context, tenant event.TenantID, d event.DeliveryID) error
+	Cancel(ctx context.Context, tenant event.TenantID, d event.DeliveryID) error
+	Resend(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]event.DeliveryID, error)
+	Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (delivery.Delivery, error)
+	DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]delivery.Delivery, error)
+	Deliveries(ctx context.Context, q delivery.DeliveryQuery) (list []delivery.Delivery, next string, err error)
+	Explain(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]delivery.Explanation, error)
+	Attempt(ctx context.Context, tenant event.TenantID, id event.ID) (*delivery.Attempt, error)
+	Attempts(ctx context.Context, q delivery.LogQuery) ([]*delivery.Attempt, event.ID, error)
+	StartJob(ctx context.Context, w *webhook.Webhook, kind delivery.JobKind, since time.Time) (delivery.Job, error)
+	Job(ctx context.Context, tenant event.TenantID, id string) (delivery.Job, error)
+	Jobs(ctx context.Context, tenant event.TenantID) ([]delivery.Job, error)
+	CancelJob(ctx context.Context, tenant event.TenantID, id string) error
+	Stats(ctx context.Context, q delivery.StatsQuery) ([]delivery.StatsPoint, error)
+}
+
+// Publisher stores events; ingest.Ingester does.
+type Publisher interface {
+	Publish(ctx context.Context, p *ingest.Publication) error
+}
+
+// Events looks events up; the store does.
+type Events interface {
+	EventFind(ctx context.Context, tenant event.TenantID, publicID string) (e event.Event, ok bool, err error)
+	EventList(ctx context.Context, q ingest.Query) (list []event.Event, next event.ID, err error)
+}
+
+// Options is what the API works on. All fields are required unless they say otherwise.
+type Options struct {
+	Keys      Keys
+	Webhooks  Webhooks
+	Engine    Engine
+	Publisher Publisher
+	Events    Events
+	// Ready reports why requests cannot be served now, in words fit for the public; nil: they can.
+	Ready func(ctx context.Context) error
+	// Metrics answers GET /metrics, without authentication. Nil: there is no such page.
+	Metrics http.Handler
+	// Limits of published events. The zero value: ingest.DefaultLimits.
+	Limits ingest.Limits
+	// Version is the program's version, shown in the API's document.
+	Version string
+	// Log gets what no client is told. Nil: nothing is logged.
+	Log *slog.Logger
+}
+
+// API answers the program's requests.
+type API struct {
+	Options
+	mux      *http.ServeMux
+	routes   []route
+	document []byte // /openapi.json
+	page     []byte // /docs
+}
+
+// New returns the API: an http.Handler for everything below /v1, the probes, /metrics, /openapi.json and /docs. It
+// answers with problem documents and belongs behind a web.Server, which bounds time and size.
+func New(o Options) (*API, error) {
+	switch {
+	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Publisher == nil, o.Events == nil, o.Ready == nil:
+		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Publisher, Events or Ready")
+	}
+	if o.Limits == (ingest.Limits{}) {
+		o.Limits = ingest.DefaultLimits()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &API{Options: o, mux: http.NewServeMux()}
+	a.routes = a.Routes()
+	for _, rt := range a.routes {
+		a.mux.Handle(rt.pattern(), rt.handler)
+	}
+	a.mux.Handle("/", notFound(a.mux))
+	if err := a.describe(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }

@@ -1,0 +1,284 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/relay-events/relay/internal/catalogue"
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// Event is an event as the API shows it.
+type Event struct {
+	ID         string          `json:"id" doc:"the id its publisher chose, else Relay's" example:"\"evt_0dqv5r8k0000g\""`
+	Type       string          `json:"type" example:"\"call.completed\""`
+	Timestamp  Time            `json:"timestamp" doc:"when it happened"`
+	AcceptedAt Time            `json:"acceptedAt" doc:"when Relay stored it"`
+	Version    *string         `json:"version" doc:"version of the data's shape"`
+	Key        *string         `json:"key" doc:"ordering key"`
+	Attributes json.RawMessage `json:"attributes" doc:"extra members, an object or null"`
+	Data       json.RawMessage `json:"data" doc:"the payload, any JSON value"`
+	DeliverAt  *Time           `json:"deliverAt" doc:"delivery is held back until then"`
+	CauseID    *string         `json:"causeId" doc:"the event this one was derived from"`
+}
+
+func showEvent(e *event.Event) Event {
+	v := Event{
+		ID: e.PublicID(), Type: e.Type, Timestamp: Time(e.Time), AcceptedAt: Time(e.ID.Time()),
+		Version: textOrNil(e.Version), Key: textOrNil(e.Key), Attributes: e.Attributes, Data: e.Data,
+		DeliverAt: timeOrNil(e.DeliverAt),
+	}
+	if e.Cause != 0 {
+		cause := e.Cause.Public(event.EventPrefix)
+		v.CauseID = &cause
+	}
+	return v
+}
+
+var docEventList = doc{id: "listEvents", tag: "Events", summary: "List events",
+	text: "The newest first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there."}
+
+type eventQuery struct {
+	page
+	Type  string `query:"type" doc:"only events of this type"`
+	Key   string `query:"key" doc:"only events with this ordering key"`
+	Text  string `query:"text" doc:"only events whose data contains this text, as published; upper and lower case differ"`
+	Since Time   `query:"since" doc:"only events accepted at or after this time"`
+	Until Time   `query:"until" doc:"only events accepted before this time"`
+}
+
+func (a *API) eventList(ctx context.Context, c *caller, in *eventQuery) (*List[Event], error) {
+	before, err := in.before()
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := a.Events.EventList(ctx, ingest.Query{
+		Tenant: c.tenant, Type: in.Type, Key: in.Key, Text: in.Text,
+		Since: time.Time(in.Since), Until: time.Time(in.Until), Before: before, Limit: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	data := make([]Event, len(list))
+	for i := range list {
+		data[i] = showEvent(&list[i])
+	}
+	// A page of large events would be hundreds of megabytes.
+	if n := fitting(len(list), func(i int) int { return list[i].Size() }); n < len(list) {
+		data, next = data[:n], list[n-1].ID
+	}
+	return pageOf(data, cursorOf(next)), nil
+}
+
+// maxPageBytes bounds what the bodies on one page take together: a page ends early rather than to take more.
+const maxPageBytes = 8 << 20
+
+// fitting returns how many of n entries fit on a page, at least one.
+func fitting(n int, size func(i int) int) int {
+	total := 0
+	for i := range n {
+		if total += size(i); total > maxPageBytes && i > 0 {
+			return i
+		}
+	}
+	return n
+}
+
+type eventPath struct {
+	ID string `path:"id" doc:"the event's id, its publisher's or Relay's"`
+}
+
+// findEvent returns the caller's event; the answer for another tenant's event is that for none.
+func (a *API) findEvent(ctx context.Context, c *caller, id string) (*event.Event, error) {
+	e, ok, err := a.Events.EventFind(ctx, c.tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, problem.New(problem.NotFound, "there is no event %q", clip(id))
+	}
+	return &e, nil
+}
+
+var docEventGet = doc{id: "getEvent", tag: "Events", summary: "Get an event"}
+
+func (a *API) eventGet(ctx context.Context, c *caller, in *eventPath) (*Event, error) {
+	e, err := a.findEvent(ctx, c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	v := showEvent(e)
+	return &v, nil
+}
+
+var docEventDeliveries = doc{id: "listEventDeliveries", tag: "Events", summary: "List an event's deliveries",
+	text: "One for each webhook the event was owed to. The list is never paged."}
+
+func (a *API) eventDeliveries(ctx context.Context, c *caller, in *eventPath) (*List[Delivery], error) {
+	e, err := a.findEvent(ctx, c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	list, err := a.Engine.DeliveriesOfEvent(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(a.showDeliveries(list), ""), nil
+}
+
+// Explanation says what became of an event at one webhook.
+type Explanation struct {
+	WebhookID string    `json:"webhookId"`
+	Verdict   string    `json:"verdict" enum:"delivered,waiting,failed,canceled,expired,type,paused,disabled,created,changed,operation" doc:"what happened, or why nothing did: the webhook does not ask for the type, was paused or disabled, was created after the event or has changed since, or the event is an operational one that must be asked for by name"`
+	Detail    string    `json:"detail" doc:"the same in a sentence"`
+	Delivery  *Delivery `json:"delivery"`
+}
+
+var docEventExplain = doc{id: "explainEvent", tag: "Events", summary: "Explain what became of an event",
+	text: "For every webhook, or the one asked for: delivered, still waiting, or why not."}
+
+type explainQuery struct {
+	eventPath
+	WebhookID string `query:"webhookId" doc:"only this webhook"`
+}
+
+func (a *API) eventExplain(ctx context.Context, c *caller, in *explainQuery) (*List[Explanation], error) {
+	e, err := a.findEvent(ctx, c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	w, err := a.findOptional(c, in.WebhookID)
+	if err != nil {
+		return nil, err
+	}
+	list, err := a.Engine.Explain(ctx, e, w)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]Explanation, len(list))
+	for i, x := range list {
+		data[i] = Explanation{WebhookID: x.WebhookID, Verdict: string(x.Verdict), Detail: x.Detail}
+		if x.Delivery != nil {
+			d := a.showDelivery(x.Delivery)
+			data[i].Delivery = &d
+		}
+	}
+	return pageOf(data, ""), nil
+}
+
+// findOptional returns the caller's webhook, or nil for an empty id.
+func (a *API) findOptional(c *caller, id string) (*webhook.Webhook, error) {
+	if id == "" {
+		return nil, nil
+	}
+	return a.Webhooks.Get(c.tenant, id)
+}
+
+// ResendRequest asks for an event to be delivered again.
+type ResendRequest struct {
+	WebhookID Opt[string] `json:"webhookId" doc:"only to this webhook; left out: to all that match"`
+}
+
+// ResendAnswer names the deliveries that were asked for.
+type ResendAnswer struct {
+	Deliveries []string `json:"deliveries" doc:"ids of the deliveries that will be attempted again"`
+}
+
+var docEventResend = doc{id: "resendEvent", tag: "Events", summary: "Deliver an event again", status: 202,
+	text: "To all webhooks that match now, or to one. A delivery keeps its id, so that receivers can tell that they had it before."}
+
+type resendInput struct {
+	eventPath
+	Body ResendRequest `body:"optional"`
+}
+
+func (a *API) eventResend(ctx context.Context, c *caller, in *resendInput) (*ResendAnswer, error) {
+	e, err := a.findEvent(ctx, c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	w, err := a.findOptional(c, in.Body.WebhookID.Value)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := a.Engine.Resend(ctx, e, w)
+	if err != nil {
+		return nil, err
+	}
+	answer := &ResendAnswer{Deliveries: make([]string, len(ids))}
+	for i, id := range ids {
+		answer.Deliveries[i] = id.String()
+	}
+	return answer, nil
+}
+
+// EventType is a type of the catalogue.
+type EventType struct {
+	Name        string          `json:"name" example:"\"call.completed\""`
+	Pack        string          `json:"pack" doc:"the pack it came with" example:"\"calls\""`
+	Description string          `json:"description"`
+	Fires       string          `json:"fires" doc:"when such an event is published"`
+	Example     json.RawMessage `json:"example" doc:"the data of such an event"`
+}
+
+var docTypeList = doc{id: "listEventTypes", tag: "Event types", summary: "List the event types of the catalogue",
+	text: "Other types may be published all the same. The list is never paged."}
+
+func (a *API) typeList(context.Context, *caller, *none) (*List[EventType], error) {
+	var data []EventType
+	for _, t := range catalogue.Types() {
+		data = append(data, EventType{Name: t.Name, Pack: t.Pack, Description: t.Description, Fires: t.Fires, Example: t.Example})
+	}
+	return pageOf(data, ""), nil
+}
+
+// states lists the delivery states for parameters; TestStates holds it to delivery.States.
+const states = "waiting,inFlight,held,delivered,failed,discarded,expired,canceled"
+
+// Delivery is what one webhook is owed, or was owed, of one event.
+type Delivery struct {
+	ID            string  `json:"id" doc:"the webhookId in the body that the endpoint receives" example:"\"whk_00dqv5r8k0000g00001\""`
+	EventID       string  `json:"eventId"`
+	EventType     string  `json:"eventType"`
+	WebhookID     *string `json:"webhookId" doc:"null when the webhook was deleted"`
+	State         string  `json:"state" enum:"waiting,inFlight,held,delivered,failed,discarded,expired,canceled"`
+	Attempts      int     `json:"attempts" doc:"made so far"`
+	NextAttemptAt *Time   `json:"nextAttemptAt"`
+	Reason        *string `json:"reason" doc:"why it is in this state, in words"`
+}
+
+func (a *API) showDelivery(d *delivery.Delivery) Delivery {
+	return Delivery{
+		ID: d.ID.String(), EventID: eventID(d.EventName, d.ID.Event), EventType: d.EventType,
+		WebhookID: a.webhookID(d.ID.Webhook), State: string(d.State), Attempts: d.Attempts,
+		NextAttemptAt: timeOrNil(d.NextAt), Reason: textOrNil(d.Reason),
+	}
+}
+
+func (a *API) showDeliveries(list []delivery.Delivery) []Delivery {
+	data := make([]Delivery, len(list))
+	for i := range list {
+		data[i] = a.showDelivery(&list[i])
+	}
+	return data
+}
+
+// eventID returns an event's public id from the parts that log entries keep.
+func eventID(name string, id event.ID) string {
+	e := event.Event{Name: name, ID: id}
+	return e.PublicID()
+}
+
+// webhookID returns the public id of a webhook, nil when it was deleted.
+func (a *API) webhookID(number uint32) *string {
+	w, ok := a.Webhooks.ByNumber(number)
+	if !ok {
+		return nil
+	}
+	return &w.ID
+}

@@ -1,0 +1,296 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/web"
+)
+
+// route is a line of the route table.
+type route struct {
+	method, path string
+	scope        account.Scope // what the key must allow; empty: open to everybody
+	doc          doc
+	in, out      reflect.Type // structs, see handle; nil: nothing
+	handler      http.Handler
+}
+
+// pattern is the route as http.ServeMux reads it.
+func (r *route) pattern() string { return r.method + " " + r.path }
+
+// doc is what the document says of a route beyond its types.
+type doc struct {
+	id      string // operationId: "listEvents"
+	tag     string // the group it is listed in
+	summary string // a line
+	text    string // more, in Markdown; may be empty
+	status  int    // of success; zero: 200
+	bodies  bodies // what the types cannot say; see publish
+}
+
+// caller is who makes a request.
+type caller struct {
+	tenant event.TenantID
+	key    *account.Key
+	// platform: the key acts for a tenant by the header Relay-Tenant, as its admin.
+	platform bool
+}
+
+func (c *caller) allows(s account.Scope) bool { return c.platform || c.key.Allows(s) }
+
+// none is the request or answer of a route that has none.
+type none struct{}
+
+// handle makes a route of a function. The fields of In are filled from the request by their tags:
+//
+//	path:"id"      a path parameter
+//	query:"limit"  a query parameter; its zero value when absent, or what the tag default says; min, max and enum are checked
+//	body:"required" or body:"optional"  the JSON body, a struct
+//
+// Query parameters that In does not name are refused, so that a misspelled filter does not select everything.
+func handle[In, Out any](a *API, pattern string, scope account.Scope, d doc, f func(ctx context.Context, c *caller, in *In) (*Out, error)) route {
+	rt := describe[In, Out](pattern, scope, d)
+	plan := planOf(rt.in)
+	status := d.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	rt.handler = web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		web.APIHeaders(w.Header())
+		c, err := a.authorize(r, scope)
+		if err != nil {
+			return err
+		}
+		in := new(In)
+		if err := plan.read(r, reflect.ValueOf(in).Elem()); err != nil {
+			return err
+		}
+		out, err := f(r.Context(), c, in)
+		if err != nil {
+			return err
+		}
+		if status == http.StatusNoContent {
+			w.WriteHeader(status)
+			return nil
+		}
+		body, err := encode(out)
+		if err != nil {
+			return err
+		}
+		web.Send(w, status, "application/json", body)
+		return nil
+	})
+	return rt
+}
+
+// describe makes a route without its handler.
+func describe[In, Out any](pattern string, scope account.Scope, d doc) route {
+	method, path, _ := strings.Cut(pattern, " ")
+	return route{method: method, path: path, scope: scope, doc: d, in: reflect.TypeFor[In](), out: reflect.TypeFor[Out]()}
+}
+
+// authorize tells who is calling and whether he may.
+func (a *API) authorize(r *http.Request, scope account.Scope) (*caller, error) {
+	if scope == "" {
+		return nil, nil
+	}
+	var text string
+	if header := r.Header.Get("Authorization"); header != "" {
+		text, _ = account.ParseAuthorization(header)
+	} else {
+		text = strings.TrimSpace(r.Header.Get("ApiKey"))
+	}
+	k, err := a.Keys.Authenticate(text)
+	if err != nil {
+		return nil, err
+	}
+	c := &caller{tenant: k.Tenant, key: k}
+	if name := r.Header.Get("Relay-Tenant"); name != "" {
+		if !k.Allows(account.ScopePlatform) {
+			return nil, problem.New(problem.Forbidden, "the header Relay-Tenant needs a key with the scope %q", account.ScopePlatform)
+		}
+		t, ok := a.Keys.Tenant(name)
+		if !ok {
+			return nil, problem.New(problem.NotFound, "there is no tenant %q", clip(name))
+		}
+		c.tenant, c.platform = t.ID, true
+	}
+	if !c.allows(scope) {
+		return nil, problem.New(problem.Forbidden, "this call needs a key with the scope %q", scope)
+	}
+	return c, nil
+}
+
+// param is a path or query parameter of a request struct.
+type param struct {
+	name  string
+	path  bool
+	index []int
+	typ   reflect.Type
+	tag   reflect.StructTag
+}
+
+// plan says how a request struct is filled.
+type plan struct {
+	params   []param
+	body     []int // index of the body's field; nil: none
+	bodyType reflect.Type
+	required bool // the body is
+}
+
+func planOf(t reflect.Type) plan {
+	var p plan
+	for i := range t.NumField() {
+		f := t.Field(i)
+		switch {
+		case f.Anonymous:
+			for _, inner := range planOf(f.Type).params {
+				inner.index = append([]int{i}, inner.index...)
+				p.params = append(p.params, inner)
+			}
+		case f.Tag.Get("path") != "":
+			p.params = append(p.params, param{f.Tag.Get("path"), true, f.Index, f.Type, f.Tag})
+		case f.Tag.Get("query") != "":
+			p.params = append(p.params, param{f.Tag.Get("query"), false, f.Index, f.Type, f.Tag})
+		case f.Tag.Get("body") != "":
+			p.body, p.bodyType, p.required = f.Index, f.Type, f.Tag.Get("body") == "required"
+		}
+	}
+	return p
+}
+
+// maxRequest bounds the body of every call but publishing, in bytes: a webhook with all its headers takes 16 KiB.
+const maxRequest = 256 << 10
+
+// read fills dst from the request.
+func (p *plan) read(r *http.Request, dst reflect.Value) error {
+	if err := p.readParams(r, dst); err != nil {
+		return err
+	}
+	// A body is read also where none is wanted: what follows it on the connection is the next request.
+	raw, err := web.ReadBody(r, nil, maxRequest)
+	if err != nil {
+		return err
+	}
+	switch {
+	case p.body == nil && len(raw) > 0:
+		return problem.InvalidField("body", "must be empty for this call")
+	case p.body == nil, len(raw) == 0 && !p.required:
+		return nil
+	}
+	if !isJSON(r.Header.Get("Content-Type")) {
+		return problem.New(problem.UnsupportedType, "the body must be JSON, with the header Content-Type: application/json")
+	}
+	return decodeBody(raw, dst.FieldByIndex(p.body).Addr().Interface())
+}
+
+func (p *plan) readParams(r *http.Request, dst reflect.Value) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return problem.MalformedField("query", "cannot be read: it is not properly percent-encoded")
+	}
+	var wrong []problem.Field
+	fail := func(name, reason string) { wrong = append(wrong, problem.Field{Name: "query " + name, Reason: reason}) }
+	for _, f := range p.params {
+		into := dst.FieldByIndex(f.index)
+		if f.path {
+			if reason := setText(into, r.PathValue(f.name)); reason != "" {
+				return problem.New(problem.NotFound, "there is nothing at this path")
+			}
+			continue
+		}
+		values, given := query[f.name]
+		delete(query, f.name)
+		text := strings.Trim(f.tag.Get("default"), `"`)
+		switch {
+		case len(values) > 1:
+			fail(f.name, "must be given once")
+			continue
+		case given:
+			text = values[0]
+		}
+		if !given && text == "" {
+			continue
+		}
+		if reason := setText(into, text); reason != "" {
+			fail(f.name, reason)
+			continue
+		}
+		if reason := f.check(into, text); reason != "" {
+			fail(f.name, reason)
+		}
+	}
+	unknown := make([]string, 0, len(query))
+	for name := range query {
+		unknown = append(unknown, name)
+	}
+	slices.Sort(unknown)
+	for _, name := range unknown[:min(len(unknown), maxWrong)] {
+		fail(clip(name), "is not a parameter of this call")
+	}
+	if wrong != nil {
+		return &problem.Error{Kind: problem.Malformed, Detail: "the query has parameters that are not acceptable", Fields: wrong}
+	}
+	return nil
+}
+
+// check applies the tags min, max and enum.
+func (p *param) check(v reflect.Value, text string) string {
+	if v.Kind() == reflect.Int {
+		low, high := intTag(p.tag, "min"), intTag(p.tag, "max")
+		if low != nil && v.Int() < int64(*low) || high != nil && v.Int() > int64(*high) {
+			return fmt.Sprintf("must be %d to %d", *low, *high)
+		}
+	}
+	if enum := p.tag.Get("enum"); enum != "" && !slices.Contains(strings.Split(enum, ","), text) {
+		return "must be one of " + strings.ReplaceAll(enum, ",", ", ")
+	}
+	return ""
+}
+
+// isJSON reports whether a Content-Type means JSON in UTF-8.
+func isJSON(header string) bool {
+	return header == "application/json" || mediaType(header) == "application/json"
+}
+
+// mediaType returns the media type of a Content-Type without its parameters, "" if it cannot be read or names a
+// charset other than UTF-8.
+func mediaType(header string) string {
+	t, params, err := mime.ParseMediaType(header)
+	if err != nil {
+		return ""
+	}
+	if c := params["charset"]; c != "" && !strings.EqualFold(c, "utf-8") {
+		return ""
+	}
+	return t
+}
+
+// notFound answers what no route matches: 405 for a path that exists with other methods, else 404.
+func notFound(mux *http.ServeMux) http.Handler {
+	return web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		web.APIHeaders(w.Header())
+		var allowed []string
+		for _, method := range []string{"GET", "POST", "PATCH", "DELETE"} {
+			probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+			if _, pattern := mux.Handler(probe); pattern != "/" && pattern != "" {
+				allowed = append(allowed, method)
+			}
+		}
+		if allowed == nil {
+			return problem.New(problem.NotFound, "there is nothing at this path; /docs lists what there is")
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		return problem.New(problem.MethodNotAllowed, "this path takes %s, not %s", strings.Join(allowed, ", "), r.Method)
+	})
+}

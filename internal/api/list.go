@@ -1,0 +1,60 @@
+package api
+
+import (
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
+)
+
+// List is a page of a list.
+type List[T any] struct {
+	Data       []T     `json:"data"`
+	NextCursor *string `json:"nextCursor" doc:"give it as cursor to get the next page; null on the last one"`
+}
+
+// page is what every paged list takes. The cursor is opaque to callers.
+type page struct {
+	Cursor string `query:"cursor" doc:"where to go on: nextCursor of the page before"`
+	Limit  int    `query:"limit" default:"50" min:"1" max:"250" doc:"the largest number of entries to answer; a page may hold fewer, and only nextCursor tells whether more follow"`
+}
+
+// pageOf makes a page; an empty cursor ends the list.
+func pageOf[T any](data []T, next string) *List[T] {
+	if data == nil {
+		data = []T{} // [], not null
+	}
+	l := &List[T]{Data: data}
+	if next != "" {
+		l.NextCursor = &next
+	}
+	return l
+}
+
+// cursorPrefix begins cursors that are row numbers. A cursor only says where to go on: whose rows are read is decided
+// by the key, so that a cursor of another tenant shows nothing of it.
+const cursorPrefix = "cur_"
+
+func (p *page) before() (event.ID, error) {
+	if p.Cursor == "" {
+		return 0, nil
+	}
+	id, err := event.ParseID(cursorPrefix, p.Cursor)
+	if err != nil {
+		return 0, problem.MalformedField("query cursor", "must be the nextCursor of an earlier answer")
+	}
+	return id, nil
+}
+
+func cursorOf(next event.ID) string {
+	if next == 0 {
+		return ""
+	}
+	return next.Public(cursorPrefix)
+}
+
+// textOrNil returns nil for an empty text, which is shown as null.
+func textOrNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

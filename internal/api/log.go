@@ -1,0 +1,291 @@
+package api
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
+)
+
+// Attempt is one request made for a delivery, with everything that was sent and came back.
+type Attempt struct {
+	ID            string        `json:"id" example:"\"att_0dqv5r8k0000g\""`
+	DeliveryID    string        `json:"deliveryId"`
+	EventID       string        `json:"eventId"`
+	EventType     string        `json:"eventType"`
+	WebhookID     *string       `json:"webhookId" doc:"null when the webhook was deleted"`
+	Number        int           `json:"number" doc:"1 for the first attempt of the delivery"`
+	At            Time          `json:"at" doc:"when it began"`
+	Outcome       string        `json:"outcome" enum:"delivered,retrying,failed"`
+	Test          bool          `json:"test" doc:"made by the call test"`
+	Error         *AttemptError `json:"error"`
+	Request       SentRequest   `json:"request"`
+	Response      *Response     `json:"response" doc:"null when no answer came"`
+	Timing        Timing        `json:"timing"`
+	NextAttemptAt *Time         `json:"nextAttemptAt"`
+}
+
+// AttemptError is why an attempt failed.
+type AttemptError struct {
+	Kind    string `json:"kind" doc:"one of a closed set: status for an unwelcome answer, else what went wrong on the way" example:"\"status\""`
+	Message string `json:"message"`
+}
+
+// SentRequest is the request as it was sent.
+type SentRequest struct {
+	Method  string            `json:"method"`
+	URL     string            `json:"url"`
+	Headers map[string]string `json:"headers" doc:"fields of the same name are joined by commas"`
+	Body    string            `json:"body"`
+}
+
+// Response is what the endpoint answered.
+type Response struct {
+	Status    int               `json:"status"`
+	Headers   map[string]string `json:"headers"`
+	Body      string            `json:"body" doc:"the first 64 KiB; bytes that are not UTF-8 are shown as U+FFFD"`
+	BodyBytes int64             `json:"bodyBytes" doc:"how many bytes of it were read"`
+	Truncated bool              `json:"truncated" doc:"the answer was longer than body"`
+}
+
+// Timing breaks an attempt down, in milliseconds. The first three are 0 on a connection that was already there.
+type Timing struct {
+	DNSMs       float64 `json:"dnsMs"`
+	ConnectMs   float64 `json:"connectMs"`
+	TLSMs       float64 `json:"tlsMs"`
+	FirstByteMs float64 `json:"firstByteMs"`
+	TotalMs     float64 `json:"totalMs"`
+}
+
+func (a *API) showAttempt(at *delivery.Attempt) Attempt {
+	v := Attempt{
+		ID: at.ID.Public(event.AttemptPrefix), DeliveryID: at.Delivery().String(), EventID: eventID(at.EventName, at.Event),
+		EventType: at.EventType, WebhookID: a.webhookID(at.Webhook), Number: at.Number, At: Time(at.At),
+		Outcome: at.Outcome.String(), Test: at.Test, NextAttemptAt: timeOrNil(at.NextAt),
+		Request: SentRequest{
+			Method: at.Request.Method, URL: at.Request.URL, Headers: showHeaders(at.Request.Header),
+			Body: strings.ToValidUTF8(string(at.Request.Body), "\uFFFD"),
+		},
+		Timing: Timing{
+			DNSMs: inMs(at.Timing.DNS), ConnectMs: inMs(at.Timing.Connect), TLSMs: inMs(at.Timing.TLS),
+			FirstByteMs: inMs(at.Timing.FirstByte), TotalMs: inMs(at.Timing.Total),
+		},
+	}
+	if at.ErrorKind != "" {
+		v.Error = &AttemptError{Kind: at.ErrorKind, Message: at.Error}
+	}
+	if r := at.Response; r != nil {
+		v.Response = &Response{
+			Status: r.Status, Headers: showHeaders(r.Header), Body: strings.ToValidUTF8(string(r.Body), "\uFFFD"),
+			BodyBytes: r.BodyBytes, Truncated: r.Truncated,
+		}
+	}
+	return v
+}
+
+// inMs returns milliseconds with three decimals.
+func inMs(d time.Duration) float64 {
+	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
+}
+
+func showHeaders(fields []egress.Field) map[string]string {
+	m := make(map[string]string, len(fields))
+	for _, f := range fields {
+		if before, ok := m[f.Name]; ok {
+			m[f.Name] = before + ", " + f.Value
+		} else {
+			m[f.Name] = f.Value
+		}
+	}
+	return m
+}
+
+var docWebhookAttempts = doc{id: "listWebhookAttempts", tag: "Log", summary: "List a webhook's attempts",
+	text: "The log, the newest first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there."}
+
+type attemptQuery struct {
+	webhookPath
+	page
+	Status    string `query:"status" enum:"delivered,retrying,failed" doc:"only attempts that ended so"`
+	Code      string `query:"code" doc:"only answers with this status code, as 500, or of this class, as 5xx"`
+	EventType string `query:"eventType" doc:"only attempts for events of this type"`
+	Since     Time   `query:"since" doc:"only attempts begun at or after this time"`
+	Until     Time   `query:"until" doc:"only attempts begun before this time"`
+}
+
+var outcomes = map[string]delivery.Outcome{
+	delivery.Delivered.String(): delivery.Delivered,
+	delivery.Retrying.String():  delivery.Retrying,
+	delivery.Failed.String():    delivery.Failed,
+}
+
+func (a *API) webhookAttempts(ctx context.Context, c *caller, in *attemptQuery) (*List[Attempt], error) {
+	w, err := a.Webhooks.Get(c.tenant, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	before, err := in.before()
+	if err != nil {
+		return nil, err
+	}
+	q := delivery.LogQuery{
+		Tenant: c.tenant, Webhook: w.Number, EventType: in.EventType,
+		Since: time.Time(in.Since), Until: time.Time(in.Until), Before: before, Limit: in.Limit,
+	}
+	if in.Status != "" {
+		q.Outcomes = []delivery.Outcome{outcomes[in.Status]}
+	}
+	if q.StatusMin, q.StatusMax, err = parseCode(in.Code); err != nil {
+		return nil, err
+	}
+	list, next, err := a.Engine.Attempts(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	size := func(i int) int {
+		n := len(list[i].Request.Body)
+		if r := list[i].Response; r != nil {
+			n += len(r.Body)
+		}
+		return n
+	}
+	if n := fitting(len(list), size); n < len(list) {
+		list, next = list[:n], list[n-1].ID
+	}
+	data := make([]Attempt, len(list))
+	for i, at := range list {
+		data[i] = a.showAttempt(at)
+	}
+	return pageOf(data, cursorOf(next)), nil
+}
+
+// parseCode reads "500" or "5xx".
+func parseCode(s string) (low, high int, err error) {
+	if s == "" {
+		return 0, 0, nil
+	}
+	digit := func(c byte) bool { return c >= '0' && c <= '9' }
+	if len(s) == 3 && s[0] >= '1' && s[0] <= '5' {
+		class := int(s[0]-'0') * 100
+		switch {
+		case strings.EqualFold(s[1:], "xx"):
+			return class, class + 99, nil
+		case digit(s[1]) && digit(s[2]):
+			n := class + int(s[1]-'0')*10 + int(s[2]-'0')
+			return n, n, nil
+		}
+	}
+	return 0, 0, problem.MalformedField("query code", "must be a status code, as 500, or a class, as 5xx")
+}
+
+var docAttemptGet = doc{id: "getAttempt", tag: "Log", summary: "Get an attempt"}
+
+type attemptPath struct {
+	ID string `path:"id" doc:"the attempt's id"`
+}
+
+func (a *API) attemptGet(ctx context.Context, c *caller, in *attemptPath) (*Attempt, error) {
+	missing := problem.New(problem.NotFound, "there is no attempt %q", clip(in.ID))
+	id, err := event.ParseID(event.AttemptPrefix, in.ID)
+	if err != nil {
+		return nil, missing
+	}
+	at, err := a.Engine.Attempt(ctx, c.tenant, id)
+	if err != nil {
+		return nil, sameMissing(err, missing)
+	}
+	v := a.showAttempt(at)
+	return &v, nil
+}
+
+// sameMissing makes one answer of an id that cannot be, one that is not there, and one of another tenant.
+func sameMissing(err error, missing *problem.Error) error {
+	if problem.KindOf(err) == problem.NotFound {
+		return missing
+	}
+	return err
+}
+
+var docDeliveryList = doc{id: "listDeliveries", tag: "Deliveries", summary: "List deliveries", text: "The newest event first."}
+
+type deliveryQuery struct {
+	page
+	WebhookID string `query:"webhookId" doc:"only those of this webhook"`
+	State     string `query:"state" enum:"waiting,inFlight,held,delivered,failed,discarded,expired,canceled" doc:"only those in this state"`
+}
+
+func (a *API) deliveryList(ctx context.Context, c *caller, in *deliveryQuery) (*List[Delivery], error) {
+	q := delivery.DeliveryQuery{Tenant: c.tenant, State: delivery.State(in.State), Cursor: in.Cursor, Limit: in.Limit}
+	w, err := a.findOptional(c, in.WebhookID)
+	if err != nil {
+		return nil, err
+	}
+	if w != nil {
+		q.Webhook = w.Number
+	}
+	list, next, err := a.Engine.Deliveries(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(a.showDeliveries(list), next), nil
+}
+
+type deliveryPath struct {
+	ID string `path:"id" doc:"the delivery's id, which receivers know as webhookId"`
+}
+
+func (in *deliveryPath) parse() (id event.DeliveryID, missing *problem.Error, err error) {
+	missing = problem.New(problem.NotFound, "there is no delivery %q", clip(in.ID))
+	if id, err = event.ParseDeliveryID(in.ID); err != nil {
+		return id, missing, missing
+	}
+	return id, missing, nil
+}
+
+var docDeliveryGet = doc{id: "getDelivery", tag: "Deliveries", summary: "Get a delivery"}
+
+func (a *API) deliveryGet(ctx context.Context, c *caller, in *deliveryPath) (*Delivery, error) {
+	id, missing, err := in.parse()
+	if err != nil {
+		return nil, err
+	}
+	return a.deliveryNow(ctx, c, id, missing)
+}
+
+func (a *API) deliveryNow(ctx context.Context, c *caller, id event.DeliveryID, missing *problem.Error) (*Delivery, error) {
+	d, err := a.Engine.Delivery(ctx, c.tenant, id)
+	if err != nil {
+		return nil, sameMissing(err, missing)
+	}
+	v := a.showDelivery(&d)
+	return &v, nil
+}
+
+var docDeliveryRetry = doc{id: "retryDelivery", tag: "Deliveries", summary: "Retry a delivery now", status: 202,
+	text: "One that failed, expired, was canceled or waits. It keeps its id and starts a new round of attempts."}
+
+func (a *API) deliveryRetry(ctx context.Context, c *caller, in *deliveryPath) (*Delivery, error) {
+	return a.changeDelivery(ctx, c, in, a.Engine.Retry)
+}
+
+var docDeliveryCancel = doc{id: "cancelDelivery", tag: "Deliveries", summary: "Cancel a delivery",
+	text: "It is not attempted again."}
+
+func (a *API) deliveryCancel(ctx context.Context, c *caller, in *deliveryPath) (*Delivery, error) {
+	return a.changeDelivery(ctx, c, in, a.Engine.Cancel)
+}
+
+func (a *API) changeDelivery(ctx context.Context, c *caller, in *deliveryPath, change func(context.Context, event.TenantID, event.DeliveryID) error) (*Delivery, error) {
+	id, missing, err := in.parse()
+	if err != nil {
+		return nil, err
+	}
+	if err := change(ctx, c.tenant, id); err != nil {
+		return nil, sameMissing(err, missing)
+	}
+	return a.deliveryNow(ctx, c, id, missing)
+}

@@ -1,0 +1,208 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/event/rawjson"
+	"github.com/relay-events/relay/internal/format"
+	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/web"
+)
+
+var docPublish = doc{id: "publishEvents", tag: "Events", summary: "Publish events", status: http.StatusAccepted,
+	text: "One event (an object), up to 1,000 (an array, which is stored whole or not at all), or a stream of any length " +
+		"(`application/x-ndjson`, an event a line). `202` is answered when the events are durable.\n\n" +
+		"Sending an event with the same `id`, or a request with the same `Idempotency-Key`, again stores nothing twice and answers " +
+		"the first result with `\"duplicate\":true`; the same id with another body is a `409`.\n\n" +
+		"A stream is answered with lines while it runs: what was stored so far (`line`, `accepted`, `duplicates`), each bad line " +
+		"(`line`, `error`), which does not stop the others, and at last a summary (`done`, `lines`, `accepted`, `duplicates`, `failed`). " +
+		"`done` is false when the stream was given up; whatever no line reports as stored is to be sent again, with ids so that nothing is stored twice.",
+	bodies: bodies{publish: true}}
+
+// NewEvent is an event as a publisher sends it. It is documentation: package ingest reads the bytes.
+type NewEvent struct {
+	Type       string         `json:"type" required:"true" maxLength:"128" doc:"letters, digits, _ and -, in parts joined by dots" example:"\"call.completed\""`
+	Data       anyJSON        `json:"data" required:"true" doc:"the payload, any JSON value; endpoints get it byte for byte" example:"{\"sid\":\"CA1\",\"duration\":142}"`
+	ID         Opt[string]    `json:"id" maxLength:"256" doc:"your id of the event: sending it again stores nothing twice. Left out: Relay makes one"`
+	Timestamp  Opt[Time]      `json:"timestamp" doc:"when it happened; left out: now"`
+	Version    Opt[string]    `json:"version" maxLength:"64" doc:"version of the data's shape"`
+	Attributes Opt[anyObject] `json:"attributes" doc:"extra members for formats that have room for them"`
+	Key        Opt[string]    `json:"key" maxLength:"256" doc:"ordering key"`
+	DeliverAt  Opt[Time]      `json:"deliverAt" doc:"hold delivery back until then, at most 30 days"`
+}
+
+// PublishedEvent is the answer for one event.
+type PublishedEvent struct {
+	ID        string `json:"id" example:"\"evt_0dqv5r8k0000g\""`
+	Type      string `json:"type" example:"\"call.completed\""`
+	Timestamp Time   `json:"timestamp"`
+	Duplicate bool   `json:"duplicate" doc:"it was stored before; this is the first result"`
+}
+
+// PublishedEvents is the answer for an array.
+type PublishedEvents struct {
+	Accepted   int              `json:"accepted" doc:"stored by this request"`
+	Duplicates int              `json:"duplicates" doc:"stored before"`
+	Events     []PublishedEvent `json:"events" doc:"in the order of the request"`
+}
+
+func (a *API) publishRoute(scope account.Scope) route {
+	rt := describe[none, none]("POST /v1/events", scope, docPublish)
+	rt.handler = web.Handler(a.publish)
+	return rt
+}
+
+// buffers serves request bodies and answers. A publication never keeps its request's bytes (see ingest.ParseObject).
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
+
+// maxPooled is the largest buffer kept: a pool of the largest arrays would never shrink.
+const maxPooled = 1 << 20
+
+func giveBack(b *[]byte) {
+	if cap(*b) <= maxPooled {
+		*b = (*b)[:0]
+		buffers.Put(b)
+	}
+}
+
+func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
+	web.APIHeaders(w.Header())
+	c, err := a.authorize(r, account.ScopePublish)
+	if err != nil {
+		return err
+	}
+	if r.URL.RawQuery != "" {
+		return problem.MalformedField("query", "must be empty for this call")
+	}
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return err
+	}
+	switch contentType := r.Header.Get("Content-Type"); {
+	case isJSON(contentType):
+	case mediaType(contentType) == "application/x-ndjson":
+		if key != "" {
+			return problem.MalformedField("header Idempotency-Key", "is not for streams: give each event an id")
+		}
+		return a.publishStream(w, r, c)
+	default:
+		return problem.New(problem.UnsupportedType, "the body must be JSON or a stream, with the header Content-Type: application/json or application/x-ndjson")
+	}
+
+	in := buffers.Get().(*[]byte)
+	defer giveBack(in)
+	raw, err := web.ReadBody(r, (*in)[:0], int64(a.Limits.ArrayBytes))
+	*in = raw
+	if err != nil {
+		return err
+	}
+	p := ingest.Publication{Tenant: c.tenant}
+	now := time.Now()
+	array := isArray(raw)
+	if array {
+		if p.Items, err = ingest.ParseArray(c.tenant, raw, a.Limits, key, now); err != nil {
+			return err
+		}
+	} else {
+		item, err := ingest.ParseObject(c.tenant, raw, a.Limits, key, now)
+		if err != nil {
+			return err
+		}
+		p.Items = []ingest.Item{item}
+	}
+	if err := a.Publisher.Publish(r.Context(), &p); err != nil {
+		return err
+	}
+
+	out := buffers.Get().(*[]byte)
+	defer giveBack(out)
+	if array {
+		*out = appendPublishedMany((*out)[:0], p.Items)
+	} else {
+		*out = appendPublished((*out)[:0], &p.Items[0])
+	}
+	web.Send(w, http.StatusAccepted, "application/json", *out)
+	return nil
+}
+
+// idempotencyKey returns the header's value, empty when it is absent.
+func idempotencyKey(r *http.Request) (string, error) {
+	values := r.Header["Idempotency-Key"]
+	switch {
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1:
+		return "", problem.MalformedField("header Idempotency-Key", "must be given once")
+	case len(values[0]) == 0 || len(values[0]) > ingest.MaxHeaderKeyBytes:
+		return "", problem.MalformedField("header Idempotency-Key", "must have 1 to %d characters", ingest.MaxHeaderKeyBytes)
+	}
+	return values[0], nil
+}
+
+// isArray reports whether a document begins as an array.
+func isArray(raw []byte) bool {
+	for _, c := range raw {
+		switch c {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return c == '['
+		}
+	}
+	return false
+}
+
+func appendPublished(dst []byte, it *ingest.Item) []byte {
+	e := &it.Event
+	dst = append(dst, `{"id":`...)
+	if e.Name != "" {
+		dst = rawjson.AppendQuoted(dst, e.Name)
+	} else {
+		dst = append(e.ID.AppendPublic(append(dst, '"'), event.EventPrefix), '"')
+	}
+	dst = append(dst, `,"type":`...)
+	dst = rawjson.AppendQuoted(dst, e.Type)
+	dst = append(dst, `,"timestamp":"`...)
+	dst = format.AppendTime(dst, e.Time)
+	dst = append(dst, `","duplicate":`...)
+	dst = strconv.AppendBool(dst, it.Duplicate)
+	return append(dst, '}')
+}
+
+func appendPublishedMany(dst []byte, items []ingest.Item) []byte {
+	duplicates := countDuplicates(items)
+	dst = append(dst, `{"accepted":`...)
+	dst = strconv.AppendInt(dst, int64(len(items)-duplicates), 10)
+	dst = append(dst, `,"duplicates":`...)
+	dst = strconv.AppendInt(dst, int64(duplicates), 10)
+	dst = append(dst, `,"events":[`...)
+	for i := range items {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendPublished(dst, &items[i])
+	}
+	return append(dst, `]}`...)
+}
+
+func countDuplicates(items []ingest.Item) int {
+	n := 0
+	for i := range items {
+		if items[i].Duplicate {
+			n++
+		}
+	}
+	return n
+}
+
+// isConflict reports whether an idempotency key was used with another body.
+func isConflict(err error) bool {
+	var p *problem.Error
+	return errors.As(err, &p) && p.Kind == problem.Conflict
+}

@@ -1,0 +1,68 @@
+package api
+
+import "github.com/relay-events/relay/internal/account"
+
+// Routes returns the route table. Who calls what:
+//
+//	publish  the application that has events, with a key of the scope publish
+//	read     dashboards, scripts and support, who look
+//	manage   whoever sets webhooks up and repairs deliveries
+//	admin    whoever hands out keys
+//	(none)   load balancers, Prometheus, people reading the documentation
+func (a *API) Routes() []route {
+	const (
+		open    account.Scope = ""
+		publish               = account.ScopePublish
+		read                  = account.ScopeRead
+		manage                = account.ScopeManage
+		admin                 = account.ScopeAdmin
+	)
+	routes := []route{
+		a.publishRoute(publish),
+		handle(a, "GET /v1/events", read, docEventList, a.eventList),
+		handle(a, "GET /v1/events/{id}", read, docEventGet, a.eventGet),
+		handle(a, "GET /v1/events/{id}/deliveries", read, docEventDeliveries, a.eventDeliveries),
+		handle(a, "GET /v1/events/{id}/explain", read, docEventExplain, a.eventExplain),
+		handle(a, "POST /v1/events/{id}/resend", manage, docEventResend, a.eventResend),
+
+		handle(a, "GET /v1/event-types", read, docTypeList, a.typeList),
+
+		handle(a, "GET /v1/webhooks", read, docWebhookList, a.webhookList),
+		handle(a, "POST /v1/webhooks", manage, docWebhookCreate, a.webhookCreate),
+		handle(a, "GET /v1/webhooks/{id}", read, docWebhookGet, a.webhookGet),
+		handle(a, "PATCH /v1/webhooks/{id}", manage, docWebhookUpdate, a.webhookUpdate),
+		handle(a, "DELETE /v1/webhooks/{id}", manage, docWebhookDelete, a.webhookDelete),
+		handle(a, "POST /v1/webhooks/{id}/test", manage, docWebhookTest, a.webhookTest),
+		handle(a, "POST /v1/webhooks/{id}/pause", manage, docWebhookPause, a.webhookPause),
+		handle(a, "POST /v1/webhooks/{id}/resume", manage, docWebhookResume, a.webhookResume),
+		handle(a, "POST /v1/webhooks/{id}/rotate-secret", manage, docWebhookRotate, a.webhookRotate),
+		handle(a, "POST /v1/webhooks/{id}/recover", manage, docWebhookRecover, a.webhookRecover),
+		handle(a, "POST /v1/webhooks/{id}/replay", manage, docWebhookReplay, a.webhookReplay),
+		handle(a, "GET /v1/webhooks/{id}/attempts", read, docWebhookAttempts, a.webhookAttempts),
+
+		handle(a, "GET /v1/attempts/{id}", read, docAttemptGet, a.attemptGet),
+		handle(a, "GET /v1/deliveries", read, docDeliveryList, a.deliveryList),
+		handle(a, "GET /v1/deliveries/{id}", read, docDeliveryGet, a.deliveryGet),
+		handle(a, "POST /v1/deliveries/{id}/retry", manage, docDeliveryRetry, a.deliveryRetry),
+		handle(a, "POST /v1/deliveries/{id}/cancel", manage, docDeliveryCancel, a.deliveryCancel),
+
+		handle(a, "GET /v1/jobs", read, docJobList, a.jobList),
+		handle(a, "GET /v1/jobs/{id}", read, docJobGet, a.jobGet),
+		handle(a, "POST /v1/jobs/{id}/cancel", manage, docJobCancel, a.jobCancel),
+
+		handle(a, "GET /v1/stats", read, docStats, a.stats),
+
+		handle(a, "GET /v1/keys", admin, docKeyList, a.keyList),
+		handle(a, "POST /v1/keys", admin, docKeyCreate, a.keyCreate),
+		handle(a, "DELETE /v1/keys/{id}", admin, docKeyRevoke, a.keyRevoke),
+
+		handle(a, "GET /livez", open, docLive, a.live),
+		handle(a, "GET /readyz", open, docReady, a.ready),
+		a.openapiRoute(open),
+		a.docsRoute(open),
+	}
+	if a.Metrics != nil {
+		routes = append(routes, a.metricsRoute(open))
+	}
+	return routes
+}

@@ -1,0 +1,302 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/web"
+)
+
+// A stream goes through two goroutines: the handler reads lines into groups, a writer answers for the groups in their
+// order. In between each group is stored by a goroutine of its own; at most streamAhead groups are on their way, then
+// the reader waits, and so, in the end, does the publisher. A group is sent off as soon as no more input has arrived,
+// so that a slow stream is not held back and a fast one fills its groups.
+
+const (
+	groupLines  = 256
+	groupBytes  = 1 << 20
+	streamAhead = 4
+	// maxBadLines ends a stream that is no stream of events: the answer would be longer than the request.
+	maxBadLines = 1000
+	// progressTime is how often progress is reported, at most. A publisher may not read before it has sent all.
+	progressTime = 100 * time.Millisecond
+)
+
+// group is a run of lines that are stored together.
+type group struct {
+	lines []int // the line number of each item
+	items []ingest.Item
+	bytes int
+	last  int // the last line it accounts for, bad and empty ones included
+	bad   []badLine
+	done  chan struct{} // closed when the items are stored or refused
+	err   error         // nothing of the group was stored
+}
+
+type badLine struct {
+	line int
+	err  error
+}
+
+func (a *API) publishStream(w http.ResponseWriter, r *http.Request, c *caller) error {
+	body, err := web.ReadStream(w, r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	s := &stream{api: a, w: w, tenant: c.tenant, pending: make(chan *group, streamAhead), written: make(chan struct{}), giveUp: cancel}
+	go s.write()
+	failed := s.read(ctx, bufio.NewReaderSize(body, 64<<10), web.Stopping(w))
+	close(s.pending)
+	<-s.written
+	return s.finish(failed)
+}
+
+// stream is one request's state.
+type stream struct {
+	api     *API
+	w       http.ResponseWriter
+	tenant  event.TenantID
+	pending chan *group   // in the order of their lines
+	written chan struct{} // closed when write has ended
+	giveUp  func()        // ends read
+
+	// Of the reader:
+	lines int
+
+	// Of the writer, until written is closed:
+	begun                        bool // the answer has
+	accepted, duplicates, failed int
+	reported                     time.Time // of the last progress line
+	out                          []byte
+	err                          error // why the stream is given up
+}
+
+var errStreamStopping = problem.New(problem.Unavailable, "Relay is stopping; the rest of the stream was not read")
+
+// read turns lines into groups until the body ends. It returns why it ended early.
+func (s *stream) read(ctx context.Context, in *bufio.Reader, stopping <-chan struct{}) error {
+	g := newGroup()
+	for {
+		line, err := s.nextLine(in)
+		if len(line) > 0 && (err == nil || err == io.EOF || err == bufio.ErrTooLong) {
+			s.take(g, line, err)
+		}
+		ended := err != nil && err != bufio.ErrTooLong
+		if len(g.items) > 0 || len(g.bad) > 0 {
+			if ended || len(g.lines)+len(g.bad) >= groupLines || g.bytes >= groupBytes || in.Buffered() == 0 {
+				g.last = s.lines
+				if !s.send(ctx, g) {
+					return ctx.Err()
+				}
+				g = newGroup()
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return nil
+		case ended:
+			return err
+		}
+		select {
+		case <-stopping:
+			return errStreamStopping
+		case <-ctx.Done():
+			return ctx.Err()
+		default:
+		}
+	}
+}
+
+func newGroup() *group { return &group{done: make(chan struct{})} }
+
+// nextLine returns a line without its end, valid until the next call; it is empty for a blank line. A line longer than
+// an event may be is passed over and comes cut off, with bufio.ErrTooLong.
+func (s *stream) nextLine(in *bufio.Reader) ([]byte, error) {
+	limit := s.api.Limits.EventBytes
+	part, err := in.ReadSlice('\n')
+	line := part
+	if err == bufio.ErrBufferFull {
+		line = append([]byte(nil), part...)
+		for err == bufio.ErrBufferFull {
+			part, err = in.ReadSlice('\n')
+			if len(line) <= limit {
+				line = append(line, part...)
+			}
+		}
+	}
+	if len(line) > 0 {
+		s.lines++
+	}
+	line = bytes.TrimRight(line, "\r\n")
+	if len(line) > limit && (err == nil || err == io.EOF) {
+		return line[:limit], bufio.ErrTooLong
+	}
+	if len(bytes.TrimSpace(line)) == 0 {
+		line = nil
+	}
+	return line, err
+}
+
+// take adds a line to the group.
+func (s *stream) take(g *group, line []byte, err error) {
+	if err == bufio.ErrTooLong {
+		g.bad = append(g.bad, badLine{s.lines, problem.New(problem.TooLarge, "the event must have at most %d bytes", s.api.Limits.EventBytes)})
+		return
+	}
+	item, err := ingest.ParseObject(s.tenant, line, s.api.Limits, "", time.Now())
+	if err != nil {
+		g.bad = append(g.bad, badLine{s.lines, err})
+		return
+	}
+	g.items, g.lines = append(g.items, item), append(g.lines, s.lines)
+	g.bytes += len(line)
+}
+
+// send hands the group over; it waits for room, and reports false when the stream is given up.
+func (s *stream) send(ctx context.Context, g *group) bool {
+	select {
+	case s.pending <- g:
+	case <-ctx.Done():
+		return false
+	}
+	// The writer waits for done before it ends, and the handler for the writer: nobody outlives the request.
+	go func() {
+		defer close(g.done)
+		s.store(ctx, g)
+	}()
+	return true
+}
+
+// store publishes the group's items.
+func (s *stream) store(ctx context.Context, g *group) {
+	if len(g.items) == 0 {
+		return
+	}
+	p := ingest.Publication{Tenant: s.tenant, Items: g.items}
+	err := s.api.Publisher.Publish(ctx, &p)
+	if !isConflict(err) {
+		g.err = err
+		return
+	}
+	// One line uses an id that was used for something else, and nothing was stored: find it, one by one.
+	items, lines := g.items, g.lines
+	g.items, g.lines = nil, nil
+	for i := range items {
+		single := ingest.Publication{Tenant: s.tenant, Items: items[i : i+1]}
+		switch err := s.api.Publisher.Publish(ctx, &single); {
+		case isConflict(err):
+			g.bad = append(g.bad, badLine{lines[i], err})
+		case err != nil:
+			g.bad = append(g.bad, badLine{lines[i], err})
+			if problem.KindOf(err) != problem.Invalid {
+				s.giveUp() // what holds for this line holds for all that follow
+			}
+		default:
+			g.items, g.lines = append(g.items, items[i]), append(g.lines, lines[i])
+		}
+	}
+}
+
+// write answers for the groups, in order.
+func (s *stream) write() {
+	defer close(s.written)
+	for g := range s.pending {
+		<-g.done
+		if s.err != nil && g.err != nil {
+			s.failed += len(g.items)
+			continue // the first reason was told
+		}
+		s.answer(g)
+	}
+}
+
+func (s *stream) answer(g *group) {
+	for _, b := range g.bad {
+		s.failed++
+		s.appendError(b.line, 0, b.err)
+	}
+	if g.err != nil {
+		s.failed += len(g.items)
+		s.err = g.err
+		s.giveUp()
+		if s.begun || len(g.bad) > 0 {
+			s.appendError(g.lines[0], g.lines[len(g.lines)-1], g.err)
+			s.flush()
+		}
+		return
+	}
+	duplicates := countDuplicates(g.items)
+	s.accepted += len(g.items) - duplicates
+	s.duplicates += duplicates
+	if s.failed > maxBadLines && s.err == nil {
+		s.err = problem.New(problem.Invalid, "more than %d lines could not be taken", maxBadLines)
+		s.giveUp()
+	}
+	if now := time.Now(); len(g.bad) > 0 || now.Sub(s.reported) >= progressTime {
+		s.reported = now
+		s.out = fmt.Appendf(s.out, `{"line":%d,"accepted":%d,"duplicates":%d}`+"\n", g.last, s.accepted, s.duplicates)
+		s.flush()
+	}
+}
+
+// appendError adds a line about a line, or about all from line to last.
+func (s *stream) appendError(line, last int, err error) {
+	s.out = strconv.AppendInt(append(s.out, `{"line":`...), int64(line), 10)
+	if last > line {
+		s.out = strconv.AppendInt(append(s.out, `,"lastLine":`...), int64(last), 10)
+	}
+	s.out = append(s.out, `,"error":`...)
+	s.out, _ = web.AppendProblem(s.out, err, web.RequestID(s.w))
+	s.out = append(s.out, "}\n"...)
+}
+
+// flush sends what was written. A client that has gone ends the stream: what it was not told it sends again.
+func (s *stream) flush() {
+	if !s.begun {
+		s.begun = true
+		s.w.Header().Set("Content-Type", "application/x-ndjson")
+		s.w.WriteHeader(http.StatusAccepted)
+	}
+	_, err := s.w.Write(s.out)
+	s.out = s.out[:0]
+	if err == nil {
+		err = web.Flush(s.w)
+	}
+	if err != nil && s.err == nil {
+		s.err = err
+		s.giveUp()
+	}
+}
+
+// finish ends the answer. A stream that failed before anything was answered gets an ordinary problem.
+func (s *stream) finish(readErr error) error {
+	err := s.err
+	if err == nil {
+		err = readErr
+	}
+	if err != nil && !s.begun && s.accepted+s.duplicates == 0 {
+		return err
+	}
+	if err != nil && s.err == nil && !errors.Is(err, context.Canceled) { // the writer has told its own
+		s.appendError(s.lines, 0, err)
+	}
+	if err != nil {
+		s.w.Header().Set("Connection", "close")
+	}
+	s.out = fmt.Appendf(s.out, `{"done":%t,"lines":%d,"accepted":%d,"duplicates":%d,"failed":%d}`+"\n",
+		err == nil, s.lines, s.accepted, s.duplicates, s.failed)
+	s.flush()
+	return nil
+}

@@ -1,0 +1,420 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/relay-events/relay/internal/catalogue"
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// Webhook is a subscription as the API shows it.
+type Webhook struct {
+	ID             string            `json:"id" example:"\"wh_3f6q2mzk7ahx5w4e\""`
+	URL            string            `json:"url" example:"\"https://example.com/hook\""`
+	Description    string            `json:"description"`
+	Events         []string          `json:"events"`
+	Format         string            `json:"format"`
+	Signature      string            `json:"signature"`
+	Headers        map[string]string `json:"headers"`
+	Retry          Retry             `json:"retry"`
+	Timeout        Duration          `json:"timeout"`
+	MaxConcurrency int               `json:"maxConcurrency"`
+	DisableOn      []int             `json:"disableOn"`
+	Status         string            `json:"status" enum:"active,paused,disabled" doc:"paused by a person, or disabled by Relay: see health"`
+	Health         Health            `json:"health"`
+	CreatedAt      Time              `json:"createdAt"`
+	UpdatedAt      Time              `json:"updatedAt"`
+	Secret         string            `json:"secret,omitempty" doc:"signs the requests; shown only in the answers to create and rotate-secret" example:"\"whsec_…\""`
+}
+
+// Retry says how often and when a delivery is attempted again.
+type Retry struct {
+	Preset      string     `json:"preset,omitempty" doc:"a ready policy; the other members are then left out"`
+	Attempts    int        `json:"attempts,omitempty"`
+	Waits       []Duration `json:"waits,omitempty"`
+	InitialWait *Duration  `json:"initialWait,omitempty"`
+	Factor      float64    `json:"factor,omitempty"`
+	MaxWait     *Duration  `json:"maxWait,omitempty"`
+	MaxAge      *Duration  `json:"maxAge,omitempty"`
+	RetryOn     []string   `json:"retryOn,omitempty"`
+}
+
+// Health is how the endpoint has answered lately, and the rule that disables it.
+type Health struct {
+	FailingSince   *Time    `json:"failingSince" doc:"the first failure after the last success; null: it works"`
+	Failures       int      `json:"failures" doc:"failed attempts since then"`
+	LastError      *string  `json:"lastError" doc:"the last failure in words"`
+	NoticedAt      *Time    `json:"noticedAt" doc:"when the event webhook.failing was published about it"`
+	DisabledAt     *Time    `json:"disabledAt"`
+	DisabledReason *string  `json:"disabledReason"`
+	DisableAfter   Duration `json:"disableAfter" doc:"the webhook is disabled when nothing but failures came for this long" example:"\"120h\""`
+}
+
+func showWebhook(w *webhook.Webhook) *Webhook {
+	v := &Webhook{
+		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Format: w.Format, Signature: string(w.Signature),
+		Headers: w.Headers, Retry: showRetry(&w.Retry), Timeout: Duration(w.Timeout), MaxConcurrency: w.MaxConcurrency,
+		DisableOn: w.DisableOn, Status: string(w.Status), CreatedAt: Time(w.CreatedAt), UpdatedAt: Time(w.UpdatedAt),
+		Health: Health{
+			FailingSince: timeOrNil(w.Health.FailingSince), Failures: w.Health.Failures, LastError: textOrNil(w.Health.LastError),
+			NoticedAt: timeOrNil(w.Health.NoticedAt), DisabledAt: timeOrNil(w.Health.DisabledAt),
+			DisabledReason: textOrNil(w.Health.DisabledReason), DisableAfter: Duration(webhook.DisableAfter),
+		},
+	}
+	if v.Headers == nil {
+		v.Headers = map[string]string{}
+	}
+	if v.DisableOn == nil {
+		v.DisableOn = []int{}
+	}
+	return v
+}
+
+func showRetry(r *webhook.Retry) Retry {
+	if r.Preset != "" {
+		return Retry{Preset: r.Preset}
+	}
+	v := Retry{Attempts: r.Attempts, Factor: r.Factor, RetryOn: r.RetryOn}
+	for _, w := range r.Waits {
+		v.Waits = append(v.Waits, Duration(w))
+	}
+	some := func(d time.Duration) *Duration {
+		if d == 0 {
+			return nil
+		}
+		return (*Duration)(&d)
+	}
+	v.InitialWait, v.MaxWait, v.MaxAge = some(r.InitialWait), some(r.MaxWait), some(r.MaxAge)
+	return v
+}
+
+// withSecret adds the secret, for the two answers that show it.
+func withSecret(w *webhook.Webhook) *Webhook {
+	v := showWebhook(w)
+	v.Secret = w.Secrets.Current
+	return v
+}
+
+// webhookFields are what a caller may set of a webhook.
+type webhookFields struct {
+	URL            Opt[string]            `json:"url" doc:"where to send events: an https address. Addresses inside of private networks are refused" example:"\"https://example.com/hook\""`
+	Description    Opt[string]            `json:"description" doc:"a label for people" default:"\"\""`
+	Events         Opt[[]string]          `json:"events" doc:"event types it wants; * stands for any characters, as in call.*" default:"[\"*\"]" maxItems:"100"`
+	Format         Opt[string]            `json:"format" doc:"shape of the body" default:"\"relay\"" enum:"relay"`
+	Signature      Opt[string]            `json:"signature" doc:"headers that sign a request: X-Relay-Signature, those of Standard Webhooks, both, or none" default:"\"relay\"" enum:"relay,standard,relay+standard,none"`
+	Headers        Opt[map[string]string] `json:"headers" doc:"sent with every request" default:"{}"`
+	Retry          Opt[RetryFields]       `json:"retry" doc:"when to try again. A PATCH changes the members it names, and a preset becomes a custom policy by it"`
+	Timeout        Opt[Duration]          `json:"timeout" doc:"of an attempt, from looking up the name to the last byte of the answer; 100ms to 60s" default:"\"10s\""`
+	MaxConcurrency Opt[int]               `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it" default:"0" min:"0" max:"1000"`
+	DisableOn      Opt[[]int]             `json:"disableOn" doc:"status codes that disable the webhook at once, as 410" default:"[]" example:"[410]"`
+}
+
+// RetryFields is a retry policy as a caller sets it.
+type RetryFields struct {
+	Preset      Opt[string]     `json:"preset" enum:"relay" doc:"a ready policy; excludes the other members"`
+	Attempts    Opt[int]        `json:"attempts" min:"1" max:"50" doc:"in all, the first included"`
+	Waits       Opt[[]Duration] `json:"waits" doc:"before the second, third … attempt; the last one repeats; excludes initialWait and factor" example:"[\"30s\",\"5m\",\"30m\"]"`
+	InitialWait Opt[Duration]   `json:"initialWait" doc:"before the second attempt" example:"\"30s\""`
+	Factor      Opt[float64]    `json:"factor" min:"1" max:"100" doc:"each wait is this many times the one before"`
+	MaxWait     Opt[Duration]   `json:"maxWait" doc:"the longest wait, also one asked for by Retry-After" example:"\"1h\""`
+	MaxAge      Opt[Duration]   `json:"maxAge" doc:"nothing is attempted later than this after the first attempt was due; up to 744h" example:"\"24h\""`
+	RetryOn     Opt[[]string]   `json:"retryOn" doc:"what is tried again: status codes, classes as 5xx, timeout, network (no answer), other (any answer that is no success)" example:"[\"5xx\",\"429\",\"timeout\",\"network\"]"`
+}
+
+// apply changes settings as the caller asks.
+func (f *webhookFields) apply(s *webhook.Settings) {
+	def := webhook.Default()
+	f.URL.Apply(&s.URL, "")
+	f.Description.Apply(&s.Description, "")
+	f.Events.Apply(&s.Events, def.Events)
+	f.Format.Apply(&s.Format, def.Format)
+	f.Signature.Apply((*string)(&s.Signature), string(def.Signature))
+	f.Headers.Apply(&s.Headers, nil)
+	f.Timeout.Apply((*Duration)(&s.Timeout), Duration(def.Timeout))
+	f.MaxConcurrency.Apply(&s.MaxConcurrency, def.MaxConcurrency)
+	f.DisableOn.Apply(&s.DisableOn, nil)
+	switch {
+	case !f.Retry.Given:
+	case f.Retry.Null:
+		s.Retry = def.Retry
+	default:
+		f.Retry.Value.apply(&s.Retry)
+	}
+}
+
+// apply merges the members given into a policy. Naming a preset starts from that preset alone; naming another member
+// turns a preset into a custom policy; lists of waits and growing waits replace each other.
+func (f *RetryFields) apply(r *webhook.Retry) {
+	if f.Preset.Given && !f.Preset.Null {
+		*r = webhook.Retry{Preset: f.Preset.Value}
+	} else if f.custom() || f.Preset.Given {
+		r.Preset = ""
+	}
+	if f.Waits.Given && !f.Waits.Null && !f.Preset.Given {
+		r.InitialWait, r.Factor = 0, 0
+	}
+	if (f.InitialWait.Given || f.Factor.Given) && !f.Waits.Given {
+		r.Waits = nil
+	}
+	f.Attempts.Apply(&r.Attempts, 0)
+	f.InitialWait.Apply((*Duration)(&r.InitialWait), 0)
+	f.Factor.Apply(&r.Factor, 0)
+	f.MaxWait.Apply((*Duration)(&r.MaxWait), 0)
+	f.MaxAge.Apply((*Duration)(&r.MaxAge), 0)
+	f.RetryOn.Apply(&r.RetryOn, nil)
+	if f.Waits.Given {
+		r.Waits = nil
+		for _, w := range f.Waits.Value {
+			r.Waits = append(r.Waits, time.Duration(w))
+		}
+	}
+}
+
+func (f *RetryFields) custom() bool {
+	return f.Attempts.Given || f.Waits.Given || f.InitialWait.Given || f.Factor.Given || f.MaxWait.Given || f.MaxAge.Given || f.RetryOn.Given
+}
+
+var docWebhookList = doc{id: "listWebhooks", tag: "Webhooks", summary: "List webhooks", text: "The oldest first."}
+
+func (a *API) webhookList(_ context.Context, c *caller, in *page) (*List[Webhook], error) {
+	list := a.Webhooks.List(c.tenant)
+	if in.Cursor != "" { // the last one shown; it may be gone meanwhile, its number still has its place
+		last, err := in.before()
+		if err != nil {
+			return nil, err
+		}
+		i, found := slices.BinarySearchFunc(list, last, func(w *webhook.Webhook, n event.ID) int { return int(int64(w.Number) - int64(n)) })
+		if found {
+			i++
+		}
+		list = list[i:]
+	}
+	next := ""
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		next = cursorOf(event.ID(list[len(list)-1].Number))
+	}
+	data := make([]Webhook, len(list))
+	for i, w := range list {
+		data[i] = *showWebhook(w)
+	}
+	return pageOf(data, next), nil
+}
+
+// CreateWebhook is the request to create a webhook.
+type CreateWebhook struct {
+	webhookFields
+	Preset Opt[string] `json:"preset" enum:"relay" doc:"a contract that fills format, signature, retry and timeout; every field can still be set by itself"`
+	Secret Opt[string] `json:"secret" doc:"the signing secret: whsec_ and the base64 of 24 to 64 bytes; left out: Relay makes one" example:"\"whsec_…\""`
+}
+
+var docWebhookCreate = doc{id: "createWebhook", tag: "Webhooks", summary: "Create a webhook", status: 201,
+	text: "It receives the events accepted from now on. The answer shows the signing secret, for the only time."}
+
+type createWebhookInput struct {
+	Body CreateWebhook `body:"required"`
+}
+
+func (a *API) webhookCreate(ctx context.Context, c *caller, in *createWebhookInput) (*Webhook, error) {
+	if p := in.Body.Preset; p.Given && !p.Null && p.Value != webhook.PresetRelay {
+		return nil, problem.InvalidField("preset", "must be %q", webhook.PresetRelay)
+	}
+	if s := in.Body.Secret; s.Given && !s.Null && s.Value == "" {
+		return nil, problem.InvalidField("secret", "must not be empty")
+	}
+	s := webhook.Default() // which is the contract of the preset relay
+	if r := in.Body.Retry; r.Given && !r.Null {
+		s.Retry = webhook.Retry{} // at creation a policy starts from nothing, not from the preset
+	}
+	in.Body.apply(&s)
+	w, err := a.Webhooks.Create(ctx, c.tenant, s, in.Body.Secret.Value)
+	if err != nil {
+		return nil, err
+	}
+	return withSecret(w), nil
+}
+
+type webhookPath struct {
+	ID string `path:"id" doc:"the webhook's id"`
+}
+
+var docWebhookGet = doc{id: "getWebhook", tag: "Webhooks", summary: "Get a webhook"}
+
+func (a *API) webhookGet(_ context.Context, c *caller, in *webhookPath) (*Webhook, error) {
+	w, err := a.Webhooks.Get(c.tenant, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return showWebhook(w), nil
+}
+
+// UpdateWebhook is the request to change a webhook.
+type UpdateWebhook struct {
+	webhookFields
+}
+
+var docWebhookUpdate = doc{id: "updateWebhook", tag: "Webhooks", summary: "Change a webhook",
+	text: "Members left out stay as they are, null resets a member to its default. Deliveries that wait for their retry follow the new settings."}
+
+type updateWebhookInput struct {
+	webhookPath
+	Body UpdateWebhook `body:"required"`
+}
+
+func (a *API) webhookUpdate(ctx context.Context, c *caller, in *updateWebhookInput) (*Webhook, error) {
+	w, err := a.Webhooks.Update(ctx, c.tenant, in.ID, func(s *webhook.Settings) error {
+		in.Body.apply(s)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return showWebhook(w), nil
+}
+
+var docWebhookDelete = doc{id: "deleteWebhook", tag: "Webhooks", summary: "Delete a webhook", status: 204,
+	text: "What it was still owed is discarded. Its attempts stay in the log."}
+
+func (a *API) webhookDelete(ctx context.Context, c *caller, in *webhookPath) (*none, error) {
+	return nil, a.Webhooks.Delete(ctx, c.tenant, in.ID)
+}
+
+var docWebhookPause = doc{id: "pauseWebhook", tag: "Webhooks", summary: "Pause a webhook",
+	text: "Events that come meanwhile are not queued for it, and retries wait. Use replay to catch up afterwards."}
+
+func (a *API) webhookPause(ctx context.Context, c *caller, in *webhookPath) (*Webhook, error) {
+	w, err := a.Webhooks.Pause(ctx, c.tenant, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return showWebhook(w), nil
+}
+
+var docWebhookResume = doc{id: "resumeWebhook", tag: "Webhooks", summary: "Resume a paused or disabled webhook"}
+
+func (a *API) webhookResume(ctx context.Context, c *caller, in *webhookPath) (*Webhook, error) {
+	w, err := a.Webhooks.Resume(ctx, c.tenant, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return showWebhook(w), nil
+}
+
+// RotateRequest asks for a new signing secret.
+type RotateRequest struct {
+	Overlap Opt[Duration] `json:"overlap" doc:"for how long the old secret signs, too, up to 168h; needs the signature standard or relay+standard" default:"\"0s\"" example:"\"24h\""`
+}
+
+var docWebhookRotate = doc{id: "rotateWebhookSecret", tag: "Webhooks", summary: "Replace the signing secret",
+	text: "The answer shows the new secret, for the only time. The old one is invalid at once, or signs beside the new one for `overlap`."}
+
+type rotateInput struct {
+	webhookPath
+	Body RotateRequest `body:"optional"`
+}
+
+func (a *API) webhookRotate(ctx context.Context, c *caller, in *rotateInput) (*Webhook, error) {
+	w, err := a.Webhooks.RotateSecret(ctx, c.tenant, in.ID, time.Duration(in.Body.Overlap.Value))
+	if err != nil {
+		return nil, err
+	}
+	return withSecret(w), nil
+}
+
+// TestRequest asks for a test event.
+type TestRequest struct {
+	Type Opt[string] `json:"type" doc:"the type whose example is sent; left out: the first type the webhook names, else call.completed" example:"\"call.completed\""`
+}
+
+// TestAnswer is what the endpoint said.
+type TestAnswer struct {
+	Attempt Attempt `json:"attempt"`
+}
+
+var docWebhookTest = doc{id: "testWebhook", tag: "Webhooks", summary: "Send a test event",
+	text: "Sends an example event with the header `X-Relay-Test: true` at once, waits for the endpoint, and answers 200 with the attempt whatever it said. The attempt is in the log and is not repeated."}
+
+type testInput struct {
+	webhookPath
+	Body TestRequest `body:"optional"`
+}
+
+func (a *API) webhookTest(ctx context.Context, c *caller, in *testInput) (*TestAnswer, error) {
+	w, err := a.Webhooks.Get(c.tenant, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	eventType := in.Body.Type.Value
+	if !in.Body.Type.Given || in.Body.Type.Null {
+		eventType = testType(w)
+	} else if err := event.CheckType(eventType); err != nil {
+		return nil, problem.InvalidField("type", "%v", err)
+	}
+	data, ok := catalogue.Example(eventType)
+	if !ok {
+		data = catalogue.Generic
+	}
+	at, err := a.Engine.Test(ctx, w, event.Event{
+		Tenant: c.tenant, Type: eventType, Data: data, Time: time.Now().UTC().Truncate(time.Millisecond),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &TestAnswer{Attempt: a.showAttempt(at)}, nil
+}
+
+// testType returns the type of a test event for a webhook: the first that it names, as that is one its endpoint knows.
+func testType(w *webhook.Webhook) string {
+	for _, pattern := range w.Events {
+		if !strings.Contains(pattern, "*") {
+			return pattern
+		}
+	}
+	return "call.completed"
+}
+
+// SinceRequest asks for a background job over everything since a time.
+type SinceRequest struct {
+	Since Time `json:"since" required:"true" doc:"from when on"`
+}
+
+type sinceInput struct {
+	webhookPath
+	Body SinceRequest `body:"required"`
+}
+
+var docWebhookRecover = doc{id: "recoverWebhook", tag: "Webhooks", summary: "Retry all failed deliveries since a time", status: 202,
+	text: "Runs in the background; the job in the answer shows how far it is."}
+
+func (a *API) webhookRecover(ctx context.Context, c *caller, in *sinceInput) (*Job, error) {
+	return a.startJob(ctx, c, in, delivery.JobRecover)
+}
+
+var docWebhookReplay = doc{id: "replayWebhook", tag: "Webhooks", summary: "Deliver all matching events since a time", status: 202,
+	text: "Also those that came while the webhook was paused or disabled. Runs in the background; the job in the answer shows how far it is."}
+
+func (a *API) webhookReplay(ctx context.Context, c *caller, in *sinceInput) (*Job, error) {
+	return a.startJob(ctx, c, in, delivery.JobReplay)
+}
+
+func (a *API) startJob(ctx context.Context, c *caller, in *sinceInput, kind delivery.JobKind) (*Job, error) {
+	w, err := a.Webhooks.Get(c.tenant, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	since := time.Time(in.Body.Since)
+	if since.After(time.Now()) {
+		return nil, problem.InvalidField("since", "must not lie in the future")
+	}
+	j, err := a.Engine.StartJob(ctx, w, kind, since)
+	if err != nil {
+		return nil, err
+	}
+	return a.showJob(&j), nil
+}

@@ -1,0 +1,235 @@
+package web
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	mrand "math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/problem"
+)
+
+// Response is the ResponseWriter that handlers behind a Server get.
+type Response struct {
+	http.ResponseWriter
+	server   *Server
+	request  *http.Request
+	body     *body // nil: the request has none
+	id       string
+	status   int // sent; zero: nothing yet
+	override int // status of the next problem, where HTTP knows a closer one than the problem's kind has
+}
+
+// Unwrap serves http.ResponseController.
+func (w *Response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *Response) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+		http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTime))
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *Response) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// RequestID returns the id of the request being answered, "req_…", which stands in the log beside its errors; empty
+// for a request that no Server serves.
+func RequestID(w http.ResponseWriter) string {
+	if rw, ok := w.(*Response); ok {
+		return rw.id
+	}
+	return ""
+}
+
+// Send answers with a finished body.
+func Send(w http.ResponseWriter, status int, contentType string, body []byte) {
+	h := w.Header()
+	h["Content-Type"] = []string{contentType}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	w.Write(body) // an error means that the client has gone; there is nobody to tell
+}
+
+// Handler answers a request, or returns an error without having begun to. A *problem.Error is shown to the client, any
+// other error is logged and answered as an internal one.
+type Handler func(w http.ResponseWriter, r *http.Request) error
+
+// ServeHTTP implements http.Handler.
+func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	err := h(w, r)
+	if err == nil {
+		return
+	}
+	rw, ok := w.(*Response)
+	if !ok {
+		rw = &Response{ResponseWriter: w, request: r}
+	}
+	rw.Problem(err)
+}
+
+// document is a problem document, RFC 9457, with our extensions errors and requestId.
+type document struct {
+	Type      string  `json:"type"`
+	Title     string  `json:"title"`
+	Status    int     `json:"status"`
+	Detail    string  `json:"detail,omitempty"`
+	Errors    []field `json:"errors,omitempty"`
+	RequestID string  `json:"requestId,omitempty"`
+}
+
+type field struct {
+	Field  string `json:"field"`
+	Reason string `json:"reason"`
+}
+
+// ProblemType is what the types of Relay's problem documents begin with; the kind's slug follows. A URN does not
+// pretend that there is a page behind it.
+const ProblemType = "urn:relay:problem:"
+
+// ProblemContentType is the media type of problem documents (RFC 9457 section 3).
+const ProblemContentType = "application/problem+json"
+
+// AppendProblem appends the problem document of err as JSON to dst and returns it with the status to answer.
+func AppendProblem(dst []byte, err error, requestID string) ([]byte, int) {
+	return appendProblem(dst, asProblem(err), requestID, 0)
+}
+
+func appendProblem(dst []byte, p *problem.Error, requestID string, status int) ([]byte, int) {
+	d := document{
+		Type: ProblemType + p.Kind.Slug(), Title: p.Kind.Title(), Status: p.Kind.Status(),
+		Detail: p.Detail, RequestID: requestID,
+	}
+	if status != 0 {
+		d.Status, d.Title = status, http.StatusText(status)
+	}
+	if p.Kind == problem.Internal { // whatever it says, it was not written for the caller
+		d.Detail = "Something went wrong inside Relay. The log has the details under this request's id."
+	}
+	for _, f := range p.Fields {
+		d.Errors = append(d.Errors, field{f.Name, f.Reason})
+	}
+	b, err := json.Marshal(d)
+	if err != nil { // strings and numbers only: cannot be
+		b = []byte(`{"type":"about:blank"}`)
+	}
+	return append(dst, b...), d.Status
+}
+
+// asProblem finds what to tell the client of err.
+func asProblem(err error) *problem.Error {
+	var p *problem.Error
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.Is(err, delivery.ErrUnavailable):
+		return problem.Wrap(err, problem.Unavailable, "The store cannot take requests right now. Nothing of this one was done.")
+	default:
+		return problem.Wrap(err, problem.Internal, "")
+	}
+}
+
+// Problem answers with err. When an answer has begun already, err is only logged.
+func (w *Response) Problem(err error) {
+	p := asProblem(err)
+	w.logProblem(err, p)
+	if w.status != 0 {
+		return
+	}
+	doc, status := appendProblem(nil, p, w.id, w.override)
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	switch status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		h.Set("Retry-After", strconv.Itoa(retryAfter(p.After)))
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer realm="relay"`)
+	}
+	if w.body != nil && w.body.broken {
+		h.Set("Connection", "close") // nobody knows where the next request begins
+	}
+	Send(w, status, ProblemContentType, doc)
+}
+
+// logProblem logs what an operator must know: internal errors and a store that is not there. Client errors are the
+// client's to read.
+func (w *Response) logProblem(err error, p *problem.Error) {
+	level := slog.LevelDebug
+	switch {
+	case w.server == nil:
+		return
+	case w.request.Context().Err() != nil: // the client has gone, what failed after that failed because of it
+	case p.Kind == problem.Internal:
+		level = slog.LevelError
+	case p.Kind == problem.Unavailable:
+		level = slog.LevelWarn
+	}
+	ctx := w.request.Context()
+	if !w.server.o.Log.Enabled(ctx, level) {
+		return
+	}
+	w.server.o.Log.Log(ctx, level, "request failed", "request", w.id, "method", w.request.Method,
+		"route", w.request.Pattern, "kind", p.Kind.Slug(), "error", err.Error())
+}
+
+// retryAfter spreads clients over time, so that those refused together do not come back together: between once and
+// twice what the problem says, in seconds; without a word of it, between 1 and 5.
+func retryAfter(after time.Duration) int {
+	if after <= 0 {
+		return 1 + mrand.IntN(5)
+	}
+	s := int((after + time.Second - 1) / time.Second)
+	return s + mrand.IntN(s+1)
+}
+
+// requestIDs gives ids that are unique over processes without asking the kernel for each: a random prefix and a count.
+type requestIDs struct {
+	prefix string
+	count  *atomic.Uint64
+}
+
+func newRequestIDs() requestIDs {
+	var b [6]byte
+	rand.Read(b[:]) // never fails, see crypto/rand
+	return requestIDs{prefix: "req_" + hex.EncodeToString(b[:]) + "_", count: new(atomic.Uint64)}
+}
+
+func (i requestIDs) next() string {
+	var b [40]byte
+	return string(strconv.AppendUint(append(b[:0], i.prefix...), i.count.Add(1), 36))
+}
+
+// PageHeaders sets the headers of an HTML page: it loads nothing but our own files, runs nothing inline, submits only
+// to us, and nobody may frame it.
+func PageHeaders(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "+
+		"connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+}
+
+// APIHeaders sets the headers of an answer that is data: not kept by anybody, and inert should a browser show it.
+func APIHeaders(h http.Header) {
+	h["Cache-Control"] = noStore
+	h["Content-Security-Policy"] = inert
+}
+
+// Shared values: the headers are set on every request and never changed in place.
+var (
+	noStore = []string{"no-store"}
+	inert   = []string{"default-src 'none'; frame-ancestors 'none'"}
+)

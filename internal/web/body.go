@@ -1,0 +1,189 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/relay-events/relay/internal/problem"
+)
+
+// body limits a request's body in size and slowness. It is used by one goroutine at a time, the handler's.
+type body struct {
+	server   *Server
+	response *Response
+	in       io.ReadCloser
+	left     int64 // bytes allowed; a stream has no such limit
+	stream   bool
+	paced    bool // a read deadline is set
+	since    time.Time
+	got      int64 // bytes since then
+	broken   bool  // it could not be read to its end
+	err      error
+	held     int64 // bytes reserved by Body
+}
+
+// Read implements io.Reader. Its errors other than io.EOF are *problem.Error.
+func (b *body) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	if !b.stream && int64(len(p)) > b.left+1 {
+		p = p[:b.left+1] // one more, to tell a body that is too long from one that just fits
+	}
+	b.pace()
+	n, err := b.in.Read(p)
+	b.got += int64(n)
+	if !b.stream && int64(n) > b.left {
+		n, err = int(b.left), tooLarge(b.server.o.MaxBody)
+	}
+	b.left -= int64(n)
+	switch {
+	case err == nil:
+		return n, nil
+	case err == io.EOF:
+	case problem.KindOf(err) == problem.TooLarge:
+		b.broken = true
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.broken = true
+		err = problem.Wrap(err, problem.Malformed, "The body arrived too slowly.")
+	default:
+		b.broken = true
+		err = problem.Wrap(err, problem.Malformed, "The body could not be read to its end: its framing is broken or the connection was cut.")
+	}
+	b.err = err
+	if !b.broken {
+		b.unpace()
+	} else if !errors.Is(err, os.ErrDeadlineExceeded) {
+		// net/http reads some of the rest, so that the client gets to see the answer: for a moment, not for ever.
+		b.setDeadline(time.Now().Add(time.Second))
+	}
+	return n, err
+}
+
+// pace sets the moment by which the next bytes must have come. It is called first before anybody reads: net/http
+// discards a body that no handler wants, and would wait for it without end.
+func (b *body) pace() {
+	window := b.server.o.SlowWindow
+	switch {
+	case b.stream: // it may be as slow as its source, as long as it moves; time spent by the handler does not count
+		b.since = time.Now()
+		window *= streamPatience
+	case !b.paced || b.got >= b.server.o.SlowBytes:
+		b.since, b.got = time.Now(), 0
+	default:
+		return
+	}
+	b.paced = true
+	b.setDeadline(b.since.Add(window))
+}
+
+// streamPatience is how many times the SlowWindow a stream may be silent: a minute by default, as long as proxies wait.
+const streamPatience = 6
+
+// unpace lets net/http watch the connection for its end without a deadline, which it would take for one.
+func (b *body) unpace() {
+	if b.paced {
+		b.paced = false
+		b.setDeadline(time.Time{})
+	}
+}
+
+func (b *body) setDeadline(t time.Time) {
+	http.NewResponseController(b.response.ResponseWriter).SetReadDeadline(t)
+}
+
+// Close implements io.Closer.
+func (b *body) Close() error { return b.in.Close() }
+
+// reserve accounts for n bytes of body in memory, or refuses.
+func (b *body) reserve(n int64) error {
+	if b.server.held.Add(n) > b.server.o.MaxBodies {
+		b.server.held.Add(-n)
+		b.broken = true // the rest stays unread
+		return problem.New(problem.Unavailable, "Too many large requests at a time.")
+	}
+	b.held += n
+	return nil
+}
+
+func (b *body) release() { b.server.held.Add(-b.held) }
+
+func tooLarge(limit int64) error {
+	return problem.New(problem.TooLarge, "The body is larger than %d bytes.", limit)
+}
+
+// ReadBody appends the request's whole body to buf. A body of more than limit bytes is a TooLarge problem, one that
+// cannot be read a Malformed one; both close the connection.
+func ReadBody(r *http.Request, buf []byte, limit int64) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return buf, nil
+	}
+	b, counted := r.Body.(*body)
+	if r.ContentLength > limit {
+		if counted {
+			b.broken = true
+		}
+		return buf, tooLarge(limit)
+	}
+	begin := len(buf)
+	for {
+		if room := cap(buf) - len(buf); room < minRead {
+			// A length is only announced; memory grows with what has come. Small bodies are read in one go.
+			grow := max(minRead, len(buf)-begin, int(min(r.ContentLength+1-int64(len(buf)-begin), firstRead)))
+			if counted {
+				if err := b.reserve(int64(grow)); err != nil {
+					return buf, err
+				}
+			}
+			bigger := make([]byte, len(buf), len(buf)+grow)
+			copy(bigger, buf)
+			buf = bigger
+		}
+		n, err := r.Body.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if int64(len(buf)-begin) > limit {
+			if counted {
+				b.broken = true
+			}
+			return buf, tooLarge(limit)
+		}
+		if err == io.EOF {
+			return buf, nil
+		}
+		if err != nil {
+			var p *problem.Error
+			if errors.As(err, &p) && p.Kind == problem.TooLarge {
+				return buf, tooLarge(limit)
+			}
+			return buf, err
+		}
+	}
+}
+
+const (
+	minRead   = 512
+	firstRead = 256 << 10
+)
+
+// ReadStream returns the request's body as a stream without a limit of size, which must only keep moving: a byte a
+// minute by default. The caller bounds what it keeps of it. Answers may be written before the body has ended.
+func ReadStream(w http.ResponseWriter, r *http.Request) (io.Reader, error) {
+	if b, ok := r.Body.(*body); ok {
+		b.stream = true
+	}
+	// Without this net/http reads the rest of the body before the first byte of the answer is sent.
+	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+		return nil, err
+	}
+	return r.Body, nil
+}
+
+// Flush sends what was written of a streamed answer, within the time a client may take to read it.
+func Flush(w http.ResponseWriter) error {
+	c := http.NewResponseController(w)
+	c.SetWriteDeadline(time.Now().Add(writeTime))
+	return c.Flush()
+}

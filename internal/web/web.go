@@ -1,0 +1,202 @@
+// Package web is the HTTP side of the program: the server with its limits, the adapter that turns a handler's error
+// into an answer, and the table from problems to documents (RFC 9457).
+//
+// The idea: a handler is a function that returns an error. It reads its body with ReadBody, builds its answer in
+// memory, and calls Send; everything around it (limits of time and size, framing, panics, request ids, headers every
+// answer carries) happens here, once. So a status is never sent before the answer exists, and no handler can forget a
+// limit.
+//
+// Weak point: the server speaks HTTP/1.1 in clear text. TLS and HTTP/2 are the reverse proxy's work.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/relay-events/relay/internal/problem"
+)
+
+// Limits of every request.
+const (
+	// headerTime is how long a head may take (RELIABILITY S7).
+	headerTime = 10 * time.Second
+	// idleTime is how long a connection may wait for its next request. Proxies keep theirs for a minute by default;
+	// closing before they do makes them hit closed connections.
+	idleTime = 120 * time.Second
+	// writeTime is how long a client may take to read one answer, or one line of a streamed one.
+	writeTime = 30 * time.Second
+	// maxHead is the largest head, request line included, in bytes (RELIABILITY H22).
+	maxHead = 32 << 10
+	// readAhead is what net/http adds to MaxHeaderBytes for its read buffer.
+	readAhead = 4 << 10
+	// maxURL is the longest request target, in bytes; RFC 9110 section 4.1 asks for at least 8,000.
+	maxURL = 8 << 10
+)
+
+// Options configures a Server.
+type Options struct {
+	// Handler serves the requests. Required.
+	Handler http.Handler
+	// Log gets internal errors and panics. Required.
+	Log *slog.Logger
+	// MaxBody is the largest body of a request that is not a stream, in bytes; routes may ask for less. Zero: 16 MiB.
+	MaxBody int64
+	// MaxBodies bounds what all bodies being held take together, in bytes; beyond it requests are answered 503. Zero: 256 MiB.
+	MaxBodies int64
+	// SlowWindow is how long a body may take for its next SlowBytes, a stream for its next byte. Zero: 10 s.
+	SlowWindow time.Duration
+	// SlowBytes is how many bytes a body must bring in each SlowWindow. Zero: 10 KiB, that is 1 KiB/s.
+	SlowBytes int64
+	// Done is called after each request with its route pattern ("" if none matched), status and duration. It may be nil.
+	Done func(method, route string, status int, took time.Duration)
+}
+
+// Server is the HTTP server of the program.
+type Server struct {
+	o        Options
+	http     *http.Server
+	stopping chan struct{} // closed when Stop begins
+	cancel   context.CancelFunc
+	held     atomic.Int64 // bytes of bodies in memory
+	ids      requestIDs
+}
+
+// New returns a server; Serve starts it.
+func New(o Options) (*Server, error) {
+	if o.Handler == nil || o.Log == nil {
+		return nil, errors.New("web: Options need a Handler and a Log")
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = 16 << 20
+	}
+	if o.MaxBodies <= 0 {
+		o.MaxBodies = 256 << 20
+	}
+	if o.SlowWindow <= 0 {
+		o.SlowWindow = 10 * time.Second
+	}
+	if o.SlowBytes <= 0 {
+		o.SlowBytes = 10 << 10
+	}
+	s := &Server{o: o, stopping: make(chan struct{}), ids: newRequestIDs()}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	s.http = &http.Server{
+		Handler:           http.HandlerFunc(s.serve),
+		ReadHeaderTimeout: headerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHead - readAhead,
+		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+		Protocols:         protocols,
+		// The "*" of OPTIONS and whatever else is no path must reach serve, too.
+		DisableGeneralOptionsHandler: true,
+		BaseContext:                  func(net.Listener) context.Context { return ctx },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
+	}
+	return s, nil
+}
+
+type connKey struct{}
+
+// Serve answers requests of the listener until Stop is called; it then returns nil. It owns the listener.
+func (s *Server) Serve(l net.Listener) error {
+	err := s.http.Serve(watchedListener{l})
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serving HTTP on %q: %w", l.Addr(), err)
+}
+
+// Stop stops accepting, tells streams to end, and waits for running requests. When ctx ends first, the rest is cut
+// off and Stop says so. It must be called once.
+func (s *Server) Stop(ctx context.Context) error {
+	close(s.stopping)
+	defer s.cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.cancel()
+		s.http.Close()
+		return fmt.Errorf("waiting for running requests: %w", err)
+	}
+	return nil
+}
+
+// serve is the outermost handler.
+func (s *Server) serve(hw http.ResponseWriter, r *http.Request) {
+	begun := time.Now()
+	w := &Response{ResponseWriter: hw, server: s, request: r, id: s.ids.next()}
+	h := hw.Header()
+	h.Set("X-Request-Id", w.id)
+	h.Set("X-Content-Type-Options", "nosniff")
+	defer func() {
+		// net/http would log the panic and cut the connection: the client could not tell that from a lost network.
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			s.o.Log.ErrorContext(r.Context(), "handler panicked", "request", w.id, "method", r.Method,
+				"route", r.Pattern, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			if w.status != 0 {
+				panic(http.ErrAbortHandler) // the answer has begun: only cutting it off tells that it is not whole
+			}
+			w.Problem(problem.New(problem.Internal, ""))
+		}
+		if s.o.Done != nil {
+			s.o.Done(r.Method, r.Pattern, w.status, time.Since(begun))
+		}
+	}()
+	if err := s.admit(w, r); err != nil {
+		h.Set("Connection", "close")
+		w.Problem(err)
+		return
+	}
+	if r.Body != http.NoBody {
+		b := &body{server: s, response: w, in: r.Body, left: s.o.MaxBody}
+		defer b.release()
+		w.body, r.Body = b, b
+		b.pace()
+	}
+	s.o.Handler.ServeHTTP(w, r)
+}
+
+// admit refuses what net/http lets through and no handler should see. The connection of a refused request is closed:
+// after doubtful framing nobody knows where the next request begins.
+func (s *Server) admit(w *Response, r *http.Request) error {
+	conn, ok := r.Context().Value(connKey{}).(*watchedConn)
+	if !ok || !conn.takeVerdict() {
+		return problem.New(problem.Malformed, "The request's framing is ambiguous: send either Content-Length or Transfer-Encoding.")
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	case http.MethodConnect, http.MethodTrace:
+		w.Header().Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+		return problem.New(problem.MethodNotAllowed, "The method %s is not allowed here.", r.Method)
+	default: // RFC 9110 section 9.1: 501 for a method that is not known. PRI, the HTTP/2 preface, is one of them.
+		w.override = http.StatusNotImplemented
+		return problem.New(problem.MethodNotAllowed, "The request's method is not implemented.")
+	}
+	if len(r.RequestURI) > maxURL {
+		w.override = http.StatusRequestURITooLong
+		return problem.New(problem.TooLarge, "The URL is longer than %d bytes.", maxURL)
+	}
+	if r.URL.Path == "" || r.URL.Path[0] != '/' {
+		return problem.New(problem.Malformed, "The request target is not a path.")
+	}
+	return nil
+}
+
+// Stopping returns a channel that is closed when the server begins to stop: a stream ends its work then. It returns
+// nil for a request that no Server serves.
+func Stopping(w http.ResponseWriter) <-chan struct{} {
+	if rw, ok := w.(*Response); ok {
+		return rw.server.stopping
+	}
+	return nil
+}

@@ -1,0 +1,536 @@
+package web_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/web"
+)
+
+// start serves h as the program does and returns the address.
+func start(t *testing.T, o web.Options) (s *web.Server, addr string) {
+	t.Helper()
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s, err := web.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel() // whatever still runs is cut off
+		s.Stop(ctx)
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return s, l.Addr().String()
+}
+
+// sink is a handler that stores bodies, as a stand-in for all that do.
+type sink struct {
+	mu     sync.Mutex
+	bodies []string
+}
+
+func (s *sink) handler() http.Handler {
+	return web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		b, err := web.ReadBody(r, nil, 1<<20)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.bodies = append(s.bodies, r.Method+" "+string(b))
+		s.mu.Unlock()
+		web.Send(w, http.StatusAccepted, "text/plain", []byte("stored"))
+		return nil
+	})
+}
+
+func (s *sink) stored() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.bodies...)
+}
+
+// exchange sends raw bytes and returns the statuses of all answers until the server closes the connection; open tells
+// that it did not within the patience of a keep-alive connection, after as many answers as asked for.
+func exchange(t *testing.T, addr, raw string) (statuses []int, heads []http.Header) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	go io.WriteString(c, raw) // the server may stop reading half-way
+	in := bufio.NewReader(c)
+	for {
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			var timeout net.Error
+			if errors.As(err, &timeout) && timeout.Timeout() {
+				t.Fatalf("the connection is still open after %v, want it closed", statuses)
+			}
+			return statuses, heads
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		statuses, heads = append(statuses, resp.StatusCode), append(heads, resp.Header)
+	}
+}
+
+// TestMalformedHTTP is list H of the reliability document: an exact status, or nothing, and in every case the
+// connection closed, nothing stored, and no second request found in a body.
+func TestMalformedHTTP(t *testing.T) {
+	const second = "POST /evil HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nEVIL"
+	post := func(lines ...string) string {
+		return "POST /v1/events HTTP/1.1\r\nHost: a\r\n" + strings.Join(lines, "\r\n") + "\r\n\r\n"
+	}
+	const chunked = "Transfer-Encoding: chunked"
+	tests := []struct {
+		name, raw string
+		want      int // status; 0: closed without an answer
+	}{
+		{"H1 length and chunked", post("Content-Length: 4", chunked) + "4\r\nbody\r\n0\r\n\r\n" + second, 400},
+		{"H1 chunked and length", post(chunked, "Content-Length: 4") + "4\r\nbody\r\n0\r\n\r\n" + second, 400},
+		{"H1 smuggling", post("Content-Length: 6", chunked) + "0\r\n\r\n" + second, 400},
+		{"H1 length zero", post("Content-Length: 0", chunked) + "0\r\n\r\n" + second, 400},
+		{"H1 other case", post("content-LENGTH: 4", "transfer-encoding:\tChunked") + "0\r\n\r\n" + second, 400},
+		{"H2", post("Content-Length: 2", "Content-Length: 3") + "abc" + second, 400},
+		{"H3", post("Content-Length: +2") + "ab" + second, 400},
+		{"H4", post("Content-Length: -1") + second, 400},
+		{"H5", post("Content-Length: 0x2") + "ab" + second, 400},
+		{"H6", post("Content-Length: 99999999999999999999") + "ab", 400},
+		{"H7", post("Content-Length: ") + second, 400},
+		{"H8", post("Transfer-Encoding: xchunked") + "0\r\n\r\n" + second, 501},
+		{"H8 two codings", post("Transfer-Encoding: gzip, chunked") + "0\r\n\r\n" + second, 501},
+		{"H9", post("Transfer-Encoding : chunked") + "0\r\n\r\n" + second, 400},
+		{"chunked in HTTP/1.0", "POST / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nContent-Length: 4\r\n" + chunked + "\r\n\r\n4\r\nbody\r\n0\r\n\r\n", 400},
+		{"folded header", post("Transfer-Encoding:", " chunked") + "0\r\n\r\n" + second, 400},
+		{"H10", post(chunked) + "-1\r\nx\r\n0\r\n\r\n" + second, 400},
+		{"H11", post(chunked) + "FFFFFFFFFFFFFFFFF\r\nx\r\n0\r\n\r\n" + second, 400},
+		{"H12", post(chunked) + "4\nbody\n0\n\n" + second, 400},
+		{"H13", post(chunked) + "4;" + strings.Repeat("x", 100<<10) + "\r\nbody\r\n0\r\n\r\n" + second, 400},
+		{"H15", "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nab" + second, 400},
+		{"H16", "POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 2\r\n\r\nab" + second, 400},
+		{"H17", "POST / HTTP/1.1\r\nHost: a/b\r\nContent-Length: 2\r\n\r\nab" + second, 400},
+		{"H18", post("X Y: z", "Content-Length: 2") + "ab" + second, 400},
+		{"H19", post("X: a\x00b", "Content-Length: 2") + "ab" + second, 400},
+		{"H20", post("X: a\rb", "Content-Length: 2") + "ab" + second, 400},
+		{"H21", post(strings.Repeat("X: y\r\n", 10_000)+"Content-Length: 2") + "ab" + second, 431},
+		{"H22", post("X: "+strings.Repeat("y", 40<<10), "Content-Length: 2") + "ab" + second, 431},
+		{"H23", "POST /" + strings.Repeat("x", 100<<10) + " HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab" + second, 431},
+		{"URL above its own limit", "POST /" + strings.Repeat("x", 8<<10) + " HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab" + second, 414},
+		{"H24", "POST / HTTP/9.9\r\nHost: a\r\nContent-Length: 2\r\n\r\nab" + second, 505},
+		{"H25", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("\x01", 600) + "\r\n\r\n", 400},
+		{"H26", "\x00\xff\xfe\x01\n\x80\x81\r\n\r\n\r\n", 400},
+		{"H27", post("Expect: 200-ok", "Content-Length: 2") + "ab" + second, 417},
+		{"H28", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n" + second, 405},
+		{"H28 path", "CONNECT /v1/events HTTP/1.1\r\nHost: a\r\n\r\n" + second, 405},
+		{"H29", "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n" + second, 405},
+		{"H30", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + second, 501},
+		{"unknown method", "BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n" + second, 501},
+		{"asterisk", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n" + second, 400},
+		{"body cut", post(chunked) + "4\r\nbodyX\r\n0\r\n\r\n" + second, 400},
+	}
+	var s sink
+	_, addr := start(t, web.Options{Handler: s.handler()})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			statuses, _ := exchange(t, addr, tt.raw)
+			// Closing with unread input resets the connection, which may overtake the answer: that is as good.
+			if len(statuses) > 1 || len(statuses) == 1 && statuses[0] != tt.want {
+				t.Errorf("%.200q: got answers %v, want %d and the connection closed", tt.raw, statuses, tt.want)
+			}
+			if got := s.stored(); len(got) > 0 {
+				t.Errorf("%.200q: stored %q, want nothing", tt.raw, got)
+			}
+		})
+	}
+}
+
+// TestFramingWatcherFollows sends good requests in every framing over one connection, in pieces of every size: the
+// watcher must not refuse one.
+func TestFramingWatcherFollows(t *testing.T) {
+	var s sink
+	_, addr := start(t, web.Options{Handler: s.handler()})
+	requests := strings.Join([]string{
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none",
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nt\r\n2;a=b\r\nwo\r\n0\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\nA\r\nContent-Le\r\n0\r\nX: y\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\nX-Content-Length: 9\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nthree",
+		"POST / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("long", 500) + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+	}, "")
+	want := []string{"POST one", "POST two", "POST Content-Le", "GET ", "POST three", "POST "}
+	for _, size := range []int{1, 2, 3, 7, 64, 10_000} {
+		t.Run(strconv.Itoa(size), func(t *testing.T) {
+			before := len(s.stored())
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			c.SetDeadline(time.Now().Add(30 * time.Second))
+			go func() {
+				for raw := requests; raw != ""; {
+					n := min(size, len(raw))
+					io.WriteString(c, raw[:n])
+					raw = raw[n:]
+				}
+			}()
+			in := bufio.NewReader(c)
+			for i := range want {
+				resp, err := http.ReadResponse(in, nil)
+				if err != nil {
+					t.Fatalf("answer %d: %v", i, err)
+				}
+				io.Copy(io.Discard, resp.Body)
+				if resp.StatusCode != 202 {
+					t.Fatalf("answer %d: got status %d, want 202", i, resp.StatusCode)
+				}
+			}
+			if got := s.stored()[before:]; fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("in pieces of %d bytes: got %q, want %q", size, got, want)
+			}
+		})
+	}
+}
+
+func TestLimits(t *testing.T) {
+	var s sink
+	_, addr := start(t, web.Options{Handler: s.handler()})
+	head := func(target string, size int, more string) string {
+		h := "POST " + target + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + more + "\r\n"
+		if pad := size - len(h); pad > 0 {
+			h = strings.Replace(h, "Connection", "X: "+strings.Repeat("y", pad-5)+"\r\nConnection", 1)
+		}
+		return h
+	}
+	length := func(n int) string { return "Content-Length: " + strconv.Itoa(n) + "\r\n" }
+	tests := []struct {
+		name, raw string
+		want      int
+	}{
+		{"head of 32 KiB less one", head("/", 32<<10-1, ""), 202},
+		{"head above 32 KiB", head("/", 32<<10+1, ""), 431},
+		{"URL of 8 KiB", head("/"+strings.Repeat("u", 8<<10-1), 0, ""), 202},
+		{"URL above 8 KiB", head("/"+strings.Repeat("u", 8<<10), 0, ""), 414},
+		{"body of 1 MiB", head("/", 0, length(1<<20)) + strings.Repeat("b", 1<<20), 202},
+		{"body above 1 MiB, announced", head("/", 0, length(1<<20+1)) + strings.Repeat("b", 1<<20+1), 413},
+		{"body above 1 MiB, chunked", head("/", 0, "Transfer-Encoding: chunked\r\n") + "100001\r\n" + strings.Repeat("b", 1<<20+1) + "\r\n0\r\n\r\n", 413},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			statuses, _ := exchange(t, addr, tt.raw)
+			if len(statuses) != 1 || statuses[0] != tt.want {
+				t.Errorf("got answers %v, want %d", statuses, tt.want)
+			}
+		})
+	}
+}
+
+// TestSlowBodies: a body that stops moving is given up, a stream may be slower, and both only when they are really slow.
+func TestSlowBodies(t *testing.T) {
+	got := make(chan error, 1)
+	_, addr := start(t, web.Options{SlowWindow: 100 * time.Millisecond, SlowBytes: 1 << 10,
+		Handler: web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			var err error
+			if r.URL.Path == "/unread" {
+				return problem.New(problem.Unauthorized, "no key")
+			}
+			if r.URL.Path == "/stream" {
+				in, streamErr := web.ReadStream(w, r)
+				if streamErr != nil {
+					return streamErr
+				}
+				_, err = io.Copy(io.Discard, in)
+			} else {
+				_, err = web.ReadBody(r, nil, 1<<20)
+			}
+			got <- err
+			if err == nil {
+				web.Send(w, 202, "text/plain", nil)
+			}
+			return err
+		})})
+	for _, path := range []string{"/", "/stream"} {
+		t.Run("read at "+path, func(t *testing.T) {
+			statuses, _ := exchange(t, addr, "POST "+path+" HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nab") // and silence: H14
+			if err := <-got; problem.KindOf(err) != problem.Malformed || len(statuses) != 1 || statuses[0] != 400 {
+				t.Errorf("got error %v and answers %v, want a malformed problem and 400", err, statuses)
+			}
+		})
+	}
+
+	statuses, _ := exchange(t, addr, "POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nab")
+	if len(statuses) != 1 || statuses[0] != 401 {
+		t.Errorf("a slow body that nobody reads: got answers %v, want 401 and the connection closed", statuses)
+	}
+
+	// Without a byte for longer than a whole body's window, but in time for a stream's.
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	io.WriteString(c, "POST /stream HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+	time.Sleep(250 * time.Millisecond) // not synchronisation: silence is what is tested
+	io.WriteString(c, "cd")
+	if err := <-got; err != nil {
+		t.Errorf("a stream that paused for 2.5 windows: got error %v, want none", err)
+	}
+}
+
+func TestSlowHeads(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes the 10 seconds that a head may take")
+	}
+	t.Parallel()
+	var s sink
+	_, addr := start(t, web.Options{Handler: s.handler()})
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	begun := time.Now()
+	io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\n") // and silence
+	c.SetDeadline(begun.Add(60 * time.Second))
+	io.Copy(io.Discard, c)
+	if took := time.Since(begun); took < 9*time.Second || took > 30*time.Second {
+		t.Errorf("a silent head was closed after %v, want about 10 s", took)
+	}
+}
+
+type document struct {
+	Type, Title, Detail, RequestID string
+	Status                         int
+	Errors                         []struct{ Field, Reason string }
+}
+
+func get(t *testing.T, addr, path string) (*http.Response, document) {
+	t.Helper()
+	resp, err := http.Get("http://" + addr + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d document
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") {
+		if err := json.Unmarshal(b, &d); err != nil {
+			t.Fatalf("decoding %q: %v", b, err)
+		}
+	}
+	return resp, d
+}
+
+func TestProblems(t *testing.T) {
+	var log bytes.Buffer
+	secret := errors.New("open /var/secret.db: too bad")
+	failures := map[string]error{
+		"/field":       problem.InvalidField("events[1]", "must not be empty"),
+		"/internal":    fmt.Errorf("reading: %w", secret),
+		"/dressed":     problem.Wrap(secret, problem.Internal, "the file /var/secret.db"),
+		"/store":       fmt.Errorf("storing: %w", delivery.ErrUnavailable),
+		"/unavailable": &problem.Error{Kind: problem.Unavailable, Detail: "busy", After: 10 * time.Second},
+		"/key":         problem.New(problem.Unauthorized, "no key"),
+	}
+	_, addr := start(t, web.Options{
+		Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Handler: web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+			if r.URL.Path == "/panic" {
+				panic("boom")
+			}
+			return failures[r.URL.Path]
+		})})
+	tests := []struct {
+		path         string
+		status       int
+		slug, detail string
+	}{
+		{"/field", 422, "invalid", ""},
+		{"/internal", 500, "internal", "log"},
+		{"/dressed", 500, "internal", "log"},
+		{"/panic", 500, "internal", "log"},
+		{"/store", 503, "unavailable", "Nothing of this one was done"},
+		{"/unavailable", 503, "unavailable", "busy"},
+		{"/key", 401, "unauthorized", "no key"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.path, func(t *testing.T) {
+			resp, d := get(t, addr, tt.path)
+			if resp.StatusCode != tt.status || d.Status != tt.status || d.Type != "urn:relay:problem:"+tt.slug || !strings.Contains(d.Detail, tt.detail) {
+				t.Errorf("got %d %+v, want %d, type %q, detail with %q", resp.StatusCode, d, tt.status, tt.slug, tt.detail)
+			}
+			if strings.Contains(fmt.Sprint(d), "secret") {
+				t.Errorf("the answer tells inner details: %+v", d)
+			}
+			if d.RequestID == "" || d.RequestID != resp.Header.Get("X-Request-Id") {
+				t.Errorf("request id: got %q in the body and %q in the header, want the same", d.RequestID, resp.Header.Get("X-Request-Id"))
+			}
+			if tt.status == 500 && !strings.Contains(log.String(), d.RequestID) {
+				t.Errorf("the log does not name request %q:\n%s", d.RequestID, log.String())
+			}
+			if tt.status == 503 && resp.Header.Get("Retry-After") == "" || tt.status == 401 && resp.Header.Get("WWW-Authenticate") == "" {
+				t.Errorf("headers: %v, want the one that goes with %d", resp.Header, tt.status)
+			}
+		})
+	}
+	if _, d := get(t, addr, "/field"); len(d.Errors) != 1 || d.Errors[0].Field != "events[1]" || d.Errors[0].Reason != "must not be empty" {
+		t.Errorf("errors: got %+v", d.Errors)
+	}
+	for range 50 {
+		resp, _ := get(t, addr, "/unavailable")
+		if s, _ := strconv.Atoi(resp.Header.Get("Retry-After")); s < 10 || s > 20 {
+			t.Errorf("Retry-After for 10 s: got %q, want 10 to 20", resp.Header.Get("Retry-After"))
+		}
+	}
+}
+
+// TestStop: Stop waits for a running request, whose answer arrives whole, and takes no new ones.
+func TestStop(t *testing.T) {
+	running, finish := make(chan struct{}), make(chan struct{})
+	s, err := web.New(web.Options{Log: slog.New(slog.DiscardHandler), Handler: web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		close(running)
+		<-web.Stopping(w)
+		<-finish
+		web.Send(w, 200, "text/plain", []byte("whole"))
+		return nil
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	answer := make(chan string, 1)
+	go func() {
+		resp, err := http.Get("http://" + l.Addr().String() + "/")
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		b, _ := io.ReadAll(resp.Body)
+		answer <- string(b)
+	}()
+	<-running
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.Stop(context.Background()) }()
+	if err := <-served; err != nil {
+		t.Errorf("Serve: got %v, want nil", err)
+	}
+	if _, err := net.DialTimeout("tcp", l.Addr().String(), time.Second); err == nil {
+		t.Error("a connection was accepted after Stop had begun")
+	}
+	select {
+	case err := <-stopped:
+		t.Errorf("Stop returned %v while a request was running", err)
+	default:
+	}
+	close(finish)
+	if err := <-stopped; err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+	if got := <-answer; got != "whole" {
+		t.Errorf("answer of the running request: got %q, want %q", got, "whole")
+	}
+}
+
+func TestStopGivesUp(t *testing.T) {
+	running := make(chan struct{})
+	var ended atomic.Bool
+	s, err := web.New(web.Options{Log: slog.New(slog.DiscardHandler), Handler: web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		close(running)
+		<-r.Context().Done()
+		ended.Store(true)
+		return r.Context().Err()
+	}), Done: func(string, string, int, time.Duration) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Serve(l)
+	go http.Get("http://" + l.Addr().String() + "/")
+	<-running
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Stop(ctx); err == nil {
+		t.Error("Stop with a request that does not end: got nil, want an error")
+	}
+}
+
+// TestBodiesInMemory: bodies together are bounded, and what they took is given back.
+func TestBodiesInMemory(t *testing.T) {
+	entered, leave := make(chan struct{}, 8), make(chan struct{})
+	_, addr := start(t, web.Options{MaxBodies: 3 << 19, Handler: web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		if _, err := web.ReadBody(r, nil, 16<<20); err != nil {
+			return err
+		}
+		if r.URL.Path == "/hold" {
+			entered <- struct{}{}
+			<-leave
+		}
+		web.Send(w, 202, "text/plain", nil)
+		return nil
+	})})
+	post := func(path string) int {
+		resp, err := http.Post("http://"+addr+path, "text/plain", strings.NewReader(strings.Repeat("x", 1<<20)))
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	held := make(chan int, 1)
+	go func() { held <- post("/hold") }()
+	<-entered
+	if got := post("/"); got != 503 {
+		t.Errorf("a body beyond the bound: got %d, want 503", got)
+	}
+	close(leave)
+	if got := <-held; got != 202 {
+		t.Errorf("the body within the bound: got %d, want 202", got)
+	}
+	for range 10 {
+		if got := post("/"); got != 202 {
+			t.Fatalf("a body after the others were given back: got %d, want 202", got)
+		}
+	}
+}
