@@ -1,0 +1,63 @@
+package egress
+
+import (
+	"bufio"
+	"bytes"
+	"net"
+	"testing"
+	"time"
+)
+
+// BenchmarkDo posts 1 KiB over kept connections to a receiver that does the least it can, both on this machine.
+func BenchmarkDo(b *testing.B) {
+	s := serve(b, "127.0.0.1:0", func(_ *server, c net.Conn) {
+		r := bufio.NewReader(c)
+		answer := []byte("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok")
+		for {
+			for {
+				line, err := r.ReadSlice('\n')
+				if err != nil {
+					return
+				}
+				if len(line) == 2 {
+					break
+				}
+			}
+			if _, err := r.Discard(1024); err != nil {
+				return
+			}
+			if _, err := c.Write(answer); err != nil {
+				return
+			}
+		}
+	})
+	c := New(Options{Dev: true})
+	defer c.Close()
+	target := mustParse(b, c, "http://127.0.0.1:"+s.port+"/hook")
+	body := bytes.Repeat([]byte("x"), 1024)
+	header := []Field{
+		{"Content-Type", "application/json"}, {"X-Relay-Event", "order.created"}, {"X-Relay-Delivery", "whk_0123456789"},
+		{"X-Relay-Attempt", "1"}, {"X-Relay-Timestamp", "1770000000"}, {"X-Relay-Signature", "sha256=0123456789abcdef"},
+	}
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		req := &Request{Method: "POST", Target: target, Header: header, Body: body, Timeout: 10 * time.Second}
+		for pb.Next() {
+			if _, _, err := c.Do(b.Context(), req); err != nil {
+				b.Error(err, err.Err)
+				return
+			}
+		}
+	})
+}
+
+func BenchmarkParseURL(b *testing.B) {
+	c := New(Options{})
+	defer c.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.ParseURL("https://hooks.example.com:8443/v1/hook?tenant=1"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,186 @@
+// Package egress makes every outgoing connection of the program: webhooks, tests, the gate, connectors, token
+// requests, OpenID discovery, imports. Nothing else dials.
+//
+// The idea: a URL is parsed once, strictly, into a Target, and that form is what is stored, shown and sent. Whether
+// its host may be reached is decided three times: when it is saved (CheckURL), when its name has been resolved (all
+// answers must be allowed, one forbidden answer refuses the lot), and in the dialer's control hook on the address
+// that is really dialled. The last of these is the one that counts, the others exist to tell people early.
+//
+// One call of Do makes at most one request that a receiver can see. It follows no redirect, uses no proxy, inflates
+// nothing, and is bounded in time from name resolution to the last body byte, and in size for everything it reads.
+//
+// Known weak points: net/http sorts and canonicalises header fields, so Response.Header is in sorted order and
+// Request.Header keeps its order only among fields of one name; an HTTP/2 peer that refuses a stream, promising that
+// it was not processed (RFC 9113 section 8.7), may be sent a request without body a second time by net/http.
+package egress
+
+import (
+	"context"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+const (
+	// keepBody is how much of an answer's body is kept, in bytes (SPEC section 6: "body up to 64 KiB").
+	keepBody = 64 << 10
+
+	// drainBody is how much of a body is read, in bytes, to let the connection be used again. Reading more than
+	// this costs more than a new connection does.
+	drainBody = 256 << 10
+
+	// maxHeader bounds the status line and header of an answer, informational answers included, in bytes.
+	maxHeader = 32 << 10
+
+	// maxAdvised bounds what HTTPClient lets a caller read of one body, in bytes: a discovery document, key set or
+	// token is a few KiB, and the OpenID library reads them without a limit of its own.
+	maxAdvised = 1 << 20
+
+	// saveLookup bounds the DNS lookup that CheckURL makes while a user waits for a form.
+	saveLookup = 2 * time.Second
+
+	// defaultTimeout bounds an attempt that names no limit.
+	defaultTimeout = 10 * time.Second
+)
+
+// Options says how a Client reaches the outside. The zero value is the strict production setting.
+type Options struct {
+	// Dev permits loopback addresses, and http:// to loopback only. Nothing else is relaxed.
+	Dev bool
+
+	// Allow lists networks that the operator permits although the guard would refuse them. The list of bad ports
+	// holds for them too. IPv4 networks also match IPv4-mapped IPv6 addresses.
+	Allow []netip.Prefix
+
+	// RootCAs verifies receivers. Nil means the system's roots.
+	RootCAs *x509.CertPool
+
+	// Resolver looks names up. Nil means Go's own resolver: the C library would turn "127.1" into an address.
+	Resolver *net.Resolver
+
+	// DialContext, for tests only (net.Pipe in a synctest bubble), replaces resolving, checking and dialling.
+	// Nil in production.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// UserAgent is sent with every request that does not set its own, "Relay/VERSION". Empty sends "Relay".
+	UserAgent string
+
+	// MaxIdlePerHost is how many idle connections are kept per scheme, host and port. Zero means 64, negative none.
+	MaxIdlePerHost int
+}
+
+// Client makes outgoing requests. It is safe for concurrent use. Make it with New and end it with Close.
+type Client struct {
+	dev       bool
+	userAgent string
+	idle      int // connections kept per host; also bounds how often a dead one may be passed over
+	guard     *guard
+	dialer    *dialer
+	transport *http.Transport
+	oneShot   *http.Transport // for HTTPClient: keeps no connections
+}
+
+// New returns a Client. The caller owns it and calls Close when no request is in flight any more.
+func New(o Options) *Client {
+	if o.UserAgent == "" {
+		o.UserAgent = "Relay"
+	}
+	if o.MaxIdlePerHost == 0 {
+		o.MaxIdlePerHost = 64
+	}
+	c := &Client{dev: o.Dev, userAgent: o.UserAgent, idle: max(o.MaxIdlePerHost, 0)}
+	c.guard = newGuard(o.Dev, o.Allow)
+	c.dialer = newDialer(o, c.guard)
+	c.transport = newTransport(o.MaxIdlePerHost, c.dialer)
+	c.oneShot = newTransport(-1, c.dialer)
+	return c
+}
+
+// Close closes idle connections, ends connections being made, and lets every goroutine end. Requests still in flight
+// finish, and their connections close behind them; requests that start later fail. Closing twice is harmless.
+func (c *Client) Close() {
+	c.dialer.close()
+	c.transport.CloseIdleConnections()
+	c.oneShot.CloseIdleConnections()
+}
+
+// A Request is one HTTP request to make.
+type Request struct {
+	// Method is sent as it is, for example "POST".
+	Method string
+	// Target says where to. It comes from ParseURL or CheckURL of a Client.
+	Target Target
+	// Header is sent as given. Do refuses names that would change framing or routing (Host, Content-Length, …) and
+	// invalid characters before dialling. Host, Content-Length and User-Agent are added by Do.
+	Header []Field
+	// Body is sent with its length announced. Do only reads it, and no longer after it has returned without Error.
+	// After an Error a writer may still hold it for a moment: do not change it then.
+	Body []byte
+	// Timeout bounds the whole attempt, from resolving the name to the last byte of the answer's body. Zero or
+	// negative means 10 s.
+	Timeout time.Duration
+}
+
+// A Response is an HTTP answer of any status; redirects are ordinary answers.
+type Response struct {
+	// Status is the status code as received, 200 or above.
+	Status int
+	// Header holds the fields of the answer.
+	Header []Field
+	// Body is the first 64 KiB of the body as it came over the wire (not inflated). The caller owns it.
+	Body []byte
+	// BodyBytes is how many bytes of the body were read, which is at most 256 KiB.
+	BodyBytes int64
+	// Truncated tells that the body was longer than Body.
+	Truncated bool
+}
+
+// Timing breaks an attempt down. DNS, Connect and TLS are zero on a connection that was already there. FirstByte
+// counts from the moment the connection was ready to the first byte of the answer, so the parts add up to at most
+// Total. Parts that were not reached are zero.
+type Timing struct {
+	DNS, Connect, TLS, FirstByte, Total time.Duration
+}
+
+// Do makes one request and reads its answer. It returns exactly one of: a Response and no Error; an Error and no
+// Response; an Error and the part of the Response that had come (the status was known, the body failed or took too
+// long), which is a failed attempt all the same. Timing is always filled as far as the attempt came.
+//
+// A receiver sees the request at most once. The one thing repeated is passing over a kept-alive connection on which
+// no byte of the request could be written because the receiver had closed it.
+//
+// When ctx ends first the Error's kind is "canceled", whatever the attempt was doing, so that an attempt interrupted
+// by shutdown can be told from one that failed.
+func (c *Client) Do(ctx context.Context, req *Request) (*Response, Timing, *Error) {
+	timeout := req.Timeout
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	if err := checkRequest(req); err != nil {
+		return nil, Timing{}, err
+	}
+	start := time.Now()
+	inner, cancel := context.WithDeadline(ctx, start.Add(timeout))
+	defer cancel()
+	a := &attempt{Context: inner, caller: ctx, start: start, limit: timeout}
+	res, err := c.send(a, req)
+	return res, a.timing(), err
+}
+
+// checkRequest refuses what must never reach a socket. It runs before every attempt and does not allocate on success.
+func checkRequest(req *Request) *Error {
+	if req.Target.url == nil {
+		return &Error{Kind: KindRequest, Message: "the request has no target"}
+	}
+	if !isToken(req.Method) {
+		return &Error{Kind: KindRequest, Message: "the request method is not valid"}
+	}
+	for i := range req.Header {
+		if err := checkField(req.Header[i].Name, req.Header[i].Value); err != nil {
+			return &Error{Kind: KindRequest, Message: err.Error(), Err: err}
+		}
+	}
+	return nil
+}
