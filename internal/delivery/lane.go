@@ -62,6 +62,9 @@ type lane struct {
 func newLane(e *Engine, w *webhook.Webhook) *lane {
 	l := &lane{engine: e, number: w.Number, endpoint: newEndpoint(w)}
 	l.pace.init(w.MaxConcurrency)
+	if w.Health.Failures >= downAfter {
+		l.pace.startDown(time.Now())
+	}
 	return l
 }
 
@@ -191,11 +194,12 @@ func (l *lane) startLocked() {
 	}
 	e := l.engine
 	for l.starting < l.queue.len() && l.workers < l.pace.limit(e.slots.scarce()) {
-		if !e.slots.take(l) {
+		c := l.pace.class()
+		if !e.slots.take(l, c) {
 			return // whoever frees a slot starts us
 		}
-		if !e.spawn(l.work) {
-			e.slots.give()
+		if !e.spawn(func() { l.work(c) }) {
+			e.slots.give(c)
 			return
 		}
 		l.workers++
@@ -221,8 +225,9 @@ func (l *lane) pacedLocked(take bool) bool {
 	return true
 }
 
-// work sends deliveries until there are none, or others need the slot more.
-func (l *lane) work() {
+// work sends deliveries until there are none, or others wait for the slot, which
+// is of class c.
+func (l *lane) work(c class) {
 	e := l.engine
 	for first := true; ; first = false {
 		t, ep := l.take(first)
@@ -235,11 +240,14 @@ func (l *lane) work() {
 		}
 		e.attempt(l, ep, t)
 	}
-	if other := e.slots.give(); other != nil {
+	if other := e.slots.give(c); other != nil {
 		other.mu.Lock()
 		other.startLocked()
 		other.mu.Unlock()
 	}
+	l.mu.Lock()
+	l.startLocked() // queues us again if the slot went to another lane
+	l.mu.Unlock()
 }
 
 // take returns the next delivery for a worker, nil when the worker must end.
@@ -252,7 +260,7 @@ func (l *lane) take(first bool) (*task, *endpoint) {
 	}
 	if l.queue.len() == 0 || l.removed || e.stopping() || l.endpoint.hook.Status != webhook.Active ||
 		l.workers > l.pace.limit(e.slots.scarce()) ||
-		l.workers > 1 && e.slots.contended() || l.pacedLocked(true) {
+		!first && e.slots.contended() || l.pacedLocked(true) {
 		l.workers--
 		l.mu.Unlock()
 		return nil, nil

@@ -38,12 +38,13 @@ const (
 // answers are fast and shrinks on errors and slowness, so that a hanging
 // endpoint holds one attempt and a fast one as many as help. Its owner locks.
 type pace struct {
-	max     int
-	conc    float64 // attempts that may be under way
-	probing bool    // conc doubles per round trip until something fails
-	best    float64 // the shortest latency, slowly forgotten; seconds
-	usual   float64 // the smoothed latency; seconds
-	streak  int     // failures since the last success
+	max      int
+	conc     float64 // attempts that may be under way
+	probing  bool    // conc doubles per round trip until something fails
+	best     float64 // the shortest latency, slowly forgotten; seconds
+	usual    float64 // the smoothed latency; seconds
+	streak   int     // failures since the last success
+	answered bool    // it has accepted an attempt
 
 	// rate limits attempts a second; zero: unlimited. It is set when the
 	// endpoint is down, and raised step by step when it is back.
@@ -66,8 +67,30 @@ func (p *pace) init(limit int) {
 	}
 }
 
+// startDown begins as if the endpoint had just been seen to be down, for one
+// that was down when Relay stopped.
+func (p *pace) startDown(now time.Time) {
+	p.streak = downAfter
+	p.limitRate(now)
+}
+
+// limitRate lets only a few attempts through, until the endpoint is back.
+func (p *pace) limitRate(now time.Time) {
+	p.rate, p.tokens, p.filled, p.window = downRate, 0, now, now
+	p.ended, p.failed, p.care, p.calm = 0, 0, false, 0
+	p.conc, p.probing = 1, true
+}
+
 // failing reports whether the endpoint counts as down.
 func (p *pace) failing() bool { return p.streak >= downAfter }
+
+// class returns what is known of the endpoint.
+func (p *pace) class() class {
+	if p.streak == 0 && p.answered {
+		return proven
+	}
+	return doubted
+}
 
 // limit returns how many attempts may be under way. scarce tells that slots
 // run out for everybody.
@@ -117,9 +140,7 @@ func (p *pace) done(s strain, latency time.Duration, now time.Time) {
 			p.conc = max(1, p.conc*0.9)
 		}
 		if p.streak == downAfter {
-			p.rate, p.tokens, p.filled, p.window = downRate, 0, now, now
-			p.ended, p.failed, p.care, p.calm = 0, 0, false, 0
-			p.conc, p.probing = 1, true
+			p.limitRate(now)
 		}
 	}
 	if p.rate > 0 {
@@ -135,7 +156,8 @@ func (p *pace) done(s strain, latency time.Duration, now time.Time) {
 
 func (p *pace) succeeded(latency float64) {
 	p.streak = 0
-	if p.usual == 0 {
+	if !p.answered {
+		p.answered = true
 		p.best, p.usual = latency, latency
 	}
 	p.usual += (latency - p.usual) / 16

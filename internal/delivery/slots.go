@@ -7,53 +7,71 @@ import (
 	"github.com/relay-events/relay/internal/event"
 )
 
-// slots bounds the attempts under way over all lanes, and shares them: a lane
-// that finds none waits in turn, and while one waits, lanes that use several
-// give theirs up.
+// slots bounds the attempts under way over all lanes, and shares them by
+// turns: a lane that finds none waits, and while one waits, workers give theirs
+// up after each attempt. Endpoints in doubt, those that have not answered well
+// yet or not lately, may take three quarters of them at most, so that however
+// many hang, the others get on.
 type slots struct {
 	mu      sync.Mutex
-	free    int
+	free    [2]int // what each class may still take
+	shared  int    // what both together may
 	total   int
-	waiting []*lane
+	waiting [2][]*lane
 
 	used    atomic.Int64
 	waiters atomic.Int64
 }
 
-func (s *slots) init(n int) { s.free, s.total = n, n }
+// class says what is known of an endpoint.
+type class uint8
+
+const (
+	proven  class = iota // its last attempt succeeded
+	doubted              // it failed, or was never tried
+)
+
+func (s *slots) init(n int) {
+	s.total, s.shared = n, n
+	s.free = [2]int{proven: n, doubted: max(1, n*3/4)}
+}
 
 // take takes a slot for the lane, or queues the lane for one.
-func (s *slots) take(l *lane) bool {
+func (s *slots) take(l *lane, c class) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.free > 0 {
-		s.free--
+	if s.shared > 0 && s.free[c] > 0 {
+		s.shared--
+		s.free[c]--
 		s.used.Add(1)
 		return true
 	}
 	if !l.starving {
 		l.starving = true
-		s.waiting = append(s.waiting, l)
-		s.waiters.Store(int64(len(s.waiting)))
+		s.waiting[c] = append(s.waiting[c], l)
+		s.waiters.Add(1)
 	}
 	return false
 }
 
 // give returns a slot; the caller starts the lane that is returned, if any.
-func (s *slots) give() *lane {
+func (s *slots) give(c class) *lane {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.free++
+	s.shared++
+	s.free[c]++
 	s.used.Add(-1)
-	if len(s.waiting) == 0 {
-		return nil
+	for c := proven; c <= doubted; c++ {
+		if q := s.waiting[c]; len(q) > 0 && s.free[c] > 0 {
+			l := q[0]
+			q[0] = nil
+			s.waiting[c] = q[1:]
+			s.waiters.Add(-1)
+			l.starving = false
+			return l
+		}
 	}
-	l := s.waiting[0]
-	s.waiting[0] = nil
-	s.waiting = s.waiting[1:]
-	s.waiters.Store(int64(len(s.waiting)))
-	l.starving = false
-	return l
+	return nil
 }
 
 // contended reports whether a lane waits for a slot.

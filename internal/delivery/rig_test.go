@@ -1,0 +1,346 @@
+package delivery_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// rig is a relay without its HTTP API: the engine on a real SQLite store,
+// delivering over real HTTP on in-memory connections, so that it runs in a
+// synctest bubble. It can be restarted on the same files.
+type rig struct {
+	t   *testing.T
+	dir string
+	net *pipeNet
+	// memory and maxInFlight are passed to the engine.
+	memory      int64
+	maxInFlight int
+
+	store    *sqlite.Store
+	client   *egress.Client
+	hooks    *webhook.Registry
+	engine   *delivery.Engine
+	ingester *ingest.Ingester
+}
+
+func newRig(t *testing.T) *rig {
+	r := &rig{t: t, dir: t.TempDir(), net: newPipeNet()}
+	return r
+}
+
+func (r *rig) start() {
+	r.t.Helper()
+	ctx := context.Background()
+	log := slog.New(slog.NewTextHandler(testLog{r.t}, nil))
+	var err error
+	if r.store, err = sqlite.Open(ctx, sqlite.Options{Dir: r.dir, Log: log}); err != nil {
+		r.t.Fatalf("opening the store: %v", err)
+	}
+	r.client = egress.New(egress.Options{Dev: true, DialContext: r.net.dial, UserAgent: "Relay/test"})
+	if r.hooks, err = webhook.NewRegistry(ctx, r.store, r.client); err != nil {
+		r.t.Fatal(err)
+	}
+	r.engine, err = delivery.New(delivery.Config{
+		Store: r.store, Webhooks: r.hooks, Sender: r.client, Log: log, UserAgent: "Relay/test",
+		Memory: r.memory, MaxInFlight: r.maxInFlight,
+		Publish: func(ctx context.Context, tenant event.TenantID, typ string, data []byte) error {
+			return r.ingester.Publish(ctx, &ingest.Publication{Tenant: tenant, Items: []ingest.Item{{
+				Event: event.Event{Tenant: tenant, Type: typ, Data: data, Time: time.Now().UTC()},
+			}}})
+		},
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.ingester = ingest.New(r.store, r.engine)
+	if err := r.engine.Start(ctx); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) stop() {
+	r.t.Helper()
+	r.ingester.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := r.engine.Stop(ctx); err != nil {
+		r.t.Errorf("stopping the engine: %v", err)
+	}
+	r.client.Close()
+	if err := r.store.Close(); err != nil {
+		r.t.Errorf("closing the store: %v", err)
+	}
+}
+
+func (r *rig) restart() {
+	r.stop()
+	r.start()
+}
+
+// end stops the rig and its endpoints.
+func (r *rig) end() {
+	r.stop()
+	r.net.close()
+}
+
+// webhook adds a webhook to the endpoint; change may edit its settings.
+func (r *rig) webhook(e *endpoint, change ...func(*webhook.Settings)) *webhook.Webhook {
+	r.t.Helper()
+	s := webhook.Default()
+	s.URL = e.url
+	for _, f := range change {
+		f(&s)
+	}
+	w, err := r.hooks.Create(context.Background(), event.DefaultTenant, s, "")
+	if err != nil {
+		r.t.Fatalf("creating a webhook: %v", err)
+	}
+	return w
+}
+
+// publish accepts events given as JSON and returns them.
+func (r *rig) publish(raw ...string) []event.Event {
+	r.t.Helper()
+	p := &ingest.Publication{Tenant: event.DefaultTenant}
+	for _, s := range raw {
+		it, err := ingest.ParseObject(event.DefaultTenant, []byte(s), ingest.DefaultLimits(), "", time.Now())
+		if err != nil {
+			r.t.Fatalf("parsing %s: %v", s, err)
+		}
+		p.Items = append(p.Items, it)
+	}
+	if err := r.ingester.Publish(context.Background(), p); err != nil {
+		r.t.Fatalf("publishing: %v", err)
+	}
+	var events []event.Event
+	for _, it := range p.Items {
+		events = append(events, it.Event)
+	}
+	return events
+}
+
+func (r *rig) publishMany(typ string, n int) {
+	r.t.Helper()
+	for i := 0; i < n; {
+		var raw []string
+		for range min(500, n-i) {
+			raw = append(raw, fmt.Sprintf(`{"type":%q,"data":{"n":%d}}`, typ, i))
+			i++
+		}
+		r.publish(raw...)
+	}
+}
+
+func (r *rig) delivery(ev event.Event, w *webhook.Webhook) delivery.Delivery {
+	r.t.Helper()
+	d, err := r.engine.Delivery(context.Background(), ev.Tenant, event.DeliveryID{Event: ev.ID, Webhook: w.Number})
+	if err != nil {
+		r.t.Fatalf("reading the delivery of %s to %s: %v", ev.PublicID(), w.ID, err)
+	}
+	return d
+}
+
+// attempts returns the log of a webhook, oldest first.
+func (r *rig) attempts(w *webhook.Webhook) []*delivery.Attempt {
+	r.t.Helper()
+	var all []*delivery.Attempt
+	q := delivery.LogQuery{Tenant: w.Tenant, Webhook: w.Number, Limit: 250}
+	for {
+		list, next, err := r.engine.Attempts(context.Background(), q)
+		if err != nil {
+			r.t.Fatalf("reading the log: %v", err)
+		}
+		all = append(all, list...)
+		if next == 0 {
+			slices.Reverse(all)
+			return all
+		}
+		q.Before = next
+	}
+}
+
+// testLog writes log lines to the test's output.
+type testLog struct{ t *testing.T }
+
+func (l testLog) Write(b []byte) (int, error) {
+	l.t.Log(strings.TrimSpace(string(b)))
+	return len(b), nil
+}
+
+// pipeNet is a network of in-memory connections.
+type pipeNet struct {
+	mu        sync.Mutex
+	next      int
+	endpoints map[string]*endpoint // by host:port
+}
+
+func newPipeNet() *pipeNet { return &pipeNet{next: 10_000, endpoints: make(map[string]*endpoint)} }
+
+func (n *pipeNet) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	n.mu.Lock()
+	e := n.endpoints[address]
+	n.mu.Unlock()
+	if e == nil {
+		return nil, errors.New("connection refused")
+	}
+	client, server := net.Pipe()
+	select {
+	case e.conns <- server:
+		return client, nil
+	case <-e.closed:
+		return nil, errors.New("connection refused")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (n *pipeNet) close() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, e := range n.endpoints {
+		_ = e.server.Close()
+	}
+}
+
+// endpoint is a receiver: a real http.Server that notes what it gets.
+type endpoint struct {
+	url    string
+	server *http.Server
+	conns  chan net.Conn
+	closed chan struct{}
+
+	mu     sync.Mutex
+	got    []request
+	answer func(n int, w http.ResponseWriter, r *http.Request) // n counts from 1
+}
+
+// request is what an endpoint got.
+type request struct {
+	at     time.Time
+	header http.Header
+	body   []byte
+}
+
+// endpoint starts a receiver that answers with f; nil: 200.
+func (n *pipeNet) endpoint(f func(n int, w http.ResponseWriter, r *http.Request)) *endpoint {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.next++
+	address := fmt.Sprintf("127.0.0.1:%d", n.next)
+	e := &endpoint{url: "http://" + address + "/hook", conns: make(chan net.Conn), closed: make(chan struct{}), answer: f}
+	e.server = &http.Server{Handler: e}
+	n.endpoints[address] = e
+	go func() { _ = e.server.Serve(e) }()
+	return e
+}
+
+// Accept, Close and Addr implement net.Listener.
+func (e *endpoint) Accept() (net.Conn, error) {
+	select {
+	case c := <-e.conns:
+		return c, nil
+	case <-e.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (e *endpoint) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	select {
+	case <-e.closed:
+	default:
+		close(e.closed)
+	}
+	return nil
+}
+
+func (e *endpoint) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	e.mu.Lock()
+	e.got = append(e.got, request{time.Now(), r.Header, body})
+	n, answer := len(e.got), e.answer
+	e.mu.Unlock()
+	if answer != nil {
+		answer(n, w, r)
+	}
+}
+
+func (e *endpoint) setAnswer(f func(n int, w http.ResponseWriter, r *http.Request)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.answer = f
+}
+
+func (e *endpoint) requests() []request {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.got)
+}
+
+func (e *endpoint) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.got)
+}
+
+// ids returns how often each webhookId arrived.
+func (e *endpoint) ids(t *testing.T) map[string]int {
+	t.Helper()
+	ids := make(map[string]int)
+	for _, q := range e.requests() {
+		ids[q.envelope(t).WebhookID]++
+	}
+	return ids
+}
+
+type envelope struct {
+	Version   string          `json:"version"`
+	Event     string          `json:"event"`
+	Timestamp string          `json:"timestamp"`
+	WebhookID string          `json:"webhookId"`
+	Data      json.RawMessage `json:"data"`
+}
+
+func (q request) envelope(t *testing.T) envelope {
+	t.Helper()
+	var v envelope
+	d := json.NewDecoder(bytes.NewReader(q.body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil {
+		t.Fatalf("body %s: %v", q.body, err)
+	}
+	return v
+}
+
+// status answers every request with the code.
+func status(code int) func(int, http.ResponseWriter, *http.Request) {
+	return func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+}
+
+// hang never answers; it ends with its connection.
+func hang(_ int, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
