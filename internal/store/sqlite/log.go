@@ -23,11 +23,6 @@ const (
 	// maxAhead is how far ahead of the clock an event's id is believed: a clock
 	// set back, or thousands of events in a millisecond, may cause that.
 	maxAhead = 24 * time.Hour
-	// indexEvery and indexEntries say when the indexer gets to work: that long
-	// after an append, or once that many entries wait for it. Fewer entries at
-	// a time dirty the same pages again and again.
-	indexEvery   = time.Second
-	indexEntries = 8000
 	// maxUnindexed bounds the entries kept in memory because the indexes do
 	// not know them yet: 100 bytes each at most.
 	maxUnindexed = 100_000
@@ -36,22 +31,22 @@ const (
 // attemptLog is the log: every attempt made, in blocks, one file per UTC day.
 //
 // Appending writes nothing but blocks. The indexes and counters that reads use
-// are filled a moment later by one goroutine, in transactions of their own.
-// What they do not know yet is kept in memory as the heads of the entries (the
-// tail), so that reads are exact at any time; after a crash the tail is read
-// back from the blocks.
+// are filled by one goroutine in transactions of their own, some thousand
+// entries at a time. What they do not know yet is kept in memory as the heads
+// of the entries (the tail), so that reads are exact at any time; opening the
+// log reads the tail back from the blocks.
 type attemptLog struct {
 	files *dayFiles
 	seq   *event.Sequence // may be set after opening, before the first append
 	log   *slog.Logger
 
 	appending sync.Mutex // serialises appends: ids rise in the order of commits
+	lastDay   day        // of the last append; guarded by appending
 	encoders  sync.Pool  // *logEncoder
 	buffers   sync.Pool  // *[]byte, decompressed blocks
 
 	unindexed atomic.Int64  // entries in all tails
-	kick      chan struct{} // something waits for the indexer
-	full      chan struct{} // so much that it should not wait
+	kick      chan struct{} // wakes the indexer
 	stop      chan struct{}
 	closing   sync.Once // closes stop
 	stopped   sync.WaitGroup
@@ -98,7 +93,6 @@ func openAttemptLog(dir string, seq *event.Sequence, log *slog.Logger) (*attempt
 	l := &attemptLog{
 		files: files, seq: seq, log: log,
 		kick: make(chan struct{}, 1),
-		full: make(chan struct{}, 1),
 		stop: make(chan struct{}),
 		days: make(map[day]*logDay),
 		bad:  make(map[event.ID]bool),
@@ -149,7 +143,7 @@ func (l *attemptLog) lastID() (event.ID, error) {
 // append stores attempts durably and sets their ids.
 func (l *attemptLog) append(ctx context.Context, attempts []*delivery.Attempt) error {
 	if l.unindexed.Load() > maxUnindexed {
-		l.indexPass()
+		l.indexPass(true)
 		if l.unindexed.Load() > maxUnindexed {
 			return fmt.Errorf("%w: the log's indexes cannot be written", delivery.ErrUnavailable)
 		}
@@ -193,10 +187,11 @@ func (l *attemptLog) append(ctx context.Context, attempts []*delivery.Attempt) e
 			attempts[b.first+i].ID = b.id + event.ID(i)
 		}
 	}
-	if l.unindexed.Add(int64(len(entries))) >= indexEntries {
-		signal(l.full)
+	newDay := l.lastDay != dayOf(w.blocks[len(w.blocks)-1].id)
+	l.lastDay = dayOf(w.blocks[len(w.blocks)-1].id)
+	if l.unindexed.Add(int64(len(entries))) >= indexChunk || newDay {
+		signal(l.kick)
 	}
-	signal(l.kick)
 	return nil
 }
 
@@ -361,17 +356,20 @@ func (l *attemptLog) load(d *logDay, f *dayFile) error {
 	return nil
 }
 
-// hasTail reports whether the indexes of a day in memory are not complete.
-func (l *attemptLog) hasTail(n day) bool {
+// tailEntries returns how many entries of a day its indexes do not know.
+func (l *attemptLog) tailEntries(n day) (count int) {
 	l.mu.Lock()
 	d := l.days[n]
 	l.mu.Unlock()
 	if d == nil {
-		return false
+		return 0
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.tail) > 0
+	for i := range d.tail {
+		count += len(d.tail[i].entries)
+	}
+	return count
 }
 
 // expire removes the days that ended before the moment.

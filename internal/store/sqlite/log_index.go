@@ -3,7 +3,9 @@ package sqlite
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -12,9 +14,14 @@ import (
 	"github.com/relay-events/relay/internal/event"
 )
 
-// indexChunk is how many entries one index transaction takes, at least one
-// block: it holds the day's writer for about 10 ms.
-const indexChunk = 4000
+// indexChunk is how many entries make a chunk: what one index transaction
+// takes, and what is kept in memory until there are so many. More would cost
+// less (fewer pages change) but hold the day's writer for longer than some
+// 20 ms; fewer would leave readers more chunks to look into.
+const indexChunk = 8000
+
+// indexAgain is how long the indexer waits after a failure.
+const indexAgain = time.Second
 
 // The bits of kinds: which outcomes, classes of status and statuses occur.
 // Statuses share bits, so a set bit says "perhaps", a clear one "surely not".
@@ -43,6 +50,7 @@ type logIndexer struct {
 	events   []eventKey
 	counters map[rollupKey]*rollupRow
 	keys     []rollupKey
+	blocks   []byte
 }
 
 type blockKey struct {
@@ -94,38 +102,43 @@ func (l *attemptLog) indexLoop() {
 			return
 		case <-l.kick:
 		}
-		timer := time.NewTimer(indexEvery)
+		if l.indexPass(false) {
+			continue
+		}
+		timer := time.NewTimer(indexAgain)
 		select {
 		case <-l.stop:
 			timer.Stop()
 			return
-		case <-l.full:
-			timer.Stop()
 		case <-timer.C:
-		}
-		if !l.indexPass() {
-			signal(l.kick) // again in a while
+			signal(l.kick)
 		}
 	}
 }
 
-// indexPass indexes what there is; it reports whether that worked.
-func (l *attemptLog) indexPass() bool {
+// indexPass makes chunks of the tails: of whole chunks, and of what days that
+// are over have left; or of everything. It reports whether that worked.
+func (l *attemptLog) indexPass(everything bool) bool {
 	l.index.mu.Lock()
 	defer l.index.mu.Unlock()
 	var failure error
-	for _, d := range l.daysFrom(0, false) {
-		for failure == nil && l.hasTail(d) {
+	days := l.daysFrom(0, false)
+	for i, n := range days {
+		least := 1
+		if i == len(days)-1 && !everything {
+			least = indexChunk
+		}
+		for failure == nil && l.tailEntries(n) >= least {
 			select {
 			case <-l.stop:
 				return true
 			default:
 			}
-			if err := l.indexDay(d); err != nil && !errors.Is(err, errDayGone) {
-				failure = err
-			} else if err != nil {
+			err := l.indexDay(n)
+			if errors.Is(err, errDayGone) {
 				break
 			}
+			failure = err
 		}
 	}
 	if failure != nil && !l.index.failing {
@@ -160,7 +173,7 @@ func (l *attemptLog) indexDay(n day) error {
 	}
 	l.index.collect(blocks)
 	err = f.write(context.Background(), func(c *conn) error {
-		if err := l.index.write(c); err != nil {
+		if err := l.index.write(c, blocks[0].id, blocks[len(blocks)-1].id); err != nil {
 			return err
 		}
 		if err := c.setMeta("indexed_through", int64(blocks[len(blocks)-1].last())); err != nil {
@@ -251,26 +264,19 @@ func mergeBlockKeys(keys []blockKey) []blockKey {
 	return merged
 }
 
-// write inserts what collect made.
-func (x *logIndexer) write(c *conn) error {
-	insert, err := c.inserter(logSQL.get("WebhookInsert"))
+// write inserts what collect made of the blocks from first to last.
+func (x *logIndexer) write(c *conn, first, last event.ID) error {
+	if err := c.exec(logSQL.get("ChunkInsert"), first, last); err != nil {
+		return err
+	}
+	if err := x.writeBlocks(c, logSQL.get("WebhookInsert"), first, x.webhooks); err != nil {
+		return err
+	}
+	if err := x.writeBlocks(c, logSQL.get("TenantInsert"), first, x.tenants); err != nil {
+		return err
+	}
+	insert, err := c.inserter(logSQL.get("EventInsert"))
 	if err != nil {
-		return err
-	}
-	for _, k := range x.webhooks {
-		if err := insert(k.owner, int64(k.block), k.kinds); err != nil {
-			return err
-		}
-	}
-	if insert, err = c.inserter(logSQL.get("TenantInsert")); err != nil {
-		return err
-	}
-	for _, k := range x.tenants {
-		if err := insert(k.owner, int64(k.block), k.kinds); err != nil {
-			return err
-		}
-	}
-	if insert, err = c.inserter(logSQL.get("EventInsert")); err != nil {
 		return err
 	}
 	for _, k := range x.events {
@@ -289,6 +295,55 @@ func (x *logIndexer) write(c *conn) error {
 		}
 	}
 	return nil
+}
+
+// writeBlocks inserts a row for each owner among the keys, which are sorted.
+// The row's blocks are pairs of varints: the difference to the block before
+// (at first, to the chunk), and the kinds of the owner's entries in the block.
+func (x *logIndexer) writeBlocks(c *conn, sql string, chunk event.ID, keys []blockKey) error {
+	s, err := c.stmt(sql)
+	if err != nil {
+		return err
+	}
+	for len(keys) > 0 {
+		owner, before, kinds := keys[0].owner, chunk, int64(0)
+		x.blocks = x.blocks[:0]
+		for len(keys) > 0 && keys[0].owner == owner {
+			k := keys[0]
+			x.blocks = binary.AppendUvarint(x.blocks, uint64(k.block-before))
+			x.blocks = binary.AppendUvarint(x.blocks, uint64(k.kinds))
+			before, kinds = k.block, kinds|k.kinds
+			keys = keys[1:]
+		}
+		err := errors.Join(s.BindInt64(1, int64(chunk)), s.BindInt64(2, owner), s.BindInt64(3, kinds), s.BindBlob(4, x.blocks))
+		if err != nil {
+			return err
+		}
+		if err := s.Exec(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blockKinds is a block with entries of an owner.
+type blockKinds struct {
+	id    event.ID
+	kinds int64
+}
+
+// readBlocks appends what writeBlocks wrote to list, in rising order.
+func readBlocks(list []blockKinds, chunk event.ID, blocks []byte) ([]blockKinds, error) {
+	d := decoder{b: blocks}
+	for id := chunk; d.pos < len(d.b); {
+		id += event.ID(d.uvarint())
+		kinds := int64(d.uvarint())
+		if d.bad {
+			return nil, fmt.Errorf("chunk %d of the log's index is damaged", chunk)
+		}
+		list = append(list, blockKinds{id, kinds})
+	}
+	return list, nil
 }
 
 // inserter returns a function that runs a statement whose parameters are all

@@ -173,20 +173,31 @@ func (s *logScan) day(c *conn, d day, v *dayView) error {
 			}
 		}
 	}
-	sql, owner := logSQL.get("TenantBlocks"), int64(s.tenant)
+	sql, owner := logSQL.get("TenantNewest"), int64(s.tenant)
 	if s.webhook != 0 {
-		sql, owner = logSQL.get("WebhookBlocks"), int64(s.webhook)
+		sql, owner = logSQL.get("WebhookNewest"), int64(s.webhook)
 	}
-	n := 0
-	return c.query(func(st *sqlite3.Stmt) error {
-		id := event.ID(st.ColumnInt64(0))
-		if s.mayMatch(st.ColumnInt64(1)) {
-			return s.block(c, id)
+	var blocks []blockKinds
+	return c.query(func(st *sqlite3.Stmt) (err error) {
+		chunk := event.ID(st.ColumnInt64(0))
+		if !s.mayMatch(st.ColumnInt64(1)) {
+			return s.passed(chunk)
 		}
-		if n++; n%256 == 0 {
-			return s.passed(id)
+		if blocks, err = readBlocks(blocks[:0], chunk, st.ColumnRawBlob(2)); err != nil {
+			return err
 		}
-		return nil
+		for i := len(blocks) - 1; i >= 0; i-- {
+			b := &blocks[i]
+			if b.id < from {
+				return nil
+			}
+			if b.id < to && s.mayMatch(b.kinds) {
+				if err := s.block(c, b.id); err != nil {
+					return err
+				}
+			}
+		}
+		return s.passed(chunk)
 	}, sql, owner, from, to)
 }
 

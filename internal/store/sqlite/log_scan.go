@@ -117,13 +117,24 @@ func (l *attemptLog) failures(c *conn, tail []tailBlock, tenant event.TenantID, 
 		return l.passBad(id, err)
 	}
 	kinds := outcomeKind(delivery.Failed) | outcomeKind(delivery.Expired)
-	err = c.query(func(s *sqlite3.Stmt) error {
+	first := after - event.MaxReserve // the block that holds after may begin before it
+	var blocks []blockKinds
+	err = c.query(func(s *sqlite3.Stmt) (err error) {
 		if s.ColumnInt64(1)&kinds == 0 {
 			return nil
 		}
-		return read(event.ID(s.ColumnInt64(0)))
-	}, logSQL.get("WebhookBlocksRising"),
-		webhook, after-event.MaxReserve, until)
+		if blocks, err = readBlocks(blocks[:0], event.ID(s.ColumnInt64(0)), s.ColumnRawBlob(2)); err != nil {
+			return err
+		}
+		for _, b := range blocks {
+			if b.kinds&kinds != 0 && b.id > first && b.id <= until {
+				if err := read(b.id); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}, logSQL.get("WebhookOldest"), webhook, first, until)
 	for i := 0; i < len(tail) && err == nil; i++ {
 		b := &tail[i]
 		if b.last() > after && b.id <= until && slices.ContainsFunc(b.entries, func(e logEntry) bool {

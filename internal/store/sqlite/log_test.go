@@ -84,8 +84,9 @@ func TestLogExactBeforeAndAfterIndexing(t *testing.T) {
 		}
 		storetest.CheckLog(t, testLogReader{l}, all[:100])
 
-		time.Sleep(2 * indexEvery)
-		synctest.Wait()
+		if !l.indexPass(true) {
+			t.Error("indexing failed")
+		}
 		if n := l.unindexed.Load(); n != 0 {
 			t.Errorf("after the indexer ran, %d wait for it", n)
 		}
@@ -102,21 +103,22 @@ func TestLogExactBeforeAndAfterIndexing(t *testing.T) {
 		storetest.CheckLog(t, testLogReader{l}, all[:200])
 		appendTest(t, l, all[200:])
 		storetest.CheckLog(t, testLogReader{l}, all)
-		time.Sleep(2 * indexEvery)
-		synctest.Wait()
+		if !l.indexPass(true) {
+			t.Error("indexing failed")
+		}
 		storetest.CheckLog(t, testLogReader{l}, all)
 		closeTestLog(t, l)
 	})
 }
 
-// Eleven days: more files than are kept open, entries recorded long after
+// Nine days: more files than are kept open, entries recorded long after
 // they began, an unindexed tail in a day that is over, retention.
 func TestLogOverDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		l := openTestLog(t, dir, nil)
 		var all []*delivery.Attempt
-		for range 22 {
+		for range 18 {
 			list := storetest.MakeAttempts(time.Now(), 12)
 			for i, a := range list {
 				// Began up to two hours before they were recorded, some on the day before.
@@ -129,8 +131,8 @@ func TestLogOverDays(t *testing.T) {
 			all = append(all, list...)
 			time.Sleep(12*time.Hour + time.Minute)
 		}
-		if n := len(l.files.days()); n < 11 {
-			t.Fatalf("the log has %d days, want 11", n)
+		if n := len(l.files.days()); n < 9 {
+			t.Fatalf("the log has %d days, want 9", n)
 		}
 		storetest.CheckLog(t, testLogReader{l}, all)
 		list := storetest.MakeAttempts(time.Now(), 5)
@@ -146,7 +148,7 @@ func TestLogOverDays(t *testing.T) {
 		all = append(all, list...)
 		storetest.CheckLog(t, testLogReader{l}, all)
 
-		before := time.Now().Add(-8 * 24 * time.Hour)
+		before := time.Now().Add(-6 * 24 * time.Hour)
 		if err := l.expire(before); err != nil {
 			t.Fatalf("expire: %v", err)
 		}
@@ -195,8 +197,7 @@ func TestLogDamagedBlock(t *testing.T) {
 				appendTest(t, l, all[i:i+30])
 			}
 			if indexed {
-				time.Sleep(2 * indexEvery)
-				synctest.Wait()
+				l.indexPass(true)
 			}
 			closeTestLog(t, l)
 
@@ -261,17 +262,28 @@ func TestLogIDsAboveTheirEvents(t *testing.T) {
 	})
 }
 
-// A burst is indexed without waiting for the second to pass.
-func TestLogBurstIsIndexedAtOnce(t *testing.T) {
+// The indexer works by itself when there is enough for it, and when a day is over.
+func TestLogIndexesByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := openTestLog(t, t.TempDir(), nil)
 		defer closeTestLog(t, l)
-		all := storetest.MakeAttempts(time.Now(), indexEntries)
-		appendTest(t, l, all)
-		synctest.Wait()
-		if n := l.unindexed.Load(); n != 0 {
-			t.Errorf("%d entries wait for the indexer, want none", n)
+		all := storetest.MakeAttempts(time.Now(), indexChunk+10)
+		waiting := func(when string, want int64) {
+			t.Helper()
+			synctest.Wait()
+			if n := l.unindexed.Load(); n != want {
+				t.Errorf("%s: %d entries wait for the indexer, want %d", when, n, want)
+			}
 		}
+		appendTest(t, l, all[:indexChunk-10])
+		waiting("before there is a chunk", indexChunk-10)
+		appendTest(t, l, all[indexChunk-10:indexChunk])
+		waiting("with a chunk", 0)
+		appendTest(t, l, all[indexChunk:indexChunk+5])
+		waiting("the day goes on", 5)
+		time.Sleep(24 * time.Hour)
+		appendTest(t, l, all[indexChunk+5:])
+		waiting("the day is over", 5)
 		storetest.CheckLog(t, testLogReader{l}, all)
 	})
 }

@@ -30,31 +30,36 @@ FROM block
 ORDER BY id DESC
 LIMIT 1;
 
+-- name: ChunkInsert
+INSERT INTO chunk(id, last)
+VALUES (?, ?);
+
 -- name: WebhookInsert
-INSERT INTO by_webhook(webhook, block, kinds)
-VALUES (?, ?, ?);
+INSERT INTO by_webhook(chunk, webhook, kinds, blocks)
+VALUES (?, ?, ?, ?);
 
--- name: WebhookBlocks
-SELECT block, kinds
-FROM by_webhook
-WHERE webhook = ? AND block >= ? AND block < ?
-ORDER BY block DESC;
+-- name: WebhookNewest
+-- The joins look the owner up in each chunk, newest first.
+SELECT chunk.id, kinds, blocks
+FROM chunk CROSS JOIN by_webhook ON chunk = chunk.id AND webhook = ?1
+WHERE last >= ?2 AND chunk.id < ?3
+ORDER BY chunk.id DESC;
 
--- name: WebhookBlocksRising
-SELECT block, kinds
-FROM by_webhook
-WHERE webhook = ? AND block > ? AND block <= ?
-ORDER BY block;
+-- name: WebhookOldest
+SELECT chunk.id, kinds, blocks
+FROM chunk CROSS JOIN by_webhook ON chunk = chunk.id AND webhook = ?1
+WHERE last >= ?2 AND chunk.id <= ?3
+ORDER BY chunk.id;
 
 -- name: TenantInsert
-INSERT INTO by_tenant(tenant, block, kinds)
-VALUES (?, ?, ?);
+INSERT INTO by_tenant(chunk, tenant, kinds, blocks)
+VALUES (?, ?, ?, ?);
 
--- name: TenantBlocks
-SELECT block, kinds
-FROM by_tenant
-WHERE tenant = ? AND block >= ? AND block < ?
-ORDER BY block DESC;
+-- name: TenantNewest
+SELECT chunk.id, kinds, blocks
+FROM chunk CROSS JOIN by_tenant ON chunk = chunk.id AND tenant = ?1
+WHERE last >= ?2 AND chunk.id < ?3
+ORDER BY chunk.id DESC;
 
 -- name: EventInsert
 INSERT INTO by_event(event, webhook, attempt)
