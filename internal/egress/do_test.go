@@ -54,9 +54,9 @@ func TestRequestOnTheWire(t *testing.T) {
 		{"two slashes", Request{Method: "POST", Body: []byte("x")}, "//a//%2f",
 			"POST //a//%2f HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: Relay/1.2.3\r\nContent-Length: 1\r\n\r\nx"},
 		{"empty post", Request{Method: "POST", Header: []Field{{"Idempotency-Key", "k"}}}, "/",
-			"POST / HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: Relay/1.2.3\r\nContent-Length: 0\r\nidempotency-key: k\r\n\r\n"},
+			"POST / HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: Relay/1.2.3\r\nContent-Length: 0\r\nIdempotency-Key: k\r\n\r\n"},
 		{"get", Request{Method: "GET", Header: []Field{{"user-agent", "mine"}}}, "/",
-			"GET / HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: mine\r\n\r\n"},
+			"GET / HTTP/1.1\r\nHost: " + host + "\r\nuser-agent: mine\r\n\r\n"},
 	}
 	for _, tc := range cases {
 		tc.req.Target = mustParse(t, c, "http://"+host+tc.path)
@@ -71,7 +71,7 @@ func TestRequestOnTheWire(t *testing.T) {
 		if res.Status != 202 || string(res.Body) != "hello" || res.BodyBytes != 5 || res.Truncated {
 			t.Errorf("%s: got %+v, want 202 hello", tc.name, res)
 		}
-		if want := []Field{{"Content-Length", "5"}, {"X-A", "1"}, {"X-B", "2"}, {"X-B", "1"}}; !slices.Equal(res.Header, want) {
+		if want := []Field{{"Content-Length", "5"}, {"X-B", "2"}, {"X-A", "1"}, {"X-B", "1"}}; !slices.Equal(res.Header, want) {
 			t.Errorf("%s: got header %v, want %v", tc.name, res.Header, want)
 		}
 		if timing.FirstByte <= 0 || timing.Total < timing.FirstByte {

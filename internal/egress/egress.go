@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -78,7 +79,9 @@ type Client struct {
 	idle      int // connections kept per host; also bounds how often a dead one may be passed over
 	guard     *guard
 	dialer    *dialer
-	transport *http.Transport
+	pool      *pool           // of HTTP/1.1 connections
+	http2     hostSet         // receivers known to speak HTTP/2
+	transport *http.Transport // for those
 	oneShot   *http.Transport // for HTTPClient: keeps no connections
 }
 
@@ -93,6 +96,7 @@ func New(o Options) *Client {
 	c := &Client{dev: o.Dev, userAgent: o.UserAgent, idle: max(o.MaxIdlePerHost, 0)}
 	c.guard = newGuard(o.Dev, o.Allow)
 	c.dialer = newDialer(o, c.guard)
+	c.pool = newPool(o.MaxIdlePerHost)
 	c.transport = newTransport(o.MaxIdlePerHost, c.dialer)
 	c.oneShot = newTransport(-1, c.dialer)
 	return c
@@ -102,6 +106,7 @@ func New(o Options) *Client {
 // finish, and their connections close behind them; requests that start later fail. Closing twice is harmless.
 func (c *Client) Close() {
 	c.dialer.close()
+	c.pool.close()
 	c.transport.CloseIdleConnections()
 	c.oneShot.CloseIdleConnections()
 }
@@ -162,11 +167,58 @@ func (c *Client) Do(ctx context.Context, req *Request) (*Response, Timing, *Erro
 		return nil, Timing{}, err
 	}
 	start := time.Now()
+	if c.dialer.life.Err() != nil {
+		return nil, Timing{}, &Error{Kind: KindCanceled, Message: "the client was closed", Err: errClosed}
+	}
+	if !c.http2.has(req.Target.key) {
+		a := &attempt{Context: ctx, caller: ctx, start: start, limit: timeout}
+		if res, err, handled := c.sendHTTP1(a, req); handled {
+			return res, a.timing(), err
+		}
+		c.http2.add(req.Target.key)
+	}
 	inner, cancel := context.WithDeadline(ctx, start.Add(timeout))
 	defer cancel()
 	a := &attempt{Context: inner, caller: ctx, start: start, limit: timeout}
-	res, err := c.send(a, req)
+	res, err := c.sendHTTP2(a, req)
+	if a.conn != nil && !a.h2 {
+		c.http2.remove(req.Target.key) // it has changed its mind
+	}
 	return res, a.timing(), err
+}
+
+// hostSet remembers hosts, a bounded number of them.
+type hostSet struct {
+	mu  sync.RWMutex
+	set map[poolKey]struct{}
+}
+
+// maxHosts bounds a hostSet. What is forgotten costs one TLS handshake more.
+const maxHosts = 10_000
+
+func (s *hostSet) has(k poolKey) bool {
+	if !k.secure {
+		return false
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, ok := s.set[k]
+	return ok
+}
+
+func (s *hostSet) add(k poolKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.set == nil || len(s.set) >= maxHosts {
+		s.set = make(map[poolKey]struct{})
+	}
+	s.set[k] = struct{}{}
+}
+
+func (s *hostSet) remove(k poolKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.set, k)
 }
 
 // checkRequest refuses what must never reach a socket. It runs before every attempt and does not allocate on success.

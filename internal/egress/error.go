@@ -119,12 +119,12 @@ func (a *attempt) explain(err error) *Error {
 	var de *dialError
 	isDial := errors.As(err, &de)
 	if a.Err() != nil || isDial && de.kind == KindTimeout {
-		return &Error{Kind: KindTimeout, Message: fmt.Sprintf("the limit of %s for the attempt ran out %s", a.limit, a.where()), Err: err}
+		return a.timedOut(err)
 	}
 	if isDial {
 		return &Error{Kind: de.kind, Message: dialWords(de), Err: err}
 	}
-	if a.headerTooLong(err) {
+	if errors.Is(err, errLongHeader) || a.headerTooLong(err) {
 		return &Error{Kind: KindTooLarge, Message: fmt.Sprintf("the answer's header is longer than %d KiB", maxHeader>>10), Err: err}
 	}
 	var op *net.OpError
@@ -132,10 +132,18 @@ func (a *attempt) explain(err error) *Error {
 		// TLS 1.3 servers judge the client, for want of a certificate say, only after the handshake has ended here.
 		return &Error{Kind: KindTLS, Message: tlsWords(err), Err: err}
 	}
+	var malformed *malformedError
+	if errors.As(err, &malformed) {
+		return &Error{Kind: KindProtocol, Message: "the answer is not valid HTTP: " + malformed.what, Err: err}
+	}
 	if isReset(err) {
 		return &Error{Kind: KindReset, Message: "the connection was closed " + a.where(), Err: err}
 	}
 	return &Error{Kind: KindProtocol, Message: "the answer is not valid HTTP", Err: err}
+}
+
+func (a *attempt) timedOut(err error) *Error {
+	return &Error{Kind: KindTimeout, Message: fmt.Sprintf("the limit of %s for the attempt ran out %s", a.limit, a.where()), Err: err}
 }
 
 // where finishes a sentence about an attempt that ended early.

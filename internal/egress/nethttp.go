@@ -26,14 +26,6 @@ import (
 //   - proxies from the environment: Proxy stays nil.
 //   - redirects: http.Client does those, and it is not used here.
 
-// idleTimeout closes connections before receivers commonly do (Node.js: 5 s), because a request that meets a closing
-// connection is a failed attempt. Connections in steady use are not affected, and TLS resumption makes the next one cheap.
-const idleTimeout = 4 * time.Second
-
-// maxIdle bounds the idle connections of the whole program; the least recently used is closed. One costs up to
-// about 40 KiB with TLS.
-const maxIdle = 2048
-
 // newTransport returns a transport that connects through d. idlePerHost as in Options, where 0 has become the default.
 func newTransport(idlePerHost int, d *dialer) *http.Transport {
 	var protocols http.Protocols
@@ -58,8 +50,8 @@ func newTransport(idlePerHost int, d *dialer) *http.Transport {
 	}
 }
 
-// send makes the request and reads the answer.
-func (c *Client) send(a *attempt, req *Request) (*Response, *Error) {
+// sendHTTP2 makes the request over net/http, which receivers that agree on HTTP/2 are left to.
+func (c *Client) sendHTTP2(a *attempt, req *Request) (*Response, *Error) {
 	a.sending = len(req.Body)
 	ctx := httptrace.WithClientTrace(a, &httptrace.ClientTrace{
 		GotConn:              a.gotConn,
@@ -100,7 +92,11 @@ func (c *Client) send(a *attempt, req *Request) (*Response, *Error) {
 		return nil, &Error{Kind: KindProtocol, Message: fmt.Sprintf("the answer is %d without being asked for", res.StatusCode)}
 	}
 	a.phase.Store(int32(phaseBody))
-	err = a.readBody(out, res, req.Method == http.MethodHead)
+	announced := res.ContentLength
+	if req.Method == http.MethodHead || res.StatusCode == http.StatusNoContent || res.StatusCode == http.StatusNotModified {
+		announced = 0 // RFC 9110 section 6.4.1: a length may be announced, but there is no body
+	}
+	_, err = a.readBody(out, res.Body, announced)
 	a.total = time.Since(a.start)
 	if err != nil {
 		return out, a.explainBody(err, res.ContentLength)
@@ -242,47 +238,47 @@ func (a *attempt) headerTooLong(err error) bool {
 // buffers hold bodies whose length is not known beforehand.
 var buffers = sync.Pool{New: func() any { return new([keepBody]byte) }}
 
-// readBody keeps the first keepBody bytes of the body and reads on to drainBody. When it stops early, closing the body
-// closes the connection.
-func (a *attempt) readBody(out *Response, res *http.Response, head bool) error {
-	switch n := res.ContentLength; {
-	case n == 0, head, res.StatusCode == http.StatusNoContent, res.StatusCode == http.StatusNotModified:
-		return nil // RFC 9110 section 6.4.1: a length may be announced, but there is no body
-	case n > 0 && n <= keepBody:
-		out.Body = make([]byte, n)
-		got, err := readFull(res.Body, out.Body)
+// readBody keeps the first keepBody bytes of the body and reads on to drainBody. done tells that it came to the end of
+// the body; where it stops early, the connection is of no further use. announced is the body's length, -1 for unknown.
+func (a *attempt) readBody(out *Response, body io.Reader, announced int64) (done bool, err error) {
+	switch {
+	case announced == 0:
+		return true, nil
+	case announced > 0 && announced <= keepBody:
+		out.Body = make([]byte, announced)
+		got, err := readFull(body, out.Body)
 		out.Body = out.Body[:got]
 		out.BodyBytes, a.bodyRead = int64(got), int64(got)
-		return err
+		return err == nil, err
 	}
 	buf := buffers.Get().(*[keepBody]byte)
 	defer buffers.Put(buf)
-	got, err := readFull(res.Body, buf[:])
+	got, err := readFull(body, buf[:])
 	out.Body = slices.Clone(buf[:got])
 	out.BodyBytes, a.bodyRead = int64(got), int64(got)
 	if err == io.EOF {
-		return nil
+		return true, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	if res.ContentLength > drainBody {
+	if announced > drainBody {
 		out.Truncated = true // more is announced than would ever be drained
-		return nil
+		return false, nil
 	}
 	for out.BodyBytes < drainBody {
-		got, err := res.Body.Read(buf[:min(keepBody, drainBody-out.BodyBytes)])
+		got, err := body.Read(buf[:min(keepBody, drainBody-out.BodyBytes)])
 		out.BodyBytes += int64(got)
 		a.bodyRead = out.BodyBytes
 		out.Truncated = out.BodyBytes > keepBody
 		if err == io.EOF {
-			return nil
+			return true, nil
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // readFull fills p and returns the reader's own error if it could not. io.ReadFull is of no use here: it makes a good

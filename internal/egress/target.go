@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ func refuse(format string, args ...any) error {
 type Target struct {
 	str string
 	url *url.URL // shared by all requests; net/http does not change it
+	uri string   // path and query, as the request line has them
+	key poolKey  // where it connects to
 }
 
 // String returns the URL in the form that is stored, shown and sent. Parsing it again gives the same Target.
@@ -124,6 +127,7 @@ func (c *Client) parseURL(raw string) (Target, host, error) {
 
 // newTarget puts checked parts together. path starts with a slash; query is nil or starts with "?".
 func newTarget(scheme, host string, port uint16, path, query string) Target {
+	key := poolKey{secure: scheme == "https", address: host + ":" + strconv.Itoa(int(cmp.Or(port, map[string]uint16{"https": 443, "http": 80}[scheme])))}
 	if port != 0 {
 		host += ":" + strconv.Itoa(int(port))
 	}
@@ -138,7 +142,7 @@ func newTarget(scheme, host string, port uint16, path, query string) Target {
 	} else {
 		u.Opaque = path // goes over the wire untouched, and is not escaped again for each request
 	}
-	return Target{str: scheme + "://" + host + path + query, url: u}
+	return Target{str: scheme + "://" + host + path + query, url: u, uri: path + query, key: key}
 }
 
 // checkBytes refuses what could be read in two ways before any structure is looked at.

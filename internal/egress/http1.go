@@ -1,0 +1,245 @@
+package egress
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// This file sends HTTP/1.1 itself, in the goroutine of the caller: one write, and reads with a deadline. net/http's
+// transport needs two more goroutines per connection and three times the CPU, and has to be kept from helping (see
+// nethttp.go). Receivers that agree on HTTP/2 in the TLS handshake stay with net/http.
+
+// inlineBody is the largest body, in bytes, that is written before the answer is read. It fits into the socket's
+// buffers, so that a receiver that answers without reading cannot block the write; more is written by a goroutine.
+const inlineBody = 32 << 10
+
+// errHTTP2 tells that the receiver has agreed on HTTP/2.
+var errHTTP2 = errors.New("the receiver speaks HTTP/2")
+
+// sendHTTP1 makes the request over HTTP/1.1. handled is false if the receiver speaks HTTP/2; nothing was sent then.
+func (c *Client) sendHTTP1(a *attempt, req *Request) (res *Response, fail *Error, handled bool) {
+	a.sending = len(req.Body)
+	for {
+		w, err := c.connect1(a, req.Target.key)
+		switch {
+		case errors.Is(err, errHTTP2):
+			return nil, nil, false
+		case err != nil:
+			a.total = time.Since(a.start)
+			return nil, a.explain(err), true
+		}
+		res, keep, err := c.exchange(a, w, req)
+		a.total = time.Since(a.start)
+		if err == nil {
+			if keep {
+				c.pool.put(w)
+			} else {
+				w.Close()
+			}
+			return res, nil, true
+		}
+		w.Close()
+		if res == nil && a.nothingSent() && !isEndOfTime(err) && a.caller.Err() == nil {
+			a.conn, a.reused = nil, false // it died while it was idle: nobody can have seen anything
+			continue
+		}
+		if isEndOfTime(err) && a.caller.Err() == nil {
+			return res, a.timedOut(err), true
+		}
+		if res != nil {
+			return res, a.explainBody(err, contentLength(res)), true
+		}
+		return nil, a.explain(err), true
+	}
+}
+
+// connect1 returns an idle connection, or a new one.
+func (c *Client) connect1(a *attempt, key poolKey) (*wire, error) {
+	if w := c.pool.get(key); w != nil {
+		a.took(w.conn, true)
+		return w, w.SetDeadline(a.start.Add(a.limit))
+	}
+	ctx, cancel := context.WithDeadline(a.caller, a.start.Add(a.limit))
+	defer cancel()
+	dialing := &attempt{Context: ctx, caller: a.caller, start: a.start, limit: a.limit}
+	dial := c.dialer.dialPlain
+	if key.secure {
+		dial = c.dialer.dialTLS
+	}
+	nc, err := dial(dialing, "tcp", key.address)
+	a.phase.Store(dialing.phase.Load())
+	if err != nil {
+		var de *dialError
+		if errors.As(err, &de) {
+			a.parts = de.parts
+		}
+		return nil, err
+	}
+	counted, ok := nc.(*conn)
+	if !ok {
+		nc.Close()
+		return nil, errHTTP2
+	}
+	a.parts = counted.parts
+	w := newWire(counted, key)
+	a.took(counted, false)
+	return w, w.SetDeadline(a.start.Add(a.limit))
+}
+
+// took notes the connection the attempt goes over.
+func (a *attempt) took(c *conn, reused bool) {
+	a.conn, a.reused = c, reused
+	a.ready = time.Since(a.start)
+	a.read, a.writes, a.written = c.read.Load(), c.writes.Load(), c.written.Load()
+	a.phase.Store(int32(phaseAnswer))
+}
+
+// exchange writes the request and reads the answer. keep tells that the connection can be used again. A Response
+// with an error is what had come of it.
+func (c *Client) exchange(a *attempt, w *wire, req *Request) (res *Response, keep bool, err error) {
+	if a.caller.Done() != nil {
+		stop := context.AfterFunc(a.caller, func() { w.SetDeadline(time.Unix(1, 0)) })
+		defer func() {
+			if !stop() {
+				keep = false // its deadline may be set any moment
+			}
+		}()
+	}
+	w.out = c.appendHead(w.out[:0], req)
+	var sent chan error // of the goroutine that writes a large body
+	if len(req.Body) <= inlineBody {
+		w.out = append(w.out, req.Body...)
+		_, err = w.Write(w.out)
+	} else if _, err = w.Write(w.out); err == nil {
+		sent = make(chan error, 1)
+		go func() {
+			_, err := w.Write(req.Body)
+			sent <- err
+		}()
+		defer func() {
+			select {
+			case werr := <-sent:
+				if err == nil && werr != nil {
+					keep = false // the answer counts, whatever became of the rest of the request
+				}
+			default:
+				keep = false
+				w.Close() // ends the write
+				<-sent
+			}
+		}()
+	}
+	if err != nil && (a.nothingSent() || isEndOfTime(err)) {
+		return nil, false, err
+	}
+	writeErr := err
+	ans, err := readAnswer(w.r, func() { a.firstByte.Store(max(1, int64(time.Since(a.start)))) })
+	if err != nil {
+		if writeErr != nil {
+			err = writeErr
+		}
+		return nil, false, err
+	}
+	res = &Response{Status: ans.status, Header: ans.header}
+	a.phase.Store(int32(phaseBody))
+	if req.Method == http.MethodHead || ans.status == http.StatusNoContent || ans.status == http.StatusNotModified {
+		ans.length, ans.chunked = 0, false
+	}
+	done, err := a.readBody(res, ans.body(w.r), ans.length)
+	if err != nil {
+		return res, false, err
+	}
+	return res, done && writeErr == nil && !ans.close && w.r.Buffered() == 0, nil
+}
+
+// appendHead appends the request line and the header. The fields were checked before.
+func (c *Client) appendHead(b []byte, req *Request) []byte {
+	b = append(b, req.Method...)
+	b = append(b, ' ')
+	b = append(b, req.Target.uri...)
+	b = append(b, " HTTP/1.1\r\nHost: "...)
+	b = append(b, req.Target.url.Host...)
+	b = append(b, "\r\n"...)
+	if !slices.ContainsFunc(req.Header, isUserAgent) {
+		b = append(b, "User-Agent: "...)
+		b = append(b, c.userAgent...)
+		b = append(b, "\r\n"...)
+	}
+	if len(req.Body) > 0 || !repeatable(req.Method) {
+		b = append(b, "Content-Length: "...) // also of nothing: RFC 9110 section 8.6
+		b = strconv.AppendInt(b, int64(len(req.Body)), 10)
+		b = append(b, "\r\n"...)
+	}
+	for i := range req.Header {
+		f := &req.Header[i]
+		b = append(b, f.Name...)
+		b = append(b, ": "...)
+		b = append(b, f.Value...)
+		b = append(b, "\r\n"...)
+	}
+	return append(b, "\r\n"...)
+}
+
+func isUserAgent(f Field) bool {
+	const name = "User-Agent"
+	return len(f.Name) == len(name) && strings.EqualFold(f.Name, name)
+}
+
+// isTimeout tells a deadline from other errors.
+func isTimeout(err error, as *net.Error) bool {
+	return errors.As(err, as) && (*as).Timeout()
+}
+
+// isEndOfTime tells that a connection's deadline, which is the attempt's, has passed.
+func isEndOfTime(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// contentLength returns the announced length of the body, -1 if none was.
+func contentLength(res *Response) int64 {
+	for _, f := range res.Header {
+		if strings.EqualFold(f.Name, "Content-Length") {
+			if n, err := strconv.ParseInt(f.Value, 10, 64); err == nil {
+				return n
+			}
+		}
+	}
+	return -1
+}
+
+// body returns the reader of the answer's body.
+func (ans *answer) body(r *bufio.Reader) io.Reader {
+	switch {
+	case ans.chunked:
+		return newChunks(r)
+	case ans.length >= 0:
+		return &exactly{r, ans.length}
+	default:
+		return r // until the connection ends
+	}
+}
+
+// exactly reads n bytes; the end before that is an error.
+type exactly struct {
+	r *bufio.Reader
+	n int64
+}
+
+func (e *exactly) Read(p []byte) (int, error) {
+	if e.n == 0 {
+		return 0, io.EOF
+	}
+	n, err := e.r.Read(p[:min(int64(len(p)), e.n)])
+	e.n -= int64(n)
+	if err == io.EOF && e.n > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
