@@ -81,7 +81,7 @@ func (a *Authenticator) publishLocked(keys []Key, tenants map[string]Tenant) {
 }
 
 // errKey is the same whatever is wrong with a key, so that it tells nothing about which keys exist.
-var errKey = problem.New(problem.Unauthorized, "Send a valid key: Authorization: Bearer KEY.")
+var errKey = problem.New(problem.Unauthorized, "send a valid key: Authorization: Bearer KEY")
 
 // Authenticate returns the key with the given text, or an Unauthorized problem when there is none that may be used
 // now. The result must not be changed.
@@ -161,7 +161,7 @@ func checkNewKey(n NewKey, now time.Time) error {
 		add("expiresAt", "must lie in the future")
 	}
 	if wrong != nil {
-		return &problem.Error{Kind: problem.Invalid, Detail: "The key cannot be created.", Fields: wrong}
+		return &problem.Error{Kind: problem.Invalid, Detail: "the key cannot be created", Fields: wrong}
 	}
 	return nil
 }
@@ -185,14 +185,14 @@ func (a *Authenticator) Revoke(ctx context.Context, tenant event.TenantID, id st
 	old := a.current.Load()
 	i := slices.IndexFunc(old.keys, func(k Key) bool { return k.ID == id && k.Tenant == tenant })
 	if i < 0 {
-		return problem.New(problem.NotFound, "There is no such key.")
+		return problem.New(problem.NotFound, "there is no such key")
 	}
 	if !old.keys[i].RevokedAt.IsZero() {
 		return nil
 	}
 	at := a.now().UTC().Truncate(time.Millisecond)
 	if err := a.store.KeyRevoke(ctx, tenant, id, at); errors.Is(err, ErrNotFound) {
-		return problem.New(problem.NotFound, "There is no such key.")
+		return problem.New(problem.NotFound, "there is no such key")
 	} else if err != nil {
 		return fmt.Errorf("revoking key %q: %w", id, err)
 	}
@@ -217,7 +217,7 @@ func (a *Authenticator) List(tenant event.TenantID) []Key {
 // one set before. A text of fewer than MinKeyLength characters is refused.
 func (a *Authenticator) PutAdminKey(ctx context.Context, text string) error {
 	if len(text) < MinKeyLength || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return problem.New(problem.Invalid, "The admin key must have at least %d characters, printable ASCII without spaces.", MinKeyLength)
+		return problem.New(problem.Invalid, "the admin key must have at least %d characters, printable ASCII without spaces", MinKeyLength)
 	}
 	k := Key{
 		ID: AdminKeyID, Tenant: event.DefaultTenant, Name: "admin key of the operator", Scopes: []Scope{ScopeAdmin, ScopePlatform},

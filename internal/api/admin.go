@@ -80,10 +80,11 @@ func (a *API) jobGet(ctx context.Context, c *caller, in *jobPath) (*Job, error) 
 var docJobCancel = doc{id: "cancelJob", tag: "Jobs", summary: "Cancel a background job", text: "The deliveries it has asked for already stay."}
 
 func (a *API) jobCancel(ctx context.Context, c *caller, in *jobPath) (*Job, error) {
-	if err := a.Engine.CancelJob(ctx, c.tenant, in.ID); err != nil {
+	j, err := a.Engine.CancelJob(ctx, c.tenant, in.ID)
+	if err != nil {
 		return nil, sameMissing(err, problem.New(problem.NotFound, "there is no job %q", clip(in.ID)))
 	}
-	return a.jobGet(ctx, c, in)
+	return a.showJob(&j), nil
 }
 
 // Key is an API key as it is listed: without its text.

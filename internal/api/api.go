@@ -61,7 +61,8 @@ type Engine interface {
 	StartJob(ctx context.Context, w *webhook.Webhook, kind delivery.JobKind, since time.Time) (delivery.Job, error)
 	Job(ctx context.Context, tenant event.TenantID, id string) (delivery.Job, error)
 	Jobs(ctx context.Context, tenant event.TenantID) ([]delivery.Job, error)
-	CancelJob(ctx context.Context, tenant event.TenantID, id string) error
+	CancelJob(ctx context.Context, tenant event.TenantID, id string) (delivery.Job, error)
+	Health(w *webhook.Webhook) webhook.Health
 	Stats(ctx context.Context, q delivery.StatsQuery) ([]delivery.StatsPoint, error)
 }
 

@@ -57,10 +57,14 @@ func (a *API) eventList(ctx context.Context, c *caller, in *eventQuery) (*List[E
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := a.Events.EventList(ctx, ingest.Query{
-		Tenant: c.tenant, Type: in.Type, Key: in.Key, Text: in.Text,
-		Since: time.Time(in.Since), Until: time.Time(in.Until), Before: before, Limit: in.Limit,
-	})
+	q := ingest.Query{
+		Tenant: c.tenant, Type: in.Type, Key: in.Key, Text: in.Text, Since: time.Time(in.Since), Until: time.Time(in.Until),
+	}
+	fetch := func(before event.ID, limit int) ([]event.Event, event.ID, error) {
+		q.Before, q.Limit = before, limit
+		return a.Events.EventList(ctx, q)
+	}
+	list, next, err := collect(before, in.Limit, fetch, func(e event.Event) int { return e.Size() })
 	if err != nil {
 		return nil, err
 	}
@@ -68,25 +72,7 @@ func (a *API) eventList(ctx context.Context, c *caller, in *eventQuery) (*List[E
 	for i := range list {
 		data[i] = showEvent(&list[i])
 	}
-	// A page of large events would be hundreds of megabytes.
-	if n := fitting(len(list), func(i int) int { return list[i].Size() }); n < len(list) {
-		data, next = data[:n], list[n-1].ID
-	}
 	return pageOf(data, cursorOf(next)), nil
-}
-
-// maxPageBytes bounds what the bodies on one page take together: a page ends early rather than to take more.
-const maxPageBytes = 8 << 20
-
-// fitting returns how many of n entries fit on a page, at least one.
-func fitting(n int, size func(i int) int) int {
-	total := 0
-	for i := range n {
-		if total += size(i); total > maxPageBytes && i > 0 {
-			return i
-		}
-	}
-	return n
 }
 
 type eventPath struct {

@@ -58,3 +58,34 @@ func textOrNil(s string) *string {
 	}
 	return &s
 }
+
+const (
+	// maxPageBytes bounds what the bodies on one page take together, about: 250 events of 1 MiB are not an answer.
+	maxPageBytes = 8 << 20
+	// sliceRows is how many rows are asked for at a time, so that never many more than a page are in memory.
+	sliceRows = 10
+)
+
+// collect gathers a page of rows with large bodies. It ends early when the bodies have become large enough, or when
+// the store has looked for long enough.
+func collect[T any](before event.ID, limit int, fetch func(before event.ID, limit int) ([]T, event.ID, error), size func(T) int) (list []T, next event.ID, err error) {
+	bytes, rows := 0, sliceRows
+	for {
+		asked := min(rows, limit-len(list))
+		part, next, err := fetch(before, asked)
+		if err != nil {
+			return nil, 0, err
+		}
+		list = append(list, part...)
+		for _, row := range part {
+			bytes += size(row)
+		}
+		if next == 0 || len(part) < asked || len(list) >= limit || bytes >= maxPageBytes {
+			return list, next, nil
+		}
+		before = next
+		if bytes < maxPageBytes/10 { // small rows: the rest may come at once
+			rows = limit
+		}
+	}
+}

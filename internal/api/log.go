@@ -134,7 +134,7 @@ func (a *API) webhookAttempts(ctx context.Context, c *caller, in *attemptQuery) 
 	}
 	q := delivery.LogQuery{
 		Tenant: c.tenant, Webhook: w.Number, EventType: in.EventType,
-		Since: time.Time(in.Since), Until: time.Time(in.Until), Before: before, Limit: in.Limit,
+		Since: time.Time(in.Since), Until: time.Time(in.Until),
 	}
 	if in.Status != "" {
 		q.Outcomes = []delivery.Outcome{outcomes[in.Status]}
@@ -142,19 +142,20 @@ func (a *API) webhookAttempts(ctx context.Context, c *caller, in *attemptQuery) 
 	if q.StatusMin, q.StatusMax, err = parseCode(in.Code); err != nil {
 		return nil, err
 	}
-	list, next, err := a.Engine.Attempts(ctx, q)
-	if err != nil {
-		return nil, err
+	fetch := func(before event.ID, limit int) ([]*delivery.Attempt, event.ID, error) {
+		q.Before, q.Limit = before, limit
+		return a.Engine.Attempts(ctx, q)
 	}
-	size := func(i int) int {
-		n := len(list[i].Request.Body)
-		if r := list[i].Response; r != nil {
-			n += len(r.Body)
+	size := func(at *delivery.Attempt) int {
+		n := len(at.Request.Body)
+		if at.Response != nil {
+			n += len(at.Response.Body)
 		}
 		return n
 	}
-	if n := fitting(len(list), size); n < len(list) {
-		list, next = list[:n], list[n-1].ID
+	list, next, err := collect(before, in.Limit, fetch, size)
+	if err != nil {
+		return nil, err
 	}
 	data := make([]Attempt, len(list))
 	for i, at := range list {

@@ -298,5 +298,8 @@ func (s *stream) finish(readErr error) error {
 	s.out = fmt.Appendf(s.out, `{"done":%t,"lines":%d,"accepted":%d,"duplicates":%d,"failed":%d}`+"\n",
 		err == nil, s.lines, s.accepted, s.duplicates, s.failed)
 	s.flush()
+	if err != nil {
+		web.Discard(s.w)
+	}
 	return nil
 }

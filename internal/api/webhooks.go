@@ -56,15 +56,16 @@ type Health struct {
 	DisableAfter   Duration `json:"disableAfter" doc:"the webhook is disabled when nothing but failures came for this long" example:"\"120h\""`
 }
 
-func showWebhook(w *webhook.Webhook) *Webhook {
+func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
+	h := a.Engine.Health(w)
 	v := &Webhook{
 		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Format: w.Format, Signature: string(w.Signature),
 		Headers: w.Headers, Retry: showRetry(&w.Retry), Timeout: Duration(w.Timeout), MaxConcurrency: w.MaxConcurrency,
 		DisableOn: w.DisableOn, Status: string(w.Status), CreatedAt: Time(w.CreatedAt), UpdatedAt: Time(w.UpdatedAt),
 		Health: Health{
-			FailingSince: timeOrNil(w.Health.FailingSince), Failures: w.Health.Failures, LastError: textOrNil(w.Health.LastError),
-			NoticedAt: timeOrNil(w.Health.NoticedAt), DisabledAt: timeOrNil(w.Health.DisabledAt),
-			DisabledReason: textOrNil(w.Health.DisabledReason), DisableAfter: Duration(webhook.DisableAfter),
+			FailingSince: timeOrNil(h.FailingSince), Failures: h.Failures, LastError: textOrNil(h.LastError),
+			NoticedAt: timeOrNil(h.NoticedAt), DisabledAt: timeOrNil(h.DisabledAt),
+			DisabledReason: textOrNil(h.DisabledReason), DisableAfter: Duration(webhook.DisableAfter),
 		},
 	}
 	if v.Headers == nil {
@@ -95,8 +96,8 @@ func showRetry(r *webhook.Retry) Retry {
 }
 
 // withSecret adds the secret, for the two answers that show it.
-func withSecret(w *webhook.Webhook) *Webhook {
-	v := showWebhook(w)
+func (a *API) withSecret(w *webhook.Webhook) *Webhook {
+	v := a.showWebhook(w)
 	v.Secret = w.Secrets.Current
 	return v
 }
@@ -202,7 +203,7 @@ func (a *API) webhookList(_ context.Context, c *caller, in *page) (*List[Webhook
 	}
 	data := make([]Webhook, len(list))
 	for i, w := range list {
-		data[i] = *showWebhook(w)
+		data[i] = *a.showWebhook(w)
 	}
 	return pageOf(data, next), nil
 }
@@ -237,7 +238,7 @@ func (a *API) webhookCreate(ctx context.Context, c *caller, in *createWebhookInp
 	if err != nil {
 		return nil, err
 	}
-	return withSecret(w), nil
+	return a.withSecret(w), nil
 }
 
 type webhookPath struct {
@@ -251,7 +252,7 @@ func (a *API) webhookGet(_ context.Context, c *caller, in *webhookPath) (*Webhoo
 	if err != nil {
 		return nil, err
 	}
-	return showWebhook(w), nil
+	return a.showWebhook(w), nil
 }
 
 // UpdateWebhook is the request to change a webhook.
@@ -275,7 +276,7 @@ func (a *API) webhookUpdate(ctx context.Context, c *caller, in *updateWebhookInp
 	if err != nil {
 		return nil, err
 	}
-	return showWebhook(w), nil
+	return a.showWebhook(w), nil
 }
 
 var docWebhookDelete = doc{id: "deleteWebhook", tag: "Webhooks", summary: "Delete a webhook", status: 204,
@@ -293,7 +294,7 @@ func (a *API) webhookPause(ctx context.Context, c *caller, in *webhookPath) (*We
 	if err != nil {
 		return nil, err
 	}
-	return showWebhook(w), nil
+	return a.showWebhook(w), nil
 }
 
 var docWebhookResume = doc{id: "resumeWebhook", tag: "Webhooks", summary: "Resume a paused or disabled webhook"}
@@ -303,7 +304,7 @@ func (a *API) webhookResume(ctx context.Context, c *caller, in *webhookPath) (*W
 	if err != nil {
 		return nil, err
 	}
-	return showWebhook(w), nil
+	return a.showWebhook(w), nil
 }
 
 // RotateRequest asks for a new signing secret.
@@ -324,7 +325,7 @@ func (a *API) webhookRotate(ctx context.Context, c *caller, in *rotateInput) (*W
 	if err != nil {
 		return nil, err
 	}
-	return withSecret(w), nil
+	return a.withSecret(w), nil
 }
 
 // TestRequest asks for a test event.

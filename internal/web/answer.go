@@ -30,13 +30,23 @@ type Response struct {
 // Unwrap serves http.ResponseController.
 func (w *Response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// WriteHeader implements http.ResponseWriter.
+// WriteHeader implements http.ResponseWriter. The request's body is not to be read after it, but by a stream.
 func (w *Response) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
+		w.giveBodyBack()
 		http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTime))
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// giveBodyBack puts the request's own body in its place again, before net/http looks at it: it decides by the body's type
+// whether unread input is left on the connection, which must be closed then, and whether the client still waits for
+// leave to send. With another body in its place it would take what is left of a stream for the next request.
+func (w *Response) giveBodyBack() {
+	if w.body != nil {
+		w.request.Body = w.body.in
+	}
 }
 
 // Write implements http.ResponseWriter.
@@ -118,7 +128,7 @@ func appendProblem(dst []byte, p *problem.Error, requestID string, status int) (
 		d.Status, d.Title = status, http.StatusText(status)
 	}
 	if p.Kind == problem.Internal { // whatever it says, it was not written for the caller
-		d.Detail = "Something went wrong inside Relay. The log has the details under this request's id."
+		d.Detail = "something went wrong inside Relay; its log has the details under this request's id"
 	}
 	for _, f := range p.Fields {
 		d.Errors = append(d.Errors, field{f.Name, f.Reason})
@@ -137,7 +147,7 @@ func asProblem(err error) *problem.Error {
 	case errors.As(err, &p):
 		return p
 	case errors.Is(err, delivery.ErrUnavailable):
-		return problem.Wrap(err, problem.Unavailable, "The store cannot take requests right now. Nothing of this one was done.")
+		return problem.Wrap(err, problem.Unavailable, "the store cannot take requests right now; nothing of this one was done")
 	default:
 		return problem.Wrap(err, problem.Internal, "")
 	}
@@ -159,8 +169,10 @@ func (w *Response) Problem(err error) {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="relay"`)
 	}
-	if w.body != nil && w.body.broken {
-		h.Set("Connection", "close") // nobody knows where the next request begins
+	if w.body != nil {
+		if w.body.drain(); w.body.broken {
+			h.Set("Connection", "close") // nobody knows where the next request begins
+		}
 	}
 	Send(w, status, ProblemContentType, doc)
 }

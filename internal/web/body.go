@@ -20,7 +20,9 @@ type body struct {
 	paced    bool // a read deadline is set
 	since    time.Time
 	got      int64 // bytes since then
-	broken   bool  // it could not be read to its end
+	broken   bool  // it was not read to its end, and the connection must be closed
+	lost     bool  // it cannot be read to its end
+	ended    bool  // it was read to its end
 	err      error
 	held     int64 // bytes reserved by Body
 }
@@ -44,21 +46,22 @@ func (b *body) Read(p []byte) (int, error) {
 	case err == nil:
 		return n, nil
 	case err == io.EOF:
+		b.ended = true
 	case problem.KindOf(err) == problem.TooLarge:
 		b.broken = true
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		b.broken = true
-		err = problem.Wrap(err, problem.Malformed, "The body arrived too slowly.")
+		b.broken, b.lost = true, true
+		err = problem.Wrap(err, problem.Malformed, "the body arrived too slowly")
 	default:
-		b.broken = true
-		err = problem.Wrap(err, problem.Malformed, "The body could not be read to its end: its framing is broken or the connection was cut.")
+		b.broken, b.lost = true, true
+		err = problem.Wrap(err, problem.Malformed, "the body could not be read to its end: its framing is broken or the connection was cut")
 	}
 	b.err = err
 	if !b.broken {
 		b.unpace()
 	} else if !errors.Is(err, os.ErrDeadlineExceeded) {
 		// net/http reads some of the rest, so that the client gets to see the answer: for a moment, not for ever.
-		b.setDeadline(time.Now().Add(time.Second))
+		b.setDeadline(time.Now().Add(lastWait))
 	}
 	return n, err
 }
@@ -83,6 +86,9 @@ func (b *body) pace() {
 // streamPatience is how many times the SlowWindow a stream may be silent: a minute by default, as long as proxies wait.
 const streamPatience = 6
 
+// lastWait is how long net/http may look for the rest of a body whose connection is closed anyway.
+const lastWait = time.Second
+
 // unpace lets net/http watch the connection for its end without a deadline, which it would take for one.
 func (b *body) unpace() {
 	if b.paced {
@@ -103,7 +109,7 @@ func (b *body) reserve(n int64) error {
 	if b.server.held.Add(n) > b.server.o.MaxBodies {
 		b.server.held.Add(-n)
 		b.broken = true // the rest stays unread
-		return problem.New(problem.Unavailable, "Too many large requests at a time.")
+		return problem.New(problem.Unavailable, "too many large requests at a time")
 	}
 	b.held += n
 	return nil
@@ -111,8 +117,40 @@ func (b *body) reserve(n int64) error {
 
 func (b *body) release() { b.server.held.Add(-b.held) }
 
+// drainBytes is how much of an unwanted body is read before its refusal is answered, in bytes; it also may take no
+// longer than a SlowWindow.
+const drainBytes = 32 << 20
+
+// drain reads what is left of a body that was refused. A client that is still sending when the connection is closed
+// sees a reset instead of the answer; net/http alone reads no more than 256 KiB.
+func (b *body) drain() {
+	if b.ended || b.lost {
+		return
+	}
+	if b.response.request.Header.Get("Expect") != "" { // who waits for a 100 has sent nothing, and will not
+		b.setDeadline(time.Now().Add(lastWait))
+		return
+	}
+	b.setDeadline(time.Now().Add(b.server.o.SlowWindow))
+	_, err := io.CopyN(io.Discard, b.in, drainBytes)
+	if err == io.EOF {
+		b.ended, b.broken = true, false
+		b.setDeadline(time.Time{})
+	} else {
+		b.lost = true
+	}
+}
+
+// Discard reads what is left of the request's body, within bounds, so that a client which is still sending gets to see
+// the answer. Problem documents do that by themselves; streamed answers call it.
+func Discard(w http.ResponseWriter) {
+	if rw, ok := w.(*Response); ok && rw.body != nil {
+		rw.body.drain()
+	}
+}
+
 func tooLarge(limit int64) error {
-	return problem.New(problem.TooLarge, "The body is larger than %d bytes.", limit)
+	return problem.New(problem.TooLarge, "the body must have at most %d bytes", limit)
 }
 
 // ReadBody appends the request's whole body to buf. A body of more than limit bytes is a TooLarge problem, one that

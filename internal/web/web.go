@@ -160,6 +160,7 @@ func (s *Server) serve(hw http.ResponseWriter, r *http.Request) {
 	if r.Body != http.NoBody {
 		b := &body{server: s, response: w, in: r.Body, left: s.o.MaxBody}
 		defer b.release()
+		defer w.giveBodyBack()
 		w.body, r.Body = b, b
 		b.pace()
 	}
@@ -171,23 +172,23 @@ func (s *Server) serve(hw http.ResponseWriter, r *http.Request) {
 func (s *Server) admit(w *Response, r *http.Request) error {
 	conn, ok := r.Context().Value(connKey{}).(*watchedConn)
 	if !ok || !conn.takeVerdict() {
-		return problem.New(problem.Malformed, "The request's framing is ambiguous: send either Content-Length or Transfer-Encoding.")
+		return problem.New(problem.Malformed, "the request's framing is ambiguous: send either Content-Length or Transfer-Encoding")
 	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
 	case http.MethodConnect, http.MethodTrace:
 		w.Header().Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-		return problem.New(problem.MethodNotAllowed, "The method %s is not allowed here.", r.Method)
+		return problem.New(problem.MethodNotAllowed, "the method %s is not allowed here", r.Method)
 	default: // RFC 9110 section 9.1: 501 for a method that is not known. PRI, the HTTP/2 preface, is one of them.
 		w.override = http.StatusNotImplemented
-		return problem.New(problem.MethodNotAllowed, "The request's method is not implemented.")
+		return problem.New(problem.MethodNotAllowed, "the request's method is not implemented")
 	}
 	if len(r.RequestURI) > maxURL {
 		w.override = http.StatusRequestURITooLong
-		return problem.New(problem.TooLarge, "The URL is longer than %d bytes.", maxURL)
+		return problem.New(problem.TooLarge, "the URL must have at most %d bytes", maxURL)
 	}
 	if r.URL.Path == "" || r.URL.Path[0] != '/' {
-		return problem.New(problem.Malformed, "The request target is not a path.")
+		return problem.New(problem.Malformed, "the request target is not a path")
 	}
 	return nil
 }

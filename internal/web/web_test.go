@@ -382,7 +382,7 @@ func TestProblems(t *testing.T) {
 		{"/internal", 500, "internal", "log"},
 		{"/dressed", 500, "internal", "log"},
 		{"/panic", 500, "internal", "log"},
-		{"/store", 503, "unavailable", "Nothing of this one was done"},
+		{"/store", 503, "unavailable", "nothing of this one was done"},
 		{"/unavailable", 503, "unavailable", "busy"},
 		{"/key", 401, "unauthorized", "no key"},
 	}
@@ -492,6 +492,65 @@ func TestStopGivesUp(t *testing.T) {
 	cancel()
 	if err := s.Stop(ctx); err == nil {
 		t.Error("Stop with a request that does not end: got nil, want an error")
+	}
+}
+
+// TestRefusedWhileSending: a client that is still sending sees the refusal, and not a reset connection.
+func TestRefusedWhileSending(t *testing.T) {
+	_, addr := start(t, web.Options{Handler: web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		return problem.New(problem.Unauthorized, "no key")
+	})})
+	for range 20 {
+		resp, err := http.Post("http://"+addr, "text/plain", strings.NewReader(strings.Repeat("x", 20<<20)))
+		if err != nil {
+			t.Fatalf("got error %v, want the answer 401", err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 401 {
+			t.Errorf("got %d, want 401", resp.StatusCode)
+		}
+	}
+}
+
+// TestUnreadStream: what a handler leaves unread of a stream is never taken for requests.
+func TestUnreadStream(t *testing.T) {
+	var evil atomic.Int64
+	_, addr := start(t, web.Options{Handler: web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		if r.URL.Path == "/evil" {
+			evil.Add(1)
+			web.Send(w, 200, "text/plain", nil)
+			return nil
+		}
+		in, err := web.ReadStream(w, r)
+		if err != nil {
+			return err
+		}
+		if _, err := in.Read(make([]byte, 10)); err != nil {
+			return err
+		}
+		w.WriteHeader(202)
+		return web.Flush(w)
+	})})
+	const request = "GET /evil HTTP/1.1\r\nHost: a\r\n\r\n"
+	for _, n := range []int{1, 100, 10_000, 50_000} {
+		raw := fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n0123456789", 10+n*len(request))
+		statuses, _ := exchange(t, addr, raw+strings.Repeat(request, n)+"GET /evil HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		// The last one stands behind the body, and is served if the connection was kept.
+		if got := fmt.Sprint(statuses); got != "[202]" && got != "[202 200]" || evil.Swap(0) > 1 {
+			t.Errorf("%d requests in an unread body: got answers %v, want 202, and at most the last one served", n, statuses)
+		}
+	}
+}
+
+// TestExpectContinue: a client that waits for leave to send its body is told at once that it is not wanted.
+func TestExpectContinue(t *testing.T) {
+	_, addr := start(t, web.Options{Handler: web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		return problem.New(problem.Unauthorized, "no key")
+	})})
+	begun := time.Now()
+	statuses, _ := exchange(t, addr, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+	if took := time.Since(begun); len(statuses) != 1 || statuses[0] != 401 || took > 5*time.Second {
+		t.Errorf("got answers %v after %v, want 401 at once and the connection closed", statuses, took)
 	}
 }
 

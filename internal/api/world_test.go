@@ -1,0 +1,231 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/api"
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/web"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// adminKey is the operator's key in tests.
+const adminKey = "rk_test_admin_key_0123456789"
+
+// world is everything behind the API, as the program wires it: the store on files, the engine, and a server.
+type world struct {
+	t     *testing.T
+	url   string // of the server
+	addr  string
+	store *sqlite.Store
+	keys  *account.Authenticator
+	api   *api.API
+	hooks *webhook.Registry
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	ctx := context.Background()
+	quiet := slog.New(slog.DiscardHandler)
+	check := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	store, err := sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), Log: quiet})
+	check("opening the store", err)
+	t.Cleanup(func() { store.Close() })
+	keys, err := account.NewAuthenticator(ctx, store)
+	check("reading keys", err)
+	check("setting the admin key", keys.PutAdminKey(ctx, adminKey))
+	client := egress.New(egress.Options{Dev: true})
+	t.Cleanup(client.Close)
+	hooks, err := webhook.NewRegistry(ctx, store, client)
+	check("reading webhooks", err)
+	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Sender: client, Log: quiet, UserAgent: "Relay/test"})
+	check("making the engine", err)
+	check("starting the engine", engine.Start(ctx))
+	t.Cleanup(func() { engine.Stop(ctx) })
+	publisher := ingest.New(store, engine)
+	t.Cleanup(publisher.Stop)
+	a, err := api.New(api.Options{
+		Keys: keys, Webhooks: hooks, Engine: engine, Publisher: publisher, Events: store, Version: "test", Log: quiet,
+		Ready:   func(context.Context) error { return nil },
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "relay_up 1\n") }),
+	})
+	check("making the API", err)
+	server, err := web.New(web.Options{Handler: a, Log: quiet})
+	check("making the server", err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check("listening", err)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	t.Cleanup(func() {
+		stop, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		http.DefaultClient.CloseIdleConnections()
+		if err := server.Stop(stop); err != nil {
+			t.Errorf("stopping the server: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("serving: %v", err)
+		}
+	})
+	return &world{t: t, url: "http://" + l.Addr().String(), addr: l.Addr().String(), store: store, keys: keys, api: a, hooks: hooks}
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// do makes a request with the admin's key; headers are pairs and win over those set here.
+func (w *world) do(method, path, body string, headers ...string) answer {
+	w.t.Helper()
+	req, err := http.NewRequest(method, w.url+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+adminKey)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Del(headers[i])
+		if headers[i+1] != "" {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatalf("%s %s: reading the answer: %v", method, path, err)
+	}
+	return answer{resp.StatusCode, resp.Header, b}
+}
+
+// into makes a request that must succeed with the status, and decodes the answer.
+func (w *world) into(v any, status int, method, path, body string, headers ...string) {
+	w.t.Helper()
+	a := w.do(method, path, body, headers...)
+	if a.status != status {
+		w.t.Fatalf("%s %s %.300s: got %d %s, want %d", method, path, body, a.status, a.body, status)
+	}
+	if v != nil {
+		if err := json.Unmarshal(a.body, v); err != nil {
+			w.t.Fatalf("%s %s: decoding %s: %v", method, path, a.body, err)
+		}
+	}
+}
+
+// problem is a problem document.
+type problemDoc struct {
+	Type, Title, Detail, RequestID string
+	Status                         int
+	Errors                         []struct{ Field, Reason string }
+}
+
+// fields returns the names of the fields that are wrong.
+func (p problemDoc) fields() string {
+	var names []string
+	for _, e := range p.Errors {
+		names = append(names, e.Field)
+	}
+	return strings.Join(names, " ")
+}
+
+// refused makes a request that must be refused with the status, and returns the problem.
+func (w *world) refused(status int, method, path, body string, headers ...string) problemDoc {
+	w.t.Helper()
+	a := w.do(method, path, body, headers...)
+	var p problemDoc
+	if err := json.Unmarshal(a.body, &p); err != nil || a.status != status || p.Status != status ||
+		a.header.Get("Content-Type") != "application/problem+json" || p.Type == "" {
+		w.t.Errorf("%s %s %.200s: got %d %.500s, want a problem with %d", method, path, body, a.status, a.body, status)
+	}
+	return p
+}
+
+// key creates a key of the default tenant and returns its text.
+func (w *world) key(scopes ...account.Scope) string {
+	w.t.Helper()
+	_, text, err := w.keys.Create(context.Background(), event.DefaultTenant, account.NewKey{Name: "test", Scopes: scopes})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return text
+}
+
+// otherTenant is a tenant beside the default one, made with its keys below the API.
+const otherTenant event.TenantID = 2
+
+func (w *world) otherKey() string {
+	w.t.Helper()
+	_, text, err := w.keys.Create(context.Background(), otherTenant, account.NewKey{Name: "other", Scopes: []account.Scope{account.ScopeAdmin}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return text
+}
+
+// eventCount returns how many events are stored.
+func (w *world) eventCount() int {
+	w.t.Helper()
+	var list struct{ Data []json.RawMessage }
+	w.into(&list, 200, "GET", "/v1/events?limit=250", "")
+	return len(list.Data)
+}
+
+// received is a request that an endpoint got.
+type received struct {
+	header http.Header
+	body   []byte
+}
+
+// endpoint starts a receiver that answers with the status in the header X-Answer of the webhook, or 200.
+func endpoint(t *testing.T, status func() int) (url string, got <-chan received) {
+	t.Helper()
+	requests := make(chan received, 1000)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		requests <- received{r.Header, b}
+		w.Header().Set("X-Endpoint", "seen")
+		w.WriteHeader(status())
+		io.Copy(w, bytes.NewReader([]byte("thanks")))
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, requests
+}
+
+// eventually waits until f reports true: for state that is stored after what the test has seen, without a signal.
+func eventually(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if f() {
+			return
+		}
+	}
+	t.Fatalf("%s: not within 30 s", what)
+}
