@@ -1,0 +1,281 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Event is a stored event.
+type Event struct {
+	ID         string          `json:"id"`
+	Type       string          `json:"type"`
+	Timestamp  time.Time       `json:"timestamp"`
+	AcceptedAt time.Time       `json:"acceptedAt"`
+	Version    string          `json:"version"`
+	Key        string          `json:"key"`
+	Attributes json.RawMessage `json:"attributes"`
+	Data       json.RawMessage `json:"data"`
+	DeliverAt  time.Time       `json:"deliverAt"` // zero: at once
+	CauseID    string          `json:"causeId"`
+}
+
+// EventQuery selects events; zero fields select everything.
+type EventQuery struct {
+	PageQuery
+	Type         string
+	Key          string
+	Text         string    // found in the data as published
+	Since, Until time.Time // of acceptance; Until is exclusive
+}
+
+// Events returns events, the newest first.
+func (c *Client) Events(ctx context.Context, q EventQuery) (Page[Event], error) {
+	v := q.values()
+	add(v, "type", q.Type)
+	add(v, "key", q.Key)
+	add(v, "text", q.Text)
+	addTime(v, "since", q.Since)
+	addTime(v, "until", q.Until)
+	return ask[Page[Event]](ctx, c, http.MethodGet, "/v1/events", v, nil)
+}
+
+// Event returns the event with the id, yours or Relay's.
+func (c *Client) Event(ctx context.Context, id string) (Event, error) {
+	return ask[Event](ctx, c, http.MethodGet, "/v1/events/"+url.PathEscape(id), nil, nil)
+}
+
+// Delivery is what one webhook is or was owed of one event.
+type Delivery struct {
+	ID            string    `json:"id"` // the webhookId that the endpoint sees
+	EventID       string    `json:"eventId"`
+	EventType     string    `json:"eventType"`
+	WebhookID     string    `json:"webhookId"`
+	State         string    `json:"state"`
+	Attempts      int       `json:"attempts"`
+	NextAttemptAt time.Time `json:"nextAttemptAt"` // zero: none is planned
+	Reason        string    `json:"reason"`
+}
+
+// EventDeliveries returns the deliveries of an event, one for each webhook it was owed to.
+func (c *Client) EventDeliveries(ctx context.Context, id string) ([]Delivery, error) {
+	out, err := ask[Page[Delivery]](ctx, c, http.MethodGet, "/v1/events/"+url.PathEscape(id)+"/deliveries", nil, nil)
+	return out.Data, err
+}
+
+// Delivery returns where a delivery stands.
+func (c *Client) Delivery(ctx context.Context, id string) (Delivery, error) {
+	return ask[Delivery](ctx, c, http.MethodGet, "/v1/deliveries/"+url.PathEscape(id), nil, nil)
+}
+
+// Duration is a length of time as the API writes it: "10s", "24h".
+type Duration time.Duration
+
+// MarshalJSON implements json.Marshaler.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	s := ""
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	parsed, err := time.ParseDuration(s)
+	*d = Duration(parsed)
+	return err
+}
+
+// Retry says how often and when a delivery is attempted again. Preset excludes the other fields; the zero values of
+// those are the server's defaults.
+type Retry struct {
+	Preset      string     `json:"preset,omitempty"`
+	Attempts    int        `json:"attempts,omitempty"` // in all, the first included
+	Waits       []Duration `json:"waits,omitempty"`    // the last one repeats
+	InitialWait Duration   `json:"initialWait,omitempty"`
+	Factor      float64    `json:"factor,omitempty"`
+	MaxWait     Duration   `json:"maxWait,omitempty"`
+	MaxAge      Duration   `json:"maxAge,omitempty"`
+	RetryOn     []string   `json:"retryOn,omitempty"`
+}
+
+// Webhook is a subscription.
+type Webhook struct {
+	ID             string            `json:"id"`
+	URL            string            `json:"url"`
+	Description    string            `json:"description"`
+	Events         []string          `json:"events"`
+	Format         string            `json:"format"`
+	Signature      string            `json:"signature"`
+	Headers        map[string]string `json:"headers"`
+	Retry          Retry             `json:"retry"`
+	Timeout        Duration          `json:"timeout"`
+	MaxConcurrency int               `json:"maxConcurrency"`
+	DisableOn      []int             `json:"disableOn"`
+	Status         string            `json:"status"` // "active", "paused" or "disabled"
+	Health         Health            `json:"health"`
+	CreatedAt      time.Time         `json:"createdAt"`
+	UpdatedAt      time.Time         `json:"updatedAt"`
+	// Secret signs the requests. Only CreateWebhook and RotateSecret return it.
+	Secret string `json:"secret"`
+}
+
+// Health is how a webhook's endpoint has answered lately.
+type Health struct {
+	FailingSince   time.Time `json:"failingSince"` // zero: it works
+	Failures       int       `json:"failures"`
+	LastError      string    `json:"lastError"`
+	NoticedAt      time.Time `json:"noticedAt"`
+	DisabledAt     time.Time `json:"disabledAt"`
+	DisabledReason string    `json:"disabledReason"`
+	DisableAfter   Duration  `json:"disableAfter"`
+}
+
+// WebhookSettings is what a caller sets of a webhook. Nil fields are left out: the default at creation, unchanged in
+// an update. Ptr makes pointers of constants.
+type WebhookSettings struct {
+	URL            *string           `json:"url,omitempty"` // required at creation
+	Description    *string           `json:"description,omitempty"`
+	Events         []string          `json:"events,omitempty"` // exact types and globs, "call.*"; default "*"
+	Format         *string           `json:"format,omitempty"`
+	Signature      *string           `json:"signature,omitempty"` // "relay", "standard", "relay+standard" or "none"
+	Headers        map[string]string `json:"headers,omitempty"`
+	Retry          *Retry            `json:"retry,omitempty"`
+	Timeout        *Duration         `json:"timeout,omitempty"`
+	MaxConcurrency *int              `json:"maxConcurrency,omitempty"`
+	DisableOn      []int             `json:"disableOn,omitempty"`
+	Preset         *string           `json:"preset,omitempty"` // at creation only
+	Secret         *string           `json:"secret,omitempty"` // at creation only; left out: Relay makes one
+}
+
+// Ptr returns a pointer to v.
+func Ptr[T any](v T) *T { return &v }
+
+// CreateWebhook adds a webhook, which receives the events accepted from now on.
+func (c *Client) CreateWebhook(ctx context.Context, s WebhookSettings) (Webhook, error) {
+	return ask[Webhook](ctx, c, http.MethodPost, "/v1/webhooks", nil, s)
+}
+
+// Webhooks returns webhooks, the oldest first.
+func (c *Client) Webhooks(ctx context.Context, q PageQuery) (Page[Webhook], error) {
+	return ask[Page[Webhook]](ctx, c, http.MethodGet, "/v1/webhooks", q.values(), nil)
+}
+
+func webhookPath(id string, rest ...string) string {
+	return strings.Join(append([]string{"/v1/webhooks", url.PathEscape(id)}, rest...), "/")
+}
+
+// Webhook returns the webhook with the id.
+func (c *Client) Webhook(ctx context.Context, id string) (Webhook, error) {
+	return ask[Webhook](ctx, c, http.MethodGet, webhookPath(id), nil, nil)
+}
+
+// UpdateWebhook changes the settings that are given.
+func (c *Client) UpdateWebhook(ctx context.Context, id string, s WebhookSettings) (Webhook, error) {
+	return ask[Webhook](ctx, c, http.MethodPatch, webhookPath(id), nil, s)
+}
+
+// DeleteWebhook removes a webhook; what it was still owed is discarded.
+func (c *Client) DeleteWebhook(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodDelete, webhookPath(id), nil, nil, nil)
+}
+
+// PauseWebhook stops deliveries: events that come meanwhile are not queued, retries wait.
+func (c *Client) PauseWebhook(ctx context.Context, id string) (Webhook, error) {
+	return ask[Webhook](ctx, c, http.MethodPost, webhookPath(id, "pause"), nil, nil)
+}
+
+// ResumeWebhook starts the deliveries of a paused or disabled webhook again.
+func (c *Client) ResumeWebhook(ctx context.Context, id string) (Webhook, error) {
+	return ask[Webhook](ctx, c, http.MethodPost, webhookPath(id, "resume"), nil, nil)
+}
+
+// RotateSecret replaces the signing secret. The old one is invalid at once, or signs beside the new one for overlap.
+func (c *Client) RotateSecret(ctx context.Context, id string, overlap time.Duration) (Webhook, error) {
+	in := map[string]Duration{"overlap": Duration(overlap)}
+	return ask[Webhook](ctx, c, http.MethodPost, webhookPath(id, "rotate-secret"), nil, in)
+}
+
+// TestWebhook sends an example event of the type (empty: one that the webhook wants) at once, and returns the attempt
+// whatever the endpoint said.
+func (c *Client) TestWebhook(ctx context.Context, id, eventType string) (Attempt, error) {
+	in := map[string]string{}
+	if eventType != "" {
+		in["type"] = eventType
+	}
+	var out struct {
+		Attempt Attempt `json:"attempt"`
+	}
+	err := c.call(ctx, http.MethodPost, webhookPath(id, "test"), nil, in, &out)
+	return out.Attempt, err
+}
+
+// Attempt is one request made for a delivery.
+type Attempt struct {
+	ID         string    `json:"id"`
+	DeliveryID string    `json:"deliveryId"`
+	EventID    string    `json:"eventId"`
+	EventType  string    `json:"eventType"`
+	WebhookID  string    `json:"webhookId"`
+	Number     int       `json:"number"` // 1 for the first of the delivery
+	At         time.Time `json:"at"`
+	Outcome    string    `json:"outcome"` // "delivered", "retrying" or "failed"
+	Test       bool      `json:"test"`
+	Error      *struct {
+		Kind    string `json:"kind"`
+		Message string `json:"message"`
+	} `json:"error"` // nil: none
+	Request struct {
+		Method  string            `json:"method"`
+		URL     string            `json:"url"`
+		Headers map[string]string `json:"headers"`
+		Body    string            `json:"body"`
+	} `json:"request"`
+	Response *struct {
+		Status    int               `json:"status"`
+		Headers   map[string]string `json:"headers"`
+		Body      string            `json:"body"` // the first 64 KiB
+		BodyBytes int64             `json:"bodyBytes"`
+		Truncated bool              `json:"truncated"`
+	} `json:"response"` // nil: no answer came
+	Timing struct {
+		DNSMs       float64 `json:"dnsMs"`
+		ConnectMs   float64 `json:"connectMs"`
+		TLSMs       float64 `json:"tlsMs"`
+		FirstByteMs float64 `json:"firstByteMs"`
+		TotalMs     float64 `json:"totalMs"`
+	} `json:"timing"`
+	NextAttemptAt time.Time `json:"nextAttemptAt"` // zero: none
+}
+
+// AttemptQuery selects attempts; zero fields select everything.
+type AttemptQuery struct {
+	PageQuery
+	Status       string // "delivered", "retrying" or "failed"
+	Code         string // of the answer, as "500", or its class, as "5xx"
+	EventType    string
+	Since, Until time.Time // Until is exclusive
+}
+
+// Attempts returns a webhook's attempts, the newest first.
+func (c *Client) Attempts(ctx context.Context, webhookID string, q AttemptQuery) (Page[Attempt], error) {
+	v := q.values()
+	add(v, "status", q.Status)
+	add(v, "code", q.Code)
+	add(v, "eventType", q.EventType)
+	addTime(v, "since", q.Since)
+	addTime(v, "until", q.Until)
+	return ask[Page[Attempt]](ctx, c, http.MethodGet, webhookPath(webhookID, "attempts"), v, nil)
+}
+
+// Attempt returns an attempt.
+func (c *Client) Attempt(ctx context.Context, id string) (Attempt, error) {
+	return ask[Attempt](ctx, c, http.MethodGet, "/v1/attempts/"+url.PathEscape(id), nil, nil)
+}
+
+// Ready reports why the server cannot serve requests now; nil: it can.
+func (c *Client) Ready(ctx context.Context) error {
+	return c.call(ctx, http.MethodGet, "/readyz", nil, nil, nil)
+}

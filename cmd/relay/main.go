@@ -1,0 +1,19 @@
+// Command relay is a self-hosted event relay: it stores the events an application publishes, and delivers them to
+// everybody who subscribed, signed, retried and logged.
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/relay-events/relay/internal/cli"
+)
+
+func main() {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	os.Exit(cli.Run(os.Args[1:], cli.Env{
+		Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv, Signals: signals,
+	}))
+}

@@ -1,0 +1,337 @@
+// Package app builds, starts and stops everything: it is the one place that knows all parts and the order they need.
+//
+// Start-up is one straight function, because each step needs the ones before it; every step that opens something says
+// at once how it is undone. Stop undoes them in reverse, within a bound, and names each one that failed. Nothing
+// depends on a clean stop: a process that is killed delivers what it owes after the next start.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/api"
+	"github.com/relay-events/relay/internal/config"
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/observe"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/web"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// App is a whole server. Make it with New, then Start; Stop ends it.
+type App struct {
+	log      *slog.Logger
+	addr     net.Addr
+	firstKey string
+	failed   chan error // receives at most once
+
+	// How far Start has come, and whether Stop has begun.
+	delivering, serving, stopping atomic.Bool
+
+	engine *delivery.Engine
+	server *web.Server
+	listen net.Listener
+	// ensureKey sees to it that somebody can log in.
+	ensureKey func(ctx context.Context) error
+	loops     sync.WaitGroup // the HTTP server and the retention loop
+	ctx       context.Context
+	cancel    context.CancelFunc // ends ctx, and so the retention loop
+
+	undo     []step // in the order of start-up
+	stopOnce sync.Once
+	stopErr  error
+}
+
+// step is how a part of the start-up is undone.
+type step struct {
+	name string // completes "stopping …"
+	stop func(ctx context.Context) error
+}
+
+// closeTime is what Stop has beyond its context to write down what is finished, which no endpoint and no client can
+// delay.
+const closeTime = time.Second
+
+// New builds a server: it takes the address, opens the store, and reads what is in it. Nothing is served or delivered
+// before Start. When it fails, everything it opened is closed again. The context ends the building, not the server.
+func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	a := &App{log: log, failed: make(chan error, 1)}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	if err := a.build(ctx, cfg); err != nil {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+		defer cancel()
+		return nil, errors.Join(err, a.Stop(closing))
+	}
+	return a, nil
+}
+
+func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
+	component := func(name string) *slog.Logger { return a.log.With("component", name) }
+	userAgent := "Relay/" + config.Version
+
+	// First, so that a server that cannot have its address leaves no folder behind. Who connects before Start waits.
+	// (That the limit of open files is raised as far as it goes is the Go runtime's doing, see os/rlimit.go.)
+	a.listen, err = net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listening on %q: %w", cfg.Listen, err)
+	}
+	a.addr = a.listen.Addr()
+	a.onStop("the listener", func(context.Context) error {
+		if a.serving.Load() {
+			return nil // the server's by then
+		}
+		return a.listen.Close()
+	})
+
+	store, err := sqlite.Open(ctx, sqlite.Options{Dir: cfg.Data, Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.onStop("the store", func(context.Context) error { return store.Close() })
+
+	keys, err := account.NewAuthenticator(ctx, store)
+	if err != nil {
+		return err
+	}
+	a.ensureKey = func(ctx context.Context) error { return a.makeKey(ctx, keys, cfg.AdminKey.Reveal()) }
+
+	outgoing := egress.New(egress.Options{Dev: cfg.Dev, Allow: cfg.AllowNetworks, UserAgent: userAgent})
+	a.onStop("outgoing connections", func(context.Context) error { outgoing.Close(); return nil })
+
+	webhooks, err := webhook.NewRegistry(ctx, store, outgoing)
+	if err != nil {
+		return fmt.Errorf("reading webhooks: %w", err)
+	}
+
+	// The engine and the ingester need each other: events go from the one to the other, and operational events, which
+	// are ordinary events of their tenant, back. The engine publishes nothing before it is started.
+	var ingester *ingest.Ingester
+	a.engine, err = delivery.New(delivery.Config{
+		Store: store, Webhooks: webhooks, Sender: outgoing, Log: component("delivery"), UserAgent: userAgent,
+		Memory: int64(cfg.Memory), MaxInFlight: cfg.MaxInFlight,
+		Publish: func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error {
+			return ingester.Publish(ctx, operational(tenant, eventType, data))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	ingester = ingest.New(store, a.engine)
+	// Stopped after the requests, which would be refused otherwise. What it still commits finds a stopped engine, which
+	// leaves it to the next start.
+	a.onStop("accepting events", func(context.Context) error { ingester.Stop(); return nil })
+
+	metrics := observe.NewMetrics(observe.MetricsOptions{
+		Engine: a.engine, Ingester: ingester, Backlog: store, Version: config.Version, Log: component("metrics"),
+	})
+	limits := ingest.DefaultLimits()
+	limits.EventBytes = int(cfg.MaxEventBytes)
+	routes, err := api.New(api.Options{
+		Keys: keys, Webhooks: webhooks, Engine: a.engine, Publisher: ingester, Events: store,
+		Ready: a.ready, Metrics: privately(metrics, keys), Limits: limits, Version: config.Version, Log: component("api"),
+	})
+	if err != nil {
+		return err
+	}
+	a.server, err = web.New(web.Options{Handler: routes, Log: component("http"), Done: metrics.Request})
+	if err != nil {
+		return err
+	}
+	a.onStop("background work", func(context.Context) error {
+		a.cancel()
+		a.loops.Wait()
+		return nil
+	})
+	// Requests and attempts under way end side by side: both wait for others, and share the time there is for that.
+	a.onStop("requests and deliveries", a.stopWork)
+
+	a.loops.Go(func() { keepRetention(a.ctx, component("retention"), store, cfg.Retention) })
+	return nil
+}
+
+// onStop says how the step just done is undone.
+func (a *App) onStop(name string, stop func(ctx context.Context) error) {
+	a.undo = append(a.undo, step{name, stop})
+}
+
+// Start begins to deliver and to answer requests, and returns. When it fails, the App must still be stopped.
+func (a *App) Start(ctx context.Context) error {
+	if err := a.engine.Start(ctx); err != nil {
+		return err
+	}
+	a.delivering.Store(true)
+	// The last thing that can fail: a first key that nobody is shown would be lost.
+	if err := a.ensureKey(ctx); err != nil {
+		return err
+	}
+	a.serving.Store(true)
+	a.loops.Go(func() {
+		if err := a.server.Serve(a.listen); err != nil {
+			a.failed <- err
+		}
+	})
+	return nil
+}
+
+// Failed receives the error that ended the server by itself.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// Stop ends the server: no request is taken and no attempt begins any more; those under way may finish until ctx ends,
+// and are then cut off and given back. What is finished is recorded. A step that is not done a second after ctx has
+// ended is named and left as it is, with all that rest on it: the process is expected to end then, and the next start
+// to put things right. Stopping twice, or before Start, is harmless.
+func (a *App) Stop(ctx context.Context) error {
+	a.stopOnce.Do(func() {
+		a.stopping.Store(true)
+		a.cancel()
+		var errs []error
+		for i := len(a.undo) - 1; i >= 0; i-- {
+			s := a.undo[i]
+			done := make(chan error, 1)
+			go func() { done <- s.stop(ctx) }() // ends with its step; see overdue
+			select {
+			case err := <-done:
+				if err != nil {
+					errs = append(errs, fmt.Errorf("stopping %s: %w", s.name, err))
+				}
+				continue
+			case <-overdue(ctx):
+				errs = append(errs, fmt.Errorf("stopping %s: not done within %v of the time it had", s.name, closeTime))
+			}
+			break
+		}
+		a.stopErr = errors.Join(errs...)
+	})
+	return a.stopErr
+}
+
+// overdue returns a channel that is closed closeTime after ctx has ended.
+func overdue(ctx context.Context) <-chan struct{} {
+	late := make(chan struct{})
+	context.AfterFunc(ctx, func() { time.AfterFunc(closeTime, func() { close(late) }) })
+	return late
+}
+
+func (a *App) stopWork(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() {
+		if a.serving.Load() {
+			served <- a.server.Stop(ctx)
+		}
+		close(served)
+	}()
+	var err error
+	if a.delivering.Load() {
+		err = a.engine.Stop(ctx)
+	}
+	return errors.Join(<-served, err)
+}
+
+// Addr returns the address that is listened on.
+func (a *App) Addr() net.Addr { return a.addr }
+
+// URL returns the address of the API for programs on this machine, without a slash at the end.
+func (a *App) URL() string {
+	host, port, err := net.SplitHostPort(a.addr.String())
+	if err != nil {
+		return "http://" + a.addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// FirstKey returns the API key that was made because the store had none, empty if it had one or the operator gave
+// one. It is shown once; nothing keeps it.
+func (a *App) FirstKey() string { return a.firstKey }
+
+// makeKey stores the operator's key, or makes a first one.
+func (a *App) makeKey(ctx context.Context, keys *account.Authenticator, given string) error {
+	if given != "" {
+		return keys.PutAdminKey(ctx, given)
+	}
+	if len(keys.List(event.DefaultTenant)) > 0 { // revoked ones too: who revokes the last key wants to be alone
+		return nil
+	}
+	_, text, err := keys.Create(ctx, event.DefaultTenant, account.NewKey{Name: "first key", Scopes: account.Scopes})
+	if err != nil {
+		return fmt.Errorf("making the first key: %w", err)
+	}
+	a.firstKey = text
+	return nil
+}
+
+// ready tells why requests cannot be served now.
+func (a *App) ready(context.Context) error {
+	switch {
+	case a.stopping.Load():
+		return errors.New("Relay is stopping") //nolint:staticcheck,revive // the name of the program
+	case !a.serving.Load():
+		return errors.New("Relay is starting") //nolint:staticcheck,revive // the name of the program
+	case a.engine.Snapshot().StoreDown:
+		return errors.New("the store cannot record deliveries, see the log")
+	}
+	return nil
+}
+
+// operational is the publication of an event of Relay's own.
+func operational(tenant event.TenantID, eventType string, data []byte) *ingest.Publication {
+	return &ingest.Publication{Tenant: tenant, Items: []ingest.Item{{Event: event.Event{
+		Tenant: tenant, Type: eventType, Data: data, Time: time.Now().UTC().Truncate(time.Millisecond),
+	}}}}
+}
+
+var errMetricsScope = problem.New(problem.Forbidden, "metrics need a key of the tenant default with the scope read, or a platform key")
+
+// forwarding are the headers by which a proxy says that it passes on somebody else's request.
+var forwarding = []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"}
+
+// privately shows a page to programs on this machine, and to others only with a key that may read the tenant default
+// or is a platform key. It holds no tenant's data, but how busy a server is tells something to its tenants, too.
+func privately(page http.Handler, keys *account.Authenticator) http.Handler {
+	return web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		if !fromHere(r) {
+			text, ok := account.ParseAuthorization(r.Header.Get("Authorization"))
+			if !ok {
+				text = r.Header.Get("ApiKey")
+			}
+			k, err := keys.Authenticate(text)
+			if err != nil {
+				return err
+			}
+			if !k.Allows(account.ScopePlatform) && (k.Tenant != event.DefaultTenant || !k.Allows(account.ScopeRead)) {
+				return errMetricsScope
+			}
+		}
+		page.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// fromHere reports whether a request was made on this machine and not passed on by a proxy on it.
+func fromHere(r *http.Request) bool {
+	for _, name := range forwarding {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,114 @@
+// Package cli holds the commands of the program relay.
+//
+// A command prints for people on a terminal and JSON elsewhere, logs to standard error, and answers a failure with one
+// line that says the way out. Everything it touches comes in an Env, so that tests run commands as they are typed.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/relay-events/relay/internal/config"
+)
+
+// Env is what a command has of the outside.
+type Env struct {
+	Stdout, Stderr io.Writer
+	// LookupEnv finds a variable, as os.LookupEnv does. Nil: there are none.
+	LookupEnv func(name string) (string, bool)
+	// Signals tell the program to end; a second one to hurry. Nil: none come.
+	Signals <-chan os.Signal
+}
+
+func (e *Env) getenv(name string) string {
+	if e.LookupEnv == nil {
+		return ""
+	}
+	v, _ := e.LookupEnv(name)
+	return v
+}
+
+// The exit codes.
+const (
+	exitOK    = 0
+	exitError = 1 // it was tried and failed
+	exitUsage = 2 // the command line or the configuration cannot be used
+)
+
+// usageError is a mistake in how the command was called or configured.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// Run runs the command line, without the program's name, and returns the exit code.
+func Run(args []string, env Env) int {
+	root := newRoot(&env)
+	root.SetArgs(args)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	cmd, err := root.ExecuteContextC(context.Background())
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(env.Stderr, "relay: %s\n", printableLines(err.Error()))
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintf(env.Stderr, "%q shows how it is called.\n", cmd.CommandPath()+" --help")
+		return exitUsage
+	}
+	return exitError
+}
+
+func newRoot(env *Env) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "relay",
+		Short: "A self-hosted event relay",
+		Long: "Relay stores the events that an application publishes, and delivers them over HTTPS to everybody who\n" +
+			"subscribed: signed, retried and logged.\n\n" +
+			"New here? \"relay demo\" shows it at work in ten seconds.",
+		SilenceErrors: true, // Run prints them
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs, // or cobra answers unknown commands itself
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return usageError{unknownCommand(cmd, args[0])}
+		},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newServe(env), newDemo(env), newVersion(env))
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	return root
+}
+
+func unknownCommand(root *cobra.Command, name string) error {
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		return fmt.Errorf("there is no command %q; did you mean %q?", name, strings.Join(near, `" or "`))
+	}
+	return fmt.Errorf("there is no command %q", name)
+}
+
+// noArgs refuses arguments, which are mostly flags without their dashes.
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("unexpected argument %q", args[0])}
+	}
+	return nil
+}
+
+func newVersion(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(env.Stdout, "relay "+config.Version)
+			return err
+		},
+	}
+}

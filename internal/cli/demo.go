@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/relay-events/relay/client"
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/app"
+	"github.com/relay-events/relay/internal/catalogue"
+	"github.com/relay-events/relay/internal/config"
+)
+
+// demoTypes are the events that the demo publishes, in turn: pack "calls".
+var demoTypes = []string{"call.completed", "call.urgent", "appointment.booked"}
+
+// demoWebhook is the description by which the demo finds the webhook of an earlier run again.
+const demoWebhook = "receiver of relay demo"
+
+// demoOptions is what the command line says.
+type demoOptions struct {
+	listen      string
+	listenGiven bool
+	data        string
+	count       int
+	every       time.Duration
+	logLevel    string
+}
+
+func newDemo(env *Env) *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use: "demo", Short: "See it work: a server, a receiver that checks signatures, and sample events", Args: noArgs,
+		Long: "Run a server, a receiver that checks signatures, and a program that publishes sample events.\n" +
+			"Nothing is left behind, unless --data names a folder. To show a retry, the receiver answers every fifth\n" +
+			"event with 503 the first time.",
+		Example: "  relay demo\n  relay demo --count 10 --every 100ms",
+	}
+	def := config.Default()
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.listen, "listen", def.Listen, "`address` of the API; if it is taken and not given here: any free port")
+	f.StringVar(&o.data, "data", "", "keep the data in this `folder`, whose admin key is replaced (default: a temporary one)")
+	f.IntVar(&o.count, "count", 0, "end after this many deliveries (default: go on until Ctrl-C)")
+	f.DurationVar(&o.every, "every", time.Second, "publish an event so often")
+	f.StringVar(&o.logLevel, "log-level", "warn", "lowest `level` of the server's log: debug, info, warn, error")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		o.listenGiven = cmd.Flags().Changed("listen")
+		if o.count < 0 || o.every <= 0 {
+			return usageError{errors.New("--count and --every must not be negative, --every not zero")}
+		}
+		return env.demo(cmd.Context(), o)
+	}
+	return cmd
+}
+
+// demo runs the demo until a signal comes, the count is reached, or something fails.
+func (e *Env) demo(ctx context.Context, o demoOptions) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	undo := func(f func() error) { err = errors.Join(err, f()) }
+
+	folder := o.data
+	if folder == "" {
+		if folder, err = os.MkdirTemp("", "relay-demo-"); err != nil {
+			return fmt.Errorf("making a folder for the demo: %w", err)
+		}
+		defer undo(func() error { return os.RemoveAll(folder) })
+	}
+	key := account.NewKeyText()
+	cfg, err := config.Load(config.Sources{Flags: map[string]string{
+		"listen": o.listen, "data": folder, "dev": "true", "log-level": o.logLevel, "shutdown-timeout": "2s",
+	}})
+	if err != nil {
+		return usageError{err}
+	}
+	cfg.AdminKey = config.Secret(key)
+
+	rec, err := newDemoReceiver(e, o.count)
+	if err != nil {
+		return err
+	}
+	defer undo(rec.stop) // after the server, whose last deliveries it takes
+
+	a, err := e.startDemo(ctx, cfg, o)
+	if err != nil {
+		return err
+	}
+	defer undo(func() error { return e.stop(a, cfg.ShutdownTimeout) })
+
+	c, err := client.New(client.Options{URL: a.URL(), Key: key})
+	if err != nil {
+		return err
+	}
+	hook, err := demoHook(ctx, c, rec.url())
+	if err != nil {
+		return err
+	}
+	if err := rec.start(hook.Secret); err != nil {
+		return err
+	}
+	e.introduce(a, key, hook.ID, o)
+
+	published := make(chan error, 1)
+	go func() { published <- publishSamples(ctx, c, rec, o.every) }()
+	select {
+	case <-e.Signals:
+	case <-rec.reached:
+	case err = <-a.Failed():
+	case err = <-published:
+		published <- nil
+	}
+	cancel()
+	<-published
+	if rec.count() == 1 {
+		rec.say("\n1 delivery arrived, signed and verified.")
+	} else {
+		rec.say(fmt.Sprintf("\n%d deliveries arrived, signed and verified.", rec.count()))
+	}
+	return err
+}
+
+// startDemo starts the server; when the usual address is taken and nobody insists on it, at any free port.
+func (e *Env) startDemo(ctx context.Context, cfg config.Config, o demoOptions) (*app.App, error) {
+	log := e.logger(cfg.Log)
+	a, err := app.New(ctx, cfg, log)
+	if err != nil && !o.listenGiven && addressTaken(err) {
+		cfg.Listen = "127.0.0.1:0"
+		a, err = app.New(ctx, cfg, log)
+	}
+	if err != nil {
+		return nil, explain(err, &cfg)
+	}
+	if err := a.Start(ctx); err != nil {
+		return nil, errors.Join(err, e.stop(a, time.Second))
+	}
+	return a, nil
+}
+
+// demoHook makes the webhook of the demo, in place of one that an earlier run left in the folder.
+func demoHook(ctx context.Context, c *client.Client, url string) (client.Webhook, error) {
+	page, err := c.Webhooks(ctx, client.PageQuery{Limit: 250})
+	if err != nil {
+		return client.Webhook{}, fmt.Errorf("looking for the webhook of an earlier demo: %w", err)
+	}
+	for _, w := range page.Data {
+		if w.Description == demoWebhook {
+			if err := c.DeleteWebhook(ctx, w.ID); err != nil {
+				return client.Webhook{}, fmt.Errorf("deleting the webhook of an earlier demo: %w", err)
+			}
+		}
+	}
+	hook, err := c.CreateWebhook(ctx, client.WebhookSettings{
+		URL: client.Ptr(url), Description: client.Ptr(demoWebhook),
+		// The usual policy waits 30 s for the first retry: nobody watches for so long.
+		Retry: &client.Retry{Attempts: 5, Waits: []client.Duration{client.Duration(time.Second)}},
+	})
+	if err != nil {
+		return client.Webhook{}, fmt.Errorf("creating the demo's webhook: %w", err)
+	}
+	return hook, nil
+}
+
+// introduce says what is going on, and what to try.
+func (e *Env) introduce(a *app.App, key, hook string, o demoOptions) {
+	s := newStyle(e)
+	auth := "-H 'Authorization: Bearer " + key + "'"
+	fmt.Fprintf(e.Stdout, "%s A receiver checks what it delivers; sample events come every %v.\n\n",
+		s.bold("Relay "+config.Version+" is running at "+a.URL()+"."), o.every)
+	// --json would be shorter, but needs curl 7.82.
+	fmt.Fprintf(e.Stdout, "Publish an event of your own, from another terminal:\n\n"+
+		"  curl %s/v1/events \\\n    %s \\\n    -H 'Content-Type: application/json' \\\n    -d '%s'\n\n",
+		a.URL(), auth, `{"type":"hello.world","data":{"message":"Hi!"}}`)
+	fmt.Fprintf(e.Stdout, "See what was sent and answered:\n\n  curl '%s/v1/webhooks/%s/attempts?limit=1' \\\n    %s\n\n", a.URL(), hook, auth)
+	fmt.Fprintf(e.Stdout, "The whole API: %s\n", a.URL()+"/docs")
+	if o.count == 0 {
+		fmt.Fprintln(e.Stdout, "Ctrl-C ends the demo.")
+	}
+	fmt.Fprintln(e.Stdout)
+}
+
+// publishSamples publishes the sample events over the API, in turn, until ctx ends.
+func publishSamples(ctx context.Context, c *client.Client, rec *demoReceiver, every time.Duration) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		name := demoTypes[n%len(demoTypes)]
+		data, ok := catalogue.Example(name)
+		if !ok {
+			return fmt.Errorf("internal error: no example of %q", name)
+		}
+		at := rec.publishing(time.Now())
+		if _, err := c.Publish(ctx, client.NewEvent{Type: name, Data: data, Time: at}); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("publishing a sample event: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/relay-events/relay/receiver"
+)
+
+// demoReceiver is a program that Relay delivers to, as a user would write it with package receiver, but for the lines
+// it prints and for refusing every fifth event once.
+type demoReceiver struct {
+	out    *Env
+	style  style
+	listen net.Listener
+	server *http.Server
+	ended  chan error // receives when the server has ended
+	want   int        // accepted deliveries after which reached is closed; zero: never
+
+	reached chan struct{}
+
+	mu       sync.Mutex // guards what follows, and the order of lines
+	started  map[int64]time.Time
+	events   int             // events seen
+	refused  map[string]bool // by webhookId
+	accepted int
+}
+
+// everyNth event is refused once.
+const everyNth = 5
+
+// maxTracked bounds the events whose start is remembered.
+const maxTracked = 1000
+
+func newDemoReceiver(out *Env, want int) (*demoReceiver, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listening for the demo's receiver: %w", err)
+	}
+	return &demoReceiver{
+		out: out, style: newStyle(out), listen: l, ended: make(chan error, 1), want: want, reached: make(chan struct{}),
+		started: make(map[int64]time.Time), refused: make(map[string]bool),
+	}, nil
+}
+
+func (d *demoReceiver) url() string { return "http://" + d.listen.Addr().String() + "/hook" }
+
+// start begins to take deliveries signed with the secret.
+func (d *demoReceiver) start(secret string) error {
+	rc, err := receiver.New(receiver.Config{
+		Secrets: []string{secret},
+		OnError: func(_ *http.Request, err error) { d.say("refused a request: " + printable(err.Error())) },
+	})
+	if err != nil {
+		return fmt.Errorf("making the demo's receiver: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /hook", rc.Middleware(http.HandlerFunc(d.take)))
+	d.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
+	go func() { d.ended <- d.server.Serve(d.listen) }()
+	return nil
+}
+
+// stop ends the server, whether it was started or not.
+func (d *demoReceiver) stop() error {
+	if d.server == nil {
+		return d.listen.Close()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := d.server.Shutdown(ctx); err != nil {
+		d.server.Close()
+	}
+	if err := <-d.ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving the demo's receiver: %w", err)
+	}
+	return nil
+}
+
+// publishing notes that an event is published now, and returns the time to give it: one by which it is told from the
+// others when it arrives.
+func (d *demoReceiver) publishing(now time.Time) time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.started) >= maxTracked {
+		clear(d.started)
+	}
+	at := now.UnixMilli()
+	for _, taken := d.started[at]; taken; _, taken = d.started[at] {
+		at++
+	}
+	d.started[at] = now
+	return time.UnixMilli(at)
+}
+
+// take answers a request whose signature has been checked.
+func (d *demoReceiver) take(w http.ResponseWriter, r *http.Request) {
+	e, ok := receiver.EventFrom(r.Context())
+	if !ok { // Middleware puts it there
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	arrived := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	begun, ours := d.started[e.Timestamp.UnixMilli()]
+	if !ours {
+		begun = e.Timestamp
+	}
+	attempt := r.Header.Get("X-Relay-Attempt")
+	refuse := false
+	if attempt == "1" {
+		d.events++
+		if refuse = d.events%everyNth == 0; refuse {
+			d.refused[e.WebhookID] = true
+		}
+	}
+
+	verdict := d.style.green("signature ok")
+	switch {
+	case refuse:
+		verdict += d.style.yellow(", answering 503: it will be tried again")
+	case d.refused[e.WebhookID]:
+		verdict += ", accepted this time"
+		delete(d.refused, e.WebhookID)
+	}
+	d.print(fmt.Sprintf("%s  %-20s  %-24s  attempt %-2s %9s  %s", arrived.Format("15:04:05"), clip(printable(e.Type), 40),
+		printable(e.WebhookID), printable(clip(attempt, 4)), latency(arrived.Sub(begun)), verdict))
+	if !ours { // not one of the samples: its sender wants to see it
+		d.print("          " + d.style.dim(clip(printable(string(e.Data)), 120)))
+	}
+	if refuse {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	delete(d.started, e.Timestamp.UnixMilli())
+	if d.accepted++; d.accepted == d.want {
+		close(d.reached)
+	}
+}
+
+// latency shows the time from publishing to arrival.
+func latency(t time.Duration) string {
+	switch {
+	case t < 0 || t > time.Hour: // an event with a time of its own
+		return ""
+	case t < 100*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(t)/float64(time.Millisecond))
+	case t < time.Second:
+		return fmt.Sprintf("%d ms", t.Milliseconds())
+	default:
+		return fmt.Sprintf("%.2f s", t.Seconds())
+	}
+}
+
+// count returns how many deliveries were accepted.
+func (d *demoReceiver) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.accepted
+}
+
+// say prints a line between the others.
+func (d *demoReceiver) say(line string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.print(line)
+}
+
+func (d *demoReceiver) print(line string) {
+	fmt.Fprintln(d.out.Stdout, strings.TrimRight(line, " "))
+}

@@ -1,0 +1,238 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/relay-events/relay/internal/app"
+	"github.com/relay-events/relay/internal/config"
+	"github.com/relay-events/relay/internal/observe"
+)
+
+func newServe(env *Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Run the server", Args: noArgs,
+		Long: "Run the server. It starts with no configuration; the first start prints an API key.\n\n" +
+			"Each setting can be a flag, a variable (--log-level is RELAY_LOG_LEVEL) or a line in the file that --config\n" +
+			"names (log: {level: warn}); flags win over variables, variables over the file. RELAY_ADMIN_KEY sets the API\n" +
+			"key of the operator, which cannot be a flag; RELAY_ADMIN_KEY_FILE names a file that holds it.\n\n" +
+			"/metrics answers programs on this machine without a key, and others with one that may read.",
+		Example: "  relay serve\n  relay serve --data /var/lib/relay --listen :8080\n  RELAY_ADMIN_KEY=$(openssl rand -hex 24) relay serve",
+	}
+	file := cmd.Flags().String("config", "", "YAML `file` with settings (RELAY_CONFIG)")
+	addSettings(cmd.Flags(), func(config.Setting) bool { return true })
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := config.Load(config.Sources{File: *file, Getenv: env.LookupEnv, Flags: given(cmd.Flags())})
+		if err != nil {
+			return usageError{err}
+		}
+		return env.serve(cmd.Context(), cfg)
+	}
+	return cmd
+}
+
+// setting is a flag for one setting; package config reads its text.
+type setting struct{ kind, text string }
+
+func (s *setting) String() string     { return s.text }
+func (s *setting) Set(v string) error { s.text = v; return nil }
+func (s *setting) Type() string       { return s.kind }
+
+// addSettings adds a flag for each setting that can be one.
+func addSettings(flags *pflag.FlagSet, want func(config.Setting) bool) {
+	flags.SortFlags = false
+	for _, s := range config.Settings() {
+		if s.Flag == "" || !want(s) {
+			continue
+		}
+		flags.Var(&setting{s.Kind, s.Default}, s.Flag, s.Help)
+		if s.Bool {
+			flags.Lookup(s.Flag).NoOptDefVal = "true"
+		}
+	}
+}
+
+// given returns the settings among the flags that were given.
+func given(flags *pflag.FlagSet) map[string]string {
+	m := make(map[string]string)
+	flags.Visit(func(f *pflag.Flag) {
+		if _, ok := f.Value.(*setting); ok {
+			m[f.Name] = f.Value.String()
+		}
+	})
+	return m
+}
+
+// logger returns the logger of a server, on standard error.
+func (e *Env) logger(cfg config.Log) *slog.Logger {
+	return observe.NewLogger(e.Stderr, observe.LogOptions{
+		Level: cfg.Level, Format: cfg.Format, Terminal: isTerminal(e.Stderr), NoColor: e.getenv("NO_COLOR") != "",
+	})
+}
+
+// serve runs a server until a signal comes or it fails.
+func (e *Env) serve(ctx context.Context, cfg config.Config) error {
+	log := e.logger(cfg.Log)
+	a, err := start(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	e.announce(a, &cfg)
+	warn(log, a, &cfg)
+
+	select {
+	case <-e.Signals:
+		log.Info("stopping: finishing what is under way, another signal hurries", "atMost", cfg.ShutdownTimeout.String())
+	case err = <-a.Failed():
+	}
+	if stopErr := e.stop(a, cfg.ShutdownTimeout); stopErr != nil {
+		err = errors.Join(err, stopErr)
+	} else {
+		log.Info("stopped")
+	}
+	return err
+}
+
+// start builds and starts a server.
+func start(ctx context.Context, cfg config.Config, log *slog.Logger) (*app.App, error) {
+	a, err := app.New(ctx, cfg, log)
+	if err != nil {
+		return nil, explain(err, &cfg)
+	}
+	if err := a.Start(ctx); err != nil {
+		late, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		return nil, errors.Join(err, a.Stop(late))
+	}
+	return a, nil
+}
+
+// stop stops a server within the time, sooner when another signal comes.
+func (e *Env) stop(a *app.App, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-e.Signals:
+			cancel()
+		case <-done:
+		}
+	}()
+	return a.Stop(ctx)
+}
+
+// announce says where the server is and how to get in.
+func (e *Env) announce(a *app.App, cfg *config.Config) {
+	data, err := filepath.Abs(cfg.Data)
+	if err != nil {
+		data = cfg.Data
+	}
+	if !isTerminal(e.Stdout) {
+		line, err := json.Marshal(struct {
+			Ready    bool   `json:"ready"`
+			URL      string `json:"url"`
+			Docs     string `json:"docs"`
+			Data     string `json:"data"`
+			Version  string `json:"version"`
+			FirstKey string `json:"firstKey,omitempty"`
+		}{true, a.URL(), a.URL() + "/docs", data, config.Version, a.FirstKey()})
+		if err == nil { // strings only: cannot fail
+			fmt.Fprintf(e.Stdout, "%s\n", line)
+		}
+		return
+	}
+	s := newStyle(e)
+	fmt.Fprintf(e.Stdout, "%s\n\n", s.bold("Relay "+config.Version+" is ready."))
+	fmt.Fprintf(e.Stdout, "  API   %s\n  Docs  %s\n  Data  %s\n", a.URL(), a.URL()+"/docs", printable(data))
+	switch {
+	case a.FirstKey() != "":
+		fmt.Fprintf(e.Stdout, "  Key   %s\n        %s\n", s.bold(a.FirstKey()), s.yellow("Keep it: it may do everything, and it is shown only this once."))
+	case cfg.AdminKey != "":
+		fmt.Fprintln(e.Stdout, "  Key   the one you gave (adminKey)")
+	default:
+		fmt.Fprintln(e.Stdout, "  Key   was shown at the first start; RELAY_ADMIN_KEY=… relay serve sets a new one")
+	}
+	fmt.Fprintf(e.Stdout, "\n%s\n\n", s.dim("Ctrl-C stops it."))
+}
+
+// warn logs settings that are right only if they are meant.
+func warn(log *slog.Logger, a *app.App, cfg *config.Config) {
+	here := false
+	if addr, ok := a.Addr().(*net.TCPAddr); ok {
+		here = addr.IP.IsLoopback()
+	}
+	if !here {
+		log.Warn("listening beyond this machine in clear text: put a proxy that speaks TLS in front", "listen", cfg.Listen)
+	}
+	if cfg.Dev && !here {
+		log.Warn("dev permits everybody with a key to reach what listens on this machine's loopback interface")
+	}
+}
+
+// explain turns a failed start into words that say the way out.
+func explain(err error, cfg *config.Config) error {
+	listening := isListen(err)
+	switch {
+	case addressTaken(err):
+		return fmt.Errorf("address %s is already in use: stop the other program or choose another with --listen", cfg.Listen)
+	case listening && isErrno(err, syscall.EACCES, wsaAccess):
+		return fmt.Errorf("may not listen on %s, ports below 1024 need privileges: choose another with --listen", cfg.Listen)
+	case listening && isErrno(err, syscall.EADDRNOTAVAIL, wsaAddrNotAvail):
+		return fmt.Errorf("this machine does not have the address %s: choose another with --listen", cfg.Listen)
+	case listening:
+		return fmt.Errorf("%w: choose another address with --listen", err)
+	case isErrno(err, syscall.EAGAIN, errLockViolation()):
+		return fmt.Errorf("another Relay is using %q: stop it, or choose another folder with --data", cfg.Data)
+	}
+	return err
+}
+
+func isListen(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "listen"
+}
+
+func addressTaken(err error) bool {
+	return isListen(err) && isErrno(err, syscall.EADDRINUSE, wsaAddrInUse)
+}
+
+// Windows' numbers for the same failures (winerror.h); elsewhere no error has them.
+const (
+	wsaAccess       = syscall.Errno(10013)
+	wsaAddrInUse    = syscall.Errno(10048)
+	wsaAddrNotAvail = syscall.Errno(10049)
+)
+
+// errLockViolation returns ERROR_LOCK_VIOLATION, whose number means something else elsewhere.
+func errLockViolation() syscall.Errno {
+	if runtime.GOOS == "windows" {
+		return 33
+	}
+	return syscall.EAGAIN
+}
+
+func isErrno(err error, numbers ...syscall.Errno) bool {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return false
+	}
+	for _, n := range numbers {
+		if errno == n {
+			return true
+		}
+	}
+	return false
+}

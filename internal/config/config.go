@@ -1,0 +1,186 @@
+// Package config holds the settings of the server: what they mean, where they come from, and which values are
+// refused.
+//
+// Settings come from four sources, each above the one before: the defaults, one YAML file, RELAY_* variables, flags.
+// A setting has one name in all of them: "log.level" in the file (log: {level: …}), RELAY_LOG_LEVEL, --log-level. The
+// struct Config is the manual: the table of settings is made from its fields and their tags.
+//
+// There is no configuration library here. The ones that exist merge maps of any and decode them at the end, so that an
+// error can no longer say where a value came from; reading some fifteen values from text does not need them.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/observe"
+)
+
+// Config is every setting of the server.
+type Config struct {
+	// Listen is the address of the API, host:port. An empty host means all interfaces, port 0 any free port. Relay
+	// speaks HTTP in clear text: on anything but a loopback address put a proxy that speaks TLS in front.
+	Listen string `name:"listen" help:"address of the API, host:port; without a host: all interfaces"`
+
+	// Data is the folder of everything Relay stores: events, the log, webhooks and their secrets, hashes of keys. It is
+	// created if missing, readable by its owner only. Losing it loses all of that; two servers cannot share one.
+	Data string `name:"data" help:"folder of everything Relay stores; created if missing"`
+
+	// Dev permits webhooks to loopback addresses, and http:// to them: for trying things out on one machine. Never set
+	// it on a server that others have keys for: they could reach every program that listens on its loopback interface.
+	Dev bool `name:"dev" help:"permit webhooks to this machine (http://localhost); never on a server others have keys for"`
+
+	// AllowNetworks are networks, as 10.1.0.0/16, that webhooks may reach although they are private. All other private,
+	// loopback, link-local and reserved addresses stay refused. Empty by default.
+	AllowNetworks []netip.Prefix `name:"allowNetworks" help:"private networks that webhooks may reach, as 10.1.0.0/16, separated by commas"`
+
+	// AdminKey is the operator's API key: admin of the tenant default, and platform key. It takes the place of the one
+	// set before; that one goes on being valid when the setting is left out. Empty: the first start makes a key and
+	// shows it once. It cannot be a flag, which every user of the machine could read.
+	AdminKey Secret `name:"adminKey" help:"API key of the operator, 16 characters or more; empty: the first start makes one"`
+
+	// AdminKeyFile names a file that holds AdminKey, for platforms that mount secrets as files. A line end behind the
+	// key is ignored. Excludes AdminKey.
+	AdminKeyFile string `name:"adminKeyFile" help:"file that holds adminKey"`
+
+	Retention Retention `name:"retention"`
+
+	// Memory bounds the deliveries that wait in memory, in bytes; more waits on disk. A small value costs speed when
+	// endpoints fall behind, nothing else. At least 1MiB.
+	Memory Bytes `name:"memory" help:"memory for deliveries that wait; more waits on disk"`
+
+	// MaxInFlight bounds the attempts under way at a time, over all webhooks. Each takes a connection and some 50 KB.
+	MaxInFlight int `name:"maxInFlight" help:"attempts under way at a time, over all webhooks"`
+
+	// MaxEventBytes bounds one event as published, in bytes. 1KiB to 16MiB, which is what a whole request may have.
+	MaxEventBytes Bytes `name:"maxEventBytes" help:"largest event, as published"`
+
+	Log Log `name:"log"`
+
+	// ShutdownTimeout is how long requests and attempts under way may take when Relay stops. What is not finished then
+	// is given back and delivered after the next start. The default lets an attempt with the default timeout finish.
+	ShutdownTimeout time.Duration `name:"shutdownTimeout" help:"how long requests and attempts under way may take to finish at the end"`
+}
+
+// Retention says how long things are kept. Relay removes whole days (UTC), so that up to a day more is there.
+type Retention struct {
+	// Events is how long events are kept, with their idempotency keys, counted from acceptance. An event that is still
+	// owed to a webhook is never removed. At least a day.
+	Events time.Duration `name:"events" help:"how long events and their idempotency keys are kept"`
+	// Attempts is how long the log is kept. A request's body is shown from its event, so that entries of the log that
+	// outlive their events show none. At least a day.
+	Attempts time.Duration `name:"attempts" help:"how long the log of attempts is kept"`
+}
+
+// Log says what is logged and how. Logs go to standard error.
+type Log struct {
+	// Level is the lowest level written: debug, info, warn or error.
+	Level slog.Level `name:"level" help:"lowest level written: debug, info, warn, error"`
+	// Format is text (for people), json, or auto: text on a terminal, else json.
+	Format observe.LogFormat `name:"format" help:"text, json, or auto: text on a terminal, else json"`
+}
+
+// Bounds that Check holds settings to.
+const (
+	minRetention  = 24 * time.Hour            // the store removes whole days
+	maxRetention  = 10 * 366 * 24 * time.Hour // beyond that somebody mistook the unit
+	minMemory     = 1 << 20                   // one event of the default size
+	minEventBytes = 1 << 10
+	maxEventBytes = 16 << 20 // what web.Options.MaxBody lets through
+	maxInFlight   = 100_000  // more than a machine has ports to one address
+	maxShutdown   = 10 * time.Minute
+)
+
+// Default returns the settings of a server without any configuration.
+func Default() Config {
+	return Config{
+		Listen:          "127.0.0.1:8080",
+		Data:            "./relay-data",
+		Retention:       Retention{Events: 30 * 24 * time.Hour, Attempts: 30 * 24 * time.Hour}, // SPEC section 6
+		Memory:          48 << 20,
+		MaxInFlight:     4096,
+		MaxEventBytes:   1 << 20, // SPEC section 10
+		Log:             Log{Level: slog.LevelInfo, Format: observe.LogAuto},
+		ShutdownTimeout: 10 * time.Second,
+	}
+}
+
+// Check reports every setting with a value that cannot be used.
+func (c *Config) Check() error {
+	var errs []error
+	refuse := func(name, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("setting %s %s", name, fmt.Sprintf(format, args...)))
+	}
+	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
+		refuse("listen", "must be host:port, as 127.0.0.1:8080, got %q", c.Listen)
+	}
+	if c.Data == "" {
+		refuse("data", "must name a folder")
+	}
+	if c.AdminKey != "" && c.AdminKeyFile != "" {
+		refuse("adminKeyFile", "excludes adminKey: set one of them")
+	}
+	if key := c.AdminKey.Reveal(); key != "" {
+		if n := len(key); n < account.MinKeyLength {
+			refuse("adminKey", "must have at least %d characters, got %d: \"openssl rand -hex 24\" makes a good one", account.MinKeyLength, n)
+		} else if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			refuse("adminKey", "must be printable ASCII without spaces")
+		}
+	}
+	between := func(name string, d, low, high time.Duration) {
+		if d < low || d > high {
+			refuse(name, "must be %s to %s, got %s", formatDuration(low), formatDuration(high), formatDuration(d))
+		}
+	}
+	between("retention.events", c.Retention.Events, minRetention, maxRetention)
+	between("retention.attempts", c.Retention.Attempts, minRetention, maxRetention)
+	between("shutdownTimeout", c.ShutdownTimeout, 0, maxShutdown)
+	if c.Memory < minMemory {
+		refuse("memory", "must be at least %s, got %s", Bytes(minMemory), c.Memory)
+	}
+	if c.MaxInFlight < 1 || c.MaxInFlight > maxInFlight {
+		refuse("maxInFlight", "must be 1 to %d, got %d", maxInFlight, c.MaxInFlight)
+	}
+	if c.MaxEventBytes < minEventBytes || c.MaxEventBytes > maxEventBytes {
+		refuse("maxEventBytes", "must be %s to %s, got %s", Bytes(minEventBytes), Bytes(maxEventBytes), c.MaxEventBytes)
+	}
+	return errors.Join(errs...)
+}
+
+// readKeyFile fills AdminKey from AdminKeyFile.
+func (c *Config) readKeyFile() error {
+	if c.AdminKeyFile == "" || c.AdminKey != "" {
+		return nil
+	}
+	b, err := os.ReadFile(c.AdminKeyFile)
+	if err != nil {
+		return fmt.Errorf("reading setting adminKeyFile: %w", err)
+	}
+	c.AdminKey = Secret(strings.TrimRight(string(b), "\r\n"))
+	if c.AdminKey == "" {
+		return fmt.Errorf("reading setting adminKeyFile: %q is empty", c.AdminKeyFile)
+	}
+	c.AdminKeyFile = ""
+	return nil
+}
+
+// Version is the program's version: "1.2.3". A release build sets it with -ldflags "-X …/internal/config.Version=…".
+var Version string
+
+func init() {
+	if Version != "" {
+		return
+	}
+	Version = "dev"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		Version = info.Main.Version // built by "go install …@version"
+	}
+}

@@ -1,0 +1,273 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Setting is one line of the table of settings.
+type Setting struct {
+	Name    string // in the file: "log.level" is level inside log
+	Env     string // "RELAY_LOG_LEVEL"
+	Flag    string // "log-level"; empty: cannot be a flag
+	Help    string
+	Default string
+	Kind    string // of value, in a word for people: "address", "duration"
+	Bool    bool   // its flag needs no value
+	Secret  bool
+	index   []int // of the field in Config
+}
+
+// settings is the table, in the order of the manual.
+var settings = settingsOf(reflect.ValueOf(Default()), "", nil)
+
+// Settings returns the table of settings.
+func Settings() []Setting { return slices.Clone(settings) }
+
+func settingsOf(v reflect.Value, prefix string, index []int) []Setting {
+	var list []Setting
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		name := prefix + f.Tag.Get("name")
+		at := append(slices.Clone(index), i)
+		if help := f.Tag.Get("help"); help != "" {
+			_, secret := v.Field(i).Interface().(Secret)
+			s := Setting{
+				Name: name, Env: "RELAY_" + strings.ToUpper(separate(name, '_')), Flag: separate(name, '-'),
+				Help: help, Default: showText(v.Field(i)), Kind: kindOf(f.Type), Bool: f.Type.Kind() == reflect.Bool, Secret: secret, index: at,
+			}
+			if secret {
+				s.Flag = "" // command lines can be read by every user of the machine
+			}
+			list = append(list, s)
+			continue
+		}
+		list = append(list, settingsOf(v.Field(i), name+".", at)...)
+	}
+	return list
+}
+
+// separate turns "log.maxLevel" into "log-max-level".
+func separate(name string, by rune) string {
+	var b strings.Builder
+	for _, r := range name {
+		switch {
+		case r == '.':
+			b.WriteRune(by)
+		case unicode.IsUpper(r):
+			b.WriteRune(by)
+			b.WriteRune(unicode.ToLower(r))
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// Sources are where settings come from, each above the one before.
+type Sources struct {
+	// Base are the settings that hold where no source says otherwise. Nil: Default.
+	Base *Config
+	// File is the path of a YAML file. Empty: the one that RELAY_CONFIG names, if any.
+	File string
+	// Getenv looks a variable up, as os.LookupEnv does. Nil: there are none. An empty variable counts as not set.
+	Getenv func(name string) (string, bool)
+	// Flags are the flags that were given, by their names.
+	Flags map[string]string
+}
+
+// Load merges the sources and checks the result. Its errors name the setting and where the value stands.
+func Load(s Sources) (Config, error) {
+	c := Default()
+	if s.Base != nil {
+		c = *s.Base
+	}
+	getenv := func(name string) string {
+		if s.Getenv == nil {
+			return ""
+		}
+		v, _ := s.Getenv(name)
+		return v
+	}
+	if s.File == "" {
+		s.File = getenv("RELAY_CONFIG")
+	}
+	if s.File != "" {
+		if err := c.readFile(s.File); err != nil {
+			return Config{}, err
+		}
+	}
+	for i := range settings {
+		if text := getenv(settings[i].Env); text != "" {
+			if err := c.set(&settings[i], text); err != nil {
+				return Config{}, fmt.Errorf("variable %s: %w", settings[i].Env, err)
+			}
+		}
+	}
+	for i := range settings {
+		if text, ok := s.Flags[settings[i].Flag]; ok && settings[i].Flag != "" {
+			if err := c.set(&settings[i], text); err != nil {
+				return Config{}, fmt.Errorf("flag --%s: %w", settings[i].Flag, err)
+			}
+		}
+	}
+	if c.AdminKey != "" && c.AdminKeyFile != "" {
+		return Config{}, c.Check()
+	}
+	if err := c.readKeyFile(); err != nil {
+		return Config{}, err
+	}
+	if err := c.Check(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+func (c *Config) set(s *Setting, text string) error {
+	err := setText(reflect.ValueOf(c).Elem().FieldByIndex(s.index), text)
+	if err != nil && s.Secret {
+		return errors.New("setting " + s.Name + " cannot be used") // its value must not be in the message
+	}
+	if err != nil {
+		return fmt.Errorf("setting %s %w", s.Name, err)
+	}
+	return nil
+}
+
+// maxFile bounds the file, in bytes: somebody may name the wrong one.
+const maxFile = 1 << 20
+
+// readFile applies a YAML file. Names that are no settings, and names given twice, are refused with their line.
+func (c *Config) readFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("reading the configuration file: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return fmt.Errorf("reading the configuration file: %w", err)
+	}
+	if len(b) > maxFile {
+		return fmt.Errorf("reading the configuration file %q: it has more than %s", path, Bytes(maxFile))
+	}
+	if err := c.applyYAML(b); err != nil {
+		return fmt.Errorf("configuration file %q: %w", path, err)
+	}
+	return nil
+}
+
+func (c *Config) applyYAML(b []byte) error {
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	var doc yaml.Node
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+		return nil // empty, or comments only
+	} else if err != nil {
+		return err
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return errors.New("must hold one document, got more")
+	}
+	return c.applyNode(doc.Content[0], "")
+}
+
+// applyNode applies a mapping of settings whose names begin with prefix.
+func (c *Config) applyNode(n *yaml.Node, prefix string) error {
+	if n.Kind != yaml.MappingNode {
+		return fmt.Errorf("line %d: must be a list of settings, as \"listen: 127.0.0.1:8080\"", n.Line)
+	}
+	seen := make(map[string]bool)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		name := prefix + key.Value
+		if seen[name] {
+			return fmt.Errorf("line %d: setting %s is given twice", key.Line, name)
+		}
+		seen[name] = true
+		if at := slices.IndexFunc(settings, func(s Setting) bool { return s.Name == name }); at >= 0 {
+			text, err := textOf(value)
+			if err == nil {
+				err = c.set(&settings[at], text)
+			} else {
+				err = fmt.Errorf("setting %s %w", name, err)
+			}
+			if err != nil {
+				return fmt.Errorf("line %d: %w", value.Line, err)
+			}
+			continue
+		}
+		if slices.ContainsFunc(settings, func(s Setting) bool { return strings.HasPrefix(s.Name, name+".") }) {
+			if err := c.applyNode(value, name+"."); err != nil {
+				return err
+			}
+			continue
+		}
+		if near := nearest(name); near != "" {
+			return fmt.Errorf("line %d: %q is not a setting; did you mean %q?", key.Line, name, near)
+		}
+		return fmt.Errorf("line %d: %q is not a setting; \"relay serve --help\" lists them", key.Line, name)
+	}
+	return nil
+}
+
+// textOf returns a scalar's text, or a list's texts with commas between.
+func textOf(n *yaml.Node) (string, error) {
+	switch {
+	case n.Kind == yaml.ScalarNode && n.Tag == "!!null":
+		return "", errors.New("has no value: leave the line out to get the default")
+	case n.Kind == yaml.ScalarNode:
+		return n.Value, nil
+	case n.Kind == yaml.SequenceNode:
+		parts := make([]string, len(n.Content))
+		for i, item := range n.Content {
+			if item.Kind != yaml.ScalarNode || strings.Contains(item.Value, ",") {
+				return "", errors.New("must be a list of plain values")
+			}
+			parts[i] = item.Value
+		}
+		return strings.Join(parts, ","), nil
+	default:
+		return "", errors.New("must be a plain value or a list of them")
+	}
+}
+
+// nearest returns the setting whose name looks most like the unknown one, "" if none does.
+func nearest(name string) string {
+	best, least := "", 3 // more changed letters than that are no slip
+	for _, s := range settings {
+		if d := distance(strings.ToLower(name), strings.ToLower(s.Name)); d < least {
+			best, least = s.Name, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to change, add or remove to make one word of the other (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,207 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/netip"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Secret is a text that prints as hidden wherever it is printed. Reveal gives the text.
+type Secret string
+
+// Reveal returns the text itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// String implements fmt.Stringer.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "(hidden)"
+}
+
+// GoString implements fmt.GoStringer, for %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText implements encoding.TextMarshaler: what JSON and slog's handlers write.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue implements slog.LogValuer.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// Bytes is a number of bytes, read and written as "48MiB", "512KiB" or a plain number.
+type Bytes int64
+
+var byteUnits = []struct {
+	name string
+	size int64
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
+
+// String implements fmt.Stringer.
+func (b Bytes) String() string {
+	for _, u := range byteUnits {
+		if b != 0 && int64(b)%u.size == 0 && u.size > 1 {
+			return strconv.FormatInt(int64(b)/u.size, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(b), 10)
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (b *Bytes) UnmarshalText(text []byte) error {
+	s, size := string(text), int64(1)
+	for _, u := range byteUnits {
+		if number, ok := strings.CutSuffix(s, u.name); ok {
+			s, size = strings.TrimSpace(number), u.size
+			break
+		}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || n > math.MaxInt64/size {
+		return fmt.Errorf("must be a number of bytes, as 48MiB, 512KiB or 1048576")
+	}
+	*b = Bytes(n * size)
+	return nil
+}
+
+const day = 24 * time.Hour
+
+// parseDuration reads what time.ParseDuration reads, and days: "30d", "1d12h".
+func parseDuration(s string) (time.Duration, error) {
+	wrong := fmt.Errorf("must be a length of time, as 30d, 12h or 10s")
+	days, rest, ok := strings.Cut(s, "d")
+	if !ok {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			return 0, wrong
+		}
+		return d, nil
+	}
+	n, err := strconv.ParseUint(days, 10, 16) // 65,535 days do not overflow
+	if err != nil {
+		return 0, wrong
+	}
+	d := time.Duration(n) * day
+	if rest != "" {
+		more, err := time.ParseDuration(rest)
+		if err != nil || more < 0 || more > day {
+			return 0, wrong
+		}
+		d += more
+	}
+	return d, nil
+}
+
+// formatDuration is the shortest spelling that parseDuration reads.
+func formatDuration(d time.Duration) string {
+	if d >= day && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// setText sets a field of Config from a text. The error completes "setting NAME …".
+func setText(v reflect.Value, text string) error {
+	switch p := v.Addr().Interface().(type) {
+	case *string:
+		*p = text
+	case *Secret:
+		*p = Secret(text)
+	case *bool:
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return fmt.Errorf("must be true or false, got %q", text)
+		}
+		*p = b
+	case *int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("must be a whole number, got %q", text)
+		}
+		*p = n
+	case *time.Duration:
+		d, err := parseDuration(text)
+		if err != nil {
+			return fmt.Errorf("%w, got %q", err, text)
+		}
+		*p = d
+	case *[]netip.Prefix:
+		list := []netip.Prefix{}
+		for part := range strings.SplitSeq(text, ",") {
+			if part = strings.TrimSpace(part); part == "" {
+				continue
+			}
+			network, err := netip.ParsePrefix(part)
+			if err != nil {
+				return fmt.Errorf("must list networks, as 10.1.0.0/16, got %q", part)
+			}
+			if network != network.Masked() {
+				return fmt.Errorf("has %q, whose address lies inside the network: write %s", part, network.Masked())
+			}
+			list = append(list, network)
+		}
+		*p = list
+	case *slog.Level:
+		switch strings.ToLower(text) {
+		case "debug", "info", "warn", "error":
+			return p.UnmarshalText([]byte(text))
+		}
+		return fmt.Errorf("must be debug, info, warn or error, got %q", text)
+	case encoding.TextUnmarshaler:
+		if err := p.UnmarshalText([]byte(text)); err != nil {
+			return fmt.Errorf("%w, got %q", err, text)
+		}
+	default:
+		return fmt.Errorf("internal error: no reader for a %T", p)
+	}
+	return nil
+}
+
+// showText is the inverse of setText, for help; secrets stay hidden.
+func showText(v reflect.Value) string {
+	switch x := v.Interface().(type) {
+	case time.Duration:
+		return formatDuration(x)
+	case slog.Level:
+		return strings.ToLower(x.String())
+	case []netip.Prefix:
+		parts := make([]string, len(x))
+		for i, network := range x {
+			parts[i] = network.String()
+		}
+		return strings.Join(parts, ",")
+	default:
+		return fmt.Sprint(x)
+	}
+}
+
+// kindOf names what a setting of the type takes.
+func kindOf(t reflect.Type) string {
+	switch reflect.Zero(t).Interface().(type) {
+	case bool:
+		return "bool"
+	case int:
+		return "number"
+	case Bytes:
+		return "bytes"
+	case time.Duration:
+		return "duration"
+	case []netip.Prefix:
+		return "networks"
+	default:
+		return "text"
+	}
+}

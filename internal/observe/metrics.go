@@ -1,0 +1,215 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/relay-events/relay/internal/delivery"
+)
+
+// Engine is the delivery engine as far as metrics look at it; delivery.Engine is one.
+type Engine interface {
+	Snapshot() delivery.Snapshot
+}
+
+// Ingester counts accepted events; ingest.Ingester does.
+type Ingester interface {
+	Counts() (accepted, duplicates, commits int64)
+}
+
+// Backlog tells how much is owed and waits in the store; the store does. Both calls must be cheap.
+type Backlog interface {
+	// OwedCount returns how many deliveries are owed.
+	OwedCount() int64
+	// OldestDue returns the earliest due time of an owed delivery; ok is false when nothing is owed.
+	OldestDue(ctx context.Context) (due time.Time, ok bool, err error)
+}
+
+// gatherTime bounds what the page asks of the store: Prometheus gives up after ten seconds by default.
+const gatherTime = 5 * time.Second
+
+// MetricsOptions is what the metrics are read from. Engine and Ingester are required.
+type MetricsOptions struct {
+	Engine   Engine
+	Ingester Ingester
+	Backlog  Backlog // nil: its gauges are left out
+	Version  string
+	Log      *slog.Logger // nil: errors while gathering are only shown on the page
+}
+
+// Metrics is the Prometheus page. All its series exist from the start, with labels from closed sets.
+type Metrics struct {
+	handler  http.Handler
+	requests [len(routeGroups)][len(codeClasses)]prometheus.Counter
+	seconds  [len(routeGroups)]prometheus.Observer
+}
+
+// routeGroups are the values of the label route, codeClasses those of code: an own series for each route and code
+// would be many, and most of them always zero.
+var (
+	routeGroups = [...]string{"publish", "api", "other"}
+	codeClasses = [...]string{"2xx", "3xx", "4xx", "5xx"}
+)
+
+// NewMetrics returns the metrics with every series in place.
+func NewMetrics(o MetricsOptions) *Metrics {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newEngineCollector(o),
+	)
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "relay_build_info", Help: "Always 1; the labels tell which program this is.",
+		ConstLabels: prometheus.Labels{"version": o.Version, "go": runtime.Version()},
+	})
+	build.Set(1)
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "relay_http_requests_total", Help: "Requests answered, by group of routes and class of status code.",
+	}, []string{"route", "code"})
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "relay_http_request_duration_seconds", Help: "Time from a request's head to the end of its answer, by group of routes.",
+		Buckets: delivery.DurationBuckets[:],
+	}, []string{"route"})
+	reg.MustRegister(build, requests, seconds)
+
+	m := &Metrics{}
+	for i, route := range routeGroups {
+		m.seconds[i] = seconds.WithLabelValues(route)
+		for j, code := range codeClasses {
+			m.requests[i][j] = requests.WithLabelValues(route, code)
+		}
+	}
+	opts := promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4}
+	if o.Log != nil {
+		opts.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)
+	}
+	m.handler = promhttp.HandlerFor(reg, opts)
+	return m
+}
+
+// ServeHTTP answers with the page.
+func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
+
+// Request counts an answered request: web.Options.Done. route is the pattern that matched, as "POST /v1/events".
+func (m *Metrics) Request(_, route string, status int, took time.Duration) {
+	group := 2
+	switch {
+	case route == "POST /v1/events":
+		group = 0
+	case strings.Contains(route, " /v1/"):
+		group = 1
+	}
+	class := min(max(status/100-2, 0), len(codeClasses)-1)
+	if status == 0 { // the client went before it was answered
+		class = 2
+	}
+	m.requests[group][class].Inc()
+	m.seconds[group].Observe(took.Seconds())
+}
+
+// engineCollector reads the counters that the engine, the ingester and the store keep.
+type engineCollector struct {
+	o MetricsOptions
+
+	attempts, settled, duration, inFlight, queued, lanes, starving, lag, storeUp *prometheus.Desc
+	accepted, duplicates, commits                                                *prometheus.Desc
+	owed, oldest                                                                 *prometheus.Desc
+}
+
+func newEngineCollector(o MetricsOptions) *engineCollector {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("relay_"+name, help, labels, nil)
+	}
+	return &engineCollector{
+		o:          o,
+		attempts:   desc("delivery_attempts_total", "Requests made to endpoints, by outcome.", "outcome"),
+		settled:    desc("deliveries_settled_without_attempt_total", "Deliveries ended without a request, by outcome.", "outcome"),
+		duration:   desc("delivery_attempt_duration_seconds", "Time of an attempt, from resolving the name to the last byte of the answer."),
+		inFlight:   desc("delivery_attempts_in_flight", "Attempts under way."),
+		queued:     desc("delivery_queued_bytes", "Memory held by deliveries that wait for their turn."),
+		lanes:      desc("delivery_lanes", "Webhooks that something was delivered to since the start."),
+		starving:   desc("delivery_lanes_starving", "Webhooks that wait for one of the attempts allowed at a time (maxInFlight)."),
+		lag:        desc("delivery_lag_seconds", "Time from the acceptance of an event to the beginning of its first attempt."),
+		storeUp:    desc("store_up", "1 while attempts can be recorded; 0 when the store does not work, a full disk for example."),
+		accepted:   desc("events_accepted_total", "Events stored."),
+		duplicates: desc("events_duplicate_total", "Events that had been stored before and were not stored again."),
+		commits:    desc("events_commits_total", "Group commits in which events were stored."),
+		owed:       desc("deliveries_owed", "Deliveries that wait in the store: for a retry, a later time, or room in memory."),
+		oldest:     desc("deliveries_overdue_seconds", "How long the delivery that has waited longest is past its due time; 0: none is."),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *engineCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect implements prometheus.Collector.
+func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
+	counter := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	gauge := func(d *prometheus.Desc, v float64) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	}
+	s := c.o.Engine.Snapshot()
+	for o := delivery.Delivered; o <= delivery.Discarded; o++ {
+		d := c.attempts
+		if !o.IsAttempt() {
+			d = c.settled
+		}
+		counter(d, float64(s.Outcomes[o]), o.String())
+	}
+	count, buckets := cumulate(s.Durations)
+	ch <- prometheus.MustNewConstHistogram(c.duration, count, s.DurationSum.Seconds(), buckets)
+	gauge(c.inFlight, float64(s.InFlight))
+	gauge(c.queued, float64(s.QueuedBytes))
+	gauge(c.lanes, float64(s.Lanes))
+	gauge(c.starving, float64(s.Starving))
+	ch <- prometheus.MustNewConstSummary(c.lag, uint64(max(s.LagCount, 0)), s.LagSum.Seconds(), nil)
+	up := 1.0
+	if s.StoreDown {
+		up = 0
+	}
+	gauge(c.storeUp, up)
+
+	accepted, duplicates, commits := c.o.Ingester.Counts()
+	counter(c.accepted, float64(accepted))
+	counter(c.duplicates, float64(duplicates))
+	counter(c.commits, float64(commits))
+
+	if c.o.Backlog != nil {
+		gauge(c.owed, float64(c.o.Backlog.OwedCount()))
+		ctx, cancel := context.WithTimeout(context.Background(), gatherTime)
+		defer cancel()
+		due, ok, err := c.o.Backlog.OldestDue(ctx)
+		switch {
+		case err != nil:
+			ch <- prometheus.NewInvalidMetric(c.oldest, fmt.Errorf("reading the oldest delivery owed: %w", err))
+		case !ok:
+			gauge(c.oldest, 0)
+		default:
+			gauge(c.oldest, max(time.Since(due).Seconds(), 0))
+		}
+	}
+}
+
+// cumulate turns the counts between bounds into Prometheus' counts up to bounds.
+func cumulate(counts []int64) (total uint64, buckets map[float64]uint64) {
+	buckets = make(map[float64]uint64, len(delivery.DurationBuckets))
+	for i, n := range counts {
+		total += uint64(max(n, 0))
+		if i < len(delivery.DurationBuckets) {
+			buckets[delivery.DurationBuckets[i]] = total
+		}
+	}
+	return total, buckets
+}
