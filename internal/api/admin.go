@@ -16,7 +16,7 @@ import (
 type Job struct {
 	ID         string  `json:"id" example:"\"job_3f6q2mzk7ahx5w4e\""`
 	Kind       string  `json:"kind" enum:"recover,replay"`
-	WebhookID  *string `json:"webhookId" doc:"null when the webhook was deleted"`
+	WebhookID  *string `json:"webhookId" doc:"null when the webhook was deleted" example:"\"wh_3f6q2mzk7ahx5w4e\""`
 	State      string  `json:"state" enum:"running,done,canceled,failed"`
 	Since      Time    `json:"since"`
 	Until      Time    `json:"until" doc:"the moment it was asked for"`

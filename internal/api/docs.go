@@ -139,6 +139,9 @@ func (d *Document) page(op *Operation) docsOperation {
 		if m, ok := r.Content["application/json"]; ok {
 			s := d.resolve(m.Schema)
 			v.Answer = d.fields(s, 0)
+			for i := range v.Answer {
+				v.Answer[i].Required = false // nearly all are always there: nothing to tell
+			}
 			v.Example = pretty(d.example(s, false, 0))
 		}
 	}
@@ -225,6 +228,9 @@ func (d *Document) typeName(s *Schema) string {
 
 // example makes a value of a schema. Of a request only the required members are shown, or one if none is.
 func (d *Document) example(s *Schema, request bool, depth int) any {
+	if t, ok := s.Type.([]string); ok && s.Format == "date-time" && !request && len(t) > 1 {
+		return nil
+	}
 	if len(s.Examples) > 0 {
 		return s.Examples[0]
 	}

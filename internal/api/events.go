@@ -21,8 +21,8 @@ type Event struct {
 	AcceptedAt Time            `json:"acceptedAt" doc:"when Relay stored it"`
 	Version    *string         `json:"version" doc:"version of the data's shape"`
 	Key        *string         `json:"key" doc:"ordering key"`
-	Attributes json.RawMessage `json:"attributes" doc:"extra members, an object or null"`
-	Data       json.RawMessage `json:"data" doc:"the payload, any JSON value"`
+	Attributes json.RawMessage `json:"attributes" doc:"extra members, an object or null" example:"null"`
+	Data       json.RawMessage `json:"data" doc:"the payload, any JSON value" example:"{\"sid\":\"CA1\",\"duration\":142}"`
 	DeliverAt  *Time           `json:"deliverAt" doc:"delivery is held back until then"`
 	CauseID    *string         `json:"causeId" doc:"the event this one was derived from"`
 }
@@ -119,7 +119,7 @@ func (a *API) eventDeliveries(ctx context.Context, c *caller, in *eventPath) (*L
 
 // Explanation says what became of an event at one webhook.
 type Explanation struct {
-	WebhookID string    `json:"webhookId"`
+	WebhookID string    `json:"webhookId" example:"\"wh_3f6q2mzk7ahx5w4e\""`
 	Verdict   string    `json:"verdict" enum:"delivered,waiting,failed,canceled,expired,type,paused,disabled,created,changed,operation" doc:"what happened, or why nothing did: the webhook does not ask for the type, was paused or disabled, was created after the event or has changed since, or the event is an operational one that must be asked for by name"`
 	Detail    string    `json:"detail" doc:"the same in a sentence"`
 	Delivery  *Delivery `json:"delivery"`
@@ -229,9 +229,9 @@ const states = "waiting,inFlight,held,delivered,failed,discarded,expired,cancele
 // Delivery is what one webhook is owed, or was owed, of one event.
 type Delivery struct {
 	ID            string  `json:"id" doc:"the webhookId in the body that the endpoint receives" example:"\"whk_00dqv5r8k0000g00001\""`
-	EventID       string  `json:"eventId"`
-	EventType     string  `json:"eventType"`
-	WebhookID     *string `json:"webhookId" doc:"null when the webhook was deleted"`
+	EventID       string  `json:"eventId" example:"\"evt_0dqv5r8k0000g\""`
+	EventType     string  `json:"eventType" example:"\"call.completed\""`
+	WebhookID     *string `json:"webhookId" doc:"null when the webhook was deleted" example:"\"wh_3f6q2mzk7ahx5w4e\""`
 	State         string  `json:"state" enum:"waiting,inFlight,held,delivered,failed,discarded,expired,canceled"`
 	Attempts      int     `json:"attempts" doc:"made so far"`
 	NextAttemptAt *Time   `json:"nextAttemptAt"`

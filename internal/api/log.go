@@ -14,10 +14,10 @@ import (
 // Attempt is one request made for a delivery, with everything that was sent and came back.
 type Attempt struct {
 	ID            string        `json:"id" example:"\"att_0dqv5r8k0000g\""`
-	DeliveryID    string        `json:"deliveryId"`
-	EventID       string        `json:"eventId"`
-	EventType     string        `json:"eventType"`
-	WebhookID     *string       `json:"webhookId" doc:"null when the webhook was deleted"`
+	DeliveryID    string        `json:"deliveryId" example:"\"whk_00dqv5r8k0000g00001\""`
+	EventID       string        `json:"eventId" example:"\"evt_0dqv5r8k0000g\""`
+	EventType     string        `json:"eventType" example:"\"call.completed\""`
+	WebhookID     *string       `json:"webhookId" doc:"null when the webhook was deleted" example:"\"wh_3f6q2mzk7ahx5w4e\""`
 	Number        int           `json:"number" doc:"1 for the first attempt of the delivery"`
 	At            Time          `json:"at" doc:"when it began"`
 	Outcome       string        `json:"outcome" enum:"delivered,retrying,failed"`
@@ -32,20 +32,20 @@ type Attempt struct {
 // AttemptError is why an attempt failed.
 type AttemptError struct {
 	Kind    string `json:"kind" doc:"one of a closed set: status for an unwelcome answer, else what went wrong on the way" example:"\"status\""`
-	Message string `json:"message"`
+	Message string `json:"message" example:"\"the endpoint answered 500\""`
 }
 
 // SentRequest is the request as it was sent.
 type SentRequest struct {
-	Method  string            `json:"method"`
-	URL     string            `json:"url"`
+	Method  string            `json:"method" example:"\"POST\""`
+	URL     string            `json:"url" example:"\"https://example.com/hook\""`
 	Headers map[string]string `json:"headers" doc:"fields of the same name are joined by commas"`
 	Body    string            `json:"body"`
 }
 
 // Response is what the endpoint answered.
 type Response struct {
-	Status    int               `json:"status"`
+	Status    int               `json:"status" example:"500"`
 	Headers   map[string]string `json:"headers"`
 	Body      string            `json:"body" doc:"the first 64 KiB; bytes that are not UTF-8 are shown as U+FFFD"`
 	BodyBytes int64             `json:"bodyBytes" doc:"how many bytes of it were read"`

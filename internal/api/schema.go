@@ -129,11 +129,17 @@ func (s *schemas) object(t reflect.Type) *Schema {
 			o.Required = append(o.Required, f.name)
 		}
 	}
+	if r, ok := reflect.New(t).Interface().(requirer); ok {
+		o.Required = r.requires()
+	}
 	if s.request {
 		o.Additional = false
 	}
 	return o
 }
+
+// requirer names the members a request must have that the domain insists on, where a struct shared with PATCH cannot say so.
+type requirer interface{ requires() []string }
 
 // field returns the schema of a field: its type's with what the tags say. The tags are doc, enum (separated by commas),
 // default and example (JSON), min and max (of a number), maxItems and maxLength.

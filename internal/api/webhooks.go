@@ -17,15 +17,15 @@ import (
 type Webhook struct {
 	ID             string            `json:"id" example:"\"wh_3f6q2mzk7ahx5w4e\""`
 	URL            string            `json:"url" example:"\"https://example.com/hook\""`
-	Description    string            `json:"description"`
-	Events         []string          `json:"events"`
-	Format         string            `json:"format"`
-	Signature      string            `json:"signature"`
-	Headers        map[string]string `json:"headers"`
-	Retry          Retry             `json:"retry"`
-	Timeout        Duration          `json:"timeout"`
-	MaxConcurrency int               `json:"maxConcurrency"`
-	DisableOn      []int             `json:"disableOn"`
+	Description    string            `json:"description" doc:"a label for people" example:"\"CRM\""`
+	Events         []string          `json:"events" doc:"event types it wants; * stands for any characters" example:"[\"call.*\"]"`
+	Format         string            `json:"format" doc:"shape of the body" example:"\"relay\""`
+	Signature      string            `json:"signature" doc:"headers that sign a request" example:"\"relay\""`
+	Headers        map[string]string `json:"headers" doc:"sent with every request"`
+	Retry          Retry             `json:"retry" doc:"when to try again" example:"{\"preset\":\"relay\"}"`
+	Timeout        Duration          `json:"timeout" doc:"of an attempt"`
+	MaxConcurrency int               `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it"`
+	DisableOn      []int             `json:"disableOn" doc:"status codes that disable the webhook at once" example:"[410]"`
 	Status         string            `json:"status" enum:"active,paused,disabled" doc:"paused by a person, or disabled by Relay: see health"`
 	Health         Health            `json:"health"`
 	CreatedAt      Time              `json:"createdAt"`
@@ -214,6 +214,8 @@ type CreateWebhook struct {
 	Preset Opt[string] `json:"preset" enum:"relay" doc:"a contract that fills format, signature, retry and timeout; every field can still be set by itself"`
 	Secret Opt[string] `json:"secret" doc:"the signing secret: whsec_ and the base64 of 24 to 64 bytes; left out: Relay makes one" example:"\"whsec_…\""`
 }
+
+func (*CreateWebhook) requires() []string { return []string{"url"} }
 
 var docWebhookCreate = doc{id: "createWebhook", tag: "Webhooks", summary: "Create a webhook", status: 201,
 	text: "It receives the events accepted from now on. The answer shows the signing secret, for the only time."}
