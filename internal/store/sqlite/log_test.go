@@ -5,6 +5,8 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -111,44 +113,54 @@ func TestLogExactBeforeAndAfterIndexing(t *testing.T) {
 	})
 }
 
-// Nine days: more files than are kept open, entries recorded long after
-// they began, an unindexed tail in a day that is over, retention.
+// Days pass: entries recorded long after they began, old deliveries again, an
+// unindexed tail in a day that is over, more files than are kept open, retention.
 func TestLogOverDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		l := openTestLog(t, dir, nil)
 		var all []*delivery.Attempt
-		for range 18 {
-			list := storetest.MakeAttempts(time.Now(), 12)
-			for i, a := range list {
-				// Began up to two hours before they were recorded, some on the day before.
-				a.At = a.At.Add(-time.Duration(i*10) * time.Minute)
-				if i%4 == 0 && len(all) > 40 {
-					a.Event, a.Webhook, a.Tenant = all[i].Event, all[i].Webhook, all[i].Tenant // an old delivery again
+		record := func(records int) {
+			t.Helper()
+			for range records {
+				list := storetest.MakeAttempts(time.Now(), 10)
+				for i, a := range list {
+					// Began up to two hours before they were recorded, some on the day before.
+					a.At = a.At.Add(-time.Duration(i*12) * time.Minute)
+					if i%4 == 0 && len(all) > 40 {
+						a.Event, a.Webhook, a.Tenant = all[i].Event, all[i].Webhook, all[i].Tenant // an old delivery again
+					}
 				}
+				appendTest(t, l, list)
+				all = append(all, list...)
+				time.Sleep(8*time.Hour + time.Minute)
 			}
-			appendTest(t, l, list)
-			all = append(all, list...)
-			time.Sleep(12*time.Hour + time.Minute)
 		}
-		if n := len(l.files.days()); n < 9 {
-			t.Fatalf("the log has %d days, want 9", n)
-		}
+		record(12)
 		storetest.CheckLog(t, testLogReader{l}, all)
-		list := storetest.MakeAttempts(time.Now(), 5)
-		appendTest(t, l, list)
-		all = append(all, list...)
+		record(1)
 		closeTestLog(t, l)
-
 		time.Sleep(48 * time.Hour)
 		l = openTestLog(t, dir, nil)
 		storetest.CheckLog(t, testLogReader{l}, all)
-		list = storetest.MakeAttempts(time.Now(), 5)
-		appendTest(t, l, list)
-		all = append(all, list...)
+		record(2)
 		storetest.CheckLog(t, testLogReader{l}, all)
 
-		before := time.Now().Add(-6 * 24 * time.Hour)
+		// The whole suite would open a file for nearly every day of every query.
+		record(20)
+		if n := len(l.files.days()); n <= maxOpenDays {
+			t.Fatalf("the log has %d days, want more than %d", n, maxOpenDays)
+		}
+		for range 2 {
+			list, next, err := l.list(context.Background(), delivery.LogQuery{Tenant: 2, Limit: 250, Outcomes: []delivery.Outcome{1, 2, 3, 4, 5, 6}})
+			want := slices.DeleteFunc(slices.Clone(all), func(a *delivery.Attempt) bool { return a.Tenant != 2 })
+			slices.Reverse(want)
+			if err != nil || next != 0 || !reflect.DeepEqual(list, want) {
+				t.Errorf("listing everything: got %d entries, %v, %v, want %d", len(list), next, err, len(want))
+			}
+		}
+
+		before := time.Now().Add(-5 * 24 * time.Hour)
 		if err := l.expire(before); err != nil {
 			t.Fatalf("expire: %v", err)
 		}
