@@ -1,0 +1,260 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/store/sqlite"
+)
+
+// The cases in this file measure what does not flow: many endpoints, hanging
+// endpoints, a deep backlog.
+
+// caseWide publishes one event to 10,000 webhooks.
+func caseWide(ctx context.Context, l *lab) ([]Row, error) {
+	count := l.scaled(10_000)
+	var accepted, attempted []float64
+	err := l.on(ctx, func(ctx context.Context, s *server) error {
+		p := spread{all: count, fanOut: true}
+		for i := range count {
+			p.healthy = append(p.healthy, i)
+			p.hooks = append(p.hooks, l.hook("e", i, group(0)))
+		}
+		if err := s.webhooks(ctx, p.hooks); err != nil {
+			return err
+		}
+		for range l.o.Runs {
+			if err := s.process.settle(ctx, quietShare, quietLimit); err != nil {
+				return err
+			}
+			if err := l.reset(ctx); err != nil {
+				return err
+			}
+			start := time.Now()
+			if err := s.publish(ctx, s.put(nil, group(0), start.UnixNano())); err != nil {
+				return err
+			}
+			answered := time.Since(start)
+			st, err := l.wait(ctx, count, true, time.Minute)
+			if err != nil {
+				return err
+			}
+			if err := checkArrived(st, count); err != nil {
+				return err
+			}
+			accepted = append(accepted, ms(int64(answered)))
+			attempted = append(attempted, ms(st.LastAt-start.UnixNano())/1000)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	rows := []Row{
+		atMost("10,000 webhooks, one event to all: 202", median(accepted), "ms", 50, 0),
+		atMost("all attempted", median(attempted), "s", 3, 0),
+	}
+	rows[0].Note = l.scaleNote(count)
+	return rows, nil
+}
+
+// caseHanging measures what 100 healthy endpoints notice of 1,000 that hang.
+func caseHanging(ctx context.Context, l *lab) ([]Row, error) {
+	const (
+		rate   = 500 // events a second to the healthy ones
+		repeat = 2 * time.Second
+	)
+	healthy, hanging := 100, l.scaled(1000)
+	var lonely, beside []float64
+	var peak usage
+	var hung int64
+	err := l.on(ctx, func(ctx context.Context, s *server) error {
+		p := l.plain(healthy)
+		if err := l.prepare(ctx, s, &p); err != nil {
+			return err
+		}
+		for range l.o.Runs {
+			st, _, err := l.openLoop(ctx, s, rate, l.o.Duration, &p)
+			if err != nil {
+				return err
+			}
+			lonely = append(lonely, ms(st.P99Ns))
+		}
+		var hooks []hook
+		for i := range hanging {
+			hooks = append(hooks, l.hook("hang", i, group(1)))
+		}
+		if err := s.webhooks(ctx, hooks); err != nil {
+			return err
+		}
+		// An event to all that hang, again and again: each endpoint's backlog grows.
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		fed := make(chan error, 1)
+		go func() {
+			for {
+				if err := s.publish(ctx, s.put(nil, group(1), time.Now().UnixNano())); err != nil {
+					fed <- err
+					return
+				}
+				if err := pause(ctx, repeat); err != nil {
+					fed <- err
+					return
+				}
+			}
+		}()
+		defer func() { cancel(); <-fed }()
+		if err := pause(ctx, 2*repeat); err != nil {
+			return err
+		}
+		for range l.o.Runs {
+			st, _, err := l.openLoop(ctx, s, rate, l.o.Duration, &p)
+			if err != nil {
+				return err
+			}
+			beside = append(beside, ms(st.P99Ns))
+			hung += st.Hung
+		}
+		peak = s.process.usage()
+		return nil
+	})
+	if err == nil && !peak.known {
+		err = errUnknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	alone, with := median(lonely), median(beside)
+	rows := []Row{
+		atMost("1,000 endpoints hanging 10 s beside 100 healthy at 500/s: healthy p99", with/alone, "× lonely", 1.2, 0),
+		atMost("memory", mib(peak.peak), "MiB", 200, 0),
+	}
+	rows[0].Note = fmt.Sprintf("%s ms beside %s ms, median of %d × %v; %d requests hung %s", short(with), short(alone), l.o.Runs, l.o.Duration, hung, l.scaleNote(hanging))
+	return rows, nil
+}
+
+// caseBacklog owes a million deliveries to ten endpoints that hang, looks at
+// the relay meanwhile, kills it and starts it again.
+func caseBacklog(ctx context.Context, l *lab) ([]Row, error) {
+	const (
+		hanging = 10
+		rate    = 100 // fresh events a second to a healthy endpoint
+	)
+	count := l.scaled(1_000_000) / hanging
+	var first, again usage
+	var fresh Stats
+	var ready time.Duration
+	key := adminKey()
+	dir := l.folder()
+	s, err := l.startIn(ctx, dir, key)
+	if err != nil {
+		return nil, err
+	}
+	p := l.plain(1)
+	err = s.watched(ctx, func(ctx context.Context, s *server) error {
+		if err := l.prepare(ctx, s, &p); err != nil {
+			return err
+		}
+		var hooks []hook
+		for i := range hanging {
+			hooks = append(hooks, l.hook("hang", i, group(1)))
+		}
+		if err := s.webhooks(ctx, hooks); err != nil {
+			return err
+		}
+		done, finish := l.bars.start("owing", count)
+		err := s.stream(ctx, count, func(int) address { return group(1) }, done)
+		finish()
+		if err != nil {
+			return err
+		}
+		// Everything is stored; what does not fit into memory is being put aside.
+		if err := s.process.settle(ctx, .1, 2*time.Minute); err != nil {
+			return err
+		}
+		if fresh, _, err = l.openLoop(ctx, s, rate, l.o.Duration, &p); err != nil {
+			return err
+		}
+		first = s.process.usage()
+		return nil
+	})
+	s.kill() // a crash, not a stop: nothing is written on the way out
+	if err != nil {
+		return nil, err
+	}
+
+	if s, err = l.startIn(ctx, dir, key); err != nil {
+		return nil, err
+	}
+	ready = s.ready
+	err = s.watched(ctx, func(ctx context.Context, s *server) error {
+		if _, _, err := l.openLoop(ctx, s, rate, time.Second, &p); err != nil {
+			return fmt.Errorf("after the restart: %w", err)
+		}
+		again = s.process.usage()
+		return nil
+	})
+	s.kill()
+	if err == nil && !(first.known && again.known) {
+		err = errUnknown
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	owed, claim, err := claims(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	rows := []Row{
+		atMost("1,000,000 deliveries owed: memory", mib(first.peak), "MiB", 200, 0),
+		atMost("claiming 64 of them, p99", ms(int64(claim.quantile(.99))), "ms", 5, 0),
+		atMost("fresh event to a healthy endpoint, p99", ms(fresh.P99Ns), "ms", 100, 0),
+		atMost("restart with 1,000,000 owed: ready", ready.Seconds(), "s", 2, .5),
+	}
+	rows[0].Note = fmt.Sprintf("%d owed at the end", owed)
+	rows[1].Note = fmt.Sprintf("p50 %s ms, in the store itself", short(ms(int64(claim.quantile(.5)))))
+	rows[3].Note = fmt.Sprintf("after a kill; memory after it %s MiB", short(mib(again.peak)))
+	return rows, nil
+}
+
+// claims opens the store of a relay that has gone and measures claims the way
+// the engine makes them: a page at a time, each settled afterwards.
+func claims(ctx context.Context, dir string) (owed int64, h *histogram, err error) {
+	const pages, page = 1000, 64
+	store, err := sqlite.Open(ctx, sqlite.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return 0, nil, err
+	}
+	defer store.Close()
+	owed = store.OwedCount()
+	list, err := store.OwedSummaries(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	list = slices.DeleteFunc(list, func(s delivery.OwedSummary) bool { return s.Count == 0 })
+	if len(list) == 0 {
+		return 0, nil, fmt.Errorf("nothing is owed, want about a million deliveries")
+	}
+	h = new(histogram)
+	now := time.Now().Add(24 * time.Hour) // whatever waits for its retry is due, too
+	for i := range pages {
+		start := time.Now()
+		claimed, err := store.OwedClaim(ctx, list[i%len(list)].Webhook, now, page)
+		h.add(time.Since(start))
+		if err != nil {
+			return 0, nil, err
+		}
+		if len(claimed) == 0 {
+			continue
+		}
+		if err := store.Record(ctx, &delivery.Record{Settle: claimed}); err != nil {
+			return 0, nil, err
+		}
+	}
+	return owed, h, nil
+}

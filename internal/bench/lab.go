@@ -1,0 +1,281 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/relay-events/relay/internal/account"
+)
+
+// lab is what stays through several measurements: the receiver, the pool of
+// events and the temporary folder.
+type lab struct {
+	o        *Options
+	dir      string // of the data folders; removed by close
+	folders  int
+	receiver *process
+	addr     string // of the receiver
+	control  *http.Client
+	prefix   string // of event types
+	samples  []sample
+	bars     *bars
+	running  []*process // relays to end in close
+}
+
+func newLab(ctx context.Context, o Options) (*lab, error) {
+	l := &lab{o: &o, prefix: "bench", control: &http.Client{Transport: &http.Transport{}}, bars: newBars(o.Log, o.Terminal)}
+	if o.Target != "" { // events of an earlier bench may still be owed there
+		l.prefix += fmt.Sprintf("-%08x", rand.Uint32())
+	}
+	l.samples = newSamples(l.prefix, o.EventSize, poolSize)
+	executable := o.Executable
+	if executable == "" {
+		var err error
+		if executable, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("finding this program's file to start it again: %w", err)
+		}
+	}
+	var err error
+	if l.dir, err = os.MkdirTemp(o.Dir, "relay-bench-"); err != nil {
+		return nil, fmt.Errorf("making a temporary folder: %w", err)
+	}
+	if l.receiver, l.addr, err = startReceiver(ctx, executable); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// close ends what is still running and removes the temporary folder.
+func (l *lab) close() {
+	for _, p := range l.running {
+		p.kill()
+	}
+	if l.receiver != nil {
+		l.receiver.stop() // it keeps nothing: how it ends does not matter
+	}
+	l.control.CloseIdleConnections()
+	l.bars.close()
+	if err := os.RemoveAll(l.dir); err != nil {
+		fmt.Fprintf(l.o.Log, "relay bench: the temporary folder stays behind: %v\n", err)
+	}
+}
+
+// logf tells how it goes.
+func (l *lab) logf(format string, args ...any) { l.bars.logf(format, args...) }
+
+// server is a relay under measurement.
+type server struct {
+	*relay
+	lab     *lab
+	process *process // nil for a target elsewhere
+	dir     string
+	hooks   []string // ids of the webhooks created
+	ready   time.Duration
+}
+
+// start starts a relay on a fresh folder, or uses the target.
+func (l *lab) start(ctx context.Context) (*server, error) {
+	if l.o.Target != "" {
+		return &server{relay: newRelay(l.o.Target, l.o.Key, l.samples), lab: l}, nil
+	}
+	return l.startIn(ctx, l.folder(), adminKey())
+}
+
+// folder names a data folder that does not exist yet.
+func (l *lab) folder() string {
+	l.folders++
+	return filepath.Join(l.dir, strconv.Itoa(l.folders))
+}
+
+// adminKey makes a key for RELAY_ADMIN_KEY.
+func adminKey() string { return account.NewKeyText() }
+
+// startIn starts a relay on a folder.
+func (l *lab) startIn(ctx context.Context, dir, key string) (*server, error) {
+	p, base, took, err := startRelay(ctx, l.o, dir, key)
+	if err != nil {
+		return nil, err
+	}
+	l.running = append(l.running, p)
+	return &server{relay: newRelay(base, key, l.samples), lab: l, process: p, dir: dir, ready: took}, nil
+}
+
+// on starts a relay on a fresh folder, or uses the target, runs f against it
+// and stops it. The context that f gets ends when the relay does.
+func (l *lab) on(ctx context.Context, f func(ctx context.Context, s *server) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, measureLimit, fmt.Errorf("the measurement took longer than %v", measureLimit))
+	defer cancel()
+	s, err := l.start(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.watched(ctx, f)
+	return errors.Join(err, s.stop(ctx))
+}
+
+// watched runs f with a context that ends when the relay does.
+func (s *server) watched(ctx context.Context, f func(ctx context.Context, s *server) error) error {
+	if s.process == nil {
+		return f(ctx, s)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	over := make(chan struct{})
+	watching := make(chan struct{})
+	go func() {
+		defer close(watching)
+		select {
+		case <-s.process.ended:
+			cancel(s.process.gone())
+		case <-over:
+		}
+	}()
+	err := f(ctx, s)
+	close(over)
+	<-watching
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	return err
+}
+
+// stop ends the relay as an operator would; of a target it removes the webhooks.
+func (s *server) stop(ctx context.Context) error {
+	defer s.relay.close()
+	if s.process == nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTime)
+		defer cancel()
+		return s.remove(ctx, s.hooks)
+	}
+	s.forget()
+	return s.process.stop()
+}
+
+// kill ends the relay as a crash would.
+func (s *server) kill() {
+	s.relay.close()
+	s.forget()
+	s.process.kill()
+}
+
+func (s *server) forget() {
+	s.lab.running = slices.DeleteFunc(s.lab.running, func(p *process) bool { return p == s.process })
+}
+
+// webhooks creates webhooks and remembers them.
+func (s *server) webhooks(ctx context.Context, hooks []hook) error {
+	done, finish := s.lab.bars.start("creating webhooks", len(hooks))
+	defer finish()
+	ids, err := s.create(ctx, hooks, done)
+	s.hooks = append(s.hooks, ids...)
+	return err
+}
+
+// hook makes the settings of a webhook: behaviour is the first part of the
+// receiver's path, to whom it listens.
+func (l *lab) hook(behaviour string, n int, to ...address) hook {
+	h := hook{url: fmt.Sprintf("http://%s/%s/%d", l.addr, behaviour, n)}
+	for _, a := range to {
+		h.events = append(h.events, l.prefix+"."+string(a[:]))
+	}
+	return h
+}
+
+// stats, reset and wait ask the receiver.
+func (l *lab) stats(ctx context.Context) (Stats, error) { return l.ask(ctx, "/_stats", requestTime) }
+
+func (l *lab) reset(ctx context.Context) error {
+	_, err := l.ask(ctx, "/_reset", requestTime)
+	return err
+}
+
+// wait waits for count requests, to healthy endpoints or (attempts) to any. It
+// is no error when fewer come within limit: Stats says so.
+func (l *lab) wait(ctx context.Context, count int, attempts bool, limit time.Duration) (Stats, error) {
+	q := url.Values{"count": {strconv.Itoa(count)}, "timeout": {limit.String()}}
+	if attempts {
+		q.Set("of", "attempts")
+	}
+	return l.ask(ctx, "/_wait?"+q.Encode(), limit+requestTime)
+}
+
+func (l *lab) ask(ctx context.Context, path string, limit time.Duration) (s Stats, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+l.addr+path, nil)
+	if err != nil {
+		return s, err
+	}
+	res, err := l.control.Do(req)
+	if err != nil {
+		return s, fmt.Errorf("asking the receiver: %w", err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d: %s", res.StatusCode, body)
+	}
+	if err == nil {
+		err = json.Unmarshal(body, &s)
+	}
+	if err != nil {
+		return s, fmt.Errorf("asking the receiver for %q: %w", path, err)
+	}
+	return s, nil
+}
+
+// raw measures the ceiling once.
+func (l *lab) raw(ctx context.Context, count, endpoints int) (Raw, error) {
+	if err := l.reset(ctx); err != nil {
+		return Raw{}, err
+	}
+	done, finish := l.bars.start("raw ceiling", count)
+	defer finish()
+	before, known := l.ownCPU()
+	perSecond, err := rawCeiling(ctx, l.addr, l.samples, count, endpoints, done)
+	if err != nil {
+		return Raw{}, err
+	}
+	s, err := l.stats(ctx)
+	if err == nil && (s.Delivered != int64(rawWarm+count) || s.Duplicates != 0) {
+		err = fmt.Errorf("raw ceiling: the receiver counted %d requests and %d duplicates, want %d and 0", s.Delivered, s.Duplicates, rawWarm+count)
+	}
+	raw := Raw{PerSecond: digits(perSecond)}
+	if after, _ := l.ownCPU(); known {
+		raw.cpu = float64((after - before).Microseconds()) / float64(rawWarm+count)
+	}
+	return raw, err
+}
+
+// ownCPU returns the processor time that this process and the receiver have used.
+func (l *lab) ownCPU() (sum time.Duration, known bool) {
+	own, other := usageOf(os.Getpid()), l.receiver.usage()
+	return own.cpu + other.cpu, own.known && other.known
+}
+
+// checkArrived reports what a bench must never find: deliveries lost, or made twice.
+func checkArrived(s Stats, want int) error {
+	var errs []error
+	if s.Delivered < int64(want) {
+		errs = append(errs, fmt.Errorf("%d deliveries have not arrived: got %d, want %d", int64(want)-s.Delivered, s.Delivered, want))
+	}
+	if s.Delivered > int64(want) {
+		errs = append(errs, fmt.Errorf("got %d deliveries, want %d", s.Delivered, want))
+	}
+	if s.Duplicates > 0 {
+		errs = append(errs, fmt.Errorf("%d deliveries arrived more than once", s.Duplicates))
+	}
+	return errors.Join(errs...)
+}

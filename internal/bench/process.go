@@ -1,0 +1,331 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// process is a child of the bench.
+type process struct {
+	name   string
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	errors *tail
+	ended  chan struct{} // closed when it has
+	err    error         // why, after ended
+}
+
+// stopTime is how long a process may take to end by itself.
+const stopTime = 30 * time.Second
+
+// startProcess starts a program. stdout may be nil.
+func startProcess(name, executable string, args, env []string, stdout io.Writer) (*process, error) {
+	cmd := exec.Command(executable, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = childAttributes()
+	p := &process{name: name, cmd: cmd, errors: &tail{}, ended: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = stdout, p.errors
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("starting the %s: %w", name, err)
+	}
+	p.stdin = in
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the %s, %q: %w", name, executable, err)
+	}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+// stop asks the process to end, and ends it when it does not.
+func (p *process) stop() error {
+	p.stdin.Close()
+	if p.cmd.Process.Signal(syscall.SIGTERM) != nil {
+		p.cmd.Process.Kill() // systems without signals
+	}
+	timer := time.NewTimer(stopTime)
+	defer timer.Stop()
+	select {
+	case <-p.ended:
+		return nil
+	case <-timer.C:
+		p.kill()
+		return fmt.Errorf("the %s did not end within %v of being asked to and was killed", p.name, stopTime)
+	}
+}
+
+// kill ends the process as a crash would.
+func (p *process) kill() {
+	p.cmd.Process.Kill()
+	p.stdin.Close()
+	<-p.ended
+}
+
+// gone describes a process that ended though nobody asked it to.
+func (p *process) gone() error {
+	return fmt.Errorf("the %s ended unexpectedly: %v\n%s", p.name, p.err, p.errors.text())
+}
+
+// tail keeps the last lines a process wrote.
+type tail struct {
+	mu   sync.Mutex
+	last []byte
+}
+
+const tailBytes = 8 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = append(t.last, p...)
+	if n := len(t.last) - tailBytes; n > 0 {
+		t.last = append(t.last[:0], t.last[n:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) text() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.last)
+}
+
+// usage is what a process has taken of the machine. known is false where
+// /proc is not to be read.
+type usage struct {
+	known   bool
+	cpu     time.Duration // user and system, since its start
+	written int64         // bytes it caused to be written to a disk, since its start
+	rss     int64         // memory now, bytes
+	peak    int64         // the most memory since its start or resetPeak, bytes
+}
+
+// ticksPerSecond is USER_HZ, which is 100 on every Linux since 2.6 (proc(5), /proc/pid/stat).
+const ticksPerSecond = 100
+
+// usage returns what the process has taken; a nil process is one elsewhere.
+func (p *process) usage() usage {
+	if p == nil {
+		return usage{}
+	}
+	return usageOf(p.cmd.Process.Pid)
+}
+
+// usageOf reads /proc/PID/stat, io and status, proc(5).
+func usageOf(pid int) usage {
+	dir := fmt.Sprintf("/proc/%d/", pid)
+	stat, err := os.ReadFile(dir + "stat")
+	if err != nil {
+		return usage{}
+	}
+	var u usage
+	// The second field is the program's name, in parentheses, and may hold anything.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 13 {
+		return usage{}
+	}
+	user, err1 := strconv.ParseInt(fields[11], 10, 64)
+	system, err2 := strconv.ParseInt(fields[12], 10, 64)
+	io, err3 := procField(dir+"io", "write_bytes:")
+	rss, err4 := procField(dir+"status", "VmRSS:")
+	peak, err5 := procField(dir+"status", "VmHWM:")
+	if errors.Join(err1, err2, err3, err4, err5) != nil {
+		return usage{}
+	}
+	u.cpu = time.Duration(user+system) * (time.Second / ticksPerSecond)
+	u.written, u.rss, u.peak, u.known = io, rss<<10, peak<<10, true
+	return u
+}
+
+// resetPeak makes the most memory begin anew: writing 5 to clear_refs, proc(5).
+func (p *process) resetPeak() {
+	if p != nil {
+		os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
+	}
+}
+
+func procField(path, name string) (int64, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			return strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("%q has no field %q", path, name)
+}
+
+// settle waits until the process does next to nothing, at most for limit: it
+// uses less than share of a core and writes nothing for half a second.
+func (p *process) settle(ctx context.Context, share float64, limit time.Duration) error {
+	if p == nil { // elsewhere
+		return pause(ctx, time.Second)
+	}
+	const step, steps = 100 * time.Millisecond, 5
+	deadline := time.Now().Add(limit)
+	history := []usage{p.usage()}
+	for time.Now().Before(deadline) && history[0].known {
+		if err := pause(ctx, step); err != nil {
+			return err
+		}
+		history = append(history, p.usage())
+		if len(history) <= steps {
+			continue
+		}
+		history = history[len(history)-steps-1:]
+		first, last := history[0], history[steps]
+		// One tick is what being asked costs in accuracy.
+		allowed := time.Duration(share*float64(step*steps)) + time.Second/ticksPerSecond
+		if last.cpu-first.cpu <= allowed && last.written == first.written {
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+// pause sleeps unless ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// startReceiver starts the receiver's process and returns its address.
+func startReceiver(ctx context.Context, executable string) (*process, string, error) {
+	pr, pw := io.Pipe()
+	// A receiver that collects garbage seldom disturbs what is measured less.
+	p, err := startProcess("receiver", executable, []string{receiverCommand}, []string{"GOGC=400"}, pw)
+	if err != nil {
+		return nil, "", err
+	}
+	type line struct {
+		text string
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() { // ends when the receiver's output does, at the latest
+		text, err := bufio.NewReader(pr).ReadString('\n')
+		read <- line{strings.TrimSpace(text), err}
+		io.Copy(io.Discard, pr)
+	}()
+	go func() { <-p.ended; pw.Close() }()
+	timer := time.NewTimer(10 * time.Second)
+	defer timer.Stop()
+	select {
+	case l := <-read:
+		if _, _, splitErr := net.SplitHostPort(l.text); l.err != nil || splitErr != nil {
+			p.kill()
+			return nil, "", p.gone()
+		}
+		return p, l.text, nil
+	case <-timer.C:
+		err = errors.New("starting the receiver: it did not name its address within 10s")
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	p.kill()
+	return nil, "", err
+}
+
+// readyLimit is how long a relay may take to be ready, however much it owes.
+const readyLimit = 2 * time.Minute
+
+// startRelay starts relay serve and waits until it is ready; took is how long that was.
+func startRelay(ctx context.Context, o *Options, dir, key string) (p *process, base string, took time.Duration, err error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, "", 0, err
+	}
+	listen := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	args := append([]string{"serve", "--dev", "--listen", listen, "--data", dir}, o.ServeArgs...)
+	env := append([]string{"RELAY_ADMIN_KEY=" + key}, o.ServeEnv...)
+	start := time.Now()
+	if p, err = startProcess("relay", o.Executable, args, env, io.Discard); err != nil {
+		return nil, "", 0, err
+	}
+	base = "http://" + listen
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for {
+		res, err := client.Get(base + "/readyz")
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return p, base, time.Since(start), nil
+			}
+		}
+		select {
+		case <-p.ended:
+			return nil, "", 0, p.gone()
+		case <-ctx.Done():
+			p.kill()
+			return nil, "", 0, ctx.Err()
+		case <-time.After(2 * time.Millisecond):
+		}
+		if time.Since(start) > readyLimit {
+			p.kill()
+			return nil, "", 0, fmt.Errorf("the relay was not ready within %v\n%s", readyLimit, p.errors.text())
+		}
+	}
+}
+
+// freePort returns a port that was free a moment ago.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("finding a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// folderBytes returns what the files below dir take on the disk. Of a relay
+// that runs (running), SQLite's own journals are left out: they are reused for
+// ever and removed at the stop.
+func folderBytes(dir string, running bool) (int64, error) {
+	var sum int64
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if running && (strings.HasSuffix(d.Name(), "-wal") || strings.HasSuffix(d.Name(), "-shm")) {
+			return nil
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			sum += diskBytes(info.Sys(), info.Size())
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("measuring the data folder: %w", err)
+	}
+	return sum, nil
+}
