@@ -65,6 +65,9 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
+// URL returns the server's address, without a slash at the end.
+func (c *Client) URL() string { return c.base.String() }
+
 // Error is a request that Relay refused or could not serve: its problem document (RFC 9457).
 type Error struct {
 	Status    int          `json:"status"` // of the HTTP answer

@@ -40,14 +40,15 @@ type App struct {
 	// How far Start has come, and whether Stop has begun.
 	delivering, serving, stopping atomic.Bool
 
+	adminKey string // of the operator, empty: none given
+
+	keys   *account.Authenticator
 	engine *delivery.Engine
 	server *web.Server
 	listen net.Listener
-	// ensureKey sees to it that somebody can log in.
-	ensureKey func(ctx context.Context) error
-	loops     sync.WaitGroup // the HTTP server and the retention loop
-	ctx       context.Context
-	cancel    context.CancelFunc // ends ctx, and so the retention loop
+	loops  sync.WaitGroup // the HTTP server and the retention loop
+	ctx    context.Context
+	cancel context.CancelFunc // ends ctx, and so the retention loop
 
 	undo     []step // in the order of start-up
 	stopOnce sync.Once
@@ -70,7 +71,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error)
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	a := &App{log: log, failed: make(chan error, 1)}
+	a := &App{log: log, adminKey: cfg.AdminKey.Reveal(), failed: make(chan error, 1)}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	if err := a.build(ctx, cfg); err != nil {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
@@ -104,11 +105,9 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	}
 	a.onStop("the store", func(context.Context) error { return store.Close() })
 
-	keys, err := account.NewAuthenticator(ctx, store)
-	if err != nil {
+	if a.keys, err = account.NewAuthenticator(ctx, store); err != nil {
 		return err
 	}
-	a.ensureKey = func(ctx context.Context) error { return a.makeKey(ctx, keys, cfg.AdminKey.Reveal()) }
 
 	outgoing := egress.New(egress.Options{Dev: cfg.Dev, Allow: cfg.AllowNetworks, UserAgent: userAgent})
 	a.onStop("outgoing connections", func(context.Context) error { outgoing.Close(); return nil })
@@ -142,8 +141,8 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	limits := ingest.DefaultLimits()
 	limits.EventBytes = int(cfg.MaxEventBytes)
 	routes, err := api.New(api.Options{
-		Keys: keys, Webhooks: webhooks, Engine: a.engine, Publisher: ingester, Events: store,
-		Ready: a.ready, Metrics: privately(metrics, keys), Limits: limits, Version: config.Version, Log: component("api"),
+		Keys: a.keys, Webhooks: webhooks, Engine: a.engine, Publisher: ingester, Events: store,
+		Ready: a.ready, Metrics: privately(metrics, a.keys), Limits: limits, Version: config.Version, Log: component("api"),
 	})
 	if err != nil {
 		return err
@@ -261,15 +260,15 @@ func (a *App) URL() string {
 // one. It is shown once; nothing keeps it.
 func (a *App) FirstKey() string { return a.firstKey }
 
-// makeKey stores the operator's key, or makes a first one.
-func (a *App) makeKey(ctx context.Context, keys *account.Authenticator, given string) error {
-	if given != "" {
-		return keys.PutAdminKey(ctx, given)
+// ensureKey sees to it that somebody can log in: it stores the operator's key, or makes a first one.
+func (a *App) ensureKey(ctx context.Context) error {
+	if a.adminKey != "" {
+		return a.keys.PutAdminKey(ctx, a.adminKey)
 	}
-	if len(keys.List(event.DefaultTenant)) > 0 { // revoked ones too: who revokes the last key wants to be alone
+	if len(a.keys.List(event.DefaultTenant)) > 0 { // revoked ones too: who revokes the last key wants to be alone
 		return nil
 	}
-	_, text, err := keys.Create(ctx, event.DefaultTenant, account.NewKey{Name: "first key", Scopes: account.Scopes})
+	_, text, err := a.keys.Create(ctx, event.DefaultTenant, account.NewKey{Name: "first key", Scopes: account.Scopes})
 	if err != nil {
 		return fmt.Errorf("making the first key: %w", err)
 	}

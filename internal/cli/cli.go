@@ -34,6 +34,21 @@ func (e *Env) getenv(name string) string {
 	return v
 }
 
+// untilSignal returns a context that ends with ctx or the first signal. release must be called.
+func (e *Env) untilSignal(ctx context.Context) (_ context.Context, release func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-e.Signals:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(); <-ended }
+}
+
 // The exit codes.
 const (
 	exitOK    = 0
@@ -56,7 +71,7 @@ func Run(args []string, env Env) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(env.Stderr, "relay: %s\n", printableLines(err.Error()))
+	fmt.Fprintf(env.Stderr, "relay: %s\n", strings.ReplaceAll(printableLines(err.Error()), "\n", "\n       "))
 	var usage usageError
 	if errors.As(err, &usage) {
 		fmt.Fprintf(env.Stderr, "%q shows how it is called.\n", cmd.CommandPath()+" --help")

@@ -61,8 +61,8 @@ func newDemo(env *Env) *cobra.Command {
 
 // demo runs the demo until a signal comes, the count is reached, or something fails.
 func (e *Env) demo(ctx context.Context, o demoOptions) (err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, release := e.untilSignal(ctx)
+	defer release()
 	undo := func(f func() error) { err = errors.Join(err, f()) }
 
 	folder := o.data
@@ -106,21 +106,24 @@ func (e *Env) demo(ctx context.Context, o demoOptions) (err error) {
 	}
 	e.introduce(a, key, hook.ID, o)
 
+	publishing, stopPublishing := context.WithCancel(ctx)
+	defer stopPublishing()
 	published := make(chan error, 1)
-	go func() { published <- publishSamples(ctx, c, rec, o.every) }()
+	go func() { published <- publishSamples(publishing, c, rec, o.every) }()
 	select {
-	case <-e.Signals:
+	case <-ctx.Done():
 	case <-rec.reached:
 	case err = <-a.Failed():
 	case err = <-published:
 		published <- nil
 	}
-	cancel()
+	stopPublishing()
 	<-published
-	if rec.count() == 1 {
-		rec.say("\n1 delivery arrived, signed and verified.")
-	} else {
-		rec.say(fmt.Sprintf("\n%d deliveries arrived, signed and verified.", rec.count()))
+	switch n := rec.count(); n {
+	case 1:
+		rec.say("\n1 delivery arrived, verified by its signature.")
+	default:
+		rec.say(fmt.Sprintf("\n%d deliveries arrived, each verified by its signature.", n))
 	}
 	return err
 }
@@ -137,7 +140,7 @@ func (e *Env) startDemo(ctx context.Context, cfg config.Config, o demoOptions) (
 		return nil, explain(err, &cfg)
 	}
 	if err := a.Start(ctx); err != nil {
-		return nil, errors.Join(err, e.stop(a, time.Second))
+		return nil, errors.Join(err, stopNow(a))
 	}
 	return a, nil
 }

@@ -84,6 +84,8 @@ func (e *Env) logger(cfg config.Log) *slog.Logger {
 // serve runs a server until a signal comes or it fails.
 func (e *Env) serve(ctx context.Context, cfg config.Config) error {
 	log := e.logger(cfg.Log)
+	ctx, release := e.untilSignal(ctx)
+	defer release()
 	a, err := start(ctx, cfg, log)
 	if err != nil {
 		return err
@@ -92,7 +94,7 @@ func (e *Env) serve(ctx context.Context, cfg config.Config) error {
 	warn(log, a, &cfg)
 
 	select {
-	case <-e.Signals:
+	case <-ctx.Done():
 		log.Info("stopping: finishing what is under way, another signal hurries", "atMost", cfg.ShutdownTimeout.String())
 	case err = <-a.Failed():
 	}
@@ -111,11 +113,16 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (*app.App, 
 		return nil, explain(err, &cfg)
 	}
 	if err := a.Start(ctx); err != nil {
-		late, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		return nil, errors.Join(err, a.Stop(late))
+		return nil, errors.Join(err, stopNow(a))
 	}
 	return a, nil
+}
+
+// stopNow stops a server that has nothing under way.
+func stopNow(a *app.App) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return a.Stop(ctx)
 }
 
 // stop stops a server within the time, sooner when another signal comes.

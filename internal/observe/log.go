@@ -6,8 +6,12 @@ package observe
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/lmittmann/tint"
 )
@@ -49,6 +53,21 @@ func NewLogger(w io.Writer, o LogOptions) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: o.Level}))
 	}
 	return slog.New(tint.NewTextHandler(w, &tint.Options{
-		Level: o.Level, TimeFormat: "15:04:05.000", NoColor: o.NoColor || !o.Terminal,
+		Level: o.Level, TimeFormat: "15:04:05.000", NoColor: o.NoColor || !o.Terminal, ReplaceAttr: quoteControls,
 	}))
+}
+
+// quoteControls keeps what comes from outside from moving the cursor or forging lines: tint writes escape sequences in
+// values as they are.
+func quoteControls(_ []string, a slog.Attr) slog.Attr {
+	v := a.Value.Resolve()
+	if v.Kind() != slog.KindString && v.Kind() != slog.KindAny {
+		return a
+	}
+	text := fmt.Sprint(v.Any())
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		quoted := strconv.Quote(text)
+		return slog.String(a.Key, quoted[1:len(quoted)-1])
+	}
+	return a
 }

@@ -1,0 +1,255 @@
+package config_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/config"
+	"github.com/relay-events/relay/internal/observe"
+)
+
+// env makes a Sources.Getenv of pairs.
+func env(pairs map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { v, ok := pairs[name]; return v, ok }
+}
+
+func file(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "relay.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestDefaultsHold(t *testing.T) {
+	got, err := config.Load(config.Sources{})
+	if err != nil {
+		t.Fatalf("Load without any source: %v", err)
+	}
+	if want := config.Default(); !reflect.DeepEqual(got, want) {
+		t.Errorf("Load without any source: got %+v, want %+v", got, want)
+	}
+}
+
+// Each source wins over the one before; what it does not say stays.
+func TestSourcesInRisingOrder(t *testing.T) {
+	path := file(t, `
+listen: file:1
+data: from-file
+memory: 2MiB
+allowNetworks: [10.1.0.0/16, "fd00::/8"]
+retention:
+  events: 10d
+  attempts: 36h
+log: {level: debug, format: json}
+`)
+	got, err := config.Load(config.Sources{
+		File:   path,
+		Getenv: env(map[string]string{"RELAY_LISTEN": "env:2", "RELAY_DATA": "from-env", "RELAY_LOG_LEVEL": "warn", "RELAY_DEV": ""}),
+		Flags:  map[string]string{"listen": "flag:3", "dev": "true"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Default()
+	want.Listen, want.Data, want.Memory, want.Dev = "flag:3", "from-env", 2<<20, true
+	want.AllowNetworks = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8")}
+	want.Retention = config.Retention{Events: 240 * time.Hour, Attempts: 36 * time.Hour}
+	want.Log = config.Log{Level: slog.LevelWarn, Format: observe.LogJSON}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestFileNamedByVariable(t *testing.T) {
+	got, err := config.Load(config.Sources{Getenv: env(map[string]string{"RELAY_CONFIG": file(t, "maxInFlight: 7")})})
+	if err != nil || got.MaxInFlight != 7 {
+		t.Errorf("RELAY_CONFIG: got %d, %v, want 7", got.MaxInFlight, err)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	tests := []struct {
+		name string
+		file string
+		env  map[string]string
+		flag map[string]string
+		want string
+	}{
+		{"unknown key", "listn: x", nil, nil, `line 1: "listn" is not a setting; did you mean "listen"?`},
+		{"unknown nested key", "log:\n  lvl: x", nil, nil, `line 2: "log.lvl" is not a setting; did you mean "log.level"?`},
+		{"unknown and far", "database: x", nil, nil, `"database" is not a setting; "relay serve --help" lists them`},
+		{"wrong case", "Listen: x", nil, nil, `did you mean "listen"?`},
+		{"given twice", "listen: a:1\nlisten: b:2", nil, nil, `line 2`},
+		{"group with a value", "log: info", nil, nil, "line 1: must be a list of settings"},
+		{"no mapping", "- listen", nil, nil, "line 1: must be a list of settings"},
+		{"no value", "listen:", nil, nil, "setting listen has no value"},
+		{"mapping as value", "listen: {a: b}", nil, nil, "setting listen must be a plain value"},
+		{"two documents", "listen: a:1\n---\ndata: x", nil, nil, "must hold one document"},
+		{"not YAML", "\tlisten", nil, nil, "configuration file"},
+		{"bad bool", "dev: perhaps", nil, nil, `line 1: setting dev must be true or false, got "perhaps"`},
+		{"bad variable", "", map[string]string{"RELAY_MEMORY": "much"}, nil, "variable RELAY_MEMORY: setting memory must be a number of bytes"},
+		{"bad flag", "", nil, map[string]string{"retention-events": "30"}, "flag --retention-events: setting retention.events must be a length of time"},
+		{"bad level", "", nil, map[string]string{"log-level": "loud"}, "must be debug, info, warn or error"},
+		{"bad format", "", nil, map[string]string{"log-format": "xml"}, "must be auto, text or json"},
+		{"network with a host", "", nil, map[string]string{"allow-networks": "10.1.2.3/8"}, "write 10.0.0.0/8"},
+		{"no network", "", nil, map[string]string{"allow-networks": "localhost"}, `must list networks, as 10.1.0.0/16, got "localhost"`},
+		{"no port", "", nil, map[string]string{"listen": "localhost"}, "setting listen must be host:port"},
+		{"short retention", "", nil, map[string]string{"retention-attempts": "23h"}, "setting retention.attempts must be 1d to 3660d, got 23h"},
+		{"little memory", "", nil, map[string]string{"memory": "1023KiB"}, "setting memory must be at least 1MiB, got 1023KiB"},
+		{"no attempts", "", nil, map[string]string{"max-in-flight": "0"}, "setting maxInFlight must be 1 to 100000, got 0"},
+		{"large events", "", nil, map[string]string{"max-event-bytes": "17MiB"}, "setting maxEventBytes must be 1KiB to 16MiB, got 17MiB"},
+		{"no folder", "", nil, map[string]string{"data": ""}, "setting data must name a folder"},
+		{"short key", "", map[string]string{"RELAY_ADMIN_KEY": "fifteen-letters"}, nil, "setting adminKey must have at least 16 characters, got 15"},
+		{"key with a space", "", map[string]string{"RELAY_ADMIN_KEY": "sixteen letters!"}, nil, "printable ASCII without spaces"},
+		{"key twice", "", map[string]string{"RELAY_ADMIN_KEY": "0123456789abcdef", "RELAY_ADMIN_KEY_FILE": "x"}, nil, "adminKeyFile excludes adminKey"},
+		{"no key file", "", map[string]string{"RELAY_ADMIN_KEY_FILE": "/does/not/exist"}, nil, "reading setting adminKeyFile"},
+		{"no file", "", map[string]string{"RELAY_CONFIG": "/does/not/exist"}, nil, "reading the configuration file"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := config.Sources{Getenv: env(tt.env), Flags: tt.flag}
+			if tt.file != "" {
+				s.File = file(t, tt.file)
+			}
+			_, err := config.Load(s)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestAllMistakesAtOnce(t *testing.T) {
+	_, err := config.Load(config.Sources{Flags: map[string]string{"listen": "x", "memory": "1"}})
+	if err == nil || !strings.Contains(err.Error(), "listen") || !strings.Contains(err.Error(), "memory") {
+		t.Errorf("got %v, want both settings named", err)
+	}
+}
+
+func TestKeyFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(path, []byte("0123456789abcdef\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := config.Load(config.Sources{Getenv: env(map[string]string{"RELAY_ADMIN_KEY_FILE": path})})
+	if err != nil || got.AdminKey.Reveal() != "0123456789abcdef" {
+		t.Errorf("got %q, %v, want the file's text without its line end", got.AdminKey.Reveal(), err)
+	}
+	if err := os.WriteFile(path, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Load(config.Sources{Flags: map[string]string{"admin-key-file": path}}); err == nil || !strings.Contains(err.Error(), "is empty") {
+		t.Errorf("empty key file: got %v, want an error", err)
+	}
+}
+
+// However a configuration is printed, the key does not show.
+func TestSecretStaysHidden(t *testing.T) {
+	const key = "correct-horse-battery"
+	c, err := config.Load(config.Sources{Getenv: env(map[string]string{"RELAY_ADMIN_KEY": key})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	js, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged strings.Builder
+	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "config", c, "key", c.AdminKey)
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "config", c, "key", c.AdminKey)
+	for _, shown := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%q", c.AdminKey), string(js), logged.String()} {
+		if strings.Contains(shown, key) {
+			t.Errorf("got %q, want the key hidden", shown)
+		}
+	}
+	if !strings.Contains(fmt.Sprint(c), "(hidden)") {
+		t.Errorf("got %v, want to see that there is a key", c)
+	}
+}
+
+// The table of settings is what help and documentation are made of.
+func TestSettings(t *testing.T) {
+	names := map[string]config.Setting{}
+	for _, s := range config.Settings() {
+		if s.Help == "" || s.Kind == "" {
+			t.Errorf("setting %q: got %+v, want help and kind", s.Name, s)
+		}
+		if _, twice := names[s.Name]; twice {
+			t.Errorf("setting %q is there twice", s.Name)
+		}
+		names[s.Name] = s
+	}
+	if got := names["retention.events"]; got.Env != "RELAY_RETENTION_EVENTS" || got.Flag != "retention-events" || got.Default != "30d" {
+		t.Errorf("retention.events: got %+v", got)
+	}
+	if got := names["maxEventBytes"]; got.Env != "RELAY_MAX_EVENT_BYTES" || got.Default != "1MiB" {
+		t.Errorf("maxEventBytes: got %+v", got)
+	}
+	if got := names["adminKey"]; got.Flag != "" || !got.Secret || got.Env != "RELAY_ADMIN_KEY" {
+		t.Errorf("adminKey: got %+v, want no flag", got)
+	}
+	// Every default, fed back as a flag, is itself.
+	flags := map[string]string{}
+	for _, s := range names {
+		if s.Flag != "" && s.Default != "" {
+			flags[s.Flag] = s.Default
+		}
+	}
+	got, err := config.Load(config.Sources{Flags: flags})
+	if err != nil || !reflect.DeepEqual(got, config.Default()) {
+		t.Errorf("defaults as flags: got %+v, %v, want %+v", got, err, config.Default())
+	}
+}
+
+func TestBytesAndDurations(t *testing.T) {
+	for text, want := range map[string]config.Bytes{"0": 0, "1": 1, "12B": 12, "3KiB": 3072, "2 MiB": 2 << 20, "1GiB": 1 << 30} {
+		var b config.Bytes
+		if err := b.UnmarshalText([]byte(text)); err != nil || b != want {
+			t.Errorf("%q: got %d, %v, want %d", text, b, err, want)
+		}
+	}
+	for _, text := range []string{"", "-1", "1MB", "x", "9223372036854775807KiB", "1.5MiB"} {
+		if err := new(config.Bytes).UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q: got nil, want an error", text)
+		}
+	}
+	for text, want := range map[string]time.Duration{"1d": 24 * time.Hour, "1d12h": 36 * time.Hour, "48h": 48 * time.Hour} {
+		c, err := config.Load(config.Sources{Flags: map[string]string{"retention-events": text}})
+		if err != nil || c.Retention.Events != want {
+			t.Errorf("%q: got %v, %v, want %v", text, c.Retention.Events, err, want)
+		}
+	}
+	for _, text := range []string{"d", "-1d", "1d-1h", "1dd", "99999999999d", "1h1d"} {
+		if _, err := config.Load(config.Sources{Flags: map[string]string{"retention-events": text}}); err == nil {
+			t.Errorf("%q: got nil, want an error", text)
+		}
+	}
+}
+
+func FuzzFile(f *testing.F) {
+	f.Add("listen: a:1\nlog: {level: warn}\n")
+	f.Add("a: &x [*x]")
+	f.Add("? {}\n: 1")
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text string) {
+		path := filepath.Join(dir, "fuzz.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := config.Load(config.Sources{File: path}); err == nil {
+			if err := c.Check(); err != nil {
+				t.Errorf("Load(%q) let through %v", text, err)
+			}
+		}
+	})
+}
