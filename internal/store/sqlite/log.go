@@ -61,8 +61,6 @@ type attemptLog struct {
 
 // logDay is what is kept in memory about one file of the log.
 type logDay struct {
-	day day
-
 	loading sync.Mutex
 	loaded  bool // guarded by loading
 
@@ -304,7 +302,7 @@ func (l *attemptLog) day(n day) *logDay {
 	defer l.mu.Unlock()
 	d := l.days[n]
 	if d == nil {
-		d = &logDay{day: n, lagMin: math.MaxInt64, lagMax: math.MinInt64}
+		d = &logDay{lagMin: math.MaxInt64, lagMax: math.MinInt64}
 		l.days[n] = d
 	}
 	return d
