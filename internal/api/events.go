@@ -223,9 +223,6 @@ func (a *API) typeList(context.Context, *caller, *none) (*List[EventType], error
 	return pageOf(data, ""), nil
 }
 
-// states lists the delivery states for parameters; TestStates holds it to delivery.States.
-const states = "waiting,inFlight,held,delivered,failed,discarded,expired,canceled"
-
 // Delivery is what one webhook is owed, or was owed, of one event.
 type Delivery struct {
 	ID            string  `json:"id" doc:"the webhookId in the body that the endpoint receives" example:"\"whk_00dqv5r8k0000g00001\""`

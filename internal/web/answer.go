@@ -242,6 +242,7 @@ func APIHeaders(h http.Header) {
 
 // Shared values: the headers are set on every request and never changed in place.
 var (
+	noSniff = []string{"nosniff"}
 	noStore = []string{"no-store"}
 	inert   = []string{"default-src 'none'; frame-ancestors 'none'"}
 )

@@ -136,8 +136,8 @@ func (s *Server) serve(hw http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	w := &Response{ResponseWriter: hw, server: s, request: r, id: s.ids.next()}
 	h := hw.Header()
-	h.Set("X-Request-Id", w.id)
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["X-Request-Id"] = []string{w.id}
+	h["X-Content-Type-Options"] = noSniff
 	defer func() {
 		// net/http would log the panic and cut the connection: the client could not tell that from a lost network.
 		if p := recover(); p != nil && p != http.ErrAbortHandler {
