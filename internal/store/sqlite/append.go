@@ -71,10 +71,8 @@ func (s *Store) Append(ctx context.Context, pubs []*ingest.Publication) ([]deliv
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	defer a.reset()
-	if len(s.keys.pending) >= maxPendingKeys {
-		if err := s.keys.flush(ctx); err != nil {
-			return nil, err
-		}
+	if err := s.keys.room(); err != nil {
+		return nil, err
 	}
 	for _, p := range pubs {
 		p.Err = nil
@@ -103,7 +101,7 @@ func (s *Store) Append(ctx context.Context, pubs []*ingest.Publication) ([]deliv
 	if len(ids) > 0 {
 		s.work.opened(ids...)
 	}
-	s.finishKeys(ctx, pubs)
+	a.finishKeys(pubs, s.keys)
 	return intakes, nil
 }
 
@@ -133,7 +131,7 @@ func (s *Store) findKeys(ctx context.Context, pubs []*ingest.Publication) error 
 			it.Event.Tenant, it.Duplicate = pub.Tenant, false
 			if it.Key != "" {
 				a.keyed = append(a.keyed, keyedItem{item: it, pub: p, index: i, first: len(a.keyed)})
-				a.hashes = append(a.hashes, hashKey(pub.Tenant, it.Key))
+				a.hashes = append(a.hashes, s.keys.hash(pub.Tenant, it.Key))
 			}
 		}
 	}
@@ -353,8 +351,7 @@ func (s *Store) prepareNextDay(now time.Time) {
 }
 
 // finishKeys sets what the keyed items became and remembers the new keys.
-func (s *Store) finishKeys(ctx context.Context, pubs []*ingest.Publication) {
-	a := &s.append
+func (a *appender) finishKeys(pubs []*ingest.Publication, keys *keyIndex) {
 	for i := range a.keyed {
 		k := &a.keyed[i]
 		switch {
@@ -363,22 +360,19 @@ func (s *Store) finishKeys(ctx context.Context, pubs []*ingest.Publication) {
 			k.item.Event, k.item.Duplicate = k.event, true
 		case k.first != i:
 			k.item.Event, k.item.Duplicate = a.keyed[k.first].item.Event, true
-		default:
-			s.keys.add(a.hashes[i], usedKey{event: k.item.Event.ID, digest: k.item.Digest})
 		}
 	}
 	if len(a.blocks) == 0 {
 		return
 	}
-	last := &a.blocks[len(a.blocks)-1]
-	s.keys.through = last.id + event.ID(len(last.items)) - 1
-	s.keys.commits++
-	if len(s.keys.pending) >= flushKeys || s.keys.commits >= flushCommits {
-		if err := s.keys.flush(ctx); err != nil {
-			// They stay in memory, and are read from the events after a crash.
-			s.log.Warn("storing idempotency keys failed, trying again with the next", "error", err)
+	b := &a.blocks[len(a.blocks)-1]
+	keys.appended(b.id+event.ID(len(b.items))-1, func(put func(keyHash, usedKey)) {
+		for i := range a.keyed {
+			if k := &a.keyed[i]; pubs[k.pub].Err == nil && !k.item.Duplicate {
+				put(a.hashes[i], usedKey{event: k.item.Event.ID, digest: k.item.Digest})
+			}
 		}
-	}
+	})
 }
 
 // EventReserve implements delivery.Store.

@@ -13,8 +13,8 @@ import (
 	"github.com/relay-events/relay/internal/ingest"
 )
 
-// listFor bounds how long EventList reads for one page.
-const listFor = time.Second
+// listFor bounds how long EventList reads for one page. Tests shorten it.
+var listFor = time.Second
 
 // getMany calls f for each event that exists and can be read, in order, and
 // damaged for each id whose block cannot.
@@ -97,7 +97,7 @@ func (s *Store) EventGetMany(ctx context.Context, ids []event.ID) ([]event.Event
 // EventFind implements ingest.Store.
 func (s *Store) EventFind(ctx context.Context, tenant event.TenantID, publicID string) (e event.Event, ok bool, err error) {
 	var id event.ID
-	hash := [1]keyHash{hashKey(tenant, ingest.NameKey(publicID))}
+	hash := [1]keyHash{s.keys.hash(tenant, ingest.NameKey(publicID))}
 	if err := s.keys.lookup(ctx, hash[:], func(_ int, u usedKey) { id = u.event }); err != nil {
 		return e, false, fmt.Errorf("looking up event %q: %w", publicID, err)
 	}
@@ -180,7 +180,7 @@ func (s *Store) EventList(ctx context.Context, q ingest.Query) (page []event.Eve
 				page = append(page, r.event(id))
 			}
 			below = b.id
-			if time.Since(start) > listFor {
+			if time.Since(start) >= listFor {
 				return page, below, nil
 			}
 		}

@@ -177,12 +177,7 @@ func (s *Store) Close() error {
 		errs = append(errs, s.work.close())
 	}
 	if s.keys != nil {
-		if len(s.keys.pending) > 0 {
-			if err := s.keys.flush(context.Background()); err != nil {
-				s.log.Warn("idempotency keys were not written, the next start reads them from the events", "error", err)
-			}
-		}
-		errs = append(errs, s.keys.db.close())
+		errs = append(errs, s.keys.close())
 	}
 	if s.events != nil {
 		s.events.release(s.append.file)

@@ -1,26 +1,26 @@
 -- name: KeyGet
-SELECT event, digest
+SELECT event, proof
 FROM idempotency_key
-WHERE hash = ?;
+WHERE id = ?;
 
 -- name: KeyPut
 -- Replaces the row of an event that no longer exists.
-INSERT OR REPLACE INTO idempotency_key(hash, event, digest)
+INSERT OR REPLACE INTO idempotency_key(id, event, proof)
 VALUES (?, ?, ?);
 
 -- name: KeyPage
-SELECT hash, event
+SELECT id, event
 FROM idempotency_key
-WHERE hash > ?
-ORDER BY hash
+WHERE id >= ?
+ORDER BY id
 LIMIT ?;
 
 -- name: KeyDelete
 DELETE FROM idempotency_key
-WHERE hash = ? AND event = ?;
+WHERE id = ? AND event = ?;
 
 -- name: MetaGet
-SELECT through, swept_before
+SELECT through, swept_before, salt
 FROM meta;
 
 -- name: MetaSetThrough

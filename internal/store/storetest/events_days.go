@@ -1,0 +1,257 @@
+package storetest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ingest"
+)
+
+func scanInOrder(t *testing.T, s Backend) {
+	var ids []event.ID
+	for i := range 30 {
+		other := Publication(Event("", "other", ""))
+		other.Tenant = 2
+		p := Publication(Event("", "a", fmt.Sprint(i)), Event("", "b", fmt.Sprint(i)))
+		MustAppend(t, s, other, p)
+		ids = append(ids, p.Items[0].Event.ID, p.Items[1].Event.ID)
+	}
+	scan := func(after, until event.ID, stopAfter int) (got []event.ID) {
+		err := s.EventScan(ctx, event.DefaultTenant, after, until, func(e *event.Event) bool {
+			got = append(got, e.ID)
+			return len(got) != stopAfter
+		})
+		if err != nil {
+			t.Fatalf("EventScan(%d, %d): %v", after, until, err)
+		}
+		return got
+	}
+	last := ids[len(ids)-1]
+	tests := []struct {
+		after, until event.ID
+		stop         int
+		want         []event.ID
+	}{
+		{0, last, 0, ids},
+		{0, 1<<62 - 1, 0, ids},
+		{ids[4], ids[9], 0, ids[5:10]},
+		{ids[5], ids[6], 0, ids[6:7]},
+		{ids[5], ids[5], 0, nil},
+		{ids[4], last, 3, ids[5:8]},
+		{last, last + 1000, 0, nil},
+	}
+	for _, tt := range tests {
+		if got := scan(tt.after, tt.until, tt.stop); fmt.Sprint(got) != fmt.Sprint(tt.want) {
+			t.Errorf("EventScan(%d, %d), stopped after %d: got %d, want %d", tt.after, tt.until, tt.stop, got, tt.want)
+		}
+	}
+}
+
+// largeGroups appends more than one intake can hold.
+func largeGroups(t *testing.T, s Backend) {
+	tests := []struct{ events, size int }{{1, 1 << 20}, {9000, 0}, {500, 1000}, {3, 200_000}, {40, 30_000}}
+	for _, tt := range tests {
+		var items []ingest.Item
+		for i := range tt.events {
+			items = append(items, Event("", "a", fmt.Sprintf("%d-%d %s", tt.events, i, strings.Repeat("x", tt.size))))
+		}
+		p := Publication(items...)
+		var ids []event.ID
+		for _, in := range MustAppend(t, s, p) {
+			for _, e := range in.Events {
+				ids = append(ids, e.ID)
+			}
+		}
+		if len(ids) != tt.events {
+			t.Fatalf("%d events of %d bytes: got %d in intakes", tt.events, tt.size, len(ids))
+		}
+		got := mustGet(t, s, ids...)
+		for i := range p.Items {
+			if p.Items[i].Event.ID != ids[i] {
+				t.Fatalf("item %d has id %d, the intakes say %d", i, p.Items[i].Event.ID, ids[i])
+			}
+			checkEvent(t, got[ids[i]], p.Items[i].Event)
+		}
+	}
+}
+
+func openIntakes(t *testing.T, s Backend) {
+	var in []delivery.Intake
+	for i := range 6 {
+		in = append(in, MustAppend(t, s, Publication(Event("", "a", fmt.Sprint(i)), Event("", "b", fmt.Sprint(i))))...)
+	}
+	if err := s.Record(ctx, &delivery.Record{Close: []event.ID{in[0].ID, in[1].ID, in[4].ID}}); err != nil {
+		t.Fatal(err)
+	}
+	check := func(want ...delivery.Intake) {
+		t.Helper()
+		var got []delivery.Intake
+		err := s.IntakeOpen(ctx, func(i delivery.Intake) error { got = append(got, i); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+			t.Errorf("got open intakes %+v\nwant %+v", got, want)
+		}
+	}
+	s.Reopen(t)
+	check(in[2], in[3], in[5])
+	if err := s.Record(ctx, &delivery.Record{Close: []event.ID{in[2].ID, in[3].ID, in[5].ID}}); err != nil {
+		t.Fatal(err)
+	}
+	s.Reopen(t)
+	check()
+}
+
+// daysPass appends over virtual days, with the store opened again between.
+func daysPass(t *testing.T, s Backend) {
+	var want []event.ID
+	for i := range 60 {
+		p := Publication(Event(fmt.Sprint("k", i), "a", fmt.Sprint(i)))
+		MustAppend(t, s, p)
+		want = append(want, p.Items[0].Event.ID)
+		time.Sleep(11 * time.Hour)
+		if i%20 == 10 {
+			s.Reopen(t)
+		}
+	}
+	list := MustList(t, s, ingest.Query{Limit: 7})
+	if len(list) != len(want) {
+		t.Fatalf("got %d events, want %d", len(list), len(want))
+	}
+	for i, e := range list {
+		if e.ID != want[len(want)-1-i] {
+			t.Errorf("event %d of the list: got %d, want %d", i, e.ID, want[len(want)-1-i])
+		}
+	}
+	if got := mustGet(t, s, want...); len(got) != len(want) {
+		t.Errorf("got %d events by id, want %d", len(got), len(want))
+	}
+	n := 0
+	if err := s.EventScan(ctx, event.DefaultTenant, 0, want[len(want)-1], func(e *event.Event) bool {
+		if e.ID != want[n] {
+			t.Errorf("scan %d: got %d, want %d", n, e.ID, want[n])
+		}
+		n++
+		return true
+	}); err != nil || n != len(want) {
+		t.Errorf("scanned %d events, %v, want %d", n, err, len(want))
+	}
+	p := Publication(Event("k3", "a", "3"))
+	if MustAppend(t, s, p); !p.Items[0].Duplicate || p.Items[0].Event.ID != want[3] {
+		t.Errorf("a key of weeks ago: got duplicate %t of %d, want of %d", p.Items[0].Duplicate, p.Items[0].Event.ID, want[3])
+	}
+}
+
+func retention(t *testing.T, s Backend) {
+	start := time.Now()
+	var ids []event.ID
+	for i := range 20 { // two a day
+		p := Publication(Event(fmt.Sprint("k", i), "a", fmt.Sprint(i)))
+		in := MustAppend(t, s, p)
+		ids = append(ids, p.Items[0].Event.ID)
+		if err := s.Record(ctx, &delivery.Record{Close: []event.ID{in[0].ID}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(12 * time.Hour)
+	}
+	if err := s.Expire(ctx, start.Add(5*24*time.Hour), start); err != nil {
+		t.Fatal(err)
+	}
+	check := func() {
+		t.Helper()
+		got := MustList(t, s, ingest.Query{})
+		if len(got) != 10 || got[9].ID != ids[10] {
+			t.Errorf("got %d events, want the last 10 of %d", len(got), len(ids))
+		}
+		if got := mustGet(t, s, ids...); len(got) != 10 {
+			t.Errorf("got %d events by id, want 10", len(got))
+		}
+	}
+	check()
+	if _, ok, err := s.EventFind(ctx, event.DefaultTenant, "k2"); ok || err != nil {
+		t.Errorf("an expired event is found: %t, %v", ok, err)
+	}
+	s.Reopen(t)
+	check()
+	old, kept := Publication(Event("k2", "a", "a new event")), Publication(Event("k12", "a", "12"))
+	MustAppend(t, s, old, kept)
+	if old.Err != nil || old.Items[0].Duplicate {
+		t.Errorf("an expired event's key is taken: %v, duplicate %t", old.Err, old.Items[0].Duplicate)
+	}
+	if !kept.Items[0].Duplicate {
+		t.Error("a kept event's key is free")
+	}
+}
+
+func retentionKeeps(t *testing.T, s Backend) {
+	var ids []event.ID
+	for i := range 6 {
+		in := MustAppend(t, s, Publication(Event("", "a", fmt.Sprint(i))))
+		ids = append(ids, in[0].ID)
+		r := delivery.Record{Close: []event.ID{in[0].ID}}
+		switch i {
+		case 1: // stays open
+			r.Close = nil
+		case 3:
+			r.Owe = []delivery.Owed{{Tenant: event.DefaultTenant, Event: in[0].ID, Webhook: 1, Due: time.Now(), Since: time.Now(), Reason: delivery.ReasonRetry}}
+		}
+		if err := s.Record(ctx, &r); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(24 * time.Hour)
+	}
+	s.Reopen(t) // also in a process that has not written yet
+	if err := s.Expire(ctx, time.Now(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	got := mustGet(t, s, ids...)
+	for _, i := range []int{1, 3} {
+		if _, ok := got[ids[i]]; !ok {
+			t.Errorf("event %d is gone, though it is not done", i)
+		}
+	}
+	if _, ok := got[ids[0]]; ok {
+		t.Error("event 0 is still there, though it is done and old")
+	}
+	if err := s.Record(ctx, &delivery.Record{
+		Close:  []event.ID{ids[1]},
+		Settle: []delivery.Owed{{Tenant: event.DefaultTenant, Event: ids[3], Webhook: 1}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second) // closing may be stored a little later
+	if err := s.Expire(ctx, time.Now(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustGet(t, s, ids...); len(got) != 0 {
+		t.Errorf("got %d events after all were done, want 0", len(got))
+	}
+}
+
+func idsRise(t *testing.T, s Backend) {
+	var last event.ID
+	for range 3 {
+		in := MustAppend(t, s, Publication(Event("", "a", "1")))
+		last = in[0].ID
+		if err := s.Record(ctx, &delivery.Record{Close: []event.ID{last}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(48 * time.Hour)
+		if err := s.Expire(ctx, time.Now(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		s.Reopen(t)
+	}
+	in := MustAppend(t, s, Publication(Event("", "a", "1")))
+	if in[0].ID <= last {
+		t.Errorf("got id %d after %d", in[0].ID, last)
+	}
+	if id := s.EventReserve(); id <= in[0].ID {
+		t.Errorf("EventReserve() = %d after %d", id, in[0].ID)
+	}
+}
