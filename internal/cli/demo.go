@@ -108,14 +108,17 @@ func (e *Env) demo(ctx context.Context, o demoOptions) (err error) {
 
 	publishing, stopPublishing := context.WithCancel(ctx)
 	defer stopPublishing()
-	published := make(chan error, 1)
-	go func() { published <- publishSamples(publishing, c, rec, o.every) }()
+	var publishErr error
+	published := make(chan struct{})
+	go func() {
+		defer close(published)
+		publishErr = publishSamples(publishing, c, rec, o.every)
+	}()
 	select {
 	case <-ctx.Done():
 	case <-rec.reached:
 	case err = <-a.Failed():
-	case err = <-published:
-		published <- nil
+	case <-published:
 	}
 	stopPublishing()
 	<-published
@@ -125,7 +128,8 @@ func (e *Env) demo(ctx context.Context, o demoOptions) (err error) {
 	default:
 		rec.say(fmt.Sprintf("\n%d deliveries arrived, each verified by its signature.", n))
 	}
-	return err
+	rec.say("\"relay serve\" runs a server of your own.")
+	return errors.Join(err, publishErr)
 }
 
 // startDemo starts the server; when the usual address is taken and nobody insists on it, at any free port.
@@ -184,7 +188,7 @@ func (e *Env) introduce(a *app.App, key, hook string, o demoOptions) {
 	if o.count == 0 {
 		fmt.Fprintln(e.Stdout, "Ctrl-C ends the demo.")
 	}
-	fmt.Fprintln(e.Stdout)
+	fmt.Fprintf(e.Stdout, "\n%s\n", s.dim(fmt.Sprintf("%-8s  %-20s  %-24s  %-10s %9s", "time", "event type", "webhookId", "attempt", "latency")))
 }
 
 // publishSamples publishes the sample events over the API, in turn, until ctx ends.
