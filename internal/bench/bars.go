@@ -42,7 +42,7 @@ func (b *bars) start(title string, total int) (done func(n int), finish func()) 
 func (b *bars) logf(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var out io.Writer = b.out
+	out := b.out
 	if b.progress != nil {
 		out = b.progress
 	}

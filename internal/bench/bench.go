@@ -220,10 +220,11 @@ type RelayResult struct {
 	RSSMB                   *float64 `json:"rssMB"`                   // the highest, MiB
 	RSSAfterMB              *float64 `json:"rssAfterMB"`              // when it was quiet again, MiB
 
-	Events     int   `json:"events"`     // accepted in the burst
-	Deliveries int   `json:"deliveries"` // owed to healthy endpoints in the burst
-	Delivered  int64 `json:"delivered"`  // of these, arrived
-	Duplicates int64 `json:"duplicates"` // arrived again
+	Events      int   `json:"events"`      // accepted in the burst
+	Deliveries  int   `json:"deliveries"`  // owed to healthy endpoints in the burst
+	Delivered   int64 `json:"delivered"`   // of these, arrived
+	Duplicates  int64 `json:"duplicates"`  // arrived again
+	Connections int64 `json:"connections"` // opened to the receiver during the burst
 }
 
 // Run runs one scenario as the options describe it.

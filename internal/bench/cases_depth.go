@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -72,7 +73,7 @@ func caseHanging(ctx context.Context, l *lab) ([]Row, error) {
 	var lonely, beside []float64
 	var peak usage
 	var hung int64
-	err := l.on(ctx, func(ctx context.Context, s *server) error {
+	err := l.on(ctx, func(ctx context.Context, s *server) (err error) {
 		p := l.plain(healthy)
 		if err := l.prepare(ctx, s, &p); err != nil {
 			return err
@@ -107,7 +108,12 @@ func caseHanging(ctx context.Context, l *lab) ([]Row, error) {
 				}
 			}
 		}()
-		defer func() { cancel(); <-fed }()
+		defer func() {
+			cancel()
+			if fedErr := <-fed; err == nil && !errors.Is(fedErr, context.Canceled) {
+				err = fedErr
+			}
+		}()
 		if err := pause(ctx, 2*repeat); err != nil {
 			return err
 		}

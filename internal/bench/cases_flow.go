@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -226,17 +225,4 @@ func caseIdle(ctx context.Context, l *lab) ([]Row, error) {
 	}
 	rows[0].Note = fmt.Sprintf("over %v", watch)
 	return rows, nil
-}
-
-// listLength asks for a page and returns how many entries it has.
-func (s *server) listLength(ctx context.Context, path string) (int, error) {
-	answer, err := s.call(ctx, "GET", path, "", nil, 200)
-	if err != nil {
-		return 0, err
-	}
-	var page struct{ Data []json.RawMessage }
-	if err := json.Unmarshal(answer, &page); err != nil {
-		return 0, fmt.Errorf("reading the page %q: %w", path, err)
-	}
-	return len(page.Data), nil
 }

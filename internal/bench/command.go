@@ -110,7 +110,7 @@ Cases: ` + strings.Join(caseNames(), ", "),
 	f.BoolVar(&all, "all", false, "run all rows")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	f.StringVar(&profile, "cpuprofile", "", "have the relay write a processor profile to `FILE`")
-	f.MarkHidden("cpuprofile")
+	f.Lookup("cpuprofile").Hidden = true
 	cmd.MarkFlagsMutuallyExclusive("case", "all")
 	return cmd
 }

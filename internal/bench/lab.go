@@ -63,7 +63,7 @@ func (l *lab) close() {
 		p.kill()
 	}
 	if l.receiver != nil {
-		l.receiver.stop() // it keeps nothing: how it ends does not matter
+		_ = l.receiver.stop() // it keeps nothing: how it ends does not matter
 	}
 	l.control.CloseIdleConnections()
 	l.bars.close()

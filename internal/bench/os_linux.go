@@ -17,7 +17,7 @@ func childAttributes() *syscall.SysProcAttr {
 // in milliseconds. It blocks a thread.
 func preciseSleep(d time.Duration) {
 	t := syscall.NsecToTimespec(int64(d))
-	syscall.Nanosleep(&t, nil) // woken by a signal: the caller looks at the clock anyway
+	_ = syscall.Nanosleep(&t, nil) // woken by a signal: the caller looks at the clock anyway
 }
 
 // diskBytes returns what a file takes on the disk.

@@ -59,7 +59,7 @@ func startProcess(name, executable string, args, env []string, stdout io.Writer)
 func (p *process) stop() error {
 	p.stdin.Close()
 	if p.cmd.Process.Signal(syscall.SIGTERM) != nil {
-		p.cmd.Process.Kill() // systems without signals
+		_ = p.cmd.Process.Kill() // systems without signals
 	}
 	timer := time.NewTimer(stopTime)
 	defer timer.Stop()
@@ -74,7 +74,7 @@ func (p *process) stop() error {
 
 // kill ends the process as a crash would.
 func (p *process) kill() {
-	p.cmd.Process.Kill()
+	_ = p.cmd.Process.Kill() // it may have ended already
 	p.stdin.Close()
 	<-p.ended
 }
@@ -158,7 +158,7 @@ func usageOf(pid int) usage {
 // resetPeak makes the most memory begin anew: writing 5 to clear_refs, proc(5).
 func (p *process) resetPeak() {
 	if p != nil {
-		os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0) // else the peak is that since the start
 	}
 }
 
@@ -231,7 +231,7 @@ func startReceiver(ctx context.Context, executable string) (*process, string, er
 	go func() { // ends when the receiver's output does, at the latest
 		text, err := bufio.NewReader(pr).ReadString('\n')
 		read <- line{strings.TrimSpace(text), err}
-		io.Copy(io.Discard, pr)
+		_, _ = io.Copy(io.Discard, pr)
 	}()
 	go func() { <-p.ended; pw.Close() }()
 	timer := time.NewTimer(10 * time.Second)

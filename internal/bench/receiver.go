@@ -62,6 +62,7 @@ type Stats struct {
 	Failed     int64 `json:"failed"`     // requests to /fail/N
 	Hung       int64 `json:"hung"`       // requests to /hang/N
 	Bytes      int64 `json:"bytes"`      // of all bodies
+	Conns      int64 `json:"conns"`      // connections opened, the bench's own among them
 	FirstAt    int64 `json:"firstAt"`    // arrival of the first request to any endpoint, unix nanoseconds; zero: none
 	LastAt     int64 `json:"lastAt"`     // and of the last
 
@@ -78,9 +79,9 @@ func (s *Stats) Attempts() int64 { return s.Delivered + s.Duplicates + s.Failed 
 
 // counters is what is reset.
 type counters struct {
-	delivered, duplicates, failed, hung, bytes, first, last atomic.Int64
-	latency                                                 histogram
-	seen                                                    [seenShards]seenShard
+	delivered, duplicates, failed, hung, bytes, accepted, first, last atomic.Int64
+	latency                                                           histogram
+	seen                                                              [seenShards]seenShard
 
 	waitMu  sync.Mutex
 	waiting atomic.Pointer[waiter] // at most one
@@ -137,6 +138,7 @@ func (r *Receiver) Serve() error {
 			return nil
 		}
 		r.open[conn] = struct{}{}
+		r.accepted.Add(1)
 		r.conns.Add(1)
 		r.mu.Unlock()
 		go r.serve(conn)
@@ -368,7 +370,7 @@ func (r *Receiver) notify() {
 func (r *Receiver) stats() Stats {
 	return Stats{
 		Delivered: r.delivered.Load(), Duplicates: r.duplicates.Load(), Failed: r.failed.Load(), Hung: r.hung.Load(),
-		Bytes: r.bytes.Load(), FirstAt: r.first.Load(), LastAt: r.last.Load(),
+		Bytes: r.bytes.Load(), Conns: r.accepted.Load(), FirstAt: r.first.Load(), LastAt: r.last.Load(),
 		Latencies: r.latency.n.Load(), MaxNs: r.latency.most.Load(),
 		P50Ns: int64(r.latency.quantile(.5)), P99Ns: int64(r.latency.quantile(.99)), P999Ns: int64(r.latency.quantile(.999)),
 	}
@@ -376,7 +378,7 @@ func (r *Receiver) stats() Stats {
 
 // reset forgets what was counted. The bench sees to it that nothing is under way.
 func (r *Receiver) reset() {
-	for _, c := range []*atomic.Int64{&r.delivered, &r.duplicates, &r.failed, &r.hung, &r.bytes, &r.first, &r.last} {
+	for _, c := range []*atomic.Int64{&r.delivered, &r.duplicates, &r.failed, &r.hung, &r.bytes, &r.accepted, &r.first, &r.last} {
 		c.Store(0)
 	}
 	r.latency.reset()
@@ -469,7 +471,7 @@ func RunReceiver(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { // ends with the process at the latest: a read cannot be interrupted
-		io.Copy(io.Discard, in)
+		_, _ = io.Copy(io.Discard, in)
 		cancel()
 	}()
 	stopped := context.AfterFunc(ctx, func() { r.Close() })

@@ -44,7 +44,7 @@ func (r *Result) Print(out io.Writer, o *Options) error {
 	if r.Relay.RSSMB != nil {
 		row("memory", "%s MiB at most, %s MiB afterwards", short(*r.Relay.RSSMB), short(*r.Relay.RSSAfterMB))
 	}
-	row("delivered", "%d of %d, %d duplicates", r.Relay.Delivered, r.Relay.Deliveries, r.Relay.Duplicates)
+	row("delivered", "%d of %d, %d duplicates, over %d new connections", r.Relay.Delivered, r.Relay.Deliveries, r.Relay.Duplicates, r.Relay.Connections)
 	if err := w.Flush(); err != nil {
 		return err
 	}

@@ -241,7 +241,7 @@ func (l *lab) burst(ctx context.Context, s *server, p *spread, res *RelayResult)
 	if st, err = l.stats(ctx); err != nil {
 		return err
 	}
-	res.Duplicates = st.Duplicates
+	res.Duplicates, res.Connections = st.Duplicates, st.Conns
 	if err := checkArrived(st, res.Deliveries); err != nil {
 		return err
 	}
