@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/relay-events/relay/internal/bench"
 	"github.com/relay-events/relay/internal/config"
 )
 
@@ -22,7 +23,8 @@ type Env struct {
 	Stdout, Stderr io.Writer
 	// LookupEnv finds a variable, as os.LookupEnv does. Nil: there are none.
 	LookupEnv func(name string) (string, bool)
-	// Signals tell the program to end; a second one to hurry. Nil: none come.
+	// Signals tell the program to end: the first one ends the context of the command, a second one makes a server
+	// hurry. Nil: none come.
 	Signals <-chan os.Signal
 }
 
@@ -67,7 +69,9 @@ func Run(args []string, env Env) int {
 	root.SetArgs(args)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	cmd, err := root.ExecuteContextC(context.Background())
+	ctx, release := env.untilSignal(context.Background())
+	defer release()
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -99,6 +103,7 @@ func newRoot(env *Env) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newServe(env), newDemo(env), newVersion(env))
+	root.AddCommand(bench.Commands()...)
 	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	return root

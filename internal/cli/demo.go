@@ -59,10 +59,8 @@ func newDemo(env *Env) *cobra.Command {
 	return cmd
 }
 
-// demo runs the demo until a signal comes, the count is reached, or something fails.
+// demo runs the demo until ctx ends, the count is reached, or something fails.
 func (e *Env) demo(ctx context.Context, o demoOptions) (err error) {
-	ctx, release := e.untilSignal(ctx)
-	defer release()
 	undo := func(f func() error) { err = errors.Join(err, f()) }
 
 	folder := o.data

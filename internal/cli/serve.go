@@ -81,11 +81,9 @@ func (e *Env) logger(cfg config.Log) *slog.Logger {
 	})
 }
 
-// serve runs a server until a signal comes or it fails.
+// serve runs a server until ctx ends or it fails.
 func (e *Env) serve(ctx context.Context, cfg config.Config) error {
 	log := e.logger(cfg.Log)
-	ctx, release := e.untilSignal(ctx)
-	defer release()
 	a, err := start(ctx, cfg, log)
 	if err != nil {
 		return err
