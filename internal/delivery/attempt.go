@@ -48,7 +48,7 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) {
 		}
 	}
 	l.mu.Lock()
-	l.pace.done(s, a.Timing.Total, ended)
+	l.pace.done(s, a.Timing.Total, ended, e.slots.busy())
 	if s == strainNone {
 		l.startLocked() // the endpoint may bear more now
 	}

@@ -8,10 +8,14 @@ import (
 const (
 	// maxConcurrency bounds attempts under way to one endpoint that sets no bound.
 	maxConcurrency = 256
-	// busyConcurrency is how many are always granted to an endpoint that
-	// answers, however much slower it gets under load.
+	// busyConcurrency is how many are granted to an endpoint that answers,
+	// however much slower it gets under load. Where many endpoints are busy,
+	// each gets less: then it is we, not they, who are slow. See slots.busy.
 	busyConcurrency = 16
-	// doubtConcurrency is granted to an endpoint that just failed.
+	// busyTotal is how many attempts under way, over all lanes, keep a machine
+	// busy whose endpoints answer fast.
+	busyTotal = 64
+	// doubtConcurrency is granted to an endpoint that just failed, or is new.
 	doubtConcurrency = 4
 
 	// downAfter failures in a row make an endpoint count as down.
@@ -96,7 +100,7 @@ func (p *pace) class() class {
 // run out for everybody.
 func (p *pace) limit(scarce bool) int {
 	n := int(p.conc)
-	if !scarce {
+	if !scarce && p.class() == doubted {
 		n = max(n, doubtConcurrency)
 	}
 	return max(1, min(n, p.max))
@@ -129,10 +133,11 @@ const (
 	strainLoad                  // it was slow, refused the load, or did not answer
 )
 
-// done takes in the result of an attempt.
-func (p *pace) done(s strain, latency time.Duration, now time.Time) {
+// done takes in the result of an attempt. busy is how much concurrency an
+// endpoint is granted though it gets slower under load.
+func (p *pace) done(s strain, latency time.Duration, now time.Time, busy float64) {
 	if s == strainNone {
-		p.succeeded(latency.Seconds())
+		p.succeeded(latency.Seconds(), busy)
 	} else {
 		p.streak++
 		if s == strainLoad {
@@ -154,7 +159,7 @@ func (p *pace) done(s strain, latency time.Duration, now time.Time) {
 	}
 }
 
-func (p *pace) succeeded(latency float64) {
+func (p *pace) succeeded(latency, busy float64) {
 	p.streak = 0
 	if !p.answered {
 		p.answered = true
@@ -168,9 +173,11 @@ func (p *pace) succeeded(latency float64) {
 	}
 	const slack = 0.002 // latency that says nothing about load, seconds
 	switch {
-	case p.usual > 2*p.best+slack && p.conc > busyConcurrency:
+	case p.usual > 2*p.best+slack && p.conc > busy:
 		p.probing = false
-		p.conc = max(busyConcurrency, p.conc-1/p.conc)
+		p.conc = max(busy, p.conc-1/p.conc)
+	case p.usual > 2*p.best+slack:
+		p.probing = false
 	case p.conc >= float64(p.max):
 	case p.probing:
 		p.conc = min(float64(p.max), p.conc+1)

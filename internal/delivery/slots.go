@@ -81,6 +81,16 @@ func (s *slots) contended() bool { return s.waiters.Load() > 0 }
 // one at most.
 func (s *slots) scarce() bool { return s.used.Load()*8 > int64(s.total) }
 
+// busy returns how many attempts at a time an endpoint is granted though it
+// gets slower by them: fewer, the more are under way over all.
+func (s *slots) busy() float64 {
+	used := s.used.Load()
+	if used <= busyTotal {
+		return busyConcurrency
+	}
+	return max(1, float64(busyConcurrency*busyTotal/used))
+}
+
 // canceledSet holds deliveries that a person canceled while they were in
 // memory, until a worker comes upon them.
 type canceledSet struct {

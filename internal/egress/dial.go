@@ -96,9 +96,15 @@ func (d *dialer) dialPlain(ctx context.Context, network, address string) (net.Co
 	return c, nil
 }
 
-// dialTLS is the transport's hook for https://. It returns a *tls.Conn where HTTP/2 was agreed, because net/http
-// recognises that by the type, and a *conn otherwise, which counts what was written inside the encryption.
+// dialTLS is the transport's hook for https://.
 func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
+	return d.dialSecure(ctx, network, address, nil)
+}
+
+// dialSecure connects by TLS, showing a client certificate if id is not nil. It returns a *tls.Conn where HTTP/2 was
+// agreed, because net/http recognises that by the type, and a *conn otherwise, which counts what was written inside the
+// encryption.
+func (d *dialer) dialSecure(ctx context.Context, network, address string, id *Identity) (net.Conn, error) {
 	ctx, cancel := d.bound(ctx)
 	defer cancel()
 	c, err := d.connect(ctx, network, address)
@@ -113,6 +119,7 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 	}
 	cfg := d.tls.Clone()
 	cfg.ServerName = name
+	id.apply(cfg)
 	began := time.Now()
 	secure := tls.Client(c, cfg)
 	err = secure.HandshakeContext(ctx)

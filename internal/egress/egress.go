@@ -68,7 +68,7 @@ type Options struct {
 	// UserAgent is sent with every request that does not set its own, "Relay/VERSION". Empty sends "Relay".
 	UserAgent string
 
-	// MaxIdlePerHost is how many idle connections are kept per scheme, host and port. Zero means 64, negative none.
+	// MaxIdlePerHost is how many idle connections are kept per scheme, host and port. Zero means 512, negative none.
 	MaxIdlePerHost int
 }
 
@@ -91,7 +91,7 @@ func New(o Options) *Client {
 		o.UserAgent = "Relay"
 	}
 	if o.MaxIdlePerHost == 0 {
-		o.MaxIdlePerHost = 64
+		o.MaxIdlePerHost = 512
 	}
 	c := &Client{dev: o.Dev, userAgent: o.UserAgent, idle: max(o.MaxIdlePerHost, 0)}
 	c.guard = newGuard(o.Dev, o.Allow)
@@ -123,6 +123,9 @@ type Request struct {
 	// Body is sent with its length announced. Do only reads it, and no longer after it has returned without Error.
 	// After an Error a writer may still hold it for a moment: do not change it then.
 	Body []byte
+	// Identity is the client certificate to show, nil for none. The request goes over connections made with it and
+	// over no others, by HTTP/1.1, and only to https:// targets.
+	Identity *Identity
 	// Timeout bounds the whole attempt, from resolving the name to the last byte of the answer's body. Zero or
 	// negative means 10 s.
 	Timeout time.Duration
@@ -170,10 +173,15 @@ func (c *Client) Do(ctx context.Context, req *Request) (*Response, Timing, *Erro
 	if c.dialer.life.Err() != nil {
 		return nil, Timing{}, &Error{Kind: KindCanceled, Message: "the client was closed", Err: errClosed}
 	}
-	if !c.http2.has(req.Target.key) {
+	// Requests with a certificate never get to net/http's transport, whose pool does not know of certificates.
+	if req.Identity != nil || !c.http2.has(req.Target.key) {
 		a := &attempt{Context: ctx, caller: ctx, start: start, limit: timeout}
-		if res, err, handled := c.sendHTTP1(a, req); handled {
+		res, err, handled := c.sendHTTP1(a, req)
+		if handled {
 			return res, a.timing(), err
+		}
+		if req.Identity != nil {
+			return nil, a.timing(), &Error{Kind: KindProtocol, Message: "the receiver insists on HTTP/2, which was not offered"}
 		}
 		c.http2.add(req.Target.key)
 	}
@@ -225,6 +233,9 @@ func (s *hostSet) remove(k poolKey) {
 func checkRequest(req *Request) *Error {
 	if req.Target.url == nil {
 		return &Error{Kind: KindRequest, Message: "the request has no target"}
+	}
+	if req.Identity != nil && !req.Target.key.secure {
+		return &Error{Kind: KindRequest, Message: "a client certificate can only be shown to an https:// URL"}
 	}
 	if !isToken(req.Method) {
 		return &Error{Kind: KindRequest, Message: "the request method is not valid"}

@@ -29,7 +29,7 @@ var errHTTP2 = errors.New("the receiver speaks HTTP/2")
 func (c *Client) sendHTTP1(a *attempt, req *Request) (res *Response, fail *Error, handled bool) {
 	a.sending = len(req.Body)
 	for {
-		w, err := c.connect1(a, req.Target.key)
+		w, err := c.connect1(a, poolKey{req.Target.key.secure, req.Target.key.address, req.Identity})
 		switch {
 		case errors.Is(err, errHTTP2):
 			return nil, nil, false
@@ -71,11 +71,13 @@ func (c *Client) connect1(a *attempt, key poolKey) (*wire, error) {
 	ctx, cancel := context.WithDeadline(a.caller, a.start.Add(a.limit))
 	defer cancel()
 	dialing := &attempt{Context: ctx, caller: a.caller, start: a.start, limit: a.limit}
-	dial := c.dialer.dialPlain
+	var nc net.Conn
+	var err error
 	if key.secure {
-		dial = c.dialer.dialTLS
+		nc, err = c.dialer.dialSecure(dialing, "tcp", key.address, key.identity)
+	} else {
+		nc, err = c.dialer.dialPlain(dialing, "tcp", key.address)
 	}
-	nc, err := dial(dialing, "tcp", key.address)
 	a.phase.Store(dialing.phase.Load())
 	if err != nil {
 		var de *dialError

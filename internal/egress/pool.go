@@ -34,8 +34,9 @@ type wire struct {
 
 // poolKey tells connections apart that must not be exchanged for each other.
 type poolKey struct {
-	secure  bool
-	address string // host:port
+	secure   bool
+	address  string    // host:port
+	identity *Identity // who the receiver takes the connection's requests to be from; nil: nobody
 }
 
 func newWire(c *conn, key poolKey) *wire {

@@ -1,8 +1,6 @@
 package egress
 
 import (
-	"crypto/ecdsa"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -46,10 +44,7 @@ func verifyKeys(s tls.ConnectionState) error {
 			if i > 0 && i == len(chain)-1 {
 				break
 			}
-			if k, ok := cert.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() < minRSABits {
-				strong = false
-			}
-			if k, ok := cert.PublicKey.(*ecdsa.PublicKey); ok && k.Curve.Params().BitSize < 256 {
+			if isWeak(cert) {
 				strong = false
 			}
 		}
