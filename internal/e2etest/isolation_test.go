@@ -1,0 +1,148 @@
+package e2etest
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/testenv"
+)
+
+// The load of TestHangingEndpoint: moderate, and open-loop, so that a slow answer does not slow the next request and
+// what is slow is counted as slow.
+const (
+	goodEndpoints = 4
+	eventsASecond = 200 // half of them for the good endpoints, half for the other one
+	phaseEvents   = 800
+	// noise is the p99 below which no ratio says anything.
+	noise = 5 * time.Millisecond
+	ratio = 1.5
+	// Pairs of phases: so many at least, and so many at most when the machine is too uneven to tell.
+	minPairs, maxPairs = 2, 8
+)
+
+// TestHangingEndpoint measures how long events take to reach healthy endpoints, without and with another endpoint that
+// receives half of all events and hangs on every request. The phases are interleaved, and of each sort the one that
+// the rest of the machine disturbed least counts: what a neighbour does to one phase it does not do to all, and what
+// the hanging endpoint does it does to every one of its phases.
+func TestHangingEndpoint(t *testing.T) {
+	var calm, hanging percentile
+	least := func(best *percentile, p percentile, pair int) {
+		if pair == 1 || p.p99 < best.p99 {
+			*best = p
+		}
+	}
+	for pair := 1; pair <= maxPairs; pair++ {
+		without, with := percentiles(measurePhase(t, false)), percentiles(measurePhase(t, true))
+		t.Logf("pair %d, publish to arrival: without a hanging endpoint p50 %v p99 %v; with one p50 %v p99 %v", pair, without.p50, without.p99, with.p50, with.p99)
+		least(&calm, without, pair)
+		least(&hanging, with, pair)
+		limit := max(time.Duration(ratio*float64(calm.p99)), noise)
+		switch {
+		case pair < minPairs:
+		case testenv.Race || hanging.p99 <= limit: // the race detector's own delays say nothing
+			t.Logf("least p99: %v without, %v with a hanging endpoint, ratio %.2f", calm.p99, hanging.p99, float64(hanging.p99)/float64(calm.p99))
+			return
+		case pair == maxPairs:
+			t.Errorf("least p99 with a hanging endpoint: got %v, want at most %v (%.1f times %v, but no less than %v)",
+				hanging.p99, limit, ratio, calm.p99, noise)
+		}
+	}
+}
+
+type percentile struct{ p50, p99 time.Duration }
+
+func percentiles(list []time.Duration) percentile {
+	list = slices.Sorted(slices.Values(list))
+	at := func(p int) time.Duration { return list[min(len(list)*p/100, len(list)-1)].Round(10 * time.Microsecond) }
+	return percentile{at(50), at(99)}
+}
+
+// measurePhase runs a relay under the load and returns how long each event took from the moment it was to be published
+// to its arrival at a good endpoint.
+func measurePhase(t *testing.T, hanging bool) []time.Duration {
+	r := startRelay(t)
+	const warmUp = 100
+	arrived := make(chan struct{}, warmUp+phaseEvents)
+	var mu sync.Mutex
+	arrivals := make(map[int]time.Time)
+	good := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		now := time.Now()
+		body, _ := io.ReadAll(req.Body)
+		_, rest, _ := strings.Cut(string(body), `"n":`)
+		digits, _, _ := strings.Cut(rest, ",")
+		n, err := strconv.Atoi(digits)
+		if err != nil {
+			t.Errorf("a good endpoint got %s, want a number in it", body)
+		}
+		mu.Lock()
+		arrivals[n] = now
+		mu.Unlock()
+		arrived <- struct{}{}
+	}))
+	defer good.Close()
+	for i := range goodEndpoints {
+		r.webhook(fmt.Sprintf(`{"url":"%s/%d","events":["load.good%d"]}`, good.URL, i, i))
+	}
+	if hanging {
+		release := make(chan struct{})
+		bad := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+		defer bad.Close()
+		defer close(release)
+		r.webhook(`{"url":"` + bad.URL + `","events":["load.bad"]}`)
+	}
+
+	padding := strings.Repeat("x", 500)
+	event := func(n int) string {
+		to := "bad" // nobody's, where nothing hangs: the load is the same
+		if n%2 == 0 {
+			to = "good" + strconv.Itoa(n/2%goodEndpoints)
+		}
+		return fmt.Sprintf(`{"type":"load.%s","data":{"n":%d,"padding":%q}}`, to, n, padding)
+	}
+	wait := func(n int) {
+		t.Helper()
+		deadline := time.After(patience)
+		for range n {
+			select {
+			case <-arrived:
+			case <-deadline:
+				t.Fatalf("with hanging=%t not all of %d events have arrived within %v", hanging, n, patience)
+			}
+		}
+	}
+	for n := range warmUp {
+		r.publish(event(phaseEvents + 2*n)) // good ones; connections and tables are there afterwards
+	}
+	wait(warmUp)
+
+	began := time.Now()
+	due := func(n int) time.Time { return began.Add(time.Duration(n) * time.Second / eventsASecond) }
+	var publishers sync.WaitGroup
+	for n := range phaseEvents {
+		time.Sleep(time.Until(due(n)))
+		publishers.Go(func() {
+			if a, err := r.try("POST", "/v1/events", event(n)); err != nil || a.status != 202 {
+				t.Errorf("publishing: got %d %s, %v, want 202", a.status, a.body, err)
+			}
+		})
+	}
+	publishers.Wait()
+	wait(phaseEvents / 2)
+	r.stop()
+
+	mu.Lock()
+	defer mu.Unlock()
+	var took []time.Duration
+	for n := 0; n < phaseEvents; n += 2 {
+		took = append(took, arrivals[n].Sub(due(n)))
+	}
+	return took
+}
