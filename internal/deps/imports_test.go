@@ -37,12 +37,15 @@ var places = map[string]place{
 	"internal/event":         {layer: 0, what: "the event, its ids and limits; the word all others use"},
 	"internal/event/rawjson": {layer: 0, what: "strict checks on raw JSON; bytes in, verdict out"},
 	"internal/signing":       {layer: 0, what: "secrets and bytes to signature headers; the public receiver uses it too"},
+	"internal/secret":        {layer: 0, what: "encryption at rest, and texts that do not print; bytes in, bytes out"},
 
 	"internal/catalogue": {layer: 1, what: "event types, packs, schemas, derivations"},
 	"internal/filter":    {layer: 1, what: "user code: CEL; needs an event's bytes only"},
 	"internal/transform": {layer: 1, what: "user code: sandboxed JavaScript; needs an event's bytes only"},
 	"internal/account":   {layer: 1, what: "tenants, plans, users, roles, keys, sessions, audit"},
 	"internal/egress":    {layer: 1, what: "the only dialer and transport of the program"},
+
+	"internal/egress/auth": {layer: 1, what: "how requests say who they come from; asks for tokens over egress"},
 
 	"internal/webhook": {layer: 2, what: "a subscription: settings, presets, policy, state"},
 	"internal/format":  {layer: 2, what: "bodies as endpoints receive them"},
@@ -96,6 +99,7 @@ var beside = map[edge]string{
 	{"internal/event/rawjson", "internal/problem"}: "so is refused JSON",
 	{"internal/signing", "internal/problem"}:       "so is a secret that cannot be used",
 	{"internal/webhook", "internal/format"}:        "a webhook names its format, whose options are checked when it is saved",
+	{"internal/egress/auth", "internal/egress"}:    "tokens are fetched through the one way out",
 	{"internal/journey", "internal/audience"}:      "a journey starts when somebody enters a segment",
 	{"internal/store/sqlite", "internal/store"}:    "what both stores share",
 	{"internal/store/postgres", "internal/store"}:  "what both stores share",
