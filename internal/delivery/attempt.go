@@ -16,17 +16,25 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// attempt makes one attempt of the delivery and hands its result to the recorder.
-func (e *Engine) attempt(l *lane, ep *endpoint, t *task) {
+// attempt makes one attempt of the delivery and hands its result to the
+// recorder. It reports whether the delivery is settled.
+func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 	now := time.Now()
-	if now.Sub(t.owed.Since) > ep.hook.Retry.MaxAge {
+	since := t.owed.Since
+	if len(ep.hook.Maintenance) > 0 {
+		since = since.Add(ep.hook.HeldFor(since, now))
+	}
+	if now.Sub(since) > ep.hook.Retry.MaxAge {
 		e.recorder.settle(t, Expired, fmt.Sprintf("not attempted within %v of being due", ep.hook.Retry.MaxAge))
-		return
+		return true
 	}
 	a, interrupted := e.send(e.working, ep, t.ev, t.owed.Attempts+1, false)
 	if interrupted {
+		rest := t.next
+		t.next = nil
 		e.recorder.spill([]*task{t}) // Relay stops: given back uncounted
-		return
+		t.next = rest
+		return false
 	}
 	ended := a.At.Add(a.Timing.Total)
 	res := webhook.Result{Kind: egress.Kind(a.ErrorKind)}
@@ -41,7 +49,7 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) {
 	if a.Outcome != Delivered {
 		s = strainOf(res)
 		round := t.owed.Attempts - t.owed.Base + 1
-		if d := ep.hook.Retry.Decide(res, round, t.owed.Since, ended); d.Retry {
+		if d := ep.hook.Retry.Decide(res, round, since, ended); d.Retry {
 			a.Outcome, a.NextAt = Retrying, d.At.UTC().Truncate(time.Millisecond)
 		} else if d.Expired {
 			a.Error += fmt.Sprintf("; not tried again: the next attempt would come later than %v after the first", ep.hook.Retry.MaxAge)
@@ -55,6 +63,7 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) {
 	l.mu.Unlock()
 	e.recorder.finish(t, a)
 	e.health.observe(ep.hook, a, ended)
+	return a.Outcome.Settles()
 }
 
 // strainOf says what a failure tells about the endpoint's load.

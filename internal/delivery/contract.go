@@ -90,11 +90,13 @@ const (
 	ReasonLater   Reason = 3 // the event asked for a later time
 	ReasonManual  Reason = 4 // a person asked for it: retry, resend, recover, replay
 	ReasonStopped Reason = 5 // Relay stopped before it was attempted
+	ReasonTurn    Reason = 6 // deliveries before it in its order are not done
 )
 
 // String returns the reason in words.
 func (r Reason) String() string {
-	names := [...]string{"", "waiting for its retry", "waiting for its endpoint's turn", "not due yet", "asked for by hand", "given back at shutdown"}
+	names := [...]string{"", "waiting for its retry", "waiting for its endpoint's turn", "not due yet", "asked for by hand", "given back at shutdown",
+		"waiting for those before it"}
 	if int(r) < len(names) {
 		return names[r]
 	}
@@ -116,6 +118,9 @@ type Owed struct {
 	Attempts int
 	Base     int
 	Reason   Reason
+	// Order puts deliveries of a webhook in sequence: those with the same
+	// Order are claimed strictly in the order of their events. Zero: none.
+	Order int64
 	// Token proves a claim. Zero: not claimed.
 	Token int64
 }
@@ -161,6 +166,10 @@ type OwedSummary struct {
 	Count   int       // rows; exact up to 10,000, else at least that
 }
 
+// MaxRun is how many deliveries of one Order are claimed at a time behind the
+// first.
+const MaxRun = 32
+
 // Store is what the engine asks of storage. All methods are safe for
 // concurrent use. An error that wraps ErrUnavailable means nothing was done.
 type Store interface {
@@ -182,13 +191,19 @@ type Store interface {
 	// to now, in order of due time. They are not given again until recorded or
 	// released, or until the store is opened again (or, with several nodes,
 	// the claiming node's lease has run out).
+	//
+	// Of rows with the same Order only the first, by event, decides: while it
+	// is claimed or not due, none behind it is claimed. When it is claimed, up
+	// to MaxRun rows behind it are claimed with it and follow it directly in
+	// the result, in order, whatever their due times; they count towards limit.
 	OwedClaim(ctx context.Context, webhook uint32, now time.Time, limit int) ([]Owed, error)
 	// OwedRelease gives claims back unchanged.
 	OwedRelease(ctx context.Context, claims []Owed) error
 	// OwedSummaries returns a summary for each webhook that is owed anything.
 	OwedSummaries(ctx context.Context) ([]OwedSummary, error)
 	// OwedNext returns the earliest due time of an unclaimed row of the
-	// webhook; ok is false when there is none.
+	// webhook, leaving out rows that wait behind another of their Order; ok is
+	// false when there is none.
 	OwedNext(ctx context.Context, webhook uint32) (due time.Time, ok bool, err error)
 	// OwedGet returns what is owed for a delivery; ok is false if nothing is.
 	// A claimed row is returned, too.

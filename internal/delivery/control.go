@@ -70,7 +70,11 @@ func (e *Engine) retryOwed(ctx context.Context, w *webhook.Webhook, d event.Deli
 
 func (e *Engine) oweAgain(ctx context.Context, w *webhook.Webhook, d event.DeliveryID, made int) error {
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	if err := e.store.Record(ctx, &Record{Owe: []Owed{again(w.Tenant, d, made, now)}}); err != nil {
+	rows := []Owed{again(w.Tenant, d, made, now)}
+	if err := e.setOrder(ctx, w, rows); err != nil {
+		return fmt.Errorf("retrying %s: %w", d, err)
+	}
+	if err := e.store.Record(ctx, &Record{Owe: rows}); err != nil {
 		return fmt.Errorf("retrying %s: %w", d, err)
 	}
 	e.lane(w).owedAt(now, false)
@@ -129,7 +133,11 @@ func (e *Engine) Resend(ctx context.Context, ev *event.Event, w *webhook.Webhook
 		if err != nil {
 			return nil, fmt.Errorf("resending %s: %w", ev.PublicID(), err)
 		}
-		rec.Owe = append(rec.Owe, again(ev.Tenant, d, made, now))
+		row := again(ev.Tenant, d, made, now)
+		if h.Ordering == webhook.OrderingFIFO {
+			row.Order = orderOf(ev)
+		}
+		rec.Owe = append(rec.Owe, row)
 		ids = append(ids, d)
 	}
 	if len(ids) == 0 {

@@ -243,6 +243,9 @@ func (e *Engine) jobStep(j *Job) error {
 			owe = append(owe, again(a.Tenant, a.Delivery(), a.Number, now))
 			return seen < jobPage
 		})
+		if err == nil {
+			err = e.setOrder(e.claiming, w, owe)
+		}
 	case JobReplay:
 		var events []event.DeliveryID
 		err = e.store.EventScan(e.claiming, j.Tenant, j.Cursor, until, func(ev *event.Event) bool {
@@ -260,6 +263,9 @@ func (e *Engine) jobStep(j *Job) error {
 			if made, err = e.attemptsMade(e.claiming, j.Tenant, d); err == nil {
 				owe = append(owe, again(j.Tenant, d, made, now))
 			}
+		}
+		if err == nil {
+			err = e.setOrder(e.claiming, w, owe)
 		}
 	default:
 		finish(JobFailed, fmt.Sprintf("unknown kind %q", j.Kind))
@@ -291,6 +297,30 @@ func again(tenant event.TenantID, d event.DeliveryID, made int, now time.Time) O
 		Tenant: tenant, Event: d.Event, Webhook: d.Webhook, Due: now, Since: now,
 		Attempts: made, Base: made, Reason: ReasonManual,
 	}
+}
+
+// setOrder puts rows for a webhook in the order of their events' keys, if the
+// webhook asks for it.
+func (e *Engine) setOrder(ctx context.Context, w *webhook.Webhook, rows []Owed) error {
+	if w.Ordering != webhook.OrderingFIFO || len(rows) == 0 {
+		return nil
+	}
+	ids := make([]event.ID, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].Event
+	}
+	events, err := e.store.EventGetMany(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("reading events: %w", err)
+	}
+	orders := make(map[event.ID]int64, len(events))
+	for i := range events {
+		orders[events[i].ID] = orderOf(&events[i])
+	}
+	for i := range rows {
+		rows[i].Order = orders[rows[i].Event]
+	}
+	return nil
 }
 
 // attemptsMade returns how many attempts a delivery has had.

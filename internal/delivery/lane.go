@@ -2,6 +2,9 @@ package delivery
 
 import (
 	"context"
+	"hash/fnv"
+	"io"
+	"math"
 	"sync"
 	"time"
 
@@ -15,7 +18,8 @@ type task struct {
 	in   *intake // the intake it holds open; nil when it was claimed from the store
 	owed Owed    // its history; Token is zero unless it was claimed
 	at   time.Time
-	size int32 // its share of the memory bound
+	size int32 // its share of the memory bound; of the first of a run, that of all
+	next *task // the one behind it in its order, claimed with it
 }
 
 // taskOverhead is about what a task takes in memory beside its event, in bytes.
@@ -61,7 +65,7 @@ type lane struct {
 
 func newLane(e *Engine, w *webhook.Webhook) *lane {
 	l := &lane{engine: e, number: w.Number, endpoint: newEndpoint(w)}
-	l.pace.init(w.MaxConcurrency)
+	l.pace.init(w, time.Now())
 	if w.Health.Failures >= downAfter {
 		l.pace.startDown(time.Now())
 	}
@@ -73,17 +77,21 @@ func (l *lane) setWebhook(w *webhook.Webhook) {
 	l.mu.Lock()
 	old := l.endpoint.hook
 	l.endpoint = newEndpoint(w)
-	if old.URL != w.URL || old.MaxConcurrency != w.MaxConcurrency {
+	if old.URL != w.URL || old.MaxConcurrency != w.MaxConcurrency || !sameLimit(old.RateLimit, w.RateLimit) {
 		l.pace = pace{} // what was learned about the endpoint does not hold
-		l.pace.init(w.MaxConcurrency)
+		l.pace.init(w, time.Now())
 	}
 	var spilled []*task
-	if w.Status != webhook.Active {
+	if w.Status != webhook.Active || !w.HeldUntil(time.Now()).IsZero() {
 		spilled = l.spillLocked()
 	}
 	l.startLocked()
 	l.mu.Unlock()
 	l.engine.recorder.spill(spilled)
+}
+
+func sameLimit(a, b *webhook.RateLimit) bool {
+	return a == b || a != nil && b != nil && *a == *b
 }
 
 // remove ends the lane of a deleted webhook. Its queue is dropped: deliveries
@@ -97,18 +105,27 @@ func (l *lane) remove() {
 	}
 	l.mu.Unlock()
 	for _, t := range dropped {
-		l.engine.recorder.drop(t)
+		for ; t != nil; t = t.next {
+			l.engine.recorder.drop(t)
+		}
 	}
 }
 
 // push adds a new delivery, or makes it owed if there is no room.
 func (l *lane) push(t *task) {
 	l.mu.Lock()
+	w := l.endpoint.hook
 	switch {
 	case l.removed:
 		l.mu.Unlock()
 		l.engine.recorder.drop(t)
-	case l.backlog || l.endpoint.hook.Status != webhook.Active || !l.roomLocked(t):
+	case w.Ordering == webhook.OrderingFIFO:
+		// The store keeps what is in order: the row of each lets the next one
+		// go when it is settled, whatever becomes of us.
+		l.mu.Unlock()
+		t.owed.Order, t.owed.Reason = orderOf(t.ev), ReasonTurn
+		l.engine.recorder.owe(t)
+	case l.backlog || w.Status != webhook.Active || len(w.Maintenance) > 0 && !w.HeldUntil(time.Now()).IsZero() || !l.roomLocked(t):
 		l.backlog = true
 		l.spilling++
 		l.mu.Unlock()
@@ -119,6 +136,14 @@ func (l *lane) push(t *task) {
 		l.startLocked()
 		l.mu.Unlock()
 	}
+}
+
+// orderOf returns the order an event's deliveries are in under fifo: one for
+// each key, and one for all events without a key.
+func orderOf(ev *event.Event) int64 {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, ev.Key) // never fails
+	return int64(h.Sum64()|1) &^ math.MinInt64
 }
 
 // pushClaimed adds deliveries claimed from the store. They were counted before
@@ -187,6 +212,14 @@ func (l *lane) spillLocked() []*task {
 	return tasks
 }
 
+// heldLocked returns the end of the maintenance window we are in, zero if in none.
+func (l *lane) heldLocked(now time.Time) time.Time {
+	if len(l.endpoint.hook.Maintenance) == 0 {
+		return time.Time{}
+	}
+	return l.endpoint.hook.HeldUntil(now)
+}
+
 // startLocked starts workers for what waits, as many as the pace allows.
 func (l *lane) startLocked() {
 	if l.removed || l.endpoint.hook.Status != webhook.Active || l.pacedLocked(false) {
@@ -210,8 +243,12 @@ func (l *lane) startLocked() {
 // pacedLocked reports whether the pace forbids an attempt now, and sets the
 // timer for when it allows the next. With take it also uses the permission up.
 func (l *lane) pacedLocked(take bool) bool {
-	wait := l.pace.delay(time.Now(), take)
-	if wait <= 0 {
+	now := time.Now()
+	var wait time.Duration
+	if end := l.heldLocked(now); !end.IsZero() {
+		wait = end.Sub(now)
+		l.pace.limitRate(now) // after the window it is ramped up, not flooded
+	} else if wait = l.pace.delay(now, take); wait <= 0 {
 		return false
 	}
 	if l.queue.len() > 0 && l.timer == nil {
@@ -234,11 +271,22 @@ func (l *lane) work(c class) {
 		if t == nil {
 			break
 		}
-		if e.canceled.take(t.owed.Delivery()) {
-			e.recorder.drop(t)
-			continue
+		for t != nil {
+			done := e.canceled.take(t.owed.Delivery())
+			if done {
+				e.recorder.drop(t)
+			} else {
+				done = e.attempt(l, ep, t)
+			}
+			// Those behind it in its order are ours, too, and go next, if it
+			// is out of their way.
+			rest := t.next
+			if t.next = nil; rest != nil && (!done || !l.mayGoOn(ep)) {
+				e.recorder.spill(runOf(rest))
+				rest = nil
+			}
+			t = rest
 		}
-		e.attempt(l, ep, t)
 	}
 	if other := e.slots.give(c); other != nil {
 		other.mu.Lock()
@@ -248,6 +296,25 @@ func (l *lane) work(c class) {
 	l.mu.Lock()
 	l.startLocked() // queues us again if the slot went to another lane
 	l.mu.Unlock()
+}
+
+// mayGoOn reports whether a worker may make another attempt for the endpoint
+// it works for.
+func (l *lane) mayGoOn(ep *endpoint) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.endpoint == ep && !l.removed && !l.engine.stopping() && !l.pacedLocked(true)
+}
+
+// runOf returns the tasks of a run, each by itself.
+func runOf(t *task) (tasks []*task) {
+	for t != nil {
+		next := t.next
+		t.next = nil
+		tasks = append(tasks, t)
+		t = next
+	}
+	return tasks
 }
 
 // take returns the next delivery for a worker, nil when the worker must end.
@@ -314,6 +381,11 @@ func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err e
 		return time.Time{}, nil
 	case l.next.After(now):
 		again = l.next
+		l.mu.Unlock()
+		return again, nil
+	case !l.heldLocked(now).IsZero():
+		again = l.heldLocked(now)
+		l.pace.limitRate(now)
 		l.mu.Unlock()
 		return again, nil
 	case room < limit/2 || l.queue.len() > 0 && e.queued.Load() > e.memory:
@@ -385,6 +457,7 @@ func (e *Engine) load(ctx context.Context, claims []Owed) ([]*task, error) {
 		byID[events[i].ID] = &events[i]
 	}
 	tasks := make([]*task, 0, len(claims))
+	var last *task // of the run being put together
 	for _, o := range claims {
 		ev := byID[o.Event]
 		t := &task{ev: ev, owed: o}
@@ -394,6 +467,12 @@ func (e *Engine) load(ctx context.Context, claims []Owed) ([]*task, error) {
 			continue
 		}
 		t.size = int32(taskOverhead + ev.Size())
+		if last != nil && o.Order != 0 && last.owed.Order == o.Order {
+			tasks[len(tasks)-1].size += t.size
+			last.next, last = t, t
+			continue
+		}
+		last = t
 		tasks = append(tasks, t)
 	}
 	return tasks, nil

@@ -2,6 +2,8 @@ package delivery
 
 import (
 	"time"
+
+	"github.com/relay-events/relay/internal/webhook"
 )
 
 // Bounds of the pace.
@@ -50,11 +52,11 @@ type pace struct {
 	streak   int     // failures since the last success
 	answered bool    // it has accepted an attempt
 
-	// rate limits attempts a second; zero: unlimited. It is set when the
-	// endpoint is down, and raised step by step when it is back.
-	rate   float64
-	tokens float64
-	filled time.Time // when tokens was brought up to date
+	// ramp limits attempts a second; its rate is zero: unlimited. It is set
+	// when the endpoint is down, and raised step by step when it is back.
+	ramp bucket
+	// limit is the user's own rate limit.
+	user   bucket
 	window time.Time // when the window began
 	ended  int       // attempts that ended in the window
 	failed int       // of these, failed
@@ -62,12 +64,42 @@ type pace struct {
 	calm   int       // windows in a row that did not need the limit
 }
 
-func (p *pace) init(limit int) {
+// bucket is a token bucket.
+type bucket struct {
+	rate   float64 // tokens a second; zero: no limit
+	burst  float64
+	tokens float64
+	filled time.Time // when tokens was brought up to date
+}
+
+// delay returns how long to wait for a token; zero: there is one.
+func (b *bucket) delay(now time.Time) time.Duration {
+	if b.rate == 0 {
+		return 0
+	}
+	b.tokens = min(b.burst, b.tokens+max(0, now.Sub(b.filled).Seconds())*b.rate)
+	b.filled = now
+	if b.tokens >= 1 {
+		return 0
+	}
+	return max(time.Duration((1-b.tokens)/b.rate*float64(time.Second)), time.Millisecond)
+}
+
+func (b *bucket) take() {
+	if b.rate > 0 {
+		b.tokens--
+	}
+}
+
+func (p *pace) init(w *webhook.Webhook, now time.Time) {
 	p.max = maxConcurrency
 	p.conc = 1
 	p.probing = true
-	if limit > 0 {
-		p.max = limit
+	if w.MaxConcurrency > 0 {
+		p.max = w.MaxConcurrency
+	}
+	if l := w.RateLimit; l != nil {
+		p.user = bucket{rate: l.PerSecond, burst: float64(l.Burst), tokens: float64(l.Burst), filled: now}
 	}
 }
 
@@ -80,10 +112,14 @@ func (p *pace) startDown(now time.Time) {
 
 // limitRate lets only a few attempts through, until the endpoint is back.
 func (p *pace) limitRate(now time.Time) {
-	p.rate, p.tokens, p.filled, p.window = downRate, 0, now, now
+	p.setRamp(downRate)
+	p.ramp.tokens, p.ramp.filled, p.window = 0, now, now
 	p.ended, p.failed, p.care, p.calm = 0, 0, false, 0
 	p.conc, p.probing = 1, true
 }
+
+// setRamp sets the rate of the ramp; it allows the attempts of 50 ms at once.
+func (p *pace) setRamp(rate float64) { p.ramp.rate, p.ramp.burst = rate, max(1, rate/20) }
 
 // failing reports whether the endpoint counts as down.
 func (p *pace) failing() bool { return p.streak >= downAfter }
@@ -109,19 +145,12 @@ func (p *pace) limit(scarce bool) int {
 // delay returns how long to wait before the next attempt may start; zero or
 // less: it may start now, and with take it counts as started.
 func (p *pace) delay(now time.Time, take bool) time.Duration {
-	if p.rate == 0 {
-		return 0
+	wait := max(p.ramp.delay(now), p.user.delay(now))
+	if wait == 0 && take {
+		p.ramp.take()
+		p.user.take()
 	}
-	burst := max(1, p.rate/20)
-	p.tokens = min(burst, p.tokens+now.Sub(p.filled).Seconds()*p.rate)
-	p.filled = now
-	if p.tokens >= 1 {
-		if take {
-			p.tokens--
-		}
-		return 0
-	}
-	return max(time.Duration((1-p.tokens)/p.rate*float64(time.Second)), time.Millisecond)
+	return wait
 }
 
 // strain says what an attempt tells about the endpoint's load.
@@ -148,13 +177,13 @@ func (p *pace) done(s strain, latency time.Duration, now time.Time, busy float64
 			p.limitRate(now)
 		}
 	}
-	if p.rate > 0 {
+	if p.ramp.rate > 0 {
 		p.ended++
 		if s != strainNone {
 			p.failed++
 		}
 		if now.Sub(p.window) >= rampWindow {
-			p.ramp(now)
+			p.nextWindow(now)
 		}
 	}
 }
@@ -186,24 +215,26 @@ func (p *pace) succeeded(latency, busy float64) {
 	}
 }
 
-// ramp closes a window and sets the rate for the next.
-func (p *pace) ramp(now time.Time) {
-	elapsed := now.Sub(p.window).Seconds()
-	used := float64(p.ended) >= 0.5*p.rate*elapsed
+// nextWindow closes a window of the ramp and sets the rate for the next.
+func (p *pace) nextWindow(now time.Time) {
+	rate := p.ramp.rate
+	used := float64(p.ended) >= 0.5*rate*now.Sub(p.window).Seconds()
+	p.window = now
 	switch {
 	case p.failing():
-		p.rate, p.care, p.calm = downRate, false, 0
+		rate, p.care, p.calm = downRate, false, 0
 	case float64(p.failed) > careShare*float64(p.ended):
-		p.rate, p.care, p.calm = max(downRate, p.rate*careCut), true, 0
+		rate, p.care, p.calm = max(downRate, rate*careCut), true, 0
 	case !used:
 		p.calm++
 	case p.care:
-		p.rate, p.calm = p.rate*careGrowth, 0
+		rate, p.calm = rate*careGrowth, 0
 	default:
-		p.rate, p.calm = p.rate*rampGrowth, 0
+		rate, p.calm = rate*rampGrowth, 0
 	}
-	if p.rate >= rampDone || p.calm >= calmWindows {
-		p.rate = 0
+	p.ended, p.failed = 0, 0
+	if rate >= rampDone || p.calm >= calmWindows {
+		rate = 0
 	}
-	p.window, p.ended, p.failed = now, 0, 0
+	p.setRamp(rate)
 }

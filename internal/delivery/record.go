@@ -97,7 +97,9 @@ func (r *recorder) spill(tasks []*task) {
 	var claims []Owed
 	for _, t := range tasks {
 		if t.owed.Token != 0 {
-			claims = append(claims, t.owed)
+			for ; t != nil; t = t.next {
+				claims = append(claims, t.owed)
+			}
 			continue
 		}
 		if r.engine.stopping() {
@@ -237,6 +239,11 @@ func (r *recorder) commit(rec *Record, batch []result, closes []event.ID) []even
 		if res.owe != nil {
 			if l := r.engine.laneOf(res.owe.Webhook); l != nil {
 				l.owedAt(res.owe.Due, res.spilled)
+			}
+		}
+		if res.settle != nil && res.settle.Order != 0 {
+			if l := r.engine.laneOf(res.settle.Webhook); l != nil {
+				l.owedAt(time.Now(), false) // the one behind it may go
 			}
 		}
 		if res.in != nil && res.in.open.Add(-1) == 0 {

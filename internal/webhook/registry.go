@@ -50,6 +50,9 @@ func NewRegistry(ctx context.Context, store Store, urls URLChecker) (*Registry, 
 		// A URL that an earlier configuration accepted and this one refuses
 		// keeps its webhook; the attempts say why they fail.
 		w.Target, _ = urls.ParseURL(w.URL)
+		if w.Ordering == "" {
+			w.Ordering = OrderingNone
+		}
 		r.byID[w.ID] = w
 		r.byNumber[w.Number] = w
 		r.tenants[w.Tenant] = append(r.tenants[w.Tenant], w)
@@ -127,6 +130,7 @@ func (r *Registry) Update(ctx context.Context, tenant event.TenantID, id string,
 	return r.edit(ctx, tenant, id, func(w *Webhook) error {
 		s := w.Settings
 		s.Events, s.Headers, s.DisableOn = slices.Clone(s.Events), maps.Clone(s.Headers), slices.Clone(s.DisableOn)
+		s.Maintenance = slices.Clone(s.Maintenance)
 		s.Retry.Waits, s.Retry.RetryOn = slices.Clone(s.Retry.Waits), slices.Clone(s.Retry.RetryOn)
 		if err := change(&s); err != nil {
 			return err

@@ -21,6 +21,10 @@ const (
 	maxDescription = 1000
 	maxURL         = 2048
 	maxConcurrency = 1000
+	maxWindows     = 50
+	maxWindow      = 14 * 24 * time.Hour // half the retention of what is held
+	minPerSecond   = 0.01
+	maxPerSecond   = 10_000
 )
 
 // Default returns the settings of a webhook of which only the URL is given.
@@ -31,6 +35,7 @@ func Default() Settings {
 		Signature: SignRelay,
 		Retry:     RelayRetry(),
 		Timeout:   DefaultTimeout,
+		Ordering:  OrderingNone,
 	}
 }
 
@@ -80,12 +85,53 @@ func (s *Settings) normalize(ctx context.Context, urls URLChecker) (egress.Targe
 	if err := s.Retry.normalize("retry"); err != nil {
 		return none, err
 	}
+	if err := s.normalizePacing(); err != nil {
+		return none, err
+	}
 	target, err := urls.CheckURL(ctx, s.URL)
 	if err != nil {
 		return none, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Name: "url", Reason: err.Error()}}}
 	}
 	s.URL = target.String()
 	return target, nil
+}
+
+// normalizePacing checks what says when deliveries are made.
+func (s *Settings) normalizePacing() error {
+	if s.Ordering == "" {
+		s.Ordering = OrderingNone
+	}
+	if s.Ordering != OrderingNone && s.Ordering != OrderingFIFO {
+		return problem.InvalidField("ordering", "must be %q or %q, got %q", OrderingNone, OrderingFIFO, s.Ordering)
+	}
+	if r := s.RateLimit; r != nil {
+		if !(r.PerSecond >= minPerSecond && r.PerSecond <= maxPerSecond) {
+			return problem.InvalidField("rateLimit.perSecond", "must be %v to %v, got %v", minPerSecond, maxPerSecond, r.PerSecond)
+		}
+		if r.Burst < 0 || r.Burst > maxPerSecond {
+			return problem.InvalidField("rateLimit.burst", "must be 0 (as perSecond) to %v, got %d", maxPerSecond, r.Burst)
+		}
+		if r.Burst == 0 {
+			s.RateLimit = &RateLimit{PerSecond: r.PerSecond, Burst: max(1, int(r.PerSecond))}
+		}
+	}
+	if len(s.Maintenance) > maxWindows {
+		return problem.InvalidField("maintenance", "must have at most %d windows, got %d", maxWindows, len(s.Maintenance))
+	}
+	for i, w := range s.Maintenance {
+		field := fmt.Sprintf("maintenance[%d]", i)
+		switch {
+		case w.From.IsZero():
+			return problem.InvalidField(field+".from", "must be given")
+		case w.To.IsZero():
+			return problem.InvalidField(field+".to", "must be given")
+		case !w.To.After(w.From):
+			return problem.InvalidField(field+".to", "must be after from")
+		case w.To.Sub(w.From) > maxWindow:
+			return problem.InvalidField(field, "must be at most %d days long", int(maxWindow.Hours()/24))
+		}
+	}
+	return nil
 }
 
 func checkHeaders(headers map[string]string) error {

@@ -55,6 +55,80 @@ type Settings struct {
 	MaxConcurrency int `json:"maxConcurrency,omitempty"`
 	// DisableOn lists the status codes that disable the webhook at once.
 	DisableOn []int `json:"disableOn,omitempty"`
+	// RateLimit bounds how many attempts start in a second; nil: no bound.
+	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+	// Ordering says whether deliveries wait for the ones before them.
+	Ordering Ordering `json:"ordering,omitempty"`
+	// Maintenance lists windows in which nothing is sent; what comes then is
+	// held, and delivered after the window.
+	Maintenance []Window `json:"maintenance,omitempty"`
+}
+
+// RateLimit bounds attempts to an endpoint.
+type RateLimit struct {
+	PerSecond float64 `json:"perSecond"` // 0.01 to 10,000
+	Burst     int     `json:"burst"`     // attempts that may start together; 0: as PerSecond, at least 1
+}
+
+// Ordering says in which order deliveries are made.
+type Ordering string
+
+// The orderings, SPEC section 6.
+const (
+	OrderingNone Ordering = "none" // none is promised
+	// OrderingFIFO delivers strictly in the order the events were accepted in:
+	// those with the same key in order among themselves, those without a key
+	// likewise. One that waits for its retry holds those behind it.
+	OrderingFIFO Ordering = "fifo"
+)
+
+// Window is a span of time in which an endpoint is in maintenance.
+type Window struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// HeldUntil returns the end of the maintenance window that t lies in, or of
+// the last of several that follow each other without a gap; zero if in none.
+func (s *Settings) HeldUntil(t time.Time) (end time.Time) {
+	for range s.Maintenance { // each pass can find the window behind the last one
+		for _, w := range s.Maintenance {
+			if at := later(t, end); !at.Before(w.From) && at.Before(w.To) {
+				end = w.To
+			}
+		}
+	}
+	return end
+}
+
+// HeldFor returns how much of the time from since to now lay in maintenance
+// windows: it does not count as age.
+func (s *Settings) HeldFor(since, now time.Time) (held time.Duration) {
+	for at := since; at.Before(now); {
+		if end := s.HeldUntil(at); !end.IsZero() {
+			if end.After(now) {
+				end = now
+			}
+			held += end.Sub(at)
+			at = end
+			continue
+		}
+		next := now // the beginning of the next window
+		for _, w := range s.Maintenance {
+			if w.From.After(at) && w.From.Before(next) {
+				next = w.From
+			}
+		}
+		at = next
+	}
+	return held
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // Status tells whether a webhook receives events.

@@ -262,7 +262,10 @@ func (x *workChange) owe(o *delivery.Owed) error {
 		}
 		if x.c.changes() == 1 {
 			x.count(o.Webhook, o.Tenant, 1)
-			return nil
+			if o.Order == 0 {
+				return nil
+			}
+			return x.c.exec(workSQL.get("OwedBlock"), o.Webhook, o.Order, o.Event)
 		}
 	} else if !x.claimed(d, o.Token) {
 		return nil
@@ -277,10 +280,11 @@ func (x *workChange) row(sql string, o *delivery.Owed) error {
 	if err != nil {
 		return err
 	}
-	for i, v := range [...]int64{
+	columns := [...]int64{
 		int64(o.Event), int64(o.Webhook), int64(o.Tenant), o.Due.UnixMilli(), o.Since.UnixMilli(),
-		int64(o.Attempts), int64(o.Base), int64(o.Reason),
-	} {
+		int64(o.Attempts), int64(o.Base), int64(o.Reason), o.Order,
+	}
+	for i, v := range columns[:s.BindCount()] {
 		if err := s.BindInt64(i+1, v); err != nil {
 			return err
 		}
@@ -298,21 +302,20 @@ func (x *workChange) settle(o *delivery.Owed) error {
 }
 
 func (x *workChange) remove(d event.DeliveryID, tenant event.TenantID) error {
-	s, err := x.c.stmt(workSQL.get("OwedDelete"))
-	if err != nil {
+	removed, order := false, int64(0)
+	err := x.c.query(func(s *sqlite3.Stmt) error {
+		removed, order = true, s.ColumnInt64(0)
+		return nil
+	}, workSQL.get("OwedDelete"), d.Event, d.Webhook)
+	if err != nil || !removed {
 		return err
 	}
-	if err := errors.Join(s.BindInt64(1, int64(d.Event)), s.BindInt64(2, int64(d.Webhook))); err != nil {
-		return err
+	x.clear(d)
+	x.count(d.Webhook, tenant, -1)
+	if order == 0 {
+		return nil
 	}
-	if err := s.Exec(); err != nil {
-		return err
-	}
-	if x.c.changes() == 1 {
-		x.clear(d)
-		x.count(d.Webhook, tenant, -1)
-	}
-	return nil
+	return x.c.exec(workSQL.get("OwedUnblock"), d.Webhook, order)
 }
 
 // move implements delivery.Store's OwedMove.
@@ -398,17 +401,33 @@ func (w *workDB) claim(ctx context.Context, webhook uint32, now time.Time, limit
 	defer w.change.Unlock()
 	var list []delivery.Owed
 	err := w.db.read(ctx, func(c *conn) error {
-		events := make([]event.ID, 0, min(limit, 1024))
+		heads := make([]event.ID, 0, min(limit, 1024))
 		err := w.unclaimed(c, webhook, now.UnixMilli(), func(_ int64, id event.ID) bool {
-			events = append(events, id)
-			return len(events) < limit
+			heads = append(heads, id)
+			return len(heads) < limit
 		})
-		list = make([]delivery.Owed, 0, len(events))
-		for i := 0; i < len(events) && err == nil; i++ {
-			err = c.query(func(s *sqlite3.Stmt) error {
+		list = make([]delivery.Owed, 0, len(heads))
+		get := func(id event.ID) error {
+			return c.query(func(s *sqlite3.Stmt) error {
 				list = append(list, scanOwed(s))
 				return nil
-			}, workSQL.get("OwedGet"), events[i], webhook)
+			}, workSQL.get("OwedGet"), id, webhook)
+		}
+		for i := 0; i < len(heads) && len(list) < limit && err == nil; i++ {
+			if err = get(heads[i]); err != nil || len(list) == 0 {
+				continue
+			}
+			if head := list[len(list)-1]; head.Order != 0 {
+				var run []event.ID
+				if run, err = w.run(c, &head, limit-len(list)); err != nil {
+					continue
+				}
+				for _, id := range run {
+					if err = get(id); err != nil {
+						break
+					}
+				}
+			}
 		}
 		return err
 	})
@@ -423,6 +442,26 @@ func (w *workDB) claim(ctx context.Context, webhook uint32, now time.Time, limit
 		w.claims[list[i].Delivery()] = w.token
 	}
 	return list, nil
+}
+
+// run returns the rows behind the first of an order that are claimed with it.
+func (w *workDB) run(c *conn, head *delivery.Owed, limit int) ([]event.ID, error) {
+	var run []event.ID
+	err := c.query(func(s *sqlite3.Stmt) error {
+		id := event.ID(s.ColumnInt64(0))
+		w.mu.Lock()
+		_, claimed := w.claims[event.DeliveryID{Event: id, Webhook: head.Webhook}]
+		w.mu.Unlock()
+		if claimed {
+			return errEnough
+		}
+		run = append(run, id)
+		return nil
+	}, workSQL.get("OwedRun"), head.Webhook, head.Order, head.Event, min(limit, delivery.MaxRun))
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return run, err
 }
 
 // unclaimed calls f for the unclaimed rows of a webhook that are due at now
@@ -466,6 +505,7 @@ func scanOwed(s *sqlite3.Stmt) delivery.Owed {
 		Attempts: s.ColumnInt(5),
 		Base:     s.ColumnInt(6),
 		Reason:   delivery.Reason(s.ColumnInt(7)),
+		Order:    s.ColumnInt64(8),
 	}
 }
 

@@ -51,7 +51,7 @@ func (w *workDB) summaries(ctx context.Context) ([]delivery.OwedSummary, error) 
 			}
 			w.mu.Lock()
 			if n := w.counts[webhook]; n != nil {
-				s.Count = int(n.rows)
+				s.Count, s.Tenant = int(n.rows), n.tenant
 			}
 			w.mu.Unlock()
 			if s.Count > 0 {

@@ -23,6 +23,7 @@ func testOwed(t *testing.T, open Open) {
 		"List":              testOwedList,
 		"Tenants":           testOwedTenants,
 		"ConcurrentClaims":  testOwedConcurrent,
+		"Order":             testOwedOrder,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}
@@ -277,18 +278,18 @@ func testOwedSummaries(t *testing.T, open Open) {
 	want("of nothing")
 	wantNext(1, -1)
 	owe(t, s, owed(1, 1, 30), owed(2, 1, 20), owed(3, 1, 10), owed(1, 7, 5))
-	want("of two webhooks", delivery.OwedSummary{Webhook: 1, Next: at(10), Count: 3}, delivery.OwedSummary{Webhook: 7, Next: at(5), Count: 1})
+	want("of two webhooks", delivery.OwedSummary{Tenant: event.DefaultTenant, Webhook: 1, Next: at(10), Count: 3}, delivery.OwedSummary{Tenant: event.DefaultTenant, Webhook: 7, Next: at(5), Count: 1})
 	wantNext(1, 10)
 	held := claim(t, s, 1, 10, 1)
-	want("with a claim", delivery.OwedSummary{Webhook: 1, Next: at(20), Count: 3}, delivery.OwedSummary{Webhook: 7, Next: at(5), Count: 1})
+	want("with a claim", delivery.OwedSummary{Tenant: event.DefaultTenant, Webhook: 1, Next: at(20), Count: 3}, delivery.OwedSummary{Tenant: event.DefaultTenant, Webhook: 7, Next: at(5), Count: 1})
 	wantNext(1, 20)
 	wantNext(7, 5)
 	record(t, s, &delivery.Record{Settle: []delivery.Owed{held[0], owed(1, 7, 5)}})
-	want("after settling", delivery.OwedSummary{Webhook: 1, Next: at(20), Count: 2})
+	want("after settling", delivery.OwedSummary{Tenant: event.DefaultTenant, Webhook: 1, Next: at(20), Count: 2})
 	owe(t, s, owed(2, 1, 40)) // replaced, not added
-	want("after replacing", delivery.OwedSummary{Webhook: 1, Next: at(30), Count: 2})
+	want("after replacing", delivery.OwedSummary{Tenant: event.DefaultTenant, Webhook: 1, Next: at(30), Count: 2})
 	s = s.Reopen(t)
-	want("after reopening", delivery.OwedSummary{Webhook: 1, Next: at(30), Count: 2})
+	want("after reopening", delivery.OwedSummary{Tenant: event.DefaultTenant, Webhook: 1, Next: at(30), Count: 2})
 	claim(t, s, 1, 100, 10)
 	wantNext(1, -1)
 }

@@ -8,10 +8,13 @@ CREATE TABLE owed(
   attempts INTEGER NOT NULL,
   base     INTEGER NOT NULL,
   reason   INTEGER NOT NULL,
+  sequence INTEGER NOT NULL, -- 0: in no order
+  blocked  INTEGER NOT NULL, -- 1: a row of the same webhook and sequence has a lower event
   PRIMARY KEY (event, webhook)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX owed_due ON owed(webhook, due, event);
+CREATE INDEX owed_due ON owed(webhook, blocked, due, event);
+CREATE INDEX owed_sequence ON owed(webhook, sequence, event) WHERE sequence <> 0;
 
 -- Intakes that are done, above meta.closed_through: all up to that are done.
 CREATE TABLE closed(

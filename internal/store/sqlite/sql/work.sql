@@ -2,9 +2,38 @@
 
 -- name: OwedInsert
 -- Changes nothing if there is a row.
-INSERT INTO owed(event, webhook, tenant, due, since, attempts, base, reason)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO owed(event, webhook, tenant, due, since, attempts, base, reason, sequence, blocked)
+VALUES (
+  ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+  ?9 <> 0 AND EXISTS (SELECT 1 FROM owed WHERE webhook = ?2 AND sequence = ?9 AND sequence <> 0 AND event < ?1)
+)
 ON CONFLICT DO NOTHING;
+
+-- name: OwedBlock
+-- A row has come before those that were first in its sequence.
+UPDATE owed
+SET blocked = 1
+WHERE webhook = ? AND sequence = ? AND sequence <> 0 AND event > ? AND blocked = 0;
+
+-- name: OwedUnblock
+-- The first row of a sequence is gone: the one behind it is first.
+UPDATE owed
+SET blocked = 0
+WHERE webhook = ?1 AND event = (
+  SELECT event
+  FROM owed
+  WHERE webhook = ?1 AND sequence = ?2 AND sequence <> 0
+  ORDER BY event
+  LIMIT 1
+);
+
+-- name: OwedRun
+-- The rows behind one in its sequence.
+SELECT event
+FROM owed
+WHERE webhook = ? AND sequence = ? AND sequence <> 0 AND event > ?
+ORDER BY event
+LIMIT ?;
 
 -- name: OwedUpdate
 UPDATE owed
@@ -13,15 +42,16 @@ WHERE event = ?1 AND webhook = ?2;
 
 -- name: OwedDelete
 DELETE FROM owed
-WHERE event = ? AND webhook = ?;
+WHERE event = ? AND webhook = ?
+RETURNING sequence;
 
 -- name: OwedGet
-SELECT event, webhook, tenant, due, since, attempts, base, reason
+SELECT event, webhook, tenant, due, since, attempts, base, reason, sequence
 FROM owed
 WHERE event = ? AND webhook = ?;
 
 -- name: OwedOfEvent
-SELECT event, webhook, tenant, due, since, attempts, base, reason
+SELECT event, webhook, tenant, due, since, attempts, base, reason, sequence
 FROM owed
 WHERE event = ?;
 
@@ -29,11 +59,11 @@ WHERE event = ?;
 -- The order in which a webhook's deliveries come due; the index alone answers.
 SELECT due, event
 FROM owed
-WHERE webhook = ? AND due <= ?
+WHERE webhook = ? AND blocked = 0 AND due <= ?
 ORDER BY due, event;
 
 -- name: OwedNewest
-SELECT event, webhook, tenant, due, since, attempts, base, reason
+SELECT event, webhook, tenant, due, since, attempts, base, reason, sequence
 FROM owed
 WHERE (event, webhook) < (?, ?)
 ORDER BY event DESC, webhook DESC;
@@ -62,7 +92,7 @@ GROUP BY webhook;
 -- name: OwedFirstDue
 SELECT due
 FROM owed
-WHERE webhook = ?
+WHERE webhook = ? AND blocked = 0
 ORDER BY due
 LIMIT 1;
 
