@@ -1,0 +1,270 @@
+package filter
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/overloads"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/interpreter"
+)
+
+const (
+	// costLimit is the number of CEL's cost units an evaluation may take. A step of a loop costs 5 to 10 of them; 20,000 take
+	// 1 to 2 ms, so that the hostile filters of the tests end within the 5 ms a filter may take.
+	costLimit = 20_000
+	// staticLimit is the cost above which a filter is refused when it is saved, estimated for arrays of assumedElements and
+	// text of assumedText. It is higher than costLimit because the estimate is of the worst case.
+	staticLimit = 2_000_000
+	// assumedElements is how many members an array or object of a payload is taken to have at save. Two nested loops over it pass,
+	// three do not.
+	assumedElements = 100
+	// assumedText is how long a text of a payload is taken to be at save, in characters.
+	assumedText = 1000
+	// maxNesting bounds what the parser's recursion, and so the stack, can be made to do.
+	maxNesting = 50
+	// maxPattern bounds a regular expression, in instructions of its compiled form.
+	maxPattern = 1000
+	// maxRegexSteps bounds instructions × bytes of text of one match. Go's matcher takes at most some 4 ns for each; stepsPerCost
+	// of them are charged as one unit of cost.
+	maxRegexSteps = 400_000
+	stepsPerCost  = 25
+)
+
+// environment is the language, the same for all filters. Building it takes about a millisecond, so it is built when the
+// first filter is compiled.
+var environment = sync.OnceValues(func() (*cel.Env, error) {
+	registry, err := types.NewRegistry()
+	if err != nil {
+		return nil, fmt.Errorf("building filter language: %w", err)
+	}
+	env, err := cel.NewCustomEnv(
+		cel.StdLib(),
+		cel.OptionalTypes(),
+		cel.CustomTypeAdapter(registry),
+		cel.CustomTypeProvider(&provider{registry}),
+		cel.Variable("event", eventType),
+		cel.CrossTypeNumericComparisons(true),
+		cel.DefaultUTCTimeZone(true),
+		cel.ParserExpressionSizeLimit(MaxBytes),
+		cel.ParserRecursionLimit(maxNesting),
+		cel.ExpressionNodeLimit(4*MaxBytes),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("building filter language: %w", err)
+	}
+	return env, nil
+})
+
+// compile is Compile without the clauses.
+func compile(text string) (*Program, error) {
+	if len(text) > MaxBytes {
+		return nil, &Error{Message: fmt.Sprintf("must have at most %d bytes, got %d", MaxBytes, len(text))}
+	}
+	if strings.TrimSpace(text) == "" {
+		return nil, &Error{Message: "must not be empty"}
+	}
+	env, err := environment()
+	if err != nil {
+		return nil, err
+	}
+	checked, issues := env.Compile(text)
+	if err := issues.Err(); err != nil {
+		return nil, issue(issues)
+	}
+	if out := checked.OutputType(); !out.IsExactType(types.BoolType) && !out.IsExactType(types.DynType) {
+		return nil, &Error{Message: fmt.Sprintf("must be true or false, but is %s", out)}
+	}
+	loops, pattern, err := checkCalls(checked.NativeRep())
+	if err != nil {
+		return nil, err
+	}
+	estimate, err := env.EstimateCost(checked, sizes{})
+	if err != nil {
+		return nil, &Error{Message: fmt.Sprintf("cannot be estimated: %v", err)}
+	}
+	if estimate.Max > staticLimit {
+		return nil, &Error{Message: fmt.Sprintf("would take too long: up to %d steps for arrays of %d elements, want at most %d; nest loops less",
+			estimate.Max, assumedElements, staticLimit)}
+	}
+	run, err := env.Program(checked,
+		cel.EvalOptions(cel.OptOptimize),
+		cel.OptimizeRegex(boundedMatches...),
+		cel.CostTracking(runCost{pattern}),
+		cel.CostLimit(costLimit),
+		cel.InterruptCheckFrequency(100),
+	)
+	if err != nil {
+		return nil, &Error{Message: err.Error()}
+	}
+	return &Program{text: text, run: run, loops: loops}, nil
+}
+
+// issue turns the first of CEL's complaints into an *Error.
+func issue(issues *cel.Issues) *Error {
+	for _, e := range issues.Errors() {
+		message := strings.ReplaceAll(e.Message, " (in container '')", "")
+		message = strings.TrimPrefix(message, "Syntax error: ")
+		out := &Error{Message: message}
+		if e.Location != nil && e.Location.Line() > 0 {
+			out.Line, out.Column = e.Location.Line(), e.Location.Column()+1
+		}
+		return out
+	}
+	return &Error{Message: issues.String()}
+}
+
+// checkCalls tells whether the program has loops and how large its largest pattern is, and refuses patterns that are not constant or too large.
+func checkCalls(tree *ast.AST) (loops bool, largest int, refused error) {
+	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		switch e.Kind() {
+		case ast.ComprehensionKind:
+			loops = true
+		case ast.CallKind:
+			call := e.AsCall()
+			args := call.Args()
+			if call.FunctionName() != "matches" || len(args) == 0 || refused != nil {
+				return
+			}
+			pattern := args[len(args)-1]
+			at := tree.SourceInfo().GetStartLocation(pattern.ID())
+			fail := func(format string, args ...any) {
+				refused = &Error{Line: at.Line(), Column: at.Column() + 1, Message: fmt.Sprintf(format, args...)}
+			}
+			if pattern.Kind() != ast.LiteralKind {
+				fail("the pattern of matches must be a constant text")
+				return
+			}
+			text, ok := pattern.AsLiteral().Value().(string)
+			if !ok {
+				fail("the pattern of matches must be a text")
+				return
+			}
+			parsed, err := syntax.Parse(text, syntax.Perl)
+			if err != nil {
+				fail("%v", err)
+				return
+			}
+			if n := patternSize(parsed); n > maxPattern {
+				fail("the pattern of matches is too large: %d instructions, want at most %d", n, maxPattern)
+			} else {
+				largest = max(largest, n)
+			}
+		}
+	}))
+	return loops, largest, refused
+}
+
+// patternSize estimates from above how many instructions a pattern compiles to, without compiling it: x{1000} is
+// a thousand copies of x, made before anybody can look at the size.
+func patternSize(re *syntax.Regexp) int {
+	const enough = 1 << 30
+	size := 1
+	for _, sub := range re.Sub {
+		size += patternSize(sub)
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		size += len(re.Rune)
+	case syntax.OpRepeat:
+		times := max(re.Min, re.Max) + 1
+		size = size*times + times
+	default:
+		size++
+	}
+	return min(size, enough)
+}
+
+// boundedMatches replaces matches with a pattern compiled once, which refuses text too long for it. It is named by its overloads, as
+// those go before CEL's own optimization, which names the function only.
+var boundedMatches = []*interpreter.RegexOptimization{
+	{Function: "matches", OverloadID: overloads.MatchesString, RegexIndex: 1, Factory: compileMatches},
+	{Function: "matches", OverloadID: overloads.Matches, RegexIndex: 1, Factory: compileMatches},
+}
+
+func compileMatches(call interpreter.InterpretableCall, pattern string) (interpreter.InterpretableCall, error) {
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	longest := maxRegexSteps / patternSize(parsed)
+	return interpreter.NewCall(call.ID(), call.Function(), call.OverloadID(), call.Args(), func(values ...ref.Val) ref.Val {
+		if len(values) != 2 {
+			return types.NoSuchOverloadErr()
+		}
+		text, ok := values[0].(types.String)
+		if !ok {
+			return types.MaybeNoSuchOverloadErr(values[0])
+		}
+		if len(text) > longest {
+			return types.NewErr("a text of %d bytes is too long for this pattern, want at most %d", len(text), longest)
+		}
+		return types.Bool(re.MatchString(string(text)))
+	}), nil
+}
+
+// runCost corrects CEL's prices where they are far from the truth.
+type runCost struct {
+	pattern int // the size of the program's largest pattern
+}
+
+// CallCost implements cost.ActualCostEstimator.
+func (c runCost) CallCost(function, overload string, args []ref.Val, _ ref.Val) *uint64 {
+	price := func(n uint64) *uint64 { return &n }
+	// Whatever is done with long text, CEL counts its characters to find a price that is near nothing.
+	const bytesPerCost = 100
+	long := uint64(0)
+	for _, arg := range args {
+		if text, ok := arg.(types.String); ok && len(text) > 1000 {
+			long += uint64(len(text))
+		}
+	}
+	switch function {
+	case "matches":
+		if text, ok := args[0].(types.String); ok {
+			return price(1 + uint64(len(text)*c.pattern)/stepsPerCost)
+		}
+	case "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours", "getMinutes", "getSeconds", "getMilliseconds":
+		if len(args) > 1 {
+			return price(300) // loads a time zone from disk, some 20 µs
+		}
+	case "string", "int", "uint", "double", "bool", "timestamp", "duration", "bytes":
+		return price(5 + long/bytesPerCost) // parsing, or an error with a text of its own
+	}
+	if long > 0 {
+		return price(1 + long/bytesPerCost)
+	}
+	return nil
+}
+
+// sizes tells the cost estimate what to expect of payloads.
+type sizes struct{}
+
+// EstimateSize implements cost.Estimator.
+func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
+	// Without an expression CEL only probes for hints about what may lie below, one level after the other.
+	if path := node.Path(); len(path) == 0 || path[0] != "event" || node.Expr() == nil {
+		return nil
+	}
+	size := uint64(assumedElements)
+	if node.Type() != nil && node.Type().IsExactType(types.StringType) {
+		size = assumedText
+	}
+	return &cost.SizeEstimate{Min: 0, Max: size}
+}
+
+// EstimateCallCost implements cost.Estimator.
+func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
+	return nil
+}
