@@ -22,6 +22,7 @@ import (
 
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/observe"
+	"github.com/relay-events/relay/internal/secret"
 )
 
 // Config is every setting of the server.
@@ -50,6 +51,14 @@ type Config struct {
 	// AdminKeyFile names a file that holds AdminKey, for platforms that mount secrets as files. A line end behind the
 	// key is ignored. Excludes AdminKey.
 	AdminKeyFile string `name:"adminKeyFile" help:"file that holds adminKey"`
+
+	// SecretKey is the master key that encrypts the file of keys (relay.key in the data folder), which encrypt the
+	// webhooks' secrets. With it a copy of the whole data folder does not give the secrets away; losing it loses them.
+	// Empty: the file is in clear, and only its permissions protect it. Setting it encrypts a file that was in clear.
+	SecretKey Secret `name:"secretKey" help:"master key, 32 random characters or more, that encrypts the file of keys in the data folder"`
+
+	// SecretKeyFile names a file that holds SecretKey. A line end behind the key is ignored. Excludes SecretKey.
+	SecretKeyFile string `name:"secretKeyFile" help:"file that holds secretKey"`
 
 	Retention Retention `name:"retention"`
 
@@ -135,6 +144,12 @@ func (c *Config) Check() error {
 			refuse("adminKey", "must be printable ASCII without spaces")
 		}
 	}
+	if c.SecretKey != "" && c.SecretKeyFile != "" {
+		refuse("secretKeyFile", "excludes secretKey: set one of them")
+	}
+	if n := len(c.SecretKey.Reveal()); n > 0 && n < secret.MinMaster {
+		refuse("secretKey", "must have at least %d characters, got %d: \"openssl rand -hex 32\" makes a good one", secret.MinMaster, n)
+	}
 	between := func(name string, d, low, high time.Duration) {
 		if d < low || d > high {
 			refuse(name, "must be %s to %s, got %s", formatDuration(low), formatDuration(high), formatDuration(d))
@@ -155,20 +170,27 @@ func (c *Config) Check() error {
 	return errors.Join(errs...)
 }
 
-// readKeyFile fills AdminKey from AdminKeyFile.
-func (c *Config) readKeyFile() error {
-	if c.AdminKeyFile == "" || c.AdminKey != "" {
+// readKeyFiles fills AdminKey from AdminKeyFile and SecretKey from SecretKeyFile.
+func (c *Config) readKeyFiles() error {
+	return errors.Join(
+		readKeyFile("adminKeyFile", &c.AdminKeyFile, &c.AdminKey),
+		readKeyFile("secretKeyFile", &c.SecretKeyFile, &c.SecretKey))
+}
+
+// readKeyFile fills a key from the file that a setting names, and clears the name.
+func readKeyFile(setting string, file *string, key *Secret) error {
+	if *file == "" || *key != "" {
 		return nil
 	}
-	b, err := os.ReadFile(c.AdminKeyFile)
+	b, err := os.ReadFile(*file)
 	if err != nil {
-		return fmt.Errorf("reading setting adminKeyFile: %w", err)
+		return fmt.Errorf("reading setting %s: %w", setting, err)
 	}
-	c.AdminKey = Secret(strings.TrimRight(string(b), "\r\n"))
-	if c.AdminKey == "" {
-		return fmt.Errorf("reading setting adminKeyFile: %q is empty", c.AdminKeyFile)
+	*key = Secret(strings.TrimRight(string(b), "\r\n"))
+	if *key == "" {
+		return fmt.Errorf("reading setting %s: %q is empty", setting, *file)
 	}
-	c.AdminKeyFile = ""
+	*file = ""
 	return nil
 }
 

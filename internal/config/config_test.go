@@ -113,6 +113,9 @@ func TestRefused(t *testing.T) {
 		{"key with a space", "", map[string]string{"RELAY_ADMIN_KEY": "sixteen letters!"}, nil, "printable ASCII without spaces"},
 		{"key twice", "", map[string]string{"RELAY_ADMIN_KEY": "0123456789abcdef", "RELAY_ADMIN_KEY_FILE": "x"}, nil, "adminKeyFile excludes adminKey"},
 		{"no key file", "", map[string]string{"RELAY_ADMIN_KEY_FILE": "/does/not/exist"}, nil, "reading setting adminKeyFile"},
+		{"short secret key", "", map[string]string{"RELAY_SECRET_KEY": "0123456789abcdef0123456789abcde"}, nil, "secretKey must have at least 32 characters, got 31"},
+		{"secret key twice", "", map[string]string{"RELAY_SECRET_KEY": "0123456789abcdef0123456789abcdef", "RELAY_SECRET_KEY_FILE": "x"}, nil, "secretKeyFile excludes secretKey"},
+		{"no secret key file", "", map[string]string{"RELAY_SECRET_KEY_FILE": "/does/not/exist"}, nil, "reading setting secretKeyFile"},
 		{"no file", "", map[string]string{"RELAY_CONFIG": "/does/not/exist"}, nil, "reading the configuration file"},
 	}
 	for _, tt := range tests {

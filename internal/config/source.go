@@ -123,7 +123,7 @@ func Load(s Sources) (Config, error) {
 	if c.AdminKey != "" && c.AdminKeyFile != "" {
 		return Config{}, c.Check()
 	}
-	if err := c.readKeyFile(); err != nil {
+	if err := c.readKeyFiles(); err != nil {
 		return Config{}, err
 	}
 	if err := c.Check(); err != nil {

@@ -29,6 +29,9 @@ var (
 	sqlWebhookCreate = webhookSQL.get("WebhookCreate")
 	sqlWebhookUpdate = webhookSQL.get("WebhookUpdate")
 	sqlWebhookDelete = webhookSQL.get("WebhookDelete")
+
+	sqlWebhookSecretsList   = webhookSQL.get("WebhookSecretsList")
+	sqlWebhookSecretsUpdate = webhookSQL.get("WebhookSecretsUpdate")
 )
 
 // defaultTenantName is the public id of the tenant of a fresh installation.
@@ -41,9 +44,13 @@ func (s *Store) openConfig(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.config.write(ctx, func(c *conn) error {
+	err = s.config.write(ctx, func(c *conn) error {
 		return c.exec(sqlTenantEnsure, event.DefaultTenant, defaultTenantName, time.Now().UnixMilli())
 	})
+	if err != nil {
+		return err
+	}
+	return s.sealConfig(ctx)
 }
 
 // millis returns what is stored of a time; the zero time is stored as 0.
@@ -175,9 +182,8 @@ func (s *Store) WebhookList(ctx context.Context) ([]*webhook.Webhook, error) {
 			CreatedAt: fromMillis(st.ColumnInt64(8)),
 			UpdatedAt: fromMillis(st.ColumnInt64(9)),
 		}
-		// The error of a broken secrets column must not repeat it.
-		if json.Unmarshal(st.ColumnRawBlob(4), &w.Secrets) != nil {
-			return nil, fmt.Errorf("secrets of webhook %q cannot be read", w.ID)
+		if err := s.openSecrets(w, st.ColumnRawBlob(4)); err != nil {
+			return nil, err
 		}
 		err := errors.Join(
 			json.Unmarshal(st.ColumnRawText(3), &w.Settings),
@@ -200,7 +206,7 @@ type webhookColumns struct {
 	secrets                    []byte
 }
 
-func encodeWebhook(w *webhook.Webhook) (col webhookColumns, err error) {
+func (s *Store) encodeWebhook(w *webhook.Webhook) (col webhookColumns, err error) {
 	text := func(v any) string {
 		b, e := json.Marshal(v)
 		err = errors.Join(err, e)
@@ -211,13 +217,16 @@ func encodeWebhook(w *webhook.Webhook) (col webhookColumns, err error) {
 	if len(w.Inactive) > 0 {
 		col.inactive = text(w.Inactive)
 	}
-	col.secrets = []byte(text(w.Secrets))
+	if err != nil {
+		return col, err
+	}
+	col.secrets, err = s.sealSecrets(w)
 	return col, err
 }
 
 // WebhookCreate implements webhook.Store.
 func (s *Store) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number uint32, err error) {
-	col, err := encodeWebhook(w)
+	col, err := s.encodeWebhook(w)
 	if err == nil {
 		err = s.config.write(ctx, func(c *conn) error {
 			err := c.exec(sqlWebhookCreate, w.ID, w.Tenant, col.settings, col.secrets, string(w.Status),
@@ -238,7 +247,7 @@ func (s *Store) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number u
 
 // WebhookUpdate implements webhook.Store.
 func (s *Store) WebhookUpdate(ctx context.Context, w *webhook.Webhook) error {
-	col, err := encodeWebhook(w)
+	col, err := s.encodeWebhook(w)
 	if err == nil {
 		err = s.config.write(ctx, func(c *conn) error {
 			return c.changeOne(webhook.ErrNotFound, sqlWebhookUpdate, w.Number, w.Tenant, col.settings, col.secrets,

@@ -41,6 +41,8 @@ type Options struct {
 	Dir string
 	// Node is the node number in the ids, 0 to event.MaxNode.
 	Node int
+	// Sealer encrypts the webhooks' secrets. Nil stores them in clear: for tests.
+	Sealer Sealer
 	// Log receives what happens in the background. Nil: slog.Default.
 	Log *slog.Logger
 }
@@ -52,6 +54,7 @@ type Store struct {
 	log  *slog.Logger
 	lock *os.File
 
+	sealer   Sealer
 	config   *db
 	events   *eventLog
 	keys     *keyIndex
@@ -79,7 +82,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	s := &Store{dir: o.Dir, log: o.Log.With("component", "store")}
+	if o.Sealer == nil {
+		o.Sealer = inClear{}
+	}
+	s := &Store{dir: o.Dir, log: o.Log.With("component", "store"), sealer: o.Sealer}
 	if err := s.open(ctx, o.Node); err != nil {
 		return nil, fmt.Errorf("opening the store in %q: %w", o.Dir, errors.Join(err, s.Close()))
 	}

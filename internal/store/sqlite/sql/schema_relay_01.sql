@@ -23,7 +23,7 @@ CREATE TABLE webhook(
   id       TEXT    NOT NULL CONSTRAINT webhook_id_unique UNIQUE,
   tenant   INTEGER NOT NULL,
   settings TEXT    NOT NULL, -- JSON
-  secrets  BLOB    NOT NULL, -- JSON
+  secrets  BLOB    NOT NULL, -- JSON, sealed; in clear in files from before that
   status   TEXT    NOT NULL,
   health   TEXT    NOT NULL, -- JSON
   inactive TEXT    NOT NULL, -- JSON array of periods

@@ -15,3 +15,14 @@ WHERE number = ?1 AND tenant = ?2;
 -- name: WebhookDelete
 DELETE FROM webhook
 WHERE number = ? AND tenant = ?;
+
+-- name: WebhookSecretsList
+SELECT number, id, tenant, secrets
+FROM webhook
+ORDER BY number;
+
+-- name: WebhookSecretsUpdate
+-- Not if they have changed since they were read: the change sealed them.
+UPDATE webhook
+SET secrets = ?3
+WHERE number = ?1 AND secrets = ?2;

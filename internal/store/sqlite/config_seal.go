@@ -1,0 +1,188 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// A Sealer encrypts what is secret before it is stored. Its methods are safe
+// for concurrent use; secret.Keyring is one.
+type Sealer interface {
+	// Seal encrypts a value; it opens only with the same context, which says
+	// where it is stored.
+	Seal(plain []byte, context string) ([]byte, error)
+	// Open returns what was sealed, and JSON objects stored in clear before
+	// there was encryption as they are. Errors hold no secrets.
+	Open(sealed []byte, context string) ([]byte, error)
+	// Stale tells that a stored value should be sealed again: it is in clear,
+	// or was sealed with an old key.
+	Stale(sealed []byte) bool
+}
+
+// inClear is the Sealer of a store that was given none: it stores in clear.
+type inClear struct{}
+
+func (inClear) Seal(plain []byte, _ string) ([]byte, error) { return plain, nil }
+func (inClear) Stale([]byte) bool                           { return false }
+
+func (inClear) Open(sealed []byte, _ string) ([]byte, error) {
+	if len(sealed) == 0 || sealed[0] != '{' {
+		return nil, errors.New("it is sealed, and the store was opened without keys")
+	}
+	return sealed, nil
+}
+
+// sealedMark is the application id of a relay.db whose secrets are all sealed
+// and whose free space holds none from before: "Rsec". It is set after the
+// file was written anew, so that a crash before that has it done again.
+const sealedMark = 0x52736563
+
+// resealBatch bounds how many rows one transaction seals again.
+const resealBatch = 200
+
+// secretsContext says where a webhook's secrets are stored, so that sealed
+// bytes copied to another webhook or tenant do not open there.
+func secretsContext(tenant event.TenantID, id string) string {
+	return fmt.Sprintf("webhook.secrets/%d/%s", tenant, id)
+}
+
+func (s *Store) sealSecrets(w *webhook.Webhook) ([]byte, error) {
+	b, err := json.Marshal(w.Secrets)
+	if err != nil {
+		return nil, errors.New("secrets cannot be encoded") // the cause could repeat them
+	}
+	return s.sealer.Seal(b, secretsContext(w.Tenant, w.ID))
+}
+
+func (s *Store) openSecrets(w *webhook.Webhook, stored []byte) error {
+	b, err := s.sealer.Open(stored, secretsContext(w.Tenant, w.ID))
+	if err != nil {
+		return fmt.Errorf("secrets of webhook %q cannot be read: %w", w.ID, err)
+	}
+	if json.Unmarshal(b, &w.Secrets) != nil {
+		return fmt.Errorf("secrets of webhook %q cannot be read", w.ID) // as above
+	}
+	return nil
+}
+
+// Reseal seals again, with the Sealer's newest key, what is stored in clear or
+// under an old one, and returns how many rows that were. It may run while the
+// store is in use: a row that changes meanwhile was sealed by that change.
+func (s *Store) Reseal(ctx context.Context) (n int, err error) {
+	type row struct {
+		number uint32
+		w      webhook.Webhook
+		stored []byte
+	}
+	stale, err := listRows(ctx, s.config, func(st *sqlite3.Stmt) (r row, err error) {
+		if b := st.ColumnRawBlob(3); s.sealer.Stale(b) {
+			r = row{
+				number: uint32(st.ColumnInt64(0)),
+				w:      webhook.Webhook{ID: st.ColumnText(1), Tenant: event.TenantID(st.ColumnInt64(2))},
+				stored: bytes.Clone(b),
+			}
+		}
+		return r, nil
+	}, sqlWebhookSecretsList)
+	stale = slices.DeleteFunc(stale, func(r row) bool { return r.stored == nil })
+	for len(stale) > 0 && err == nil {
+		batch := stale[:min(len(stale), resealBatch)]
+		stale = stale[len(batch):]
+		done := 0
+		err = s.config.write(ctx, func(c *conn) error {
+			done = 0
+			for i := range batch {
+				r := &batch[i]
+				if err := s.openSecrets(&r.w, r.stored); err != nil {
+					return err
+				}
+				sealed, err := s.sealSecrets(&r.w)
+				if err == nil {
+					err = c.exec(sqlWebhookSecretsUpdate, r.number, r.stored, sealed)
+				}
+				if err != nil {
+					return err
+				}
+				done += int(c.changes())
+			}
+			return nil
+		})
+		if err == nil {
+			n += done
+		}
+	}
+	if err != nil {
+		return n, fmt.Errorf("sealing secrets again: %w", err)
+	}
+	return n, nil
+}
+
+// sealConfig brings the file of the configuration up to date with the Sealer
+// at start. What a first pass finds in clear is also removed from the places
+// of the file where SQLite leaves what was replaced.
+func (s *Store) sealConfig(ctx context.Context) error {
+	if _, none := s.sealer.(inClear); none {
+		return nil
+	}
+	n, err := s.Reseal(ctx)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		s.log.Info("secrets were sealed with the newest key", "webhooks", n)
+	}
+	var mark int64
+	err = s.config.read(ctx, func(c *conn) (err error) {
+		mark, err = c.integer(`PRAGMA application_id`)
+		return err
+	})
+	if err == nil && mark != sealedMark {
+		err = s.config.rewrite(ctx, fmt.Sprintf(`PRAGMA application_id=%d`, sealedMark))
+	}
+	if err != nil {
+		return fmt.Errorf("removing what was stored in clear: %w", err)
+	}
+	return nil
+}
+
+// rewrite writes the file anew and empties its WAL, so that nothing that was
+// deleted or replaced remains in either, and then runs a statement.
+func (d *db) rewrite(ctx context.Context, then string) error {
+	if err := d.lockWriter(ctx); err != nil {
+		return err
+	}
+	defer d.unlockWriter()
+	if err := d.recoverWriter(); err != nil {
+		return err
+	}
+	err := d.w.raw.Exec(`VACUUM`)
+	if err == nil {
+		err = d.w.truncateWAL()
+		// SQLite does not wait for another checkpoint, and the checkpointer may
+		// be at one.
+		for end := time.Now().Add(busyTimeout); errors.Is(err, sqlite3.BUSY) && time.Now().Before(end); {
+			time.Sleep(10 * time.Millisecond)
+			err = d.w.truncateWAL()
+		}
+	}
+	if err == nil {
+		d.walPages.Store(0)
+		d.checked.Store(0)
+		err = d.w.raw.Exec(then)
+	}
+	if err != nil {
+		d.giveUpWriter(err)
+		return storeError(err)
+	}
+	return nil
+}
