@@ -1,0 +1,122 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/testenv"
+)
+
+// TestKill kills the server again and again while it is busy (RELIABILITY R1).
+func TestKill(t *testing.T) {
+	kills := count(t, "RELAY_FAULT_KILLS", 50, 10)
+	w := newWorld(t, filepath.Join(t.TempDir(), "data"))
+	w.pubs.run(t, w.rng, 6)
+	var slowest time.Duration
+	for n := range kills {
+		time.Sleep(100*time.Millisecond + time.Duration(w.rng.Int64N(int64(500*time.Millisecond))))
+		w.relay.running()
+		l := w.relay.life()
+		l.kill()
+		w.killed(l)
+		intact(t, copyData(t, w.relay.dir))
+		took := w.relay.start().took
+		slowest = max(slowest, took)
+		if took > readyLimit {
+			t.Errorf("start after kill %d: ready after %v, want at most %v", n+1, took, readyLimit)
+		}
+	}
+	t.Logf("%d kills, ready after %v at most; %v", kills, slowest.Round(time.Millisecond), w.finish())
+}
+
+// point is a system call of the server's at which it is killed, before the call is made.
+type point struct {
+	call string
+	n    int // strace counts on each thread by itself
+}
+
+// TestKillAtSystemCall kills the server at chosen writes, syncs, cuts and removals, of its start and of its work
+// (RELIABILITY R2). Nothing in Relay renames a file.
+func TestKillAtSystemCall(t *testing.T) {
+	// Each of these hits a server that is making its files.
+	births := []point{
+		{"fdatasync", 1}, {"unlinkat", 1}, {"pwrite64", 6}, {"ftruncate", 1}, {"fdatasync", 4}, {"fallocate", 2},
+	}
+	// And these one that works, or finds what the one before has left.
+	points := []point{
+		{"fdatasync", 2}, {"pwrite64", 1}, {"pwrite64", 40}, {"fdatasync", 20}, {"pwrite64", 3}, {"fsync", 1}, {"pwrite64", 100},
+		{"ftruncate", 1}, {"fdatasync", 50}, {"pwrite64", 150}, {"fsync", 2}, {"fdatasync", 8}, {"pwrite64", 17}, {"fallocate", 1},
+	}
+	if testenv.Race || testing.Short() {
+		births, points = births[1:3], points[1:5]
+	}
+	var slowest time.Duration
+	start := func(r *relay, p point) {
+		took := r.start().took
+		slowest = max(slowest, took)
+		if took > readyLimit {
+			t.Errorf("start after the kill at %s number %d: ready after %v, want at most %v", p.call, p.n, took, readyLimit)
+		}
+	}
+
+	for _, p := range births {
+		r := newRelay(t, filepath.Join(t.TempDir(), "data"))
+		r.killAt(p, 300*time.Millisecond)
+		start(r, p)
+		r.stop()
+		intact(t, r.dir)
+	}
+	w := newWorld(t, filepath.Join(t.TempDir(), "data"))
+	w.pubs.run(t, w.rng, 6)
+	for _, p := range points {
+		// Some work without a tracer, so that the next start finds something to do.
+		time.Sleep(50*time.Millisecond + time.Duration(w.rng.Int64N(int64(100*time.Millisecond))))
+		w.relay.running()
+		w.relay.life().kill()
+		w.killed(w.relay.life())
+		for _, l := range w.relay.killAt(p, 3*time.Second) {
+			w.killed(l)
+		}
+		intact(t, copyData(t, w.relay.dir))
+		start(w.relay, p)
+	}
+	t.Logf("%d kills at system calls, ready after %v at most; %v",
+		len(births)+len(points), slowest.Round(time.Millisecond), w.finish())
+}
+
+// killAt starts the server so that it is killed at a system call, and returns the lives that took. Which thread makes
+// how many calls is the Go scheduler's choice: when no thread has made that many a while after the server was ready,
+// half as many will do.
+func (r *relay) killAt(p point, while time.Duration) []*life {
+	r.t.Helper()
+	strace := testenv.Binary(r.t, "strace") // without --seccomp-bpf: strace 6.1 then sees no call after the first
+	var lives []*life
+	for n := p.n; n > 0; n /= 2 {
+		l := r.launch(strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace="+p.call,
+			"-e", fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", p.call, n))
+		lives = append(lives, l)
+		r.awaitReady(l)
+		select {
+		case <-l.done:
+			if !l.struck() {
+				r.t.Fatalf("killing at %s number %d: the server ended otherwise (%v):\n%s", p.call, n, l.cmd.ProcessState, l.log.text())
+			}
+			return lives
+		case <-time.After(while):
+			l.kill()
+		}
+	}
+	r.t.Fatalf("killing at %s: not called within %v of being ready", p.call, while)
+	return nil
+}
+
+// struck reports whether the process was killed; strace ends as the process it runs does.
+func (l *life) struck() bool {
+	status, ok := l.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}

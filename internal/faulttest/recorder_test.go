@@ -1,0 +1,165 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"encoding/json"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/receiver"
+)
+
+// headerSeq numbers the recorder's answers. The log keeps the headers of an answer, so that each entry names the very
+// request it is about.
+const headerSeq = "Recorder-Seq"
+
+// request is one request as the recorder got it.
+type request struct {
+	seq      int
+	hook     string
+	delivery string // X-Relay-Delivery
+	number   int    // X-Relay-Attempt
+	token    string // of the event, see item
+	header   http.Header
+	body     string
+	wrong    string    // what is wrong with it by itself: its signature, its shape
+	begun    time.Time // when it was read
+	ended    time.Time // when its answer was handed to the connection; zero: not yet
+	status   int
+}
+
+// accepted reports whether the answer takes the delivery off Relay's hands.
+func (q *request) accepted() bool { return q.status >= 200 && q.status <= 299 }
+
+// recorder is the endpoint of all webhooks: a server in the test's own process, which no fault touches.
+//
+// How it answers depends on the delivery's id and on the attempt's number only, so that repeating an attempt gives the
+// same answer: some deliveries fail once or twice. Most answers take a few milliseconds, some take longer, so that
+// there is always something in flight.
+type recorder struct {
+	server *httptest.Server
+
+	mu       sync.Mutex // guards everything below and the requests' ended
+	requests []*request
+	done     map[string]map[string]bool // of each hook: tokens that were accepted
+	verify   map[string]*receiver.Receiver
+}
+
+func newRecorder(t testing.TB) *recorder {
+	r := &recorder{done: make(map[string]map[string]bool), verify: make(map[string]*receiver.Receiver)}
+	r.server = httptest.NewServer(r)
+	t.Cleanup(r.server.Close)
+	return r
+}
+
+// trust makes the recorder check requests to a hook with its secret.
+func (r *recorder) trust(name, secret string) {
+	v, err := receiver.New(receiver.Config{Secrets: []string{secret}})
+	if err != nil {
+		panic(err) // the server made the secret, and the test stops here anyway
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.verify[name] = v
+	r.done[name] = make(map[string]bool)
+}
+
+// envelope is the body of a request, as far as the test looks at it.
+type envelope struct {
+	Event     string `json:"event"`
+	WebhookID string `json:"webhookId"`
+	Data      struct {
+		Token string `json:"token"`
+	} `json:"data"`
+}
+
+// ServeHTTP implements http.Handler.
+func (r *recorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
+	body, err := io.ReadAll(in.Body)
+	if err != nil {
+		return // the sender died while sending: this is no request
+	}
+	q := &request{
+		hook: strings.TrimPrefix(in.URL.Path, "/"), delivery: in.Header.Get("X-Relay-Delivery"),
+		header: in.Header, body: string(body), begun: time.Now(),
+	}
+	q.header.Set("Host", in.Host) // which net/http keeps apart
+	var env envelope
+	if err := json.Unmarshal(body, &env); err != nil {
+		q.wrong = "body is no envelope: " + err.Error()
+	} else if env.WebhookID != q.delivery {
+		q.wrong = "webhookId in the body is " + env.WebhookID
+	}
+	q.token = env.Data.Token
+	if q.number, err = strconv.Atoi(in.Header.Get("X-Relay-Attempt")); err != nil {
+		q.wrong = "X-Relay-Attempt: " + err.Error()
+	}
+	h := fnv.New32a()
+	io.WriteString(h, q.delivery)
+	id := h.Sum32()
+
+	r.mu.Lock()
+	verify := r.verify[q.hook]
+	r.mu.Unlock()
+	if verify == nil {
+		q.wrong = "no such hook"
+	} else if err := verify.Verify(in.Header, body); err != nil {
+		q.wrong = err.Error()
+	}
+	q.status = http.StatusOK
+	if id%100 == 0 && q.number <= 1+int(id/100)%2 {
+		q.status = http.StatusInternalServerError
+	}
+	r.mu.Lock()
+	q.seq = len(r.requests)
+	r.requests = append(r.requests, q)
+	r.mu.Unlock()
+
+	pause := rand.N(5 * time.Millisecond)
+	if id%50 == 1 {
+		pause = 50 * time.Millisecond
+	}
+	time.Sleep(pause)
+	w.Header().Set(headerSeq, strconv.Itoa(q.seq))
+	w.WriteHeader(q.status)
+	io.WriteString(w, "seen")
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	q.ended = time.Now()
+	if q.accepted() && verify != nil {
+		r.done[q.hook][q.token] = true
+	}
+}
+
+// seen returns copies of all requests so far.
+func (r *recorder) seen() []request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]request, len(r.requests))
+	for i, q := range r.requests {
+		list[i] = *q
+	}
+	return list
+}
+
+// missing returns how many of the tokens the hook has not accepted, and one of them.
+func (r *recorder) missing(name string, tokens []string) (n int, one string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, token := range tokens {
+		if !r.done[name][token] {
+			n, one = n+1, token
+		}
+	}
+	return n, one
+}

@@ -1,0 +1,368 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/client"
+	"github.com/relay-events/relay/internal/testenv"
+)
+
+const (
+	adminKey = "an-operator-key-for-fault-tests"
+	// readyLimit is how long after its start a server may take to answer /readyz (RELIABILITY R1).
+	readyLimit = 2 * time.Second
+	// patience bounds waiting for what must come but has no figure of its own. It only ends what hangs.
+	patience = 60 * time.Second
+)
+
+// relay is a server that is started again and again on one folder and one address.
+type relay struct {
+	t      testing.TB
+	binary string
+	dir    string
+	addr   string
+	api    *client.Client
+	http   *http.Client
+	lives  []*life // the last one may be running
+}
+
+// life is one process of the server.
+type life struct {
+	cmd     *exec.Cmd
+	log     *tail
+	done    chan struct{} // closed when the process, and strace around it, has ended
+	started time.Time
+	took    time.Duration // until it was ready; zero: it never was
+	doomed  time.Time     // just before the kill; zero: nobody outside killed it
+	stuck   time.Time     // before its store began to fail, for good: no result is stored from here on; zero: never
+	ended   time.Time     // when its end was seen; valid after done
+}
+
+func newRelay(t testing.TB, dir string) *relay {
+	r := &relay{t: t, binary: testenv.BuildRelay(t), dir: dir, addr: quietAddr(t)}
+	r.http = &http.Client{Timeout: 30 * time.Second}
+	var err error
+	r.api, err = client.New(client.Options{URL: r.url(), Key: adminKey, HTTPClient: r.http})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if l := r.life(); l != nil {
+			l.kill()
+		}
+		if t.Failed() && len(r.lives) > 0 {
+			t.Logf("the server's last words:\n%s", r.life().log.text())
+		}
+	})
+	return r
+}
+
+// quietAddr returns a loopback address whose port no outgoing connection gets by itself: between two lives of a server
+// the port must not be taken by a connection that happens to be made then.
+func quietAddr(t testing.TB) string {
+	t.Helper()
+	low := 32768 // Linux's default
+	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+		if n, err := strconv.Atoi(strings.Fields(string(b))[0]); err == nil && n > 11000 {
+			low = n
+		}
+	}
+	for range 100 {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(10000+rand.IntN(low-10000)))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
+	}
+	t.Fatal("found no free port below the ephemeral ones")
+	return ""
+}
+
+func (r *relay) url() string { return "http://" + r.addr }
+
+// life returns the last life, nil before the first.
+func (r *relay) life() *life {
+	if len(r.lives) == 0 {
+		return nil
+	}
+	return r.lives[len(r.lives)-1]
+}
+
+// launch starts the server behind a wrapper, such as strace and its arguments, or none. It does not wait.
+func (r *relay) launch(wrapper ...string) *life {
+	r.t.Helper()
+	args := append(wrapper, r.binary, "serve", "--dev", "--data", r.dir, "--listen", r.addr) //nolint:gocritic // wrapper is ours
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), "RELAY_ADMIN_KEY="+adminKey)
+	// A group, so that strace and the server can be killed together; and nothing survives a test that crashes.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	l := &life{cmd: cmd, log: &tail{}, done: make(chan struct{}), started: time.Now()}
+	cmd.Stdout, cmd.Stderr = io.Discard, l.log
+	if err := cmd.Start(); err != nil {
+		r.t.Fatalf("starting %q: %v", args[0], err)
+	}
+	go func() { // ends with the process, which the test's cleanup kills at the latest
+		cmd.Wait()
+		l.ended = time.Now()
+		close(l.done)
+	}()
+	r.lives = append(r.lives, l)
+	return l
+}
+
+// start launches the server and waits until it is ready. Whether that was soon enough is for the caller to judge.
+func (r *relay) start() *life {
+	r.t.Helper()
+	l := r.launch()
+	if !r.awaitReady(l) {
+		r.t.Fatalf("the server ended or was not ready within %v:\n%s", patience, l.log.text())
+	}
+	return l
+}
+
+// awaitReady waits until the server is ready; it reports false when the server has ended instead.
+func (r *relay) awaitReady(l *life) bool {
+	probe := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for time.Since(l.started) < patience {
+		res, err := probe.Get(r.url() + "/readyz")
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				l.took = time.Since(l.started)
+				return true
+			}
+		}
+		select {
+		case <-l.done:
+			return false
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	return false
+}
+
+// kill ends the process as kill -9 does and waits for its end.
+func (l *life) kill() {
+	select {
+	case <-l.done:
+		return
+	default:
+	}
+	l.doomed = time.Now()
+	syscall.Kill(-l.cmd.Process.Pid, syscall.SIGKILL)
+	<-l.done
+}
+
+// stop ends the server as an operator does.
+func (r *relay) stop() {
+	r.t.Helper()
+	l := r.life()
+	l.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-l.done:
+	case <-time.After(patience):
+		r.t.Fatalf("the server did not end within %v of SIGTERM:\n%s", patience, l.log.text())
+	}
+	if code := l.cmd.ProcessState.ExitCode(); code != 0 {
+		r.t.Errorf("ending by SIGTERM: got exit code %d, want 0:\n%s", code, l.log.text())
+	}
+}
+
+// running fails the test when the server has ended though nobody asked it to.
+func (r *relay) running() {
+	r.t.Helper()
+	l := r.life()
+	select {
+	case <-l.done:
+		r.t.Fatalf("the server ended by itself (%v):\n%s", l.cmd.ProcessState, l.log.text())
+	default:
+	}
+}
+
+// get reads a JSON answer.
+func (r *relay) get(path string, into any) error {
+	req, err := http.NewRequest(http.MethodGet, r.url()+path, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+adminKey)
+	res, err := r.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: got status %d, want 200: %s", path, res.StatusCode, body)
+	}
+	return json.Unmarshal(body, into)
+}
+
+// deliveries returns how many deliveries the API lists in a state.
+func (r *relay) deliveries(state string) (int, error) {
+	var page struct {
+		Data       []json.RawMessage `json:"data"`
+		NextCursor *string           `json:"nextCursor"`
+	}
+	n, path := 0, "/v1/deliveries?limit=250&state="+state
+	for next := path; ; next = path + "&cursor=" + *page.NextCursor {
+		page.NextCursor = nil
+		if err := r.get(next, &page); err != nil {
+			return 0, err
+		}
+		n += len(page.Data)
+		if page.NextCursor == nil {
+			return n, nil
+		}
+	}
+}
+
+// waitFor polls until the condition is met; a nil error means it is. The last error is the reason it gives up.
+func waitFor(t testing.TB, what string, limit time.Duration, met func() error) time.Duration {
+	t.Helper()
+	start := time.Now()
+	for {
+		err := met()
+		if err == nil {
+			return time.Since(start)
+		}
+		if time.Since(start) > limit {
+			t.Fatalf("%s: not within %v: %v", what, limit, err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// copyData copies the server's files as they are, without the locks' shared memory: what a kill has left behind.
+func copyData(t testing.TB, from string) string {
+	t.Helper()
+	to := t.TempDir()
+	err := filepath.WalkDir(from, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		switch {
+		case d.IsDir():
+			return os.MkdirAll(target, 0o700)
+		case strings.HasSuffix(path, "-shm"):
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, b, 0o600)
+	})
+	if err != nil {
+		t.Fatalf("copying %q: %v", from, err)
+	}
+	return to
+}
+
+// tail keeps the last lines a process wrote.
+type tail struct {
+	mu   sync.Mutex
+	last []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	const keep = 16 << 10
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = append(t.last, p...)
+	if n := len(t.last) - keep; n > 0 {
+		t.last = bytes.Clone(t.last[n:])
+	}
+	return len(p), nil
+}
+
+func (t *tail) text() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.last)
+}
+
+// seeded returns the random source of a test and prints its seed.
+func seeded(t testing.TB) *rand.Rand {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("RELAY_FAULT_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("RELAY_FAULT_SEED: got %q, want a number", text)
+		}
+	}
+	t.Logf("RELAY_FAULT_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// count returns full, or few where the race detector or -short asks for less, or what the variable says.
+func count(t testing.TB, variable string, full, few int) int {
+	t.Helper()
+	if text := os.Getenv(variable); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			t.Fatalf("%s: got %q, want a number from 1 on", variable, text)
+		}
+		return n
+	}
+	if testenv.Race || testing.Short() {
+		return few
+	}
+	return full
+}
+
+var errNotYet = errors.New("not yet")
+
+// hook is a webhook of a test.
+type hook struct {
+	name   string // its path at the receiver
+	id     string
+	events string
+}
+
+// createHooks makes the two webhooks of every test: one that wants everything the publishers send, one that wants a
+// part. Failures are tried again after a second.
+func createHooks(t testing.TB, r *relay, rec *recorder) []*hook {
+	t.Helper()
+	hooks := []*hook{{name: "all", events: "load.*"}, {name: "some", events: typeShared}}
+	for _, h := range hooks {
+		w, err := r.api.CreateWebhook(context.Background(), client.WebhookSettings{
+			URL: client.Ptr(rec.server.URL + "/" + h.name), Events: []string{h.events},
+			Retry: &client.Retry{Attempts: 50, Waits: []client.Duration{client.Duration(time.Second)}, MaxAge: client.Duration(time.Hour)},
+		})
+		if err != nil {
+			t.Fatalf("creating the webhook %q: %v", h.name, err)
+		}
+		h.id = w.ID
+		rec.trust(h.name, w.Secret)
+	}
+	return hooks
+}
