@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,7 @@ import (
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/store/sqlite"
 	"github.com/relay-events/relay/internal/web"
 	"github.com/relay-events/relay/internal/webhook"
@@ -65,6 +67,9 @@ type step struct {
 // delay.
 const closeTime = time.Second
 
+// keyFile is the file in the data folder that holds the keys by which secrets are encrypted at rest.
+const keyFile = "relay.key"
+
 // New builds a server: it takes the address, opens the store, and reads what is in it. Nothing is served or delivered
 // before Start. When it fails, everything it opened is closed again. The context ends the building, not the server.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
@@ -99,7 +104,11 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		return a.listen.Close()
 	})
 
-	store, err := sqlite.Open(ctx, sqlite.Options{Dir: cfg.Data, Log: a.log})
+	keyring, err := secret.Open(filepath.Join(cfg.Data, keyFile), []byte(cfg.SecretKey.Reveal()))
+	if err != nil {
+		return err
+	}
+	store, err := sqlite.Open(ctx, sqlite.Options{Dir: cfg.Data, Sealer: keyring, Log: a.log})
 	if err != nil {
 		return err
 	}
