@@ -28,9 +28,11 @@ const (
 	// doubles each second while nothing fails.
 	rampWindow = 250 * time.Millisecond
 	rampGrowth = 1.19 // per window: 2^(1/4)
-	// careGrowth replaces rampGrowth once the endpoint has refused something.
-	careGrowth = 1.02
-	careCut    = 0.85
+	// careCut lowers the rate when the endpoint refuses some of it, and for
+	// careWindows after that careGrowth replaces rampGrowth.
+	careCut     = 0.85
+	careGrowth  = 1.02
+	careWindows = 20
 	// careShare is the share of failures taken as a refusal of the rate.
 	careShare = 0.02
 	// rampDone is the rate at which an endpoint that refuses nothing is let go.
@@ -60,7 +62,7 @@ type pace struct {
 	window time.Time // when the window began
 	ended  int       // attempts that ended in the window
 	failed int       // of these, failed
-	care   bool      // the endpoint has refused a rate since it was down
+	care   int       // windows for which the rate grows carefully
 	calm   int       // windows in a row that did not need the limit
 }
 
@@ -114,7 +116,7 @@ func (p *pace) startDown(now time.Time) {
 func (p *pace) limitRate(now time.Time) {
 	p.setRamp(downRate)
 	p.ramp.tokens, p.ramp.filled, p.window = 0, now, now
-	p.ended, p.failed, p.care, p.calm = 0, 0, false, 0
+	p.ended, p.failed, p.care, p.calm = 0, 0, 0, 0
 	p.conc, p.probing = 1, true
 }
 
@@ -166,6 +168,9 @@ const (
 // endpoint is granted though it gets slower under load.
 func (p *pace) done(s strain, latency time.Duration, now time.Time, busy float64) {
 	if s == strainNone {
+		if p.failing() {
+			p.window, p.ended, p.failed = now, 0, 0 // it is back: its failures were of another time
+		}
 		p.succeeded(latency.Seconds(), busy)
 	} else {
 		p.streak++
@@ -222,12 +227,13 @@ func (p *pace) nextWindow(now time.Time) {
 	p.window = now
 	switch {
 	case p.failing():
-		rate, p.care, p.calm = downRate, false, 0
+		rate, p.care, p.calm = downRate, 0, 0
 	case float64(p.failed) > careShare*float64(p.ended):
-		rate, p.care, p.calm = max(downRate, rate*careCut), true, 0
+		rate, p.care, p.calm = max(downRate, rate*careCut), careWindows, 0
 	case !used:
 		p.calm++
-	case p.care:
+	case p.care > 0:
+		p.care--
 		rate, p.calm = rate*careGrowth, 0
 	default:
 		rate, p.calm = rate*rampGrowth, 0
