@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -130,6 +131,41 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	}
 	web.Send(w, http.StatusAccepted, "application/json", *out)
 	return nil
+}
+
+// Express returns the call that the server may serve on its short way: publishing an event or an array, as far as that
+// succeeds. What is refused is left to publish, which says why.
+func (a *API) Express() *web.Express {
+	return &web.Express{Path: "/v1/events", Answer: a.expressPublish}
+}
+
+func (a *API) expressPublish(ctx context.Context, h *web.ExpressHead, body, dst []byte) ([]byte, bool) {
+	text := string(h.APIKey)
+	if len(h.Authorization) > 0 {
+		text, _ = account.ParseAuthorization(string(h.Authorization))
+	}
+	k, err := a.Keys.Authenticate(text)
+	if err != nil || !k.Allows(account.ScopePublish) || string(h.ContentType) != "application/json" ||
+		len(h.IdempotencyKey) > ingest.MaxHeaderKeyBytes {
+		return nil, false
+	}
+	p := ingest.Publication{Tenant: k.Tenant}
+	now, key := time.Now(), string(h.IdempotencyKey)
+	array := isArray(body)
+	if array {
+		p.Items, err = ingest.ParseArray(k.Tenant, body, a.Limits, key, now)
+	} else {
+		var item ingest.Item
+		item, err = ingest.ParseObject(k.Tenant, body, a.Limits, key, now)
+		p.Items = []ingest.Item{item}
+	}
+	if err != nil || a.Publisher.Publish(ctx, &p) != nil {
+		return nil, false
+	}
+	if array {
+		return appendPublishedMany(dst, p.Items), true
+	}
+	return appendPublished(dst, &p.Items[0]), true
 }
 
 // idempotencyKey returns the header's value, empty when it is absent.

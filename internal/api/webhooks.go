@@ -26,6 +26,9 @@ type Webhook struct {
 	Timeout        Duration          `json:"timeout" doc:"of an attempt"`
 	MaxConcurrency int               `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it"`
 	DisableOn      []int             `json:"disableOn" doc:"status codes that disable the webhook at once" example:"[410]"`
+	RateLimit      *RateLimit        `json:"rateLimit" doc:"attempts that may start in a second; null: no bound"`
+	Ordering       string            `json:"ordering" doc:"fifo: strictly in order, per key" enum:"none,fifo"`
+	Maintenance    []Window          `json:"maintenance" doc:"windows in which nothing is sent"`
 	Status         string            `json:"status" enum:"active,paused,disabled" doc:"paused by a person, or disabled by Relay: see health"`
 	Health         Health            `json:"health"`
 	CreatedAt      Time              `json:"createdAt"`
@@ -45,6 +48,30 @@ type Retry struct {
 	RetryOn     []string   `json:"retryOn,omitempty"`
 }
 
+// RateLimit bounds attempts to an endpoint.
+type RateLimit struct {
+	PerSecond float64 `json:"perSecond" doc:"attempts a second" example:"10"`
+	Burst     int     `json:"burst" doc:"attempts that may start together" example:"20"`
+}
+
+// Window is a span of time.
+type Window struct {
+	From Time `json:"from"`
+	To   Time `json:"to"`
+}
+
+// RateLimitFields is a rate limit as a caller sets it.
+type RateLimitFields struct {
+	PerSecond float64 `json:"perSecond" required:"true" doc:"attempts a second, 0.01 to 10000" example:"10"`
+	Burst     int     `json:"burst" doc:"attempts that may start together; 0: as perSecond, at least 1" min:"0" max:"10000"`
+}
+
+// WindowFields is a span of time as a caller sets it.
+type WindowFields struct {
+	From Time `json:"from" required:"true"`
+	To   Time `json:"to" required:"true"`
+}
+
 // Health is how the endpoint has answered lately, and the rule that disables it.
 type Health struct {
 	FailingSince   *Time    `json:"failingSince" doc:"the first failure after the last success; null: it works"`
@@ -61,12 +88,19 @@ func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 	v := &Webhook{
 		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Format: w.Format, Signature: string(w.Signature),
 		Headers: w.Headers, Retry: showRetry(&w.Retry), Timeout: Duration(w.Timeout), MaxConcurrency: w.MaxConcurrency,
-		DisableOn: w.DisableOn, Status: string(w.Status), CreatedAt: Time(w.CreatedAt), UpdatedAt: Time(w.UpdatedAt),
+		DisableOn: w.DisableOn, Ordering: string(w.Ordering), Status: string(w.Status), CreatedAt: Time(w.CreatedAt), UpdatedAt: Time(w.UpdatedAt),
 		Health: Health{
 			FailingSince: timeOrNil(h.FailingSince), Failures: h.Failures, LastError: textOrNil(h.LastError),
 			NoticedAt: timeOrNil(h.NoticedAt), DisabledAt: timeOrNil(h.DisabledAt),
 			DisabledReason: textOrNil(h.DisabledReason), DisableAfter: Duration(webhook.DisableAfter),
 		},
+	}
+	if l := w.RateLimit; l != nil {
+		v.RateLimit = &RateLimit{PerSecond: l.PerSecond, Burst: l.Burst}
+	}
+	v.Maintenance = make([]Window, len(w.Maintenance))
+	for i, m := range w.Maintenance {
+		v.Maintenance[i] = Window{From: Time(m.From), To: Time(m.To)}
 	}
 	if v.Headers == nil {
 		v.Headers = map[string]string{}
@@ -114,6 +148,9 @@ type webhookFields struct {
 	Timeout        Opt[Duration]          `json:"timeout" doc:"of an attempt, from looking up the name to the last byte of the answer; 100ms to 60s" default:"\"10s\""`
 	MaxConcurrency Opt[int]               `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it" default:"0" min:"0" max:"1000"`
 	DisableOn      Opt[[]int]             `json:"disableOn" doc:"status codes that disable the webhook at once, as 410" default:"[]" example:"[410]"`
+	RateLimit      Opt[RateLimitFields]   `json:"rateLimit" doc:"bounds how many attempts start in a second" example:"{\"perSecond\":10,\"burst\":20}"`
+	Ordering       Opt[string]            `json:"ordering" doc:"fifo delivers strictly in the order of acceptance, events with the same key among themselves; a delivery that waits for its retry holds those behind it" default:"\"none\"" enum:"none,fifo"`
+	Maintenance    Opt[[]WindowFields]    `json:"maintenance" doc:"windows in which nothing is sent; events are held and delivered afterwards" default:"[]" maxItems:"50"`
 }
 
 // RetryFields is a retry policy as a caller sets it.
@@ -140,6 +177,19 @@ func (f *webhookFields) apply(s *webhook.Settings) {
 	f.Timeout.Apply((*Duration)(&s.Timeout), Duration(def.Timeout))
 	f.MaxConcurrency.Apply(&s.MaxConcurrency, def.MaxConcurrency)
 	f.DisableOn.Apply(&s.DisableOn, nil)
+	f.Ordering.Apply((*string)(&s.Ordering), string(def.Ordering))
+	if f.RateLimit.Given {
+		s.RateLimit = nil
+		if l := f.RateLimit.Value; !f.RateLimit.Null {
+			s.RateLimit = &webhook.RateLimit{PerSecond: l.PerSecond, Burst: l.Burst}
+		}
+	}
+	if f.Maintenance.Given {
+		s.Maintenance = nil
+		for _, w := range f.Maintenance.Value {
+			s.Maintenance = append(s.Maintenance, webhook.Window{From: time.Time(w.From), To: time.Time(w.To)})
+		}
+	}
 	switch {
 	case !f.Retry.Given:
 	case f.Retry.Null:

@@ -70,7 +70,7 @@ func newWorld(t *testing.T) *world {
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "relay_up 1\n") }),
 	})
 	check("making the API", err)
-	server, err := web.New(web.Options{Handler: a, Log: quiet})
+	server, err := web.New(web.Options{Handler: a, Express: a.Express(), Log: quiet})
 	check("making the server", err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check("listening", err)

@@ -54,6 +54,8 @@ type Options struct {
 	SlowWindow time.Duration
 	// SlowBytes is how many bytes a body must bring in each SlowWindow. Zero: 10 KiB, that is 1 KiB/s.
 	SlowBytes int64
+	// Express is the call that is served on the short way, see express.go. Nil: there is none.
+	Express *Express
 	// Done is called after each request with its route pattern ("" if none matched), status and duration. It may be nil.
 	Done func(method, route string, status int, took time.Duration)
 }
@@ -66,6 +68,8 @@ type Server struct {
 	cancel   context.CancelFunc
 	held     atomic.Int64 // bytes of bodies in memory
 	ids      requestIDs
+	express  *expressway // nil without Options.Express
+	listener atomic.Pointer[net.Listener]
 }
 
 // New returns a server; Serve starts it.
@@ -88,6 +92,9 @@ func New(o Options) (*Server, error) {
 	s := &Server{o: o, stopping: make(chan struct{}), ids: newRequestIDs()}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
+	if o.Express != nil {
+		s.express = &expressway{server: s, ctx: ctx, conns: make(map[*expressConn]struct{})}
+	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	s.http = &http.Server{
@@ -111,7 +118,24 @@ type connKey struct{}
 
 // Serve answers requests of the listener until Stop is called; it then returns nil. It owns the listener.
 func (s *Server) Serve(l net.Listener) error {
-	err := s.http.Serve(watchedListener{l})
+	s.listener.Store(&l)
+	var err error
+	if s.express == nil {
+		err = s.http.Serve(watchedListener{l})
+	} else {
+		s.express.rest = newHandover(l.Addr())
+		ended := make(chan error, 1)
+		go func() { ended <- s.http.Serve(watchedListener{s.express.rest}) }()
+		err = s.express.serve(l)
+		select {
+		case <-s.stopping:
+		default:
+			s.express.rest.Close()
+		}
+		if ordinary := <-ended; errors.Is(ordinary, http.ErrServerClosed) {
+			err = ordinary // Stop closed both listeners
+		}
+	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -123,7 +147,14 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) Stop(ctx context.Context) error {
 	close(s.stopping)
 	defer s.cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
+	var expressErr error
+	if s.express != nil {
+		if l := s.listener.Load(); l != nil {
+			(*l).Close()
+		}
+		expressErr = s.express.stop(ctx)
+	}
+	if err := errors.Join(s.http.Shutdown(ctx), expressErr); err != nil {
 		s.cancel()
 		s.http.Close()
 		return fmt.Errorf("waiting for running requests: %w", err)
