@@ -87,6 +87,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error)
 }
 
 func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
+	limitMemory(int64(cfg.Memory))
 	component := func(name string) *slog.Logger { return a.log.With("component", name) }
 	userAgent := "Relay/" + config.Version
 
@@ -156,7 +157,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	a.server, err = web.New(web.Options{Handler: routes, Log: component("http"), Done: metrics.Request})
+	a.server, err = web.New(web.Options{Handler: routes, Express: routes.Express(), Log: component("http"), Done: metrics.Request})
 	if err != nil {
 		return err
 	}
@@ -170,6 +171,16 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 
 	a.loops.Go(func() { keepRetention(a.ctx, component("retention"), store, cfg.Retention) })
 	return nil
+}
+
+// limitMemory has the garbage collector work harder before the process outgrows what it needs with full queues: the
+// deliveries in memory, once more what a collection has not freed yet, and the rest of the program. An operator who sets
+// GOMEMLIMIT knows better.
+func limitMemory(queued int64) {
+	const rest = 80 << 20
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(2*queued + rest)
+	}
 }
 
 // onStop says how the step just done is undone.

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"syscall"
 	"time"
 
@@ -32,7 +34,16 @@ func newServe(env *Env) *cobra.Command {
 	}
 	file := cmd.Flags().String("config", "", "YAML `file` with settings (RELAY_CONFIG)")
 	addSettings(cmd.Flags(), func(config.Setting) bool { return true })
+	profile := cmd.Flags().String("cpuprofile", "", "write a processor profile to `file`")
+	_ = cmd.Flags().MarkHidden("cpuprofile") // it exists
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *profile != "" {
+			end, err := profileTo(*profile)
+			if err != nil {
+				return err
+			}
+			defer end()
+		}
 		cfg, err := config.Load(config.Sources{File: *file, Getenv: env.LookupEnv, Flags: given(cmd.Flags())})
 		if err != nil {
 			return usageError{err}
@@ -40,6 +51,21 @@ func newServe(env *Env) *cobra.Command {
 		return env.serve(cmd.Context(), cfg)
 	}
 	return cmd
+}
+
+// profileTo writes a processor profile to a file until end is called.
+func profileTo(file string) (end func(), err error) {
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, fmt.Errorf("creating the profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("starting the profile: %w", err), f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close() // a profile cut short says so itself
+	}, nil
 }
 
 // setting is a flag for one setting; package config reads its text.
