@@ -1,0 +1,210 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/relay-events/relay/internal/egress"
+)
+
+const (
+	// fetchTimeout bounds a token request, from resolving the name to the last byte of the answer.
+	fetchTimeout = 10 * time.Second
+
+	// defaultLife is taken where an answer names no lifetime. Relay asks again soon enough not to meet a token's end,
+	// and an endpoint that refuses one earlier gets another.
+	defaultLife = 10 * time.Minute
+
+	// maxLife bounds what is believed of a lifetime. Servers whose tokens never end write numbers such as 2^63.
+	maxLife = 24 * time.Hour
+
+	// maxToken is the longest token taken, in bytes: receivers refuse header sections above 8 KiB.
+	maxToken = 7 << 10
+
+	// maxAfter bounds how long a token server's Retry-After is obeyed.
+	maxAfter = 5 * time.Minute
+)
+
+// tokenRequest is the request for a token (RFC 6749 section 4.4.2). It goes through egress.Client.Do, whose limits are
+// tighter than those of its HTTPClient: 64 KiB of the answer, and errors in words without credentials.
+type tokenRequest struct {
+	client *egress.Client
+	req    egress.Request
+}
+
+func newTokenRequest(s Settings, client *egress.Client) (*tokenRequest, error) {
+	target, err := client.ParseURL(s.TokenURL)
+	if err != nil {
+		return nil, fmt.Errorf("tokenUrl: %w", err)
+	}
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if s.Scope != "" {
+		form.Set("scope", s.Scope)
+	}
+	if s.Audience != "" {
+		form.Set("audience", s.Audience)
+	}
+	header := []egress.Field{
+		{Name: "Content-Type", Value: "application/x-www-form-urlencoded"},
+		{Name: "Accept", Value: "application/json"},
+	}
+	if s.Style == StyleBody {
+		form.Set("client_id", s.ClientID)
+		form.Set("client_secret", s.ClientSecret.Reveal())
+	} else {
+		// Both are form-encoded before they are joined: RFC 6749 section 2.3.1.
+		header = append(header, egress.Field{Name: "Authorization", Value: basic(url.QueryEscape(s.ClientID), url.QueryEscape(s.ClientSecret.Reveal()))})
+	}
+	return &tokenRequest{client, egress.Request{
+		Method: http.MethodPost, Target: target, Header: header, Body: []byte(form.Encode()), Timeout: fetchTimeout,
+	}}, nil
+}
+
+// fetch asks for a token once.
+func (q *tokenRequest) fetch(ctx context.Context) (*token, *Error) {
+	asked := time.Now()
+	req := q.req
+	req.Body = slices.Clone(req.Body) // Do may still hold it for a moment after an error
+	res, _, err := q.client.Do(ctx, &req)
+	if err != nil {
+		return nil, q.fail(err, "%s", err.Message)
+	}
+	if res.Status < 200 || res.Status > 299 {
+		e := q.fail(nil, "%s", refusal(res))
+		e.after = retryAfter(res, time.Now())
+		return nil, e
+	}
+	value, life, why := parseToken(res)
+	if why != "" {
+		return nil, q.fail(nil, "%s", why)
+	}
+	return newToken(value, asked, life), nil
+}
+
+func (q *tokenRequest) fail(cause *egress.Error, format string, args ...any) *Error {
+	e := &Error{Message: "no token from " + q.req.Target.Host() + ": " + fmt.Sprintf(format, args...)}
+	if cause != nil {
+		e.Err = cause
+	}
+	return e
+}
+
+// tokenErrors are the codes of RFC 6749 section 5.2, with the way out. Other text of an answer is not shown: it is the
+// server's, which has just been sent the secret.
+var tokenErrors = map[string]string{
+	"invalid_request":        "the request was not understood",
+	"invalid_client":         "clientId or clientSecret is wrong, or style should be the other one",
+	"invalid_grant":          "the grant was refused",
+	"unauthorized_client":    "the client may not use the client credentials grant",
+	"unsupported_grant_type": "the server does not know the client credentials grant",
+	"invalid_scope":          "the scope is unknown or not allowed",
+}
+
+// refusal says what an answer other than 2xx means.
+func refusal(res *egress.Response) string {
+	if res.Status >= 300 && res.Status < 400 {
+		return fmt.Sprintf("the answer is a redirect (%d), which is not followed: set tokenUrl to where it leads", res.Status)
+	}
+	var doc struct {
+		Error string `json:"error"`
+	}
+	if isJSON(res) && json.Unmarshal(res.Body, &doc) == nil {
+		if words, ok := tokenErrors[doc.Error]; ok {
+			return fmt.Sprintf("refused with %d %s: %s", res.Status, doc.Error, words)
+		}
+	}
+	return fmt.Sprintf("the answer is %d", res.Status)
+}
+
+// parseToken reads a successful answer (RFC 6749 section 5.1). why says in words what is wrong with it, empty if
+// nothing is.
+func parseToken(res *egress.Response) (value string, life time.Duration, why string) {
+	switch {
+	case res.Truncated:
+		return "", 0, "the answer is longer than 64 KiB"
+	case !isJSON(res):
+		return "", 0, "the answer is not JSON (by its Content-Type)"
+	}
+	var doc struct {
+		AccessToken string          `json:"access_token"`
+		TokenType   string          `json:"token_type"`
+		ExpiresIn   json.RawMessage `json:"expires_in"`
+	}
+	if json.Unmarshal(res.Body, &doc) != nil {
+		return "", 0, "the answer is not JSON as it should be"
+	}
+	// RFC 6749 section 7.1: a token of a type that is not understood must not be used. Servers leave the type out
+	// though they must not; "BearerToken" is what Apigee writes.
+	if t := doc.TokenType; t != "" && !strings.EqualFold(t, "Bearer") && !strings.EqualFold(t, "BearerToken") {
+		return "", 0, "the answer's token_type is not Bearer"
+	}
+	switch t := doc.AccessToken; {
+	case t == "":
+		return "", 0, "the answer has no access_token"
+	case len(t) > maxToken:
+		return "", 0, fmt.Sprintf("the answer's access_token is longer than %d bytes", maxToken)
+	case strings.ContainsFunc(t, func(r rune) bool { return r <= ' ' || r >= 0x7f }): // RFC 6750 section 2.1
+		return "", 0, "the answer's access_token has characters that a token cannot have"
+	}
+	life, ok := parseLife(doc.ExpiresIn)
+	if !ok {
+		return "", 0, "the answer's expires_in is not a number of seconds above zero"
+	}
+	return doc.AccessToken, life, ""
+}
+
+// parseLife reads expires_in: a number, or, as some servers write it, a number in quotes.
+func parseLife(raw json.RawMessage) (time.Duration, bool) {
+	s := string(bytes.Trim(raw, `"`))
+	if len(raw) == 0 || string(raw) == "null" {
+		return defaultLife, true
+	}
+	if s == "" || strings.Trim(s, "0123456789+-.eE") != "" { // no "inf", "nan", "0x1p4"
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || n <= 0 {
+		return 0, false
+	}
+	if n >= maxLife.Seconds() {
+		return maxLife, true
+	}
+	return max(time.Duration(n*float64(time.Second)), time.Second), true
+}
+
+// isJSON tells whether an answer says that it is JSON.
+func isJSON(res *egress.Response) bool {
+	media, _, err := mime.ParseMediaType(field(res, "Content-Type"))
+	return err == nil && (media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"))
+}
+
+// retryAfter reads Retry-After (RFC 9110 section 10.2.3), 0 if there is none.
+func retryAfter(res *egress.Response, now time.Time) time.Duration {
+	v := field(res, "Retry-After")
+	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return min(time.Duration(n)*time.Second, maxAfter)
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return min(max(at.Sub(now), 0), maxAfter)
+	}
+	return 0
+}
+
+// field returns the first field of a name.
+func field(res *egress.Response, name string) string {
+	for _, f := range res.Header {
+		if strings.EqualFold(f.Name, name) {
+			return f.Value
+		}
+	}
+	return ""
+}
