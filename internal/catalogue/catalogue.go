@@ -1,100 +1,121 @@
-// Package catalogue knows event types: what they are called, when they fire, and an example of each.
+// Package catalogue knows event types: what they are called, when they fire, the schema and an example of each, and
+// which events follow from others.
 //
-// Types come in packs, which are data files in the binary. A type that no pack holds is as good as any other: the
-// catalogue describes events, it does not decide which may be published.
+// Types come in packs, which are data files in the binary (folder packs), from a file of the operator's (ReadFile), and
+// from tenants (Registry). A type that nobody described is as good as any other: the catalogue describes events, and
+// decides which may be published only where a tenant asked for that (Mode Strict).
+//
+// Schemas are for documentation, for test payloads and for Type.Validate. They never refuse additional properties: what
+// reads events is to be tolerant, as push-events-catalogue.txt asks, so what checks them must be too.
 package catalogue
 
 import (
-	"bytes"
-	"embed"
 	"encoding/json"
-	"fmt"
-	"io/fs"
-	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
-// Type describes one event type.
+// Type describes one event type. A *Type handed out by the Registry is immutable.
 type Type struct {
-	Name        string          `json:"name"`        // "call.completed"
-	Description string          `json:"description"` // what happened and what the data holds, in plain sentences
-	Fires       string          `json:"fires"`       // when the event is published
-	Example     json.RawMessage `json:"example"`     // the data of one such event
-	Pack        string          `json:"-"`           // the pack it belongs to: "calls"
+	Name        string `json:"name"`        // "call.completed"
+	Version     string `json:"version"`     // of the schema: "1"
+	Description string `json:"description"` // what happened, what it is used for
+	Fires       string `json:"fires"`       // when the event is published
+	// Aliases are other names of the type, by which documents or publishers know it.
+	Aliases []string `json:"aliases,omitempty"`
+	// Schema is the JSON Schema of the data (2020-12 unless it says otherwise), nil for none.
+	Schema json.RawMessage `json:"schema,omitempty"`
+	// AttributesSchema is that of the attributes, nil for none.
+	AttributesSchema json.RawMessage `json:"attributesSchema,omitempty"`
+	// ExampleID, ExampleTime and ExampleAttributes complete the example where a document prints them; zero otherwise.
+	ExampleID         string          `json:"exampleId,omitempty"`
+	ExampleTime       time.Time       `json:"exampleTime,omitzero"`
+	ExampleAttributes json.RawMessage `json:"exampleAttributes,omitempty"`
+	// Example is the data of one such event, never nil in a type of the catalogue.
+	Example json.RawMessage `json:"example"`
+
+	// Pack is the pack it belongs to: "calls"; empty for a tenant's own.
+	Pack string `json:"-"`
+	// Validation says what becomes of events that violate the schemas. Types and Lookup leave it empty, which means the
+	// default, Warn; the Registry fills it in.
+	Validation Mode `json:"-"`
+	// Deprecated types may be published still, but should not be used for new work.
+	Deprecated bool `json:"-"`
+	// Archived types are hidden from lists that people choose from, and are not checked.
+	Archived bool `json:"-"`
+	// CreatedAt and UpdatedAt are when a tenant added and changed the version; zero in packs.
+	CreatedAt time.Time `json:"-"`
+	UpdatedAt time.Time `json:"-"`
+
+	checks *checks // compiled schemas, shared by all copies of the type; nil only in a Type made by hand
 }
 
-//go:embed packs
-var packs embed.FS
+// Mode says what becomes of published events that violate their type's schema.
+type Mode string
 
-// types are all types, by name; byName finds one.
-var types, byName = mustLoad(packs)
+// The modes. The default is Warn.
+const (
+	Off    Mode = "off"    // not checked at all
+	Warn   Mode = "warn"   // accepted; the violations are shown beside the event
+	Strict Mode = "strict" // refused
+)
 
-// mustLoad reads the embedded packs, which a test has read before: a mistake in them is one of the program.
-func mustLoad(files fs.FS) ([]Type, map[string]Type) {
-	list, err := load(files)
+// KnownMode reports whether m is one of the modes.
+func KnownMode(m Mode) bool { return m == Off || m == Warn || m == Strict }
+
+// builtin is all packs of the binary, which a test has read before: a mistake in them is one of the program.
+var builtin, builtinTypes, builtinNames = mustLoad()
+
+func mustLoad() ([]*Pack, []Type, map[string]int) {
+	list, err := loadPacks(files)
 	if err != nil {
 		panic("internal error: " + err.Error())
 	}
-	index := make(map[string]Type, len(list))
-	for _, t := range list {
-		index[t.Name] = t
+	var types []Type
+	for _, p := range list {
+		types = append(types, p.Types...)
 	}
-	return list, index
+	slices.SortFunc(types, func(a, b Type) int { return strings.Compare(a.Name, b.Name) })
+	return list, types, indexNames(types)
 }
 
-// load reads every pack below the folder packs.
-func load(files fs.FS) ([]Type, error) {
-	names, err := fs.Glob(files, "packs/*.json")
-	if err != nil {
-		return nil, fmt.Errorf("listing packs: %w", err)
-	}
-	var all []Type
-	for _, name := range names {
-		b, err := fs.ReadFile(files, name)
-		if err != nil {
-			return nil, fmt.Errorf("reading pack: %w", err)
-		}
-		var list []Type
-		dec := json.NewDecoder(bytes.NewReader(b))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&list); err != nil {
-			return nil, fmt.Errorf("reading pack %q: %w", name, err)
-		}
-		for _, t := range list {
-			t.Pack = strings.TrimSuffix(path.Base(name), ".json")
-			if t.Name == "" || t.Description == "" || t.Fires == "" || t.Example == nil {
-				return nil, fmt.Errorf("reading pack %q: type %q is not fully described", name, t.Name)
-			}
-			var compact bytes.Buffer // the file is indented for people
-			if err := json.Compact(&compact, t.Example); err != nil {
-				return nil, fmt.Errorf("reading pack %q: example of %q: %w", name, t.Name, err)
-			}
-			t.Example = compact.Bytes()
-			all = append(all, t)
+// indexNames finds types by name and alias.
+func indexNames(types []Type) map[string]int {
+	index := make(map[string]int, len(types))
+	for i := range types {
+		index[types[i].Name] = i
+		for _, alias := range types[i].Aliases {
+			index[alias] = i
 		}
 	}
-	slices.SortFunc(all, func(a, b Type) int { return strings.Compare(a.Name, b.Name) })
-	for i := 1; i < len(all); i++ {
-		if all[i].Name == all[i-1].Name {
-			return nil, fmt.Errorf("reading packs: type %q is there twice", all[i].Name)
-		}
-	}
-	return all, nil
+	return index
 }
 
-// Types returns all types, by name. The result is the caller's; the examples in it must not be changed.
-func Types() []Type { return slices.Clone(types) }
+// Types returns all types of the built-in packs, by name. The result is the caller's; the bytes in it must not be changed.
+func Types() []Type { return slices.Clone(builtinTypes) }
 
-// Lookup returns the type with the name.
+// Lookup returns the built-in type with the name or alias.
 func Lookup(name string) (Type, bool) {
-	t, ok := byName[name]
-	return t, ok
+	i, ok := builtinNames[name]
+	if !ok {
+		return Type{}, false
+	}
+	return builtinTypes[i], true
 }
 
-// Example returns the data of an example event of the type. The result must not be changed.
+// Canonical returns the name of the built-in type that name is an alias of, else name:
+// "notification.auth_link_used" for "notification.auth_link_clicked" (push-event-webhook.txt calls it so).
+func Canonical(name string) string {
+	if i, ok := builtinNames[name]; ok {
+		return builtinTypes[i].Name
+	}
+	return name
+}
+
+// Example returns the data of an example event of a built-in type. The result must not be changed.
 func Example(name string) (json.RawMessage, bool) {
-	t, ok := byName[name]
+	t, ok := Lookup(name)
 	return t.Example, ok
 }
 

@@ -1,0 +1,212 @@
+package catalogue
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/event/rawjson"
+	"github.com/relay-events/relay/internal/problem"
+)
+
+// Rules is a set of compiled rules. It is immutable and safe for concurrent use; a nil *Rules derives nothing.
+type Rules struct {
+	on map[string][]*compiledRule // by the type they are on, in the order given
+}
+
+// CompileRules compiles the rules. ev may be nil, see Evaluator. The error is a *problem.Error about the first rule that
+// does not compile.
+func CompileRules(rules []Rule, ev Evaluator) (*Rules, error) {
+	rs := &Rules{on: make(map[string][]*compiledRule)}
+	for i := range rules {
+		c, err := rules[i].compile(ev)
+		if err != nil {
+			return nil, err
+		}
+		rs.on[c.On] = append(rs.on[c.On], c)
+	}
+	return rs, nil
+}
+
+// On reports whether a rule looks at events of the type.
+func (rs *Rules) On(eventType string) bool { return rs != nil && len(rs.on[eventType]) > 0 }
+
+// Derived is an event that follows from another.
+type Derived struct {
+	// Event has the tenant, time, version, ordering key and delivery time of its cause. It has no id and no name yet, and
+	// its Cause is for the caller to set, once the cause has its id.
+	Event event.Event
+	// Cause is the derived event it follows from, nil when that is the published one.
+	Cause *Derived
+	// Rule is the name of the rule, Index the number of the list's element, from 0.
+	Rule  string
+	Index int
+}
+
+// Key returns an idempotency key for the derived event, given that of the published one: publishing again derives the same
+// keys. It is empty when the published event has none.
+func (d *Derived) Key(published string) string {
+	if published == "" {
+		return ""
+	}
+	if d.Cause != nil {
+		published = d.Cause.Key(published)
+	}
+	return fmt.Sprintf("d%s:%d:%s", d.Rule, d.Index, published)
+}
+
+// Derivation is what follows from one published event.
+type Derivation struct {
+	// Before and After are the events to store before and behind the published one, in their order.
+	Before, After []*Derived
+	// Failures says which rules could not be carried out, and why: Path is "rule NAME", or "rule NAME[3]" for a list's
+	// element. What other rules and elements gave is there all the same.
+	Failures []Violation
+}
+
+// Derive returns what follows from e, at all depths. An event derives no type that is in its own chain of causes, and
+// chains end at MaxDepth, so derivation ends whatever the rules are. Derived bytes may alias e's. The error is a
+// *problem.Error, when more follows than may; then nothing of it should be stored.
+func (rs *Rules) Derive(ctx context.Context, e *event.Event) (Derivation, error) {
+	var out Derivation
+	if !rs.On(e.Type) {
+		return out, nil
+	}
+	d := deriver{rules: rs, out: &out}
+	before, after, err := d.follow(ctx, e, nil, []string{e.Type})
+	if err != nil {
+		return Derivation{}, err
+	}
+	out.Before, out.After = before, after
+	return out, nil
+}
+
+// deriver derives from one published event.
+type deriver struct {
+	rules        *Rules
+	out          *Derivation
+	count, bytes int
+}
+
+// maxFailures bounds what is noted of rules that fail: a list of wrong elements fails once for each.
+const maxFailures = 20
+
+func (d *deriver) fail(rule string, index int, format string, args ...any) {
+	if len(d.out.Failures) == maxFailures {
+		return
+	}
+	path := "rule " + rule
+	if index >= 0 {
+		path = fmt.Sprintf("%s[%d]", path, index)
+	}
+	d.out.Failures = append(d.out.Failures, Violation{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// follow returns what follows from e, whose chain of types, its own last, is given.
+func (d *deriver) follow(ctx context.Context, e *event.Event, cause *Derived, chain []string) (before, after []*Derived, err error) {
+	if len(chain) > MaxDepth {
+		return nil, nil, nil
+	}
+	for _, r := range d.rules.on[e.Type] {
+		if slices.Contains(chain, r.Type) {
+			continue
+		}
+		list, err := d.apply(ctx, r, e, cause)
+		if err != nil {
+			return nil, nil, err
+		}
+		into := &after
+		if r.Before {
+			into = &before
+		}
+		for _, x := range list {
+			pre, post, err := d.follow(ctx, &x.Event, x, append(slices.Clone(chain), r.Type))
+			if err != nil {
+				return nil, nil, err
+			}
+			*into = append(append(append(*into, pre...), x), post...)
+		}
+	}
+	return before, after, nil
+}
+
+// apply returns what one rule makes of e.
+func (d *deriver) apply(ctx context.Context, r *compiledRule, e *event.Event, cause *Derived) ([]*Derived, error) {
+	if r.when != nil {
+		ok, err := r.when.Match(ctx, e)
+		if err != nil {
+			d.fail(r.Name, -1, "cannot evaluate its condition: %v", err)
+		}
+		if !ok || err != nil {
+			return nil, nil
+		}
+	}
+	if r.forEach == nil {
+		x, err := d.make(ctx, r, e, nil, -1)
+		if x == nil {
+			return nil, err
+		}
+		x.Cause = cause
+		return []*Derived{x}, nil
+	}
+	raw, err := r.forEach.Eval(ctx, e, nil)
+	switch {
+	case err != nil:
+		d.fail(r.Name, -1, "cannot evaluate its list: %v", err)
+		return nil, nil
+	case raw == nil || string(raw) == "null":
+		return nil, nil
+	case raw[0] != '[':
+		d.fail(r.Name, -1, "wants a list, %q is none", clip(r.ForEach))
+		return nil, nil
+	}
+	var list []*Derived
+	err = rawjson.Elements(raw, rawjson.Limits{Depth: event.MaxDepth}, func(i int, item rawjson.Value) error {
+		x, err := d.make(ctx, r, e, item.Raw, i)
+		if x != nil {
+			x.Cause = cause
+			list = append(list, x)
+		}
+		return err
+	})
+	return list, err
+}
+
+// make makes one event. It is nil without an error when that fails for reasons that are the rule's.
+func (d *deriver) make(ctx context.Context, r *compiledRule, e *event.Event, item []byte, index int) (*Derived, error) {
+	data, err := r.data.Eval(ctx, e, item)
+	if err == nil && data == nil {
+		err = fmt.Errorf("%q is absent", clip(r.Data))
+	}
+	if err != nil {
+		d.fail(r.Name, index, "cannot make the data: %v", err)
+		return nil, nil
+	}
+	var attributes []byte
+	if r.attributes != nil {
+		attributes, err = r.attributes.Eval(ctx, e, item)
+		switch {
+		case err != nil:
+		case string(attributes) == "null":
+			attributes = nil
+		case attributes != nil && attributes[0] != '{':
+			err = fmt.Errorf("%q is no object", clip(r.Attributes))
+		case len(attributes) > event.MaxAttributeBytes:
+			err = fmt.Errorf("they have more than %d bytes", event.MaxAttributeBytes)
+		}
+		if err != nil {
+			d.fail(r.Name, index, "cannot make the attributes: %v", err)
+			return nil, nil
+		}
+	}
+	d.count++
+	d.bytes += len(data) + len(attributes)
+	if d.count > MaxDerived || d.bytes > maxDerivedBytes {
+		return nil, problem.New(problem.TooLarge, "an event of type %s must not derive more than %d events or %d bytes (rule %s)", e.Type, MaxDerived, maxDerivedBytes, r.Name)
+	}
+	return &Derived{Rule: r.Name, Index: max(index, 0), Event: event.Event{
+		Tenant: e.Tenant, Type: r.Type, Time: e.Time, Version: e.Version, Key: e.Key, DeliverAt: e.DeliverAt,
+		Data: data, Attributes: attributes,
+	}}, nil
+}

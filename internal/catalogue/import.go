@@ -1,0 +1,355 @@
+package catalogue
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/event/rawjson"
+	"github.com/relay-events/relay/internal/problem"
+)
+
+// MaxImport bounds the types of one import.
+const MaxImport = 1000
+
+// ImportJSONSchema makes a type of a JSON Schema document, in JSON or YAML. An empty name is taken from the schema's
+// title, where that is a type's name. Description and example come from the schema too, as far as it has them. The errors are
+// problems; field names begin with "schema".
+func ImportJSONSchema(name string, document []byte) (Type, error) {
+	doc, err := importable(document)
+	if err != nil {
+		return Type{}, err
+	}
+	title := textAt(doc, "title")
+	if name == "" {
+		name = title
+	}
+	t := Type{Name: name, Description: orElse(textAt(doc, "description"), title), Schema: doc, Example: exampleAt(doc)}
+	return t, t.imported()
+}
+
+// importable returns a document as JSON.
+func importable(document []byte) ([]byte, error) {
+	if len(document) > MaxFileBytes {
+		return nil, problem.New(problem.TooLarge, "the document must have at most %d bytes, got %d", MaxFileBytes, len(document))
+	}
+	doc, err := toJSON(document)
+	if err != nil {
+		return nil, problem.MalformedField("document", "%v", err)
+	}
+	if doc[0] != '{' {
+		return nil, problem.InvalidField("document", "must be an object")
+	}
+	return doc, nil
+}
+
+// imported checks a type like one that a tenant writes, but replaces an example that does not fit: examples in documents
+// from elsewhere are often sketches.
+func (t *Type) imported() error {
+	err := t.normalize()
+	if err != nil && t.Example != nil {
+		t.Example, t.ExampleAttributes = nil, nil
+		err = t.normalize()
+	}
+	return err
+}
+
+// ImportOpenAPI makes types of the webhooks of an OpenAPI 3.1 document, in JSON or YAML, in their order: the name of a
+// webhook is that of the type, the body it sends is the data. Schemas that are referred to are taken along; nothing outside the
+// document is read. The errors are problems that name the place in the document.
+func ImportOpenAPI(document []byte) ([]Type, error) {
+	doc, err := importable(document)
+	if err != nil {
+		return nil, err
+	}
+	if v := textAt(doc, "openapi"); !strings.HasPrefix(v, "3.1") && !strings.HasPrefix(v, "3.2") {
+		return nil, problem.InvalidField("openapi", "must be 3.1, which brought webhooks, got %q", clip(v))
+	}
+	webhooks, ok := rawjson.Pick(doc, "webhooks")
+	if !ok || webhooks.Kind != rawjson.Object {
+		return nil, problem.InvalidField("webhooks", "must be given")
+	}
+	var types []Type
+	err = rawjson.Members(webhooks.Raw, rawjson.Limits{Depth: event.MaxDepth}, func(name []byte, v rawjson.Value) error {
+		if len(types) == MaxImport {
+			return problem.InvalidField("webhooks", "must be at most %d", MaxImport)
+		}
+		o := openAPI{doc: doc, at: "webhooks" + memberOf(string(name))}
+		t, err := o.webhook(string(name), v.Raw)
+		if err != nil {
+			return err
+		}
+		types = append(types, t)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(types) == 0 {
+		return nil, problem.InvalidField("webhooks", "must have at least one")
+	}
+	return types, nil
+}
+
+// openAPI reads one webhook of a document.
+type openAPI struct {
+	doc []byte
+	at  string // for errors
+}
+
+func (o *openAPI) invalid(format string, args ...any) error {
+	return problem.InvalidField(o.at, format, args...)
+}
+
+// resolve follows references of objects other than schemas.
+func (o *openAPI) resolve(raw []byte) ([]byte, error) {
+	const most = 5
+	for range most {
+		v, ok := rawjson.Pick(raw, "$ref")
+		if !ok {
+			return raw, nil
+		}
+		ref, _ := v.String()
+		if raw, ok = pointer(o.doc, ref); !ok {
+			return nil, o.invalid("has the reference %q, which is not found in the document; other documents are not read", clip(ref))
+		}
+	}
+	return nil, o.invalid("has more than %d references in a row", most)
+}
+
+func (o *openAPI) webhook(name string, item []byte) (Type, error) {
+	if err := event.CheckType(name); err != nil {
+		return Type{}, o.invalid("%v", err)
+	}
+	item, err := o.resolve(item)
+	if err != nil {
+		return Type{}, err
+	}
+	var operation rawjson.Value
+	for _, method := range []string{"post", "put", "patch", "get", "delete"} {
+		if v, ok := rawjson.Pick(item, method); ok {
+			operation = v
+			break
+		}
+	}
+	if operation.Kind != rawjson.Object {
+		return Type{}, o.invalid("must have an operation, such as post")
+	}
+	t := Type{Name: name}
+	for _, from := range [][]byte{operation.Raw, item} {
+		t.Description = orElse(t.Description, orElse(textAt(from, "description"), textAt(from, "summary")))
+	}
+	if v, ok := rawjson.Pick(operation.Raw, "deprecated"); ok {
+		t.Deprecated = string(v.Raw) == "true"
+	}
+	if body, ok := rawjson.Pick(operation.Raw, "requestBody"); ok {
+		raw, err := o.resolve(body.Raw)
+		if err != nil {
+			return Type{}, err
+		}
+		if media := jsonMedia(raw); media != nil {
+			if schema, ok := rawjson.Pick(media, "schema"); ok {
+				if t.Schema, err = o.schema(schema.Raw); err != nil {
+					return Type{}, err
+				}
+				t.Example = exampleAt(schema.Raw)
+				if target, err := o.resolve(schema.Raw); t.Example == nil && err == nil {
+					t.Example = exampleAt(target)
+				}
+			}
+			if x := exampleAt(media); x != nil {
+				t.Example = x
+			}
+		}
+	}
+	if err := t.imported(); err != nil {
+		return Type{}, inItem(err, true, name)
+	}
+	return t, nil
+}
+
+// jsonMedia returns the media type object of a request body that is JSON, nil without one.
+func jsonMedia(body []byte) (media []byte) {
+	content, ok := rawjson.Pick(body, "content")
+	if !ok || content.Kind != rawjson.Object {
+		return nil
+	}
+	_ = rawjson.Members(content.Raw, rawjson.Limits{Depth: event.MaxDepth}, func(name []byte, v rawjson.Value) error {
+		essence, _, _ := strings.Cut(string(name), ";")
+		essence = strings.ToLower(strings.TrimSpace(essence))
+		if media == nil && (essence == "application/json" || strings.HasSuffix(essence, "+json") || essence == "*/*") {
+			media = v.Raw
+		}
+		return nil
+	})
+	return media
+}
+
+// textAt returns a member that is a string, else nothing.
+func textAt(raw []byte, name string) string {
+	v, ok := rawjson.Pick(raw, name)
+	if !ok {
+		return ""
+	}
+	s, _ := v.String()
+	return s
+}
+
+// exampleAt returns the example of a schema or a media type object: example, the first of a list of examples, or the value of
+// the first of OpenAPI's named ones.
+func exampleAt(raw []byte) json.RawMessage {
+	if v, ok := rawjson.Pick(raw, "example"); ok {
+		return json.RawMessage(v.Raw)
+	}
+	v, ok := rawjson.Pick(raw, "examples")
+	if !ok {
+		return nil
+	}
+	switch v.Kind {
+	case rawjson.Array:
+		return firstOf(v.Raw)
+	case rawjson.Object:
+		var out json.RawMessage
+		_ = rawjson.Members(v.Raw, rawjson.Limits{Depth: event.MaxDepth}, func(_ []byte, v rawjson.Value) error {
+			if value, ok := rawjson.Pick(v.Raw, "value"); ok && out == nil {
+				out = json.RawMessage(value.Raw)
+			}
+			return nil
+		})
+		return out
+	}
+	return nil
+}
+
+const (
+	components = "#/components/schemas/"
+	defs       = "#/$defs/"
+)
+
+// componentName is what OpenAPI allows as a name of a component (3.1.0, section 4.8.7).
+var componentName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
+
+// schema returns a schema of the document that stands by itself: components that it refers to, over others too, become its
+// $defs. The order of members stays.
+func (o *openAPI) schema(raw []byte) (json.RawMessage, error) {
+	if raw[0] != '{' { // true or false
+		return raw, nil
+	}
+	m := mover{openAPI: o}
+	out, err := m.rewrite(nil, raw, outermost)
+	if err != nil {
+		return nil, err
+	}
+	if len(m.needed) == 0 {
+		return out, nil
+	}
+	out = out[:len(out)-1]
+	if len(out) > 1 {
+		out = append(out, ',')
+	}
+	out = append(out, `"$defs":{`...)
+	for i := 0; i < len(m.needed); i++ { // grows while it is walked
+		name := m.needed[i]
+		component, ok := pointer(o.doc, components+name)
+		if !ok {
+			return nil, o.invalid("has the reference %q, which is not found in the document", clip(components+name))
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(rawjson.AppendQuoted(out, name), ':')
+		if out, err = m.rewrite(out, component, inner); err != nil {
+			return nil, err
+		}
+		if len(out) > MaxSchemaBytes {
+			return nil, o.invalid("has a schema of more than %d bytes, with what it refers to", MaxSchemaBytes)
+		}
+	}
+	return append(out, "}}"...), nil
+}
+
+// place says what an object is that mover meets.
+type place int
+
+const (
+	outermost place = iota // the schema that becomes the type's
+	inner                  // a schema
+	byName                 // an object whose members are schemas, whatever their names
+)
+
+// namedSchemas are the keywords whose value is an object of schemas.
+var namedSchemas = []string{"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
+
+// mover rewrites references to components and notes which ones there are.
+type mover struct {
+	*openAPI
+	needed []string
+}
+
+// rewrite appends the schema raw to dst. Of the outermost one $defs and $id are left out: what refers to them would be a
+// reference into the OpenAPI document, not into the schema.
+func (m *mover) rewrite(dst, raw []byte, at place) ([]byte, error) {
+	switch raw[0] {
+	case '{':
+		start := len(dst)
+		dst = append(dst, '{')
+		err := rawjson.Members(raw, rawjson.Limits{Depth: event.MaxDepth}, func(name []byte, v rawjson.Value) error {
+			key := string(name)
+			if at == outermost && (key == "$defs" || key == "$id") {
+				return nil
+			}
+			if len(dst) > start+1 {
+				dst = append(dst, ',')
+			}
+			dst = append(rawjson.AppendQuoted(dst, key), ':')
+			if at != byName && key == "$ref" && v.Kind == rawjson.String {
+				ref, _ := v.String()
+				name, ok := strings.CutPrefix(ref, components)
+				name, rest, deeper := strings.Cut(name, "/")
+				if !ok || !componentName.MatchString(name) {
+					return m.invalid("has the reference %q; only those to %s are read", clip(ref), components)
+				}
+				if !slices.Contains(m.needed, name) {
+					m.needed = append(m.needed, name)
+				}
+				if deeper {
+					name += "/" + rest
+				}
+				dst = rawjson.AppendQuoted(dst, defs+name)
+				return nil
+			}
+			if at != byName && slices.Contains(notSchemas, key) {
+				dst = append(dst, v.Raw...)
+				return nil
+			}
+			next := inner
+			if at != byName && slices.Contains(namedSchemas, key) {
+				next = byName
+			}
+			var err error
+			dst, err = m.rewrite(dst, v.Raw, next)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		return append(dst, '}'), nil
+	case '[':
+		start := len(dst)
+		dst = append(dst, '[')
+		err := rawjson.Elements(raw, rawjson.Limits{Depth: event.MaxDepth}, func(_ int, v rawjson.Value) (err error) {
+			if len(dst) > start+1 {
+				dst = append(dst, ',')
+			}
+			dst, err = m.rewrite(dst, v.Raw, inner)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		return append(dst, ']'), nil
+	}
+	return append(dst, raw...), nil
+}

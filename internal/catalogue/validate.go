@@ -1,0 +1,370 @@
+package catalogue
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/event/rawjson"
+)
+
+// Violation says how an event departs from its type's schema. It names places of the event and parts of the schema, never
+// values of the event.
+type Violation struct {
+	// Path is where: "data.caller", "data.appointmentsBooked[0].startUtc", "attributes.event_type".
+	Path string `json:"path"`
+	// Message is a phrase that completes "PATH …": "must be a string, got a number".
+	Message string `json:"message"`
+}
+
+// String returns the violation as a sentence.
+func (v Violation) String() string { return v.Path + " " + v.Message }
+
+// maxViolations bounds what one validation reports; a last entry then says that there are more.
+const maxViolations = 20
+
+// CheckSchemas compiles the type's schemas and returns what is wrong with them.
+func (t *Type) CheckSchemas() error {
+	if t.checks == nil {
+		t = &Type{checks: newChecks(t.Schema, t.AttributesSchema, true)}
+	}
+	return t.checks.compile()
+}
+
+// Validate checks an event's data and attributes against the type's schemas and returns what violates them, in the order
+// of their paths; nil when nothing does. Attributes may be nil: an event without them violates nothing. Numbers keep
+// their precision. A type without schemas is passed by everything, and so is one whose schemas do not compile, which the
+// Registry and the packs' test rule out.
+//
+// It costs some tens of microseconds for an event of 1 KB, so a caller whose mode is Off does not call it. It is safe
+// for concurrent use.
+func (t *Type) Validate(data, attributes []byte) []Violation {
+	c := t.checks
+	if c == nil {
+		c = newChecks(t.Schema, t.AttributesSchema, true)
+	}
+	if c.compile() != nil {
+		return nil
+	}
+	var out []Violation
+	if c.data != nil {
+		out = c.data.validate(data, "data")
+	}
+	if c.attributes != nil && len(attributes) > 0 {
+		out = append(out, c.attributes.validate(attributes, "attributes")...)
+	}
+	if len(out) > maxViolations {
+		out = append(out[:maxViolations:maxViolations], Violation{Path: "data", Message: fmt.Sprintf("and its attributes violate the schema in %d places, of which this list has the first %d", len(out), maxViolations)})
+	}
+	return out
+}
+
+func (s *schema) validate(raw []byte, root string) (out []Violation) {
+	v, err := decode(raw)
+	if err != nil {
+		return []Violation{{Path: root, Message: "cannot be checked: " + err.Error()}}
+	}
+	if g := s.guard; g != nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.left = maxSteps / (1 + depthOf(v)/depthPerShare)
+	}
+	defer func() {
+		switch r := recover(); {
+		case r == nil:
+		case r == any(errTooMuch):
+			out = []Violation{{Path: root, Message: "cannot be checked: the schema takes more steps for this event than are allowed"}}
+		default: // the library met something it was not made for
+			out = []Violation{{Path: root, Message: "cannot be checked: the schema fails on this event"}}
+		}
+	}()
+	var broken *jsonschema.ValidationError
+	if err := s.sch.Validate(v); err == nil || !errors.As(err, &broken) {
+		return nil
+	}
+	out = violationsOf(broken, v, root)
+	slices.SortFunc(out, func(a, b Violation) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Message, b.Message))
+	})
+	return slices.Compact(out)
+}
+
+// depthOf returns how deeply arrays and objects are nested in v.
+func depthOf(v any) (depth int) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, member := range v {
+			depth = max(depth, depthOf(member))
+		}
+	case []any:
+		for _, element := range v {
+			depth = max(depth, depthOf(element))
+		}
+	default:
+		return 0
+	}
+	return depth + 1
+}
+
+// violationsOf flattens the library's tree of errors about the value v.
+func violationsOf(e *jsonschema.ValidationError, v any, root string) []Violation {
+	at := pathOf(root, e.InstanceLocation, v)
+	switch k := e.ErrorKind.(type) {
+	case *kind.Required:
+		out := make([]Violation, 0, len(k.Missing))
+		for _, name := range k.Missing {
+			out = append(out, Violation{Path: at + memberOf(name), Message: "is missing"})
+		}
+		return out
+	case *kind.AnyOf, *kind.OneOf, *kind.Not, *kind.PropertyNames, *kind.Contains, *kind.MinContains, *kind.MaxContains:
+		// What each alternative has against the value would not help: one of them was to fit, not all.
+		return []Violation{{Path: at, Message: phrase(e.ErrorKind)}}
+	}
+	if len(e.Causes) == 0 {
+		return []Violation{{Path: at, Message: phrase(e.ErrorKind)}}
+	}
+	var out []Violation
+	for _, cause := range e.Causes {
+		out = append(out, violationsOf(cause, v, root)...)
+	}
+	return out
+}
+
+// pathOf writes the place of a value: tokens are names or, in arrays of v, indexes.
+func pathOf(root string, tokens []string, v any) string {
+	var b strings.Builder
+	b.WriteString(root)
+	for _, token := range tokens {
+		switch in := v.(type) {
+		case []any:
+			b.WriteString("[" + token + "]")
+			v = nil
+			if i, err := strconv.Atoi(token); err == nil && i >= 0 && i < len(in) {
+				v = in[i]
+			}
+		case map[string]any:
+			b.WriteString(memberOf(token))
+			v = in[token]
+		default:
+			b.WriteString(memberOf(token))
+		}
+	}
+	return b.String()
+}
+
+// memberOf writes the step to a member: ".name", or `["na.me"]` for a name that would mislead.
+func memberOf(name string) string {
+	plain := name != ""
+	for i := range len(name) {
+		c := name[i]
+		plain = plain && (c == '_' || c == '-' || c == '$' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z')
+	}
+	if plain && len(name) <= maxClip {
+		return "." + name
+	}
+	return "[" + strconv.Quote(clip(name)) + "]"
+}
+
+// maxClip bounds what messages repeat of names, in bytes.
+const maxClip = 64
+
+func clip(s string) string {
+	if len(s) > maxClip {
+		return strings.ToValidUTF8(s[:maxClip], "") + "…"
+	}
+	return s
+}
+
+// phrase says what a schema wants. The library's own words repeat the event's values, which have no business in logs.
+func phrase(k jsonschema.ErrorKind) string {
+	switch k := k.(type) {
+	case *kind.Type:
+		want := make([]string, len(k.Want))
+		for i, name := range k.Want {
+			want[i] = typeNames[name]
+		}
+		return "must be " + strings.Join(want, " or ") + ", got " + typeNames[k.Got]
+	case *kind.Enum:
+		return "must be one of " + constants(k.Want)
+	case *kind.Const:
+		return "must be " + constants([]any{k.Want})
+	case *kind.Format:
+		return "must have the format " + strconv.Quote(clip(k.Want))
+	case *kind.Pattern:
+		return "must match the pattern " + strconv.Quote(clip(k.Want))
+	case *kind.MinLength:
+		return fmt.Sprintf("must have at least %d characters, got %d", k.Want, k.Got)
+	case *kind.MaxLength:
+		return fmt.Sprintf("must have at most %d characters, got %d", k.Want, k.Got)
+	case *kind.Minimum:
+		return "must be at least " + number(k.Want)
+	case *kind.Maximum:
+		return "must be at most " + number(k.Want)
+	case *kind.ExclusiveMinimum:
+		return "must be above " + number(k.Want)
+	case *kind.ExclusiveMaximum:
+		return "must be below " + number(k.Want)
+	case *kind.MultipleOf:
+		return "must be a multiple of " + number(k.Want)
+	case *kind.MinItems:
+		return fmt.Sprintf("must have at least %d elements, got %d", k.Want, k.Got)
+	case *kind.MaxItems:
+		return fmt.Sprintf("must have at most %d elements, got %d", k.Want, k.Got)
+	case *kind.UniqueItems:
+		return fmt.Sprintf("must not have equal elements, but [%d] and [%d] are", k.Duplicates[0], k.Duplicates[1])
+	case *kind.MinProperties:
+		return fmt.Sprintf("must have at least %d members, got %d", k.Want, k.Got)
+	case *kind.MaxProperties:
+		return fmt.Sprintf("must have at most %d members, got %d", k.Want, k.Got)
+	case *kind.AdditionalProperties:
+		return "must have no other members than the schema names, got " + names(k.Properties)
+	case *kind.AdditionalItems:
+		return fmt.Sprintf("must not have the last %d elements", k.Count)
+	case *kind.DependentRequired:
+		return fmt.Sprintf("must have %s when it has %q", names(k.Missing), clip(k.Prop))
+	case *kind.Dependency:
+		return fmt.Sprintf("must have %s when it has %q", names(k.Missing), clip(k.Prop))
+	case *kind.PropertyNames:
+		return fmt.Sprintf("must not have a member of the name %q", clip(k.Property))
+	case *kind.AnyOf:
+		return "must fit one of the schema's alternatives (anyOf)"
+	case *kind.OneOf:
+		if len(k.Subschemas) > 0 {
+			return "must fit only one of the schema's alternatives (oneOf), fits several"
+		}
+		return "must fit one of the schema's alternatives (oneOf)"
+	case *kind.Not:
+		return "must not fit the schema's exclusion (not)"
+	case *kind.FalseSchema:
+		return "must not be there"
+	case *kind.Contains:
+		return "must have an element that the schema describes (contains)"
+	}
+	return "violates the schema's " + strings.Join(k.KeywordPath(), "/")
+}
+
+var typeNames = map[string]string{
+	"null": "null", "boolean": "true or false", "number": "a number", "integer": "an integer",
+	"string": "a string", "array": "an array", "object": "an object",
+}
+
+// constants lists values of a schema.
+func constants(list []any) string {
+	const most = 12
+	var b strings.Builder
+	for i, v := range list {
+		if i == most {
+			fmt.Fprintf(&b, " and %d others", len(list)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			text = []byte("a value")
+		}
+		b.WriteString(clip(string(text)))
+	}
+	return b.String()
+}
+
+func names(list []string) string {
+	const most = 5
+	list = slices.Sorted(slices.Values(list))
+	var b strings.Builder
+	for i, name := range list {
+		if i == most {
+			fmt.Fprintf(&b, " and %d others", len(list)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.Quote(clip(name)))
+	}
+	return b.String()
+}
+
+func number(r *big.Rat) string {
+	if r.IsInt() {
+		return clip(r.Num().String())
+	}
+	f, _ := r.Float64()
+	return strconv.FormatFloat(f, 'g', -1, 64)
+}
+
+// decoders serves decode; a Scanner keeps its memory.
+var decoders = sync.Pool{New: func() any { return new(rawjson.Scanner) }}
+
+// maxExponent bounds the exponent of numbers that are compared with a schema. The library turns every number it
+// compares into a fraction of integers: 1e999999 would take a megabit and milliseconds each. A double ends at 1e308.
+const maxExponent = 400
+
+// decode reads JSON as the schema library wants it: numbers as json.Number, in full precision.
+func decode(raw []byte) (any, error) {
+	s := decoders.Get().(*rawjson.Scanner)
+	defer func() {
+		s.Reset(nil, rawjson.Limits{})
+		decoders.Put(s)
+	}()
+	s.Reset(raw, rawjson.Limits{Depth: event.MaxDepth})
+	v, err := decodeValue(s)
+	if endErr := s.End(); endErr != nil {
+		return nil, endErr
+	}
+	return v, err
+}
+
+// decodeValue reads the value at the scanner. The first error is returned after all has been passed over.
+func decodeValue(s *rawjson.Scanner) (v any, err error) {
+	switch s.Kind() {
+	case rawjson.Object:
+		m := make(map[string]any)
+		s.Enter()
+		for s.Next() {
+			name := string(s.Name())
+			member, bad := decodeValue(s)
+			if bad != nil && err == nil {
+				err = bad
+			}
+			m[name] = member
+		}
+		return m, err
+	case rawjson.Array:
+		list := []any{}
+		s.Enter()
+		for s.Next() {
+			element, bad := decodeValue(s)
+			if bad != nil && err == nil {
+				err = bad
+			}
+			list = append(list, element)
+		}
+		return list, err
+	}
+	switch v := s.Value(); v.Kind {
+	case rawjson.String:
+		return v.String()
+	case rawjson.Number:
+		if i := strings.IndexAny(string(v.Raw), "eE"); i >= 0 {
+			if n, err := strconv.Atoi(string(v.Raw[i+1:])); err != nil || n > maxExponent || n < -maxExponent {
+				return nil, fmt.Errorf("a number has an exponent beyond ±%d", maxExponent)
+			}
+		}
+		return json.Number(v.Raw), nil
+	case rawjson.Bool:
+		return v.Bool()
+	}
+	return nil, nil
+}

@@ -1,0 +1,209 @@
+package catalogue
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/event/rawjson"
+)
+
+// MaxFileBytes bounds a file of types, and a document that is imported.
+const MaxFileBytes = 4 << 20
+
+// FilePack is the name of the pack that ReadFile returns.
+const FilePack = "file"
+
+// ReadFile reads the operator's file of event types, which every tenant has, in YAML or JSON:
+//
+//	types:
+//	  - name: order.created
+//	    description: An order was placed.
+//	    fires: Once the payment is confirmed.    # optional, as all that follows
+//	    version: "1"
+//	    aliases: [order.placed]
+//	    validation: warn                         # off, warn, strict
+//	    deprecated: false
+//	    schema: {type: object, properties: {amount: {type: number}}}
+//	    attributesSchema: {…}
+//	    example: {amount: 100}
+//	rules:
+//	  - name: large-order
+//	    on: order.created
+//	    when: event.data.amount > 1000
+//	    type: order.large
+//	    data: event.data
+//
+// Unknown fields are refused. A type may have the name of one of a pack that comes before it and then replaces it.
+func ReadFile(b []byte) (*Pack, error) {
+	doc, err := toJSON(b)
+	if err != nil {
+		return nil, fmt.Errorf("reading event types: %w", err)
+	}
+	var file struct {
+		Types []struct {
+			Type
+			Validation Mode `json:"validation"`
+			Deprecated bool `json:"deprecated"`
+		} `json:"types"`
+		Rules []Rule `json:"rules"`
+	}
+	if err := strictJSON(doc, &file); err != nil {
+		return nil, fmt.Errorf("reading event types: %w", err)
+	}
+	p := &Pack{Name: FilePack, Rules: file.Rules}
+	seen := make(map[string]bool)
+	for _, f := range file.Types {
+		t := f.Type
+		if err := t.normalize(); err != nil {
+			return nil, fmt.Errorf("reading event type %q: %w", clip(t.Name), err)
+		}
+		if f.Validation != "" && !KnownMode(f.Validation) {
+			return nil, fmt.Errorf("reading event type %q: validation must be %q, %q or %q, got %q", t.Name, Off, Warn, Strict, f.Validation)
+		}
+		if seen[t.Name] {
+			return nil, fmt.Errorf("reading event types: type %q is there twice", t.Name)
+		}
+		seen[t.Name] = true
+		t.Pack, t.Validation, t.Deprecated = FilePack, f.Validation, f.Deprecated
+		p.Types = append(p.Types, t)
+	}
+	names := make(map[string]bool)
+	for i := range p.Rules {
+		rule := &p.Rules[i]
+		rule.Pack = FilePack
+		if err := rule.check(); err != nil {
+			return nil, fmt.Errorf("reading rule %q: %w", clip(rule.Name), err)
+		}
+		if names[rule.Name] {
+			return nil, fmt.Errorf("reading rules: rule %q is there twice", rule.Name)
+		}
+		names[rule.Name] = true
+	}
+	return p, nil
+}
+
+// toJSON returns a JSON or YAML document as JSON that passes rawjson.Check. Numbers keep their text.
+func toJSON(b []byte) ([]byte, error) {
+	if len(b) > MaxFileBytes {
+		return nil, fmt.Errorf("must have at most %d bytes, got %d", MaxFileBytes, len(b))
+	}
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	var bad error
+	if trimmed := bytes.TrimSpace(b); len(trimmed) > 0 && trimmed[0] == '{' {
+		if bad = rawjson.Check(trimmed, rawjson.Limits{Depth: event.MaxDepth}); bad == nil {
+			return trimmed, nil
+		}
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	var doc yaml.Node
+	if err := dec.Decode(&doc); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, errors.New("is empty")
+		}
+		if bad != nil {
+			return nil, bad // JSON was meant
+		}
+		return nil, fmt.Errorf("is neither JSON nor YAML: %w", err)
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("must be one document")
+	}
+	y := yamlReader{}
+	if err := y.append(&doc, 0); err != nil {
+		return nil, err
+	}
+	if err := rawjson.Check(y.out, rawjson.Limits{Depth: event.MaxDepth}); err != nil {
+		return nil, err
+	}
+	return y.out, nil
+}
+
+// yamlReader writes YAML nodes as JSON.
+type yamlReader struct{ out []byte }
+
+// append writes a node. Aliases are written out, so the output is bounded: a few nested ones can stand for gigabytes.
+func (y *yamlReader) append(n *yaml.Node, depth int) error {
+	if len(y.out) > MaxFileBytes || depth > event.MaxDepth {
+		return fmt.Errorf("line %d: is too large or too deep when its aliases are written out", n.Line)
+	}
+	switch n.Kind {
+	case yaml.DocumentNode:
+		if len(n.Content) != 1 {
+			return errors.New("must hold one value")
+		}
+		return y.append(n.Content[0], depth)
+	case yaml.AliasNode:
+		return y.append(n.Alias, depth+1)
+	case yaml.MappingNode:
+		y.out = append(y.out, '{')
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" {
+				return fmt.Errorf("line %d: names must be plain text", key.Line)
+			}
+			if i > 0 {
+				y.out = append(y.out, ',')
+			}
+			y.out = append(rawjson.AppendQuoted(y.out, key.Value), ':')
+			if err := y.append(n.Content[i+1], depth+1); err != nil {
+				return err
+			}
+		}
+		y.out = append(y.out, '}')
+		return nil
+	case yaml.SequenceNode:
+		y.out = append(y.out, '[')
+		for i, element := range n.Content {
+			if i > 0 {
+				y.out = append(y.out, ',')
+			}
+			if err := y.append(element, depth+1); err != nil {
+				return err
+			}
+		}
+		y.out = append(y.out, ']')
+		return nil
+	case yaml.ScalarNode:
+		return y.scalar(n)
+	}
+	return fmt.Errorf("line %d: cannot be read", n.Line)
+}
+
+func (y *yamlReader) scalar(n *yaml.Node) error {
+	switch n.ShortTag() {
+	case "!!null":
+		y.out = append(y.out, "null"...)
+	case "!!bool":
+		var v bool
+		if err := n.Decode(&v); err != nil {
+			return fmt.Errorf("line %d: %w", n.Line, err)
+		}
+		y.out = strconv.AppendBool(y.out, v)
+	case "!!int", "!!float":
+		if rawjson.Check([]byte(n.Value), rawjson.Limits{}) == nil {
+			y.out = append(y.out, n.Value...) // as written: 1.10 stays 1.10
+			return nil
+		}
+		var v any // 0x1F, 1_000, .5, +3
+		if err := n.Decode(&v); err != nil {
+			return fmt.Errorf("line %d: %w", n.Line, err)
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Errorf("line %d: %q is no number that JSON has", n.Line, clip(n.Value))
+		}
+		y.out = append(y.out, text...)
+	case "!!str", "!!timestamp":
+		y.out = rawjson.AppendQuoted(y.out, n.Value)
+	default:
+		return fmt.Errorf("line %d: the tag %q is not read", n.Line, clip(n.Tag))
+	}
+	return nil
+}
