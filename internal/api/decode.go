@@ -150,7 +150,7 @@ func (d *decoder) slice(path string, v rawjson.Value, dst reflect.Value) {
 		return
 	}
 	list := reflect.MakeSlice(dst.Type(), 0, 4)
-	rawjson.Elements(v.Raw, d.limits, func(i int, v rawjson.Value) error { // checked before: no error
+	_ = rawjson.Elements(v.Raw, d.limits, func(i int, v rawjson.Value) error { // checked before: no error
 		item := reflect.New(dst.Type().Elem()).Elem()
 		d.value(fmt.Sprintf("%s[%d]", path, i), v, item)
 		list = reflect.Append(list, item)
@@ -166,7 +166,7 @@ func (d *decoder) textMap(path string, v rawjson.Value, dst reflect.Value) {
 		return
 	}
 	m := reflect.MakeMap(dst.Type())
-	rawjson.Members(v.Raw, d.limits, func(name []byte, v rawjson.Value) error {
+	_ = rawjson.Members(v.Raw, d.limits, func(name []byte, v rawjson.Value) error {
 		item := reflect.New(dst.Type().Elem()).Elem()
 		d.value(fmt.Sprintf("%s[%q]", path, clip(string(name))), v, item)
 		m.SetMapIndex(reflect.ValueOf(string(name)), item)
@@ -181,7 +181,7 @@ func (d *decoder) object(path string, v rawjson.Value, dst reflect.Value) {
 		return
 	}
 	seen := make(map[string]bool)
-	rawjson.Members(v.Raw, d.limits, func(name []byte, v rawjson.Value) error {
+	_ = rawjson.Members(v.Raw, d.limits, func(name []byte, v rawjson.Value) error {
 		for _, f := range jsonFields(dst.Type()) {
 			if f.name == string(name) {
 				seen[f.name] = true

@@ -26,7 +26,7 @@ type route struct {
 }
 
 // pattern is the route as http.ServeMux reads it.
-func (r *route) pattern() string { return r.method + " " + r.path }
+func (rt *route) pattern() string { return rt.method + " " + rt.path }
 
 // doc is what the document says of a route beyond its types.
 type doc struct {

@@ -90,10 +90,10 @@ func (s *stream) read(ctx context.Context, in *bufio.Reader, stopping <-chan str
 	g := newGroup()
 	for {
 		line, err := s.nextLine(in)
-		if len(line) > 0 && (err == nil || err == io.EOF || err == bufio.ErrTooLong) {
+		if len(line) > 0 && (err == nil || errors.Is(err, io.EOF) || errors.Is(err, bufio.ErrTooLong)) {
 			s.take(g, line, err)
 		}
-		ended := err != nil && err != bufio.ErrTooLong
+		ended := err != nil && !errors.Is(err, bufio.ErrTooLong)
 		if len(g.items) > 0 || len(g.bad) > 0 {
 			if ended || len(g.lines)+len(g.bad) >= groupLines || g.bytes >= groupBytes || in.Buffered() == 0 {
 				g.last = s.lines
@@ -104,7 +104,7 @@ func (s *stream) read(ctx context.Context, in *bufio.Reader, stopping <-chan str
 			}
 		}
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case ended:
 			return err
@@ -127,9 +127,9 @@ func (s *stream) nextLine(in *bufio.Reader) ([]byte, error) {
 	limit := s.api.Limits.EventBytes
 	part, err := in.ReadSlice('\n')
 	line := part
-	if err == bufio.ErrBufferFull {
+	if errors.Is(err, bufio.ErrBufferFull) {
 		line = append([]byte(nil), part...)
-		for err == bufio.ErrBufferFull {
+		for errors.Is(err, bufio.ErrBufferFull) {
 			part, err = in.ReadSlice('\n')
 			if len(line) <= limit {
 				line = append(line, part...)
@@ -140,7 +140,7 @@ func (s *stream) nextLine(in *bufio.Reader) ([]byte, error) {
 		s.lines++
 	}
 	line = bytes.TrimRight(line, "\r\n")
-	if len(line) > limit && (err == nil || err == io.EOF) {
+	if len(line) > limit && (err == nil || errors.Is(err, io.EOF)) {
 		return line[:limit], bufio.ErrTooLong
 	}
 	if len(bytes.TrimSpace(line)) == 0 {
@@ -151,7 +151,7 @@ func (s *stream) nextLine(in *bufio.Reader) ([]byte, error) {
 
 // take adds a line to the group.
 func (s *stream) take(g *group, line []byte, err error) {
-	if err == bufio.ErrTooLong {
+	if errors.Is(err, bufio.ErrTooLong) {
 		g.bad = append(g.bad, badLine{s.lines, problem.New(problem.TooLarge, "the event must have at most %d bytes", s.api.Limits.EventBytes)})
 		return
 	}

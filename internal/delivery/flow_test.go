@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/signing"
+	"github.com/relay-events/relay/internal/testenv"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -180,15 +182,19 @@ func backlogDrains(t *testing.T, restarts bool) {
 		r := newRig(t)
 		r.memory = 1 << 20 // so that most of it must wait in the store
 		r.start()
-		down := true
+		var down atomic.Bool
+		down.Store(true)
 		ep := r.net.endpoint(func(_ int, w http.ResponseWriter, _ *http.Request) {
-			if down {
+			if down.Load() {
 				w.WriteHeader(503)
 			}
 			time.Sleep(time.Millisecond)
 		})
 		w := r.webhook(ep)
-		const n = 20_000
+		n := 20_000
+		if testenv.Race {
+			n = 4_000
+		}
 		r.publishMany("a", n)
 		time.Sleep(10 * time.Minute)
 		sent := ep.count()
@@ -201,7 +207,7 @@ func backlogDrains(t *testing.T, restarts bool) {
 		if restarts {
 			r.restart()
 		}
-		down = false
+		down.Store(false)
 		back := time.Now()
 		time.Sleep(20 * time.Minute)
 		first := 0
@@ -522,9 +528,10 @@ func TestRetentionKeepsWhatIsOwed(t *testing.T) {
 		r.start()
 		ctx := context.Background()
 		good := r.net.endpoint(nil)
-		refuses := true
+		var refuses atomic.Bool
+		refuses.Store(true)
 		bad := r.net.endpoint(func(_ int, w http.ResponseWriter, q *http.Request) {
-			if refuses && q.Header.Get("X-Relay-Event") == "kept" {
+			if refuses.Load() && q.Header.Get("X-Relay-Event") == "kept" {
 				w.WriteHeader(500)
 			}
 		})
@@ -553,7 +560,7 @@ func TestRetentionKeepsWhatIsOwed(t *testing.T) {
 		if _, ok, err := r.store.EventFind(ctx, kept.Tenant, kept.PublicID()); !ok || err != nil {
 			t.Errorf("an event that is owed is gone (%v)", err)
 		}
-		refuses = false
+		refuses.Store(false)
 		time.Sleep(5 * 24 * time.Hour)
 		log := r.attempts(bw)
 		if last := log[len(log)-1]; last.Event != kept.ID || last.Outcome != delivery.Delivered || last.Number < 7 {

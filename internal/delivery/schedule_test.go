@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -255,15 +256,15 @@ func TestOneSuccessStartsTheRuleAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
-		var good bool
+		var good atomic.Bool
 		ep := r.net.endpoint(func(_ int, w http.ResponseWriter, _ *http.Request) {
-			if !good {
+			if !good.Load() {
 				w.WriteHeader(500)
 			}
 		})
 		w := r.webhook(ep)
 		for hour := range 9 * 24 {
-			good = hour == 4*24+12
+			good.Store(hour == 4*24+12)
 			r.publish(`{"type":"a","data":1}`)
 			time.Sleep(time.Hour)
 		}
@@ -271,7 +272,7 @@ func TestOneSuccessStartsTheRuleAnew(t *testing.T) {
 		if err != nil || cur.Status != webhook.Active {
 			t.Errorf("status %v, %v; want active: 4.5 days, a success, 4.5 days", cur.Status, err)
 		}
-		good = false
+		good.Store(false)
 		for range 24 {
 			r.publish(`{"type":"a","data":1}`)
 			time.Sleep(time.Hour)

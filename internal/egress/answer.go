@@ -68,10 +68,10 @@ func readLine(r *bufio.Reader, left *int) ([]byte, error) {
 	if *left -= len(line); *left < 0 {
 		return nil, errLongHeader
 	}
-	if err == bufio.ErrBufferFull {
+	if errors.Is(err, bufio.ErrBufferFull) {
 		// Longer than the buffer: gather it.
 		whole := bytes.Clone(line)
-		for err == bufio.ErrBufferFull {
+		for errors.Is(err, bufio.ErrBufferFull) {
 			line, err = r.ReadSlice('\n')
 			if *left -= len(line); *left < 0 {
 				return nil, errLongHeader
@@ -81,7 +81,7 @@ func readLine(r *bufio.Reader, left *int) ([]byte, error) {
 		line = whole
 	}
 	if err != nil {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return nil, err
@@ -228,7 +228,7 @@ func (c *chunks) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := c.body.Read(p)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		// The trailer is of no use to us, but the next answer begins behind it.
 		for left := maxHeader; ; {
 			line, err := readLine(c.r, &left)

@@ -135,8 +135,8 @@ func (c *Client) exchange(a *attempt, w *wire, req *Request) (res *Response, kee
 				}
 			default:
 				keep = false
-				w.Close() // ends the write
-				<-sent
+				w.Close()  // ends the write
+				<-sent //nolint:errcheck // it failed because we closed the connection
 			}
 		}()
 	}
@@ -240,7 +240,7 @@ func (e *exactly) Read(p []byte) (int, error) {
 	}
 	n, err := e.r.Read(p[:min(int64(len(p)), e.n)])
 	e.n -= int64(n)
-	if err == io.EOF && e.n > 0 {
+	if errors.Is(err, io.EOF) && e.n > 0 {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err

@@ -256,7 +256,7 @@ func (a *attempt) readBody(out *Response, body io.Reader, announced int64) (done
 	got, err := readFull(body, buf[:])
 	out.Body = slices.Clone(buf[:got])
 	out.BodyBytes, a.bodyRead = int64(got), int64(got)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return true, nil
 	}
 	if err != nil {
@@ -271,7 +271,7 @@ func (a *attempt) readBody(out *Response, body io.Reader, announced int64) (done
 		out.BodyBytes += int64(got)
 		a.bodyRead = out.BodyBytes
 		out.Truncated = out.BodyBytes > keepBody
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return true, nil
 		}
 		if err != nil {

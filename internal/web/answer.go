@@ -35,7 +35,7 @@ func (w *Response) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
 		w.giveBodyBack()
-		http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTime))
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTime)) // fails on a connection that is gone, and so does the write
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

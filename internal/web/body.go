@@ -45,7 +45,7 @@ func (b *body) Read(p []byte) (int, error) {
 	switch {
 	case err == nil:
 		return n, nil
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		b.ended = true
 	case problem.KindOf(err) == problem.TooLarge:
 		b.broken = true
@@ -98,7 +98,7 @@ func (b *body) unpace() {
 }
 
 func (b *body) setDeadline(t time.Time) {
-	http.NewResponseController(b.response.ResponseWriter).SetReadDeadline(t)
+	_ = http.NewResponseController(b.response.ResponseWriter).SetReadDeadline(t) // fails on a connection that is gone, and so does the read
 }
 
 // Close implements io.Closer.
@@ -133,7 +133,7 @@ func (b *body) drain() {
 	}
 	b.setDeadline(time.Now().Add(b.server.o.SlowWindow))
 	_, err := io.CopyN(io.Discard, b.in, drainBytes)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		b.ended, b.broken = true, false
 		b.setDeadline(time.Time{})
 	} else {
@@ -188,7 +188,7 @@ func ReadBody(r *http.Request, buf []byte, limit int64) ([]byte, error) {
 			}
 			return buf, tooLarge(limit)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return buf, nil
 		}
 		if err != nil {
@@ -222,6 +222,6 @@ func ReadStream(w http.ResponseWriter, r *http.Request) (io.Reader, error) {
 // Flush sends what was written of a streamed answer, within the time a client may take to read it.
 func Flush(w http.ResponseWriter) error {
 	c := http.NewResponseController(w)
-	c.SetWriteDeadline(time.Now().Add(writeTime))
+	_ = c.SetWriteDeadline(time.Now().Add(writeTime)) // fails on a connection that is gone, and so does the write
 	return c.Flush()
 }

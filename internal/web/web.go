@@ -171,7 +171,7 @@ func (s *Server) serve(hw http.ResponseWriter, r *http.Request) {
 	h["X-Content-Type-Options"] = noSniff
 	defer func() {
 		// net/http would log the panic and cut the connection: the client could not tell that from a lost network.
-		if p := recover(); p != nil && p != http.ErrAbortHandler {
+		if p := recover(); p != nil && p != any(http.ErrAbortHandler) { //nolint:errorlint // a panic's value, not an error that was returned
 			s.o.Log.ErrorContext(r.Context(), "handler panicked", "request", w.id, "method", r.Method,
 				"route", r.Pattern, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			if w.status != 0 {

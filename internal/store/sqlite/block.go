@@ -81,7 +81,7 @@ func (l *eventLog) find(c *conn, n day, sql string, id event.ID) (*block, error)
 	if err != nil {
 		return nil, err
 	}
-	defer s.Reset()
+	defer func() { _ = s.Reset() }() // returns the error of the last step again
 	if err := s.BindInt64(1, int64(id)); err != nil {
 		return nil, err
 	}
