@@ -135,8 +135,8 @@ func (c *Client) exchange(a *attempt, w *wire, req *Request) (res *Response, kee
 				}
 			default:
 				keep = false
-				w.Close()  // ends the write
-				<-sent //nolint:errcheck // it failed because we closed the connection
+				w.Close() // ends the write
+				<-sent    //nolint:errcheck // it failed because we closed the connection
 			}
 		}()
 	}
