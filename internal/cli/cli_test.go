@@ -76,7 +76,7 @@ func TestScripts(t *testing.T) {
 		{"serve --data %DIR%/a --listen %TAKEN%", nil, 1, ``, `^relay: address %TAKEN% is already in use: stop the other program or choose another with --listen\n$`},
 		{"serve --data %DIR%/a --listen 192.0.2.1:80", nil, 1, ``, `^relay: this machine does not have the address 192.0.2.1:80: choose another with --listen\n$`},
 		{"serve --data %DIR%/a --listen no.such.host.invalid:80", nil, 1, ``, `^relay: listening on "no.such.host.invalid:80": .*: choose another address with --listen\n$`},
-		{"serve --data %DIR%/file --listen 127.0.0.1:0", nil, 1, ``, `^relay: opening the store in ".*/file": `},
+		{"serve --data %DIR%/file --listen 127.0.0.1:0", nil, 1, ``, `^relay: opening the key file ".*/file/relay.key": `},
 		{"demo extra", nil, 2, ``, `^relay: unexpected argument "extra"\n`},
 		{"demo --every 0s", nil, 2, ``, `^relay: --count and --every must not be negative`},
 		{"demo --log-level loud", nil, 2, ``, `must be debug, info, warn or error`},

@@ -114,12 +114,20 @@ func (x *expressway) stop(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
+		busy := 0
 		x.mu.Lock()
 		for c := range x.conns {
+			if !c.waiting.Load() {
+				busy++
+			}
 			c.Close()
 		}
 		x.mu.Unlock()
-		return ctx.Err()
+		if busy > 0 {
+			return ctx.Err()
+		}
+		<-done // they have nothing left to do
+		return nil
 	}
 }
 
