@@ -360,3 +360,36 @@ func TestTextDoesNotPrint(t *testing.T) {
 		t.Errorf("from JSON: got %q, %v, want the text", read.Secret.Reveal(), err)
 	}
 }
+
+// FuzzOpen: bytes that were not sealed do not open, whatever they are.
+func FuzzOpen(f *testing.F) {
+	k, err := Open(filepath.Join(f.TempDir(), "relay.key"), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	sealed, err := k.Seal([]byte(canary), "c")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sealed)
+	f.Add(sealed[:6])
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := k.Open(b, "c")
+		if err == nil && !bytes.Equal(b, sealed) && (len(b) == 0 || b[0] != plainMark) {
+			t.Errorf("Open(%q): got %q, want it refused", b, got)
+		}
+		k.Stale(b)
+	})
+}
+
+func BenchmarkOpen(b *testing.B) {
+	k := newRing(b, ringPath(b), nil)
+	sealed := seal(b, k, `{"current":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}`, "webhook.secrets/1/wh_abcdefghijklmnop")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := k.Open(sealed, "webhook.secrets/1/wh_abcdefghijklmnop"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

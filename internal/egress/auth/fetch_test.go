@@ -219,3 +219,23 @@ func TestRetryAfter(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseToken: no answer gives a token that a header cannot carry, or a lifetime out of bounds.
+func FuzzParseToken(f *testing.F) {
+	for _, s := range []string{`{"access_token":"t","expires_in":3600}`, `{"access_token":"t\r\n","expires_in":"1e99"}`, `{"expires_in":-1}`, `null`, ``} {
+		f.Add([]byte(s), "application/json")
+	}
+	f.Fuzz(func(t *testing.T, body []byte, contentType string) {
+		res := &egress.Response{Status: 200, Header: []egress.Field{{Name: "Content-Type", Value: contentType}}, Body: body}
+		value, life, why := parseToken(res)
+		if why != "" {
+			if value != "" || life != 0 {
+				t.Errorf("%q: got %q, %v beside %q, want neither", body, value, life, why)
+			}
+			return
+		}
+		if value == "" || egress.CheckHeader("Authorization", "Bearer "+value) != nil || life < time.Second || life > maxLife {
+			t.Errorf("%q: got token %q for %v, want one that can be sent, for 1 s to %v", body, value, life, maxLife)
+		}
+	})
+}

@@ -97,7 +97,7 @@ func (t *tokens) get(ctx context.Context) (*token, error) {
 	now := time.Now()
 	if c := t.current; c != nil && now.Before(c.late) {
 		if !now.Before(c.early) {
-			t.refreshLocked(now) // nobody waits for it, and if it fails there is still time to try again
+			_, _ = t.refreshLocked(now) // nobody waits for it, and if it fails there is still time to try again
 		}
 		t.mu.Unlock()
 		return c, nil

@@ -173,6 +173,8 @@ func TestFailingServerIsLeftAlone(t *testing.T) {
 			raw(c, 500, "", "")
 		case n == 4:
 			raw(c, 429, "Retry-After: 200\r\n", "")
+		case n == 6:
+			raw(c, 500, "", "")
 		default:
 			rawToken(c, n, "3600")
 		}
@@ -199,6 +201,13 @@ func TestFailingServerIsLeftAlone(t *testing.T) {
 				break
 			}
 		}
+		// A failure long after counts as the first.
+		time.Sleep(2 * time.Hour)
+		if _, _, err := a.Header(t.Context()); err == nil {
+			t.Error("Header with the server down again: got nil, want an error")
+		}
+		time.Sleep(failWait)
+		wantHeader(t, a, "Authorization", "Bearer t7")
 	})
 }
 
@@ -251,10 +260,14 @@ func TestNoStormOnRefusals(t *testing.T) {
 		time.Sleep(3 * maxRefusedWait)
 		f, _, _ := a.Header(t.Context())
 		before := s.asked.Load()
-		if retry, err := a.Refused(t.Context(), f); !retry || err != nil {
-			t.Errorf("Refused after a quiet time: got %t, %v, want true", retry, err)
+		for range 2 { // and the count begins anew
+			if retry, err := a.Refused(t.Context(), f); !retry || err != nil {
+				t.Errorf("Refused after a quiet time: got %t, %v, want true", retry, err)
+			}
+			f, _, _ = a.Header(t.Context())
+			time.Sleep(refusedWait)
 		}
-		s.want(t, "after a quiet time", before+1)
+		s.want(t, "after a quiet time", before+2)
 	})
 }
 
@@ -302,8 +315,12 @@ func TestClose(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
+		begun := time.Now()
 		a.Close()
 		a.Close()
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("Close with a request under way: took %v, want it ended at once", took)
+		}
 		for range cap(got) {
 			if err := <-got; !errors.Is(err, ErrClosed) {
 				t.Errorf("Header while it is closed: got %v, want ErrClosed", err)
@@ -334,4 +351,18 @@ func TestSlowServerEnds(t *testing.T) {
 			t.Errorf("Header: got %v after %v, want a timeout after %v", err, took, fetchTimeout)
 		}
 	})
+}
+
+// BenchmarkHeader is what an attempt pays for a token that is there.
+func BenchmarkHeader(b *testing.B) {
+	a := &Authenticator{kind: OAuth2, tokens: newTokens(func(context.Context) (*token, *Error) {
+		return newToken("t", time.Now(), time.Hour), nil
+	})}
+	defer a.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := a.Header(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
