@@ -1,0 +1,89 @@
+package transform
+
+import (
+	"bytes"
+	"container/list"
+)
+
+// pageBytes is the unit in which memories are compared.
+const pageBytes = 4096
+
+// image is the memory after a script's top level ran, as the pages that differ from the engine's own memory.
+type image struct {
+	size  int    // of the memory
+	pages []page // in rising order
+	bytes int    // in pages
+	fn    uint64 // the script's function
+}
+
+type page struct {
+	at   int
+	data []byte
+}
+
+// takeImage compares a memory with base, which it began as.
+func takeImage(mem, base []byte, fn uint64) *image {
+	img := &image{size: len(mem), fn: fn}
+	empty := make([]byte, pageBytes)
+	for at := 0; at < len(mem); at += pageBytes {
+		was := empty
+		if at < len(base) {
+			was = base[at : at+pageBytes]
+		}
+		if now := mem[at : at+pageBytes]; !bytes.Equal(now, was) {
+			img.pages = append(img.pages, page{at, bytes.Clone(now)})
+			img.bytes += pageBytes
+		}
+	}
+	return img
+}
+
+// restore makes a memory what it was when the image was taken. It may have grown since, never shrunk.
+func (img *image) restore(mem, base []byte) {
+	copy(mem, base)
+	clear(mem[len(base):])
+	for _, p := range img.pages {
+		copy(mem[p.at:], p.data)
+	}
+}
+
+// maxImages bounds the images kept, in bytes: some hundred scripts.
+const maxImages = 8 << 20
+
+// images keeps the images of the scripts used last.
+type images struct {
+	bytes int
+	order *list.List // of *keptImage, the one used last in front
+	byKey map[scriptKey]*list.Element
+}
+
+type keptImage struct {
+	key scriptKey
+	*image
+}
+
+func newImages() *images {
+	return &images{order: list.New(), byKey: make(map[scriptKey]*list.Element)}
+}
+
+func (i *images) get(key scriptKey) *image {
+	e := i.byKey[key]
+	if e == nil {
+		return nil
+	}
+	i.order.MoveToFront(e)
+	return e.Value.(*keptImage).image
+}
+
+func (i *images) put(key scriptKey, img *image) {
+	if i.byKey[key] != nil {
+		return // two runs made it at the same time
+	}
+	i.byKey[key] = i.order.PushFront(&keptImage{key, img})
+	i.bytes += img.bytes
+	for i.bytes > maxImages && i.order.Len() > 1 {
+		oldest := i.order.Remove(i.order.Back()).(*keptImage)
+		delete(i.byKey, oldest.key)
+		i.bytes -= oldest.image.bytes
+	}
+}

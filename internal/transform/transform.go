@@ -1,0 +1,342 @@
+// Package transform runs the JavaScript that reshapes events for a webhook. A script defines
+//
+//	function transform(event) {
+//	  return { body: { text: "New order " + event.data.id }, headers: { "X-Kind": event.type } };
+//	}
+//
+// event has id, type, time (RFC 3339), key, attributes (an object) and data. The result is null to drop the event, or an
+// object: body (a text is sent as it is, anything else as JSON), and if wanted headers, query and url. What headers and
+// URL are allowed is the caller's to check.
+//
+// Numbers in JavaScript are doubles: an integer beyond 2^53 in the data loses digits on its way through event.data.
+// event.rawData is the data's JSON exactly as it was published, for a body written as text.
+//
+// # The sandbox
+//
+// The engine is QuickJS-NG compiled to WebAssembly, run by wazero: a script that breaks the engine is still inside the
+// instance's memory, a few calls that answer "no", and a clock. There is no file, network, process, environment, timer,
+// console or module to reach. The memory has a limit, every run a time limit that also ends loops inside the engine.
+//
+// A run begins on a copy of the memory taken right after the script's top level ran, and is put back afterwards: nothing stays
+// from one run to another. So the top level runs once in a while, without an event, and must not depend on the time; it cannot see
+// what runs have done. An instance that trapped, ran out of time or grew is thrown away.
+//
+// Date shows the real time, as of the beginning of the run: it stands still during a run, so that it tells nothing about
+// the machine. Math.random is seeded with the event's id: attempts to deliver the same event get the same numbers.
+//
+// There are few instances. Scripts with runs waiting take turns, and a script that has not yet ended well, or
+// did not last time, never gets the last free instance: endless loops delay each other, not the rest.
+//
+// Weak points: the first use compiles the engine, about half a second of CPU. The limit of the engine's stack cannot be set in this
+// build, so endless recursion ends in a trap and costs the instance.
+package transform
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Limits of scripts and results.
+const (
+	// MaxSourceBytes bounds a script.
+	MaxSourceBytes = 64 << 10
+	// MaxBodyBytes bounds the body a transform returns: as much as an event may have.
+	MaxBodyBytes = 1 << 20
+)
+
+// Options are the settings of a Pool. Zero values mean the defaults.
+type Options struct {
+	// Instances is how many scripts run at the same time. Default 2. With 1, a script that has never succeeded can
+	// keep all others waiting for as long as the time limit.
+	Instances int
+	// Timeout is the time a run may take, waiting for an instance not included. Default 1 s.
+	Timeout time.Duration
+	// MemoryMB is the memory of an instance in MiB, engine included. Default 64, at least 8. In the worst case a pool
+	// takes Instances × MemoryMB, and some 10 MiB for the compiled engine and its cache of scripts.
+	MemoryMB int
+	// Waiting is how many runs may wait for an instance; further ones fail with ErrBusy. Default 4096.
+	Waiting int
+}
+
+func (o Options) withDefaults() Options {
+	if o.Instances <= 0 {
+		o.Instances = 2
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = time.Second
+	}
+	if o.MemoryMB <= 0 {
+		o.MemoryMB = 64
+	}
+	o.MemoryMB = min(max(o.MemoryMB, 8), 1024)
+	if o.Waiting <= 0 {
+		o.Waiting = 4096
+	}
+	return o
+}
+
+// Errors of a pool itself. They say nothing about the script.
+var (
+	// ErrClosed is returned once Close was called.
+	ErrClosed = errors.New("transform pool is closed")
+	// ErrBusy is returned when too many runs wait for an instance.
+	ErrBusy = errors.New("too many transforms are waiting")
+)
+
+// Error says why a source cannot be a transform.
+type Error struct {
+	// Line and Column point into the source, both from 1; 0 where the whole source is meant.
+	Line, Column int
+	// Message is a phrase for people: "SyntaxError: unexpected token".
+	Message string
+}
+
+// Error gives the position, if there is one, and the message.
+func (e *Error) Error() string {
+	switch {
+	case e.Line == 0:
+		return e.Message
+	case e.Column == 0:
+		return fmt.Sprintf("line %d: %s", e.Line, e.Message)
+	}
+	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
+}
+
+// Kind is a kind of failure of a run.
+type Kind string
+
+// The kinds of failure of a run.
+const (
+	Timeout   Kind = "timeout"   // it took longer than allowed
+	Memory    Kind = "memory"    // it needed more memory than allowed
+	Exception Kind = "exception" // it threw, or recursed until the engine trapped
+	Result    Kind = "result"    // what it returned cannot be used
+)
+
+// RunError says why a run failed. The message may hold what the script chose to throw.
+type RunError struct {
+	Kind Kind
+	// Line is the line of the script, from 1; 0 where there is none to blame.
+	Line int
+	// Message is a phrase for people.
+	Message string
+}
+
+// Error gives kind, line and message.
+func (e *RunError) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("transform failed (%s, line %d): %s", e.Kind, e.Line, e.Message)
+	}
+	return fmt.Sprintf("transform failed (%s): %s", e.Kind, e.Message)
+}
+
+// Input is the event a transform gets. The JSON must have been checked.
+type Input struct {
+	ID, Type, Key string
+	Time          time.Time
+	// Data is the payload; empty: null.
+	Data []byte
+	// Attributes is an object; empty: {}.
+	Attributes []byte
+}
+
+// Output is what a transform returned.
+type Output struct {
+	// Drop means the event shall not be delivered; the other fields are empty then.
+	Drop bool
+	// Body is the body to send, at most MaxBodyBytes.
+	Body []byte
+	// Text means the script wrote the body as text; else it is JSON.
+	Text bool
+	// Headers and Query are to be set; nil when not given. Nothing of them has been checked.
+	Headers, Query map[string]string
+	// URL is where to send it instead; empty when not given. It has not been checked.
+	URL string
+}
+
+// Script is a transform that compiled. It is immutable, belongs to the pool that compiled it, and costs little: what a
+// run starts from is kept for the scripts used last and made anew for others.
+type Script struct {
+	source string
+	key    [sha256.Size]byte
+}
+
+// Source returns the script as it was given to Compile.
+func (s *Script) Source() string { return s.source }
+
+// Pool runs scripts in a bounded number of instances. It is safe for concurrent use. Nothing is compiled or allocated before
+// the first use.
+type Pool struct {
+	o    Options
+	gate *gate
+
+	stop   context.Context // ends when the pool is closed
+	cancel context.CancelFunc
+
+	mu     sync.Mutex // guards all below
+	engine *engine    // nil until first used
+	idle   []*instance
+	images *images
+	closed bool
+}
+
+// NewPool returns a pool. Close it.
+func NewPool(o Options) *Pool {
+	p := &Pool{o: o.withDefaults(), images: newImages()}
+	p.gate = newGate(p.o.Instances, p.o.Waiting)
+	p.stop, p.cancel = context.WithCancel(context.Background())
+	return p
+}
+
+// Close ends all runs, waits for them and frees the instances. Closing twice is harmless.
+func (p *Pool) Close() {
+	p.cancel()
+	p.gate.drain()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, in := range p.idle {
+		in.close()
+	}
+	p.idle = nil
+	if p.engine != nil {
+		p.engine.close()
+		p.engine = nil
+	}
+}
+
+// Compile checks a source by running its top level in the sandbox. The error is an *[Error] if the source is to blame,
+// [ErrClosed], [ErrBusy] or the context's error otherwise.
+func (p *Pool) Compile(ctx context.Context, source string) (*Script, error) {
+	if len(source) > MaxSourceBytes {
+		return nil, &Error{Message: fmt.Sprintf("must have at most %d bytes, got %d", MaxSourceBytes, len(source))}
+	}
+	s := &Script{source: source, key: sha256.Sum256([]byte(source))}
+	err := p.use(ctx, s, func(ctx context.Context, in *instance) error {
+		_, err := p.load(ctx, in, s)
+		return err
+	})
+	var failed *RunError
+	if errors.As(err, &failed) {
+		return nil, &Error{Line: failed.Line, Message: failed.Message}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Run runs a script for an event. The error is a *[RunError] if the script is to blame, [ErrClosed], [ErrBusy] or the
+// context's error otherwise; the wait for an instance ends with the context.
+func (p *Pool) Run(ctx context.Context, s *Script, event Input) (Output, error) {
+	var out Output
+	err := p.use(ctx, s, func(ctx context.Context, in *instance) error {
+		img, err := p.load(ctx, in, s)
+		if err != nil {
+			return err
+		}
+		out, err = in.run(ctx, img, &event)
+		return blame(err, s.source)
+	})
+	var bad *Error
+	if errors.As(err, &bad) { // it compiled once, so its top level depends on something
+		err = &RunError{Kind: Exception, Line: bad.Line, Message: bad.Message}
+	}
+	return out, err
+}
+
+// use takes a turn with an instance and calls f with a context that ends after the time limit, with ctx, and with the pool.
+func (p *Pool) use(ctx context.Context, s *Script, f func(context.Context, *instance) error) error {
+	t, err := p.gate.enter(ctx, p.stop, s.key)
+	if err != nil {
+		return err
+	}
+	well := false
+	defer func() { p.gate.leave(t, well) }()
+	in, err := p.instance()
+	if err != nil {
+		return err
+	}
+	run, cancel := context.WithTimeout(withClock(ctx, time.Now()), p.o.Timeout)
+	defer cancel()
+	defer context.AfterFunc(p.stop, cancel)()
+
+	err = f(run, in)
+	p.giveBack(in)
+
+	var failed *RunError
+	switch {
+	case err == nil:
+		well = true
+	case p.stop.Err() != nil:
+		return ErrClosed
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case run.Err() != nil:
+		return &RunError{Kind: Timeout, Message: fmt.Sprintf("took longer than %v", p.o.Timeout)}
+	case errors.As(err, &failed):
+		well = failed.Kind == Result || failed.Kind == Exception && !in.broken
+	}
+	return err
+}
+
+// instance returns one that waits for work, or a new one.
+func (p *Pool) instance() (*instance, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, ErrClosed
+	}
+	if n := len(p.idle); n > 0 {
+		in := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		return in, nil
+	}
+	if p.engine == nil {
+		// Under the lock: others would have to wait for it anyway.
+		e, err := newEngine(p.o.MemoryMB)
+		if err != nil {
+			return nil, fmt.Errorf("starting the script engine: %w", err)
+		}
+		p.engine = e
+	}
+	in, err := p.engine.instantiate()
+	if err != nil {
+		return nil, fmt.Errorf("starting a script engine's instance: %w", err)
+	}
+	return in, nil
+}
+
+// giveBack keeps an instance for the next run, unless something is wrong with it.
+func (p *Pool) giveBack(in *instance) {
+	if in.broken || in.grown() {
+		in.broken = in.broken || in.size() > in.engine.memory/2
+		in.close()
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, in)
+}
+
+// load returns the image of a script's memory after its top level ran, which it runs if there is none.
+func (p *Pool) load(ctx context.Context, in *instance, s *Script) (*image, error) {
+	p.mu.Lock()
+	img := p.images.get(s.key)
+	p.mu.Unlock()
+	if img != nil {
+		return img, nil
+	}
+	img, err := in.load(ctx, s.source)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	p.images.put(s.key, img)
+	p.mu.Unlock()
+	return img, nil
+}
