@@ -293,11 +293,11 @@ func (x *expressway) read(c *expressConn, buf []byte, limit time.Duration) ([]by
 			buf = append(buf, 0)[:len(buf)]
 		}
 		n, err := c.Read(buf[len(buf):cap(buf)])
-		c.waiting.Store(false)
 		buf = buf[:len(buf)+n]
 		if err != nil {
 			return buf, end
 		}
+		c.waiting.Store(false)
 	}
 }
 
