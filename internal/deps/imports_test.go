@@ -59,11 +59,12 @@ var places = map[string]place{
 	"internal/audience":  {layer: 5, what: "a product on top of the engine: who is in a segment"},
 	"internal/journey":   {layer: 5, what: "a product on top of the engine: steps over time"},
 
-	"internal/store":           {layer: 6, what: "what both stores share; implements what the domain packages ask for"},
-	"internal/store/sqlite":    {layer: 6, what: "the storage contracts on SQLite"},
-	"internal/store/postgres":  {layer: 6, what: "the storage contracts on PostgreSQL"},
-	"internal/store/storetest": {layer: 6, kit: true, what: "one behaviour suite for both stores"},
-	"internal/web":             {layer: 6, what: "handler adapter, problem table, limits, sessions"},
+	"internal/store":                 {layer: 6, what: "what both stores share; implements what the domain packages ask for"},
+	"internal/store/sqlite":          {layer: 6, what: "the storage contracts on SQLite"},
+	"internal/store/postgres":        {layer: 6, what: "the storage contracts on PostgreSQL"},
+	"internal/store/postgres/pgtest": {layer: 6, kit: true, what: "a real PostgreSQL for tests"},
+	"internal/store/storetest":       {layer: 6, kit: true, what: "one behaviour suite for both stores"},
+	"internal/web":                   {layer: 6, what: "handler adapter, problem table, limits, sessions"},
 
 	"internal/api":       {layer: 7, what: "JSON routes and OpenAPI over the domain calls"},
 	"internal/dashboard": {layer: 7, what: "pages over the same domain calls"},

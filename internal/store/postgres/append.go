@@ -1,0 +1,401 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/problem"
+)
+
+const (
+	// intakeBytes of events end an intake, so that taking one over does not
+	// need more memory than that. A larger event is an intake of its own.
+	intakeBytes = 4 << 20
+	// appendTries bounds how often a group is put together anew because other
+	// nodes have stored some of its keys meanwhile.
+	appendTries = 8
+)
+
+// keyHash is an idempotency key as it is stored: half of a SHA-256, so that
+// nobody can make two keys that agree.
+type keyHash [16]byte
+
+func hashKey(tenant event.TenantID, key string) keyHash {
+	b := make([]byte, 4, 4+len(key))
+	binary.BigEndian.PutUint32(b, uint32(tenant))
+	sum := sha256.Sum256(append(b, key...))
+	return keyHash(sum[:16])
+}
+
+// appender is the state of Append: one runs at a time.
+type appender struct {
+	mu   sync.Mutex // held during Append; guards everything here
+	rows copyRows
+	// The following are reused and hold nothing between calls.
+	items   []*ingest.Item // to be stored, in order
+	intakes []newIntake
+	keyed   []keyedItem
+	group   map[keyHash]int // the first keyed item with the key
+}
+
+// newIntake is an intake about to be stored.
+type newIntake struct {
+	id    event.ID
+	items []*ingest.Item
+}
+
+// keyedItem is an item with an idempotency key.
+type keyedItem struct {
+	item   *ingest.Item
+	hash   keyHash
+	pub    int
+	index  int         // in its publication
+	first  int         // the keyed item of this group it repeats; its own index if none
+	stored event.ID    // the event stored under the key
+	digest [16]byte    // of the stored event
+	event  event.Event // the stored event
+	stale  event.ID    // the event that the key was stored for, which is gone
+}
+
+// Append implements ingest.Store. Of a group whose storing was interrupted,
+// TakeOver later gives the intakes that were stored all the same; publishers
+// who try again with their keys find the events there.
+func (s *Store) Append(ctx context.Context, pubs []*ingest.Publication) ([]delivery.Intake, error) {
+	a := &s.append
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	defer a.reset()
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	intakes, err := s.appendGroup(ctx, pubs)
+	if err != nil {
+		return nil, fmt.Errorf("storing events: %w", err)
+	}
+	return intakes, nil
+}
+
+func (a *appender) reset() {
+	clear(a.items)
+	clear(a.keyed)
+	clear(a.intakes)
+	clear(a.group)
+	a.items, a.keyed, a.intakes = a.items[:0], a.keyed[:0], a.intakes[:0]
+	a.rows.shrink()
+}
+
+func (s *Store) appendGroup(ctx context.Context, pubs []*ingest.Publication) ([]delivery.Intake, error) {
+	a := &s.append
+	for p, pub := range pubs {
+		for i := range pub.Items {
+			it := &pub.Items[i]
+			it.Event.Tenant, it.Duplicate = pub.Tenant, false
+			if it.Key != "" {
+				a.keyed = append(a.keyed, keyedItem{item: it, hash: hashKey(pub.Tenant, it.Key), pub: p, index: i, first: len(a.keyed)})
+			}
+		}
+	}
+	// Nothing that an earlier registration knew is needed here: a node that
+	// has lost its lease goes on under its next one.
+	var r *registration
+	for try := 1; ; try++ {
+		for _, p := range pubs {
+			p.Err = nil
+		}
+		a.choose(pubs)
+		if len(a.items) == 0 {
+			break
+		}
+		var err error
+		if r, err = s.rejoined(ctx, r); err != nil {
+			return nil, err
+		}
+		if err = s.appendStore(ctx, r); noPartition(err) {
+			s.forgetDays()
+			err = s.appendStore(ctx, r)
+		}
+		if err == nil {
+			break
+		}
+		// Keys that somebody has stored before? Each of our own went into its
+		// row only with this transaction.
+		var e *pgconn.PgError
+		taken := errors.As(err, &e) && e.Code == stateUniqueViolation && e.ConstraintName == "event_key_pkey"
+		switch {
+		case try == appendTries:
+			return nil, storeError(ctx, err)
+		case errors.Is(err, ErrFenced):
+			continue // rejoined waits for the next one
+		case !taken:
+			return nil, storeError(ctx, err)
+		}
+		r = nil
+		if err := s.findKeys(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return a.finish(pubs), nil
+}
+
+// finish sets what the items became, and returns the intakes.
+func (a *appender) finish(pubs []*ingest.Publication) []delivery.Intake {
+	var intakes []delivery.Intake
+	for i := range a.intakes {
+		b := &a.intakes[i]
+		in := delivery.Intake{ID: b.id, Events: make([]event.Event, len(b.items))}
+		for n, it := range b.items {
+			it.Event.ID = b.id + event.ID(n)
+			in.Events[n] = it.Event
+		}
+		intakes = append(intakes, in)
+	}
+	for i := range a.keyed {
+		k := &a.keyed[i]
+		switch {
+		case pubs[k.pub].Err != nil:
+		case k.stored != 0:
+			k.item.Event, k.item.Duplicate = k.event, true
+		case k.first != i:
+			k.item.Event, k.item.Duplicate = a.keyed[k.first].item.Event, true
+		}
+	}
+	return intakes
+}
+
+// choose decides for each publication whether it conflicts, and collects the
+// items to be stored of those that do not.
+func (a *appender) choose(pubs []*ingest.Publication) {
+	if a.group == nil {
+		a.group = make(map[keyHash]int)
+	}
+	clear(a.group)
+	a.items, a.intakes = a.items[:0], a.intakes[:0]
+	next := 0
+	for p, pub := range pubs {
+		from := next
+		for next < len(a.keyed) && a.keyed[next].pub == p {
+			next++
+		}
+		for i := from; i < next && pub.Err == nil; i++ {
+			k := &a.keyed[i]
+			k.first = i
+			digest := k.digest
+			if k.stored == 0 {
+				first, ok := a.group[k.hash]
+				if !ok {
+					a.group[k.hash] = i
+					continue
+				}
+				k.first, digest = first, a.keyed[first].item.Digest
+			}
+			if digest != k.item.Digest {
+				pub.Err = conflict(pub, k)
+			}
+		}
+		if pub.Err != nil {
+			for i := from; i < next; i++ { // its keys are free for those behind it
+				if first, ok := a.group[a.keyed[i].hash]; ok && first >= from {
+					delete(a.group, a.keyed[i].hash)
+				}
+			}
+			continue
+		}
+		k := from
+		for i := range pub.Items {
+			if k < next && a.keyed[k].index == i {
+				k++
+				if c := &a.keyed[k-1]; c.stored != 0 || c.first != k-1 {
+					continue
+				}
+			}
+			a.items = append(a.items, &pub.Items[i])
+		}
+	}
+}
+
+func conflict(pub *ingest.Publication, k *keyedItem) error {
+	field, detail := "id", "An event with this id but other content was published before."
+	if k.item.Key[0] == 'h' {
+		field, detail = "header Idempotency-Key", "This Idempotency-Key was used before with another body."
+	} else if len(pub.Items) > 1 {
+		field = fmt.Sprintf("[%d].id", k.index)
+	}
+	return &problem.Error{
+		Kind:   problem.Conflict,
+		Detail: detail,
+		Fields: []problem.Field{{Name: field, Reason: "was used before for another event"}},
+	}
+}
+
+// findKeys looks up what is stored under the keys of the group. A key whose
+// event is gone is free again.
+func (s *Store) findKeys(ctx context.Context) error {
+	a := &s.append
+	hashes := make([][16]byte, len(a.keyed))
+	for i := range a.keyed {
+		hashes[i] = a.keyed[i].hash
+	}
+	keys, err := s.keysGet(ctx, hashes)
+	if err != nil {
+		return fmt.Errorf("looking up idempotency keys: %w", err)
+	}
+	for i := range a.keyed {
+		k := &a.keyed[i]
+		k.stored, k.stale = 0, 0
+		switch u, ok := keys[k.hash]; {
+		case !ok:
+		case u.found:
+			k.stored, k.digest, k.event = u.event.ID, u.digest, u.event
+		default:
+			k.stale = u.event.ID
+		}
+	}
+	return nil
+}
+
+// appendStore stores the items under a registration, all or none.
+func (s *Store) appendStore(ctx context.Context, r *registration) error {
+	a := &s.append
+	a.cut(s.seq.Load().events, time.Now())
+	first, last := a.intakes[0].id, a.intakes[len(a.intakes)-1].id
+	if err := s.ensureDays(ctx, first, last); err != nil {
+		return err
+	}
+	a.encode()
+	_, err := s.change(ctx, r, change{
+		sql:  append(a.keySQL(), a.intakeSQL(r)),
+		copy: "COPY event(id, tenant, name, type, time, version, key, deliver_at, cause, attributes, data) FROM STDIN BINARY",
+		rows: a.rows.b,
+	})
+	if err != nil && uncertain(err) && wasSent(err) && !errors.Is(err, ErrFenced) {
+		var ids []event.ID
+		for i := range a.intakes {
+			ids = append(ids, a.intakes[i].id)
+		}
+		s.doubt(ids)
+	}
+	return err
+}
+
+// cut makes intakes of the items, and gives them their ids.
+func (a *appender) cut(seq *event.Sequence, now time.Time) {
+	a.intakes = a.intakes[:0]
+	from, size := 0, 0
+	for i, it := range a.items {
+		n := it.Event.Size()
+		if i > from && (size+n > intakeBytes || i-from == event.MaxReserve) {
+			a.intakes = append(a.intakes, newIntake{items: a.items[from:i]})
+			from, size = i, 0
+		}
+		size += n
+	}
+	a.intakes = append(a.intakes, newIntake{items: a.items[from:]})
+	for i := range a.intakes {
+		a.intakes[i].id = seq.Reserve(now, len(a.intakes[i].items))
+	}
+}
+
+// encode makes the rows of the table event.
+func (a *appender) encode() {
+	w := &a.rows
+	w.reset()
+	for i := range a.intakes {
+		id := a.intakes[i].id
+		for _, it := range a.intakes[i].items {
+			e := &it.Event
+			w.row(11)
+			w.int64(int64(id))
+			w.int32(int32(e.Tenant))
+			w.text(e.Name)
+			w.text(e.Type)
+			w.int64(e.Time.UnixMilli())
+			w.text(e.Version)
+			w.text(e.Key)
+			w.int64(millis(e.DeliverAt))
+			w.int64(int64(e.Cause))
+			if e.Attributes == nil {
+				w.null()
+			} else {
+				w.bytes(e.Attributes)
+			}
+			w.bytes(e.Data)
+			id++
+		}
+	}
+	w.end()
+}
+
+// intakeSQL stores the intakes. A row of that id, which is there if the node
+// has come to doubt it (see settleUncertain), is an error.
+func (a *appender) intakeSQL(r *registration) string {
+	b := []byte("INSERT INTO intake(id, events, fence) VALUES ")
+	for i := range a.intakes {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = fmt.Appendf(b, "(%d,%d,%d)", a.intakes[i].id, len(a.intakes[i].items), r.fence)
+	}
+	return string(b)
+}
+
+// keySQL stores the keys of the items; a key that is there is an error.
+func (a *appender) keySQL() []string {
+	type row struct {
+		hash   keyHash
+		event  event.ID
+		digest [16]byte
+	}
+	var rows []row
+	var stale strings.Builder
+	k := 0
+	for i := range a.intakes {
+		for n, it := range a.intakes[i].items {
+			if it.Key == "" {
+				continue
+			}
+			for a.keyed[k].item != it {
+				k++
+			}
+			rows = append(rows, row{a.keyed[k].hash, a.intakes[i].id + event.ID(n), it.Digest})
+			if old := a.keyed[k].stale; old != 0 {
+				if stale.Len() > 0 {
+					stale.WriteByte(',')
+				}
+				fmt.Fprintf(&stale, "('%x'::uuid,%d)", a.keyed[k].hash[:], old)
+			}
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	// In one order, so that nodes that store the same keys do not block each other.
+	slices.SortFunc(rows, func(a, b row) int { return bytes.Compare(a.hash[:], b.hash[:]) })
+	b := make([]byte, 0, 64+len(rows)*110)
+	b = append(b, "INSERT INTO event_key(id, event, digest) VALUES "...)
+	for i := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = fmt.Appendf(b, "('%x',%d,'%x')", rows[i].hash[:], rows[i].event, rows[i].digest[:])
+	}
+	var sql []string
+	if stale.Len() > 0 {
+		sql = append(sql, "DELETE FROM event_key WHERE (id, event) IN ("+stale.String()+")")
+	}
+	return append(sql, string(b))
+}
+
+// EventReserve implements delivery.Store.
+func (s *Store) EventReserve() event.ID { return s.seq.Load().events.Reserve(time.Now(), 1) }

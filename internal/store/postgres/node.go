@@ -1,0 +1,279 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/relay-events/relay/internal/event"
+)
+
+var nodeSQL = loadStatements("node")
+
+// DefaultLease is for how long a node that cannot reach the database keeps its
+// claims and open intakes before others may take them.
+const DefaultLease = 15 * time.Second
+
+// A fencing token counts the registrations of all nodes. The claims of a
+// registration are fence<<claimBits + a counter: 24 bits hold 16 million
+// registrations, 39 bits half a trillion claims of each.
+const (
+	claimBits = 39
+	maxFence  = 1<<24 - 1
+)
+
+// ErrFenced is returned (wrapped) by writes of a node that was taken for dead:
+// others have, or will have, its open intakes and claims. Nothing of the call
+// was done, and trying it again cannot help: whatever the caller holds in
+// memory of events and claims is no longer its own. See Store.OnLost.
+var ErrFenced = errors.New("this node's lease was lost")
+
+// registration is a node's identity from joining to losing its lease.
+type registration struct {
+	fence  int64
+	number int
+}
+
+// sequences give the ids of a registration.
+type sequences struct {
+	events, attempts *event.Sequence
+}
+
+// register gives this process a number that no live node has, with a new
+// fencing token, and lets it write.
+func (s *Store) register(ctx context.Context) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	host, _ := os.Hostname() // only a label
+	name := fmt.Sprintf("%s/%d", host, os.Getpid())
+	now := time.Now()
+	r := &registration{}
+	sent := now
+	err := pgx.BeginFunc(ctx, s.control, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, nodeSQL.get("Register")).Scan(&r.fence); err != nil {
+			return err
+		}
+		if r.fence > maxFence {
+			return errors.New("all fencing tokens are used")
+		}
+		free := func() error {
+			return tx.QueryRow(ctx, nodeSQL.get("FreeNumber"), event.MaxNode).Scan(&r.number)
+		}
+		err := free()
+		if errors.Is(err, pgx.ErrNoRows) {
+			if _, err = tx.Exec(ctx, nodeSQL.get("FenceExpired"), r.fence); err == nil {
+				err = free()
+			}
+		}
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("all %d node numbers are in use", event.MaxNode+1)
+		}
+		if err != nil {
+			return err
+		}
+		if _, err = tx.Exec(ctx, nodeSQL.get("NodeInsert"), r.fence, r.number, name, s.lease.Milliseconds()); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, nodeSQL.get("RolledInsert"), r.number, int64(event.FirstID(now))-1)
+		return err
+	})
+	if err != nil {
+		return storeError(ctx, fmt.Errorf("joining as a node: %w", err))
+	}
+	// Ids rise with the clock. Only where the clock of the number's last holder
+	// was ahead of ours there are ids to stay above.
+	seq := new(sequences)
+	for _, q := range []struct {
+		sql string
+		seq **event.Sequence
+	}{{"LastEvent", &seq.events}, {"LastAttempt", &seq.attempts}} {
+		var last *int64
+		err := s.control.QueryRow(ctx, nodeSQL.get(q.sql), int64(event.FirstID(now)), r.number).Scan(&last)
+		if err != nil {
+			return storeError(ctx, fmt.Errorf("joining as a node: %w", err))
+		}
+		from := event.ID(0)
+		if last != nil {
+			from = event.ID(*last)
+		}
+		*q.seq = event.NewSequence(r.number, from)
+	}
+	s.seq.Store(seq)
+	s.setLease(sent.Add(s.lease))
+	s.mu.Lock()
+	s.reg = r
+	close(s.registered)
+	s.registered = make(chan struct{})
+	s.mu.Unlock()
+	s.log.Info("joined as a node", "node", r.number, "fence", r.fence)
+	return nil
+}
+
+// current returns the registration, or ErrFenced while there is none.
+func (s *Store) current() (*registration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reg == nil {
+		return nil, ErrFenced
+	}
+	return s.reg, nil
+}
+
+// rejoined waits until there is a registration other than old.
+func (s *Store) rejoined(ctx context.Context, old *registration) (*registration, error) {
+	for {
+		s.mu.Lock()
+		r, changed := s.reg, s.registered
+		s.mu.Unlock()
+		if r != nil && r != old {
+			return r, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ErrFenced
+		case <-s.stop:
+			return nil, ErrFenced
+		}
+	}
+}
+
+// lost notes that a registration has ended and has the node join again.
+func (s *Store) lost(r *registration) {
+	s.mu.Lock()
+	mine := s.reg == r && r != nil
+	if mine {
+		s.reg = nil
+	}
+	s.mu.Unlock()
+	if mine {
+		s.setLease(time.Time{})
+		s.losses.Add(1)
+		s.log.Error("this node was taken for dead: it gives up what it holds and joins again", "node", r.number, "fence", r.fence)
+		signal(s.kickLease)
+	}
+}
+
+// Lease returns until when the node may act on what it has claimed, by this
+// machine's clock; zero when it has no lease. A node that cannot reach the
+// database starts no delivery after that.
+func (s *Store) Lease() time.Time {
+	if ns := s.leaseUntil.Load(); ns != nil {
+		return *ns
+	}
+	return time.Time{}
+}
+
+// The time keeps its monotonic reading, so that a clock set back gives no node
+// a longer lease.
+func (s *Store) setLease(until time.Time) { s.leaseUntil.Store(&until) }
+
+// OnLost has f called when the lease was lost, before the node joins again:
+// until f returns, every write fails with ErrFenced. f must make the holder
+// forget what it knows of events, deliveries and claims, and let nothing of it
+// be recorded after it has returned; TakeOver then gives back what no other
+// node has taken. Only one function is kept; f must not call the Store.
+func (s *Store) OnLost(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onLost = f
+}
+
+// StaleWrites returns how many rows were not changed because their claims had
+// ended, since the store was opened.
+func (s *Store) StaleWrites() int64 { return s.stale.Load() }
+
+// Losses returns how often the lease was lost since the store was opened.
+func (s *Store) Losses() int64 { return s.losses.Load() }
+
+// retryLease is how soon a heartbeat that failed is tried again.
+const retryLease = 500 * time.Millisecond
+
+// keepLease is the goroutine that renews the lease.
+func (s *Store) keepLease() {
+	failing := false
+	for {
+		wait := s.lease / 3
+		if failing {
+			wait = min(wait, retryLease)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-s.stop:
+			timer.Stop()
+			return
+		case <-s.kickLease:
+			timer.Stop()
+		case <-timer.C:
+		}
+		if s.holdLease.Load() {
+			continue
+		}
+		err := s.heartbeat()
+		if err != nil && !failing {
+			s.log.Error("the node's lease could not be renewed, trying again", "error", err)
+		}
+		if failing = err != nil; failing {
+			now := time.Now()
+			s.leaseFailed.Store(&now)
+		}
+	}
+}
+
+// heartbeat renews the lease, or joins again when it was lost.
+func (s *Store) heartbeat() error {
+	r, err := s.current()
+	if err == nil {
+		ctx, cancel := bounded(context.Background())
+		defer cancel()
+		sent := time.Now()
+		tag, err := s.control.Exec(ctx, nodeSQL.get("Renew"), r.fence, s.lease.Milliseconds())
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 1 {
+			s.setLease(sent.Add(s.lease))
+			return nil
+		}
+		s.lost(r)
+	}
+	s.mu.Lock()
+	f := s.onLost
+	s.mu.Unlock()
+	if f != nil {
+		f()
+	}
+	if err := s.register(context.Background()); err != nil {
+		return err
+	}
+	signal(s.kickWork)
+	return nil
+}
+
+// leave gives the lease up, so that others take over at once.
+func (s *Store) leave() {
+	s.mu.Lock()
+	r := s.reg
+	s.reg = nil
+	s.mu.Unlock()
+	if r == nil {
+		return
+	}
+	ctx, cancel := bounded(context.Background())
+	defer cancel()
+	if _, err := s.control.Exec(ctx, nodeSQL.get("Leave"), r.fence); err != nil {
+		s.log.Warn("the lease was not given up: others wait until it has run out", "error", err)
+	}
+}
+
+// signal wakes a goroutine that waits on a channel of capacity one.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it will wake for the signal before
+	}
+}

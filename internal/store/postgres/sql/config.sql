@@ -1,0 +1,81 @@
+-- name: TenantEnsure
+INSERT INTO tenant(id, name, created)
+VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING;
+
+-- name: TenantList
+SELECT id, name, created
+FROM tenant
+ORDER BY id;
+
+-- name: KeyCreate
+INSERT INTO api_key(id, tenant, name, scopes, hash, hint, created, expires, revoked)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: KeyPut
+INSERT INTO api_key(id, tenant, name, scopes, hash, hint, created, expires, revoked)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (id) DO UPDATE SET tenant = $2, name = $3, scopes = $4, hash = $5, hint = $6, created = $7, expires = $8, revoked = $9;
+
+-- name: KeyRevoke
+-- A key that was revoked before stays revoked since then.
+UPDATE api_key
+SET revoked = CASE revoked WHEN 0 THEN $3 ELSE revoked END
+WHERE id = $2 AND tenant = $1;
+
+-- name: KeyList
+SELECT id, tenant, name, scopes, hash, hint, created, expires, revoked
+FROM api_key
+ORDER BY created, id;
+
+-- name: WebhookList
+SELECT number, id, tenant, settings, secrets, status, health, inactive, created, updated
+FROM webhook
+ORDER BY number;
+
+-- name: WebhookCreate
+INSERT INTO webhook(id, tenant, settings, secrets, status, health, inactive, created, updated)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+RETURNING number;
+
+-- name: WebhookUpdate
+UPDATE webhook
+SET settings = $3, secrets = $4, status = $5, health = $6, inactive = $7, updated = $8
+WHERE number = $1 AND tenant = $2;
+
+-- name: WebhookDelete
+DELETE FROM webhook
+WHERE number = $1 AND tenant = $2;
+
+-- name: WebhookSecretsList
+SELECT number, id, tenant, secrets
+FROM webhook
+ORDER BY number;
+
+-- name: WebhookSecretsUpdate
+-- Not if they have changed since they were read: the change sealed them.
+UPDATE webhook
+SET secrets = $3
+WHERE number = $1 AND secrets = $2;
+
+-- name: JobPut
+INSERT INTO job(id, tenant, webhook, kind, state, since, until, cursor, scanned, owed, error, created, finished)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (id) DO UPDATE SET tenant = $2, webhook = $3, kind = $4, state = $5, since = $6, until = $7,
+  cursor = $8, scanned = $9, owed = $10, error = $11, created = $12, finished = $13;
+
+-- name: JobGet
+SELECT id, tenant, webhook, kind, state, since, until, cursor, scanned, owed, error, created, finished
+FROM job
+WHERE id = $1 AND tenant = $2;
+
+-- name: JobList
+SELECT id, tenant, webhook, kind, state, since, until, cursor, scanned, owed, error, created, finished
+FROM job
+WHERE $1 = 0 OR tenant = $1
+ORDER BY created DESC, id DESC
+LIMIT 250;
+
+-- name: Revision
+SELECT revision
+FROM relay_meta;

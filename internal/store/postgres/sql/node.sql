@@ -1,0 +1,75 @@
+-- name: Register
+-- The lock of relay_meta's row lets one node after the other choose a number.
+WITH fence AS (
+  UPDATE relay_meta
+  SET fence = fence + 1
+  RETURNING fence
+)
+SELECT fence FROM fence;
+
+-- name: FreeNumber
+SELECT n
+FROM generate_series(0, $1) n
+WHERE NOT EXISTS (SELECT FROM node WHERE number = n)
+ORDER BY n
+LIMIT 1;
+
+-- name: NodeInsert
+INSERT INTO node(fence, number, name, expires)
+VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 millisecond');
+
+-- name: RolledInsert
+INSERT INTO rolled(number, through)
+VALUES ($1, $2)
+ON CONFLICT DO NOTHING;
+
+-- name: Renew
+UPDATE node
+SET expires = clock_timestamp() + $2 * interval '1 millisecond'
+WHERE fence = $1;
+
+-- name: Leave
+DELETE FROM node
+WHERE fence = $1;
+
+-- name: FenceExpired
+-- Waits for the writes of such a node that are under way; none can follow.
+DELETE FROM node
+WHERE expires < clock_timestamp() AND fence <> $1
+RETURNING fence, number, name;
+
+-- name: LastEvent
+-- The highest id a node number has given from a moment on: nothing, as long as
+-- clocks were right.
+SELECT max(id)
+FROM event
+WHERE id >= $1 AND ((id >> 12) & 511) = $2;
+
+-- name: LastAttempt
+SELECT max(id)
+FROM attempt
+WHERE id >= $1 AND ((id >> 12) & 511) = $2;
+
+-- name: OrphanFences
+-- Owners of claims that live no more.
+SELECT DISTINCT claim >> 39
+FROM owed
+WHERE claim <> 0 AND NOT EXISTS (SELECT FROM node WHERE fence = claim >> 39);
+
+-- name: ClaimsRelease
+WITH orphan AS MATERIALIZED (
+  SELECT event, webhook
+  FROM owed
+  WHERE claim <> 0 AND claim >= $1::bigint << 39 AND claim < ($1::bigint + 1) << 39
+  LIMIT $2
+  FOR UPDATE SKIP LOCKED
+)
+UPDATE owed
+SET claim = 0
+FROM orphan
+WHERE owed.event = orphan.event AND owed.webhook = orphan.webhook;
+
+-- name: OrphanIntakes
+SELECT count(*)
+FROM intake
+WHERE fence >= 0 AND NOT EXISTS (SELECT FROM node WHERE node.fence = intake.fence);

@@ -1,0 +1,128 @@
+-- name: Get
+SELECT event, webhook, tenant, due, since, attempts, base, reason, ord, claim
+FROM owed
+WHERE event = $1 AND webhook = $2 AND tenant = $3;
+
+-- name: OfEvent
+SELECT event, webhook, tenant, due, since, attempts, base, reason, ord, claim
+FROM owed
+WHERE event = $1 AND tenant = $2
+ORDER BY webhook;
+
+-- name: ListTenant
+SELECT event, webhook, tenant, due, since, attempts, base, reason, ord, claim
+FROM owed
+WHERE tenant = $1 AND (event, webhook) < ($2, $3)
+ORDER BY event DESC, webhook DESC
+LIMIT $4;
+
+-- name: ListWebhook
+SELECT event, webhook, tenant, due, since, attempts, base, reason, ord, claim
+FROM owed
+WHERE webhook = $1 AND tenant = $2 AND (event < $3 OR event = $3 AND webhook < $4)
+ORDER BY event DESC
+LIMIT $5;
+
+-- name: Move
+UPDATE owed
+SET due = $4, since = $4, base = attempts, reason = $5
+WHERE event = $1 AND webhook = $2 AND tenant = $3 AND claim = 0;
+
+-- name: Discard
+DELETE FROM owed
+WHERE (event, webhook) IN (
+  SELECT event, webhook
+  FROM owed
+  WHERE webhook = $1 AND tenant = $2
+  LIMIT $3);
+
+-- name: NextPlain
+-- The earliest due time of an unclaimed row without an order.
+SELECT due
+FROM owed
+WHERE webhook = $1 AND claim = 0 AND ord = 0
+ORDER BY due
+LIMIT 1;
+
+-- name: Webhooks
+-- Each webhook with rows, found one after the other: a plain DISTINCT reads all rows.
+WITH RECURSIVE w AS (
+  (SELECT webhook, tenant FROM owed ORDER BY webhook LIMIT 1)
+  UNION ALL
+  SELECT n.webhook, n.tenant
+  FROM w CROSS JOIN LATERAL (
+    SELECT webhook, tenant
+    FROM owed
+    WHERE owed.webhook > w.webhook
+    ORDER BY owed.webhook
+    LIMIT 1) n
+)
+SELECT webhook, tenant,
+  (SELECT count(*) FROM (SELECT FROM owed WHERE owed.webhook = w.webhook LIMIT 10000) c),
+  coalesce((SELECT due FROM owed WHERE owed.webhook = w.webhook AND claim = 0 AND ord = 0 ORDER BY due LIMIT 1), 0),
+  EXISTS (SELECT FROM owed WHERE owed.webhook = w.webhook AND ord <> 0)
+FROM w;
+
+-- name: Heads
+-- The first row of each order above $2, for up to $3 orders, found one after
+-- the other: there may be a million rows behind each.
+WITH RECURSIVE h AS (
+  (SELECT ord, event, due, claim, 1 AS n
+   FROM owed
+   WHERE webhook = $1 AND ord > $2 AND ord <> 0
+   ORDER BY ord, event
+   LIMIT 1)
+  UNION ALL
+  SELECT x.ord, x.event, x.due, x.claim, h.n + 1
+  FROM h CROSS JOIN LATERAL (
+    SELECT ord, event, due, claim
+    FROM owed
+    WHERE webhook = $1 AND owed.ord > h.ord AND ord <> 0
+    ORDER BY ord, event
+    LIMIT 1) x
+  WHERE h.n < $3
+)
+SELECT ord, event, due, claim
+FROM h;
+
+-- name: Plain
+-- Rows without an order that are due.
+SELECT due, event
+FROM owed
+WHERE webhook = $1 AND claim = 0 AND ord = 0 AND due <= $2
+ORDER BY due, event
+LIMIT $3;
+
+-- name: Runs
+-- The rows behind some heads of orders.
+SELECT h.ord, r.event, r.claim
+FROM unnest($2::bigint[], $3::bigint[]) h(ord, event)
+CROSS JOIN LATERAL (
+  SELECT event, claim
+  FROM owed
+  WHERE webhook = $1 AND owed.ord = h.ord AND ord <> 0 AND owed.event > h.event
+  ORDER BY event
+  LIMIT $4) r
+ORDER BY h.ord, r.event;
+
+-- name: OldestDue
+-- Of rows with an order, the first order's first.
+WITH RECURSIVE w AS (
+  (SELECT webhook FROM owed ORDER BY webhook LIMIT 1)
+  UNION ALL
+  SELECT n.webhook
+  FROM w CROSS JOIN LATERAL (
+    SELECT webhook
+    FROM owed
+    WHERE owed.webhook > w.webhook
+    ORDER BY owed.webhook
+    LIMIT 1) n
+)
+SELECT least(
+  (SELECT min(due) FROM owed WHERE claim <> 0),
+  (SELECT min((SELECT due FROM owed WHERE owed.webhook = w.webhook AND claim = 0 AND ord = 0 ORDER BY due LIMIT 1)) FROM w),
+  (SELECT min((SELECT due FROM owed WHERE owed.webhook = w.webhook AND ord <> 0 ORDER BY ord, event LIMIT 1)) FROM w));
+
+-- name: Count
+SELECT count(*)
+FROM (SELECT FROM owed LIMIT 1000000) c;
