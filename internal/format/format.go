@@ -1,11 +1,14 @@
-// Package format makes the bodies that endpoints receive.
+// Package format makes the bodies that endpoints receive, and the header fields that belong to them.
 //
 // A format is a pure function of the event and the delivery: it gives the same
 // bytes for the same delivery at every time, so that the log need not keep
 // them. Where a format changes its output it gets a new internal name.
+//
+// The event's data is copied byte for byte into every format.
 package format
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -13,19 +16,41 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// Relay is the envelope of the developer webhooks (call-webhooks.txt,
-// "Payload reference").
-const Relay = "relay"
+// The formats.
+const (
+	// Relay is the envelope of the developer webhooks (call-webhooks.txt,
+	// "Payload reference").
+	Relay = "relay"
+	// Push is the envelope of the push events (push-event-webhook.txt, "Example
+	// Individual Event Payload"), with the event's attributes beside its members.
+	Push = "push"
+	// CloudEvents is a CloudEvents 1.0 event in the JSON format, in HTTP's
+	// structured content mode.
+	CloudEvents = "cloudevents"
+	// CloudEventsBinary is the same in binary content mode: the data is the body,
+	// all else is header fields.
+	CloudEventsBinary = "cloudevents-binary"
+	// Raw is the data alone.
+	Raw = "raw"
+)
 
-// ContractVersion is the envelope's version for events that name none
+// ContractVersion is the relay envelope's version for events that name none
 // (call-webhooks.txt).
 const ContractVersion = "2026-05-05"
 
-// ContentType is the media type of every body made here.
+// ContentType is the media type of the formats that have none of their own; see
+// TypeOf.
 const ContentType = "application/json"
 
+// Media types of CloudEvents: JSON Event Format 1.0.2, section 3, and JSON Batch
+// Format, section 4.
+const (
+	cloudEventsType      = "application/cloudevents+json"
+	cloudEventsBatchType = "application/cloudevents-batch+json"
+)
+
 // Names lists the formats.
-func Names() []string { return []string{Relay} }
+func Names() []string { return []string{Relay, Push, CloudEvents, CloudEventsBinary, Raw} }
 
 // Known reports whether there is a format of that name.
 func Known(name string) bool { return slices.Contains(Names(), name) }
@@ -38,15 +63,73 @@ func AppendTime(dst []byte, t time.Time) []byte {
 	return t.UTC().AppendFormat(dst, TimeLayout)
 }
 
+// TypeOf returns the value of Content-Type for a body of the named format.
+func TypeOf(name string) string {
+	if name == CloudEvents {
+		return cloudEventsType
+	}
+	return ContentType
+}
+
+// BatchTypeOf returns the value of Content-Type for a batch in the named format.
+func BatchTypeOf(name string) string {
+	if name == CloudEvents || name == CloudEventsBinary {
+		return cloudEventsBatchType
+	}
+	return ContentType
+}
+
+// Header returns the header fields that the named format adds to the request of
+// a single event, names and values ready to be sent. Only CloudEventsBinary has
+// some. They are a function of the same things as the body.
+func Header(name string, e *event.Event, d event.DeliveryID) iter.Seq2[string, string] {
+	if name == CloudEventsBinary {
+		return func(yield func(string, string) bool) { cloudEventHeader(e, d, yield) }
+	}
+	return func(func(string, string) bool) {}
+}
+
 // Append appends the body of the delivery in the named format to dst. The data
 // is copied byte for byte. ok is false for an unknown name.
 func Append(dst []byte, name string, e *event.Event, d event.DeliveryID) (body []byte, ok bool) {
 	switch name {
 	case Relay:
 		return appendRelay(dst, e, d), true
+	case Push:
+		return appendPush(dst, e), true
+	case CloudEvents:
+		return appendCloudEvent(dst, e, d), true
+	case CloudEventsBinary, Raw:
+		return append(dst, e.Data...), true
 	default:
 		return dst, false
 	}
+}
+
+// Item is one event of a batch.
+type Item struct {
+	Event    *event.Event
+	Delivery event.DeliveryID
+}
+
+// AppendBatch appends a batch in the named format to dst: a JSON array of the
+// bodies that the events would have by themselves. CloudEventsBinary has no batches
+// (HTTP Protocol Binding 1.0.2, section 3.3); its batches are those of CloudEvents. ok is
+// false for an unknown name.
+func AppendBatch(dst []byte, name string, items []Item) (body []byte, ok bool) {
+	if name == CloudEventsBinary {
+		name = CloudEvents
+	}
+	dst = append(dst, '[')
+	for i, it := range items {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, ok = Append(dst, name, it.Event, it.Delivery); !ok {
+			return dst, false
+		}
+	}
+	return append(dst, ']'), Known(name)
 }
 
 func appendRelay(dst []byte, e *event.Event, d event.DeliveryID) []byte {
@@ -65,4 +148,82 @@ func appendRelay(dst []byte, e *event.Event, d event.DeliveryID) []byte {
 	dst = append(dst, `","data":`...)
 	dst = append(dst, e.Data...)
 	return append(dst, '}')
+}
+
+// appendID appends the event's public id in quotes.
+func appendID(dst []byte, e *event.Event) []byte {
+	if e.Name != "" {
+		return rawjson.AppendQuoted(dst, e.Name)
+	}
+	dst = append(dst, '"')
+	dst = e.ID.AppendPublic(dst, event.EventPrefix)
+	return append(dst, '"')
+}
+
+// pushMembers are the members of the push envelope; an attribute of such a name is
+// left out.
+var pushMembers = [...]string{"event_id", "event_name", "event_ts", "payload"}
+
+func appendPush(dst []byte, e *event.Event) []byte {
+	dst = append(dst, `{"event_id":`...)
+	dst = appendID(dst, e)
+	dst = append(dst, `,"event_name":`...)
+	dst = rawjson.AppendQuoted(dst, e.Type)
+	dst = append(dst, `,"event_ts":"`...)
+	dst = AppendTime(dst, e.Time)
+	dst = append(dst, '"')
+	dst = appendPushAttributes(dst, e.Attributes)
+	dst = append(dst, `,"payload":`...)
+	dst = append(dst, e.Data...)
+	return append(dst, '}')
+}
+
+// appendPushAttributes appends the attributes, each with a comma before it.
+func appendPushAttributes(dst, attributes []byte) []byte {
+	if len(attributes) == 0 {
+		return dst
+	}
+	clash := false
+	for _, name := range pushMembers {
+		if _, has := rawjson.Pick(attributes, name); has {
+			clash = true
+		}
+	}
+	if !clash { // as nearly always: taken over as they stand
+		if inner := trim(attributes[1 : len(attributes)-1]); len(inner) > 0 {
+			dst = append(dst, ',')
+			dst = append(dst, inner...)
+		}
+		return dst
+	}
+	whole := dst
+	err := rawjson.Members(attributes, attributeLimits, func(name []byte, v rawjson.Value) error {
+		if slices.Contains(pushMembers[:], string(name)) {
+			return nil
+		}
+		whole = append(whole, ',')
+		whole = rawjson.AppendQuoted(whole, string(name))
+		whole = append(whole, ':')
+		whole = append(whole, v.Raw...)
+		return nil
+	})
+	if err != nil { // they were checked when the event was accepted
+		return dst
+	}
+	return whole
+}
+
+// attributeLimits are those of the check at acceptance.
+var attributeLimits = rawjson.Limits{Depth: event.MaxDepth}
+
+// trim cuts JSON's white space off both ends.
+func trim(b []byte) []byte {
+	blank := func(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
+	for len(b) > 0 && blank(b[0]) {
+		b = b[1:]
+	}
+	for len(b) > 0 && blank(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
 }

@@ -1,0 +1,255 @@
+package format
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/event/rawjson"
+)
+
+// This file writes CloudEvents 1.0 (https://github.com/cloudevents/spec, v1.0.2), JSON format and HTTP protocol binding.
+//
+//	id               the event's public id
+//	source           the attribute "source" if that is a URI reference, else "/relay/tenants/N"
+//	type, time       the event's
+//	subject          the attribute "subject", if it is a string
+//	dataschema       the attribute "dataschema", if it is a URI
+//	datacontenttype  application/json
+//
+// Extension attributes are webhookid (the delivery, on which receivers deduplicate), partitionkey (the ordering key: the
+// Partitioning extension), dataversion (the event's version) and the event's other attributes. CloudEvents wants names of
+// lower-case letters and digits, so event_type becomes eventtype; and simple values, so objects, arrays, fractions and
+// numbers beyond 32 bits become strings of their JSON. Null is absent, as there. Of names that become alike the first wins.
+
+// ceReserved are names that an attribute of the event cannot take.
+var ceReserved = []string{
+	"specversion", "id", "source", "type", "time", "subject", "dataschema", "datacontenttype", "data",
+	"webhookid", "partitionkey", "dataversion",
+}
+
+// maxExtensions bounds the attributes that become extensions; the search for names that are alike takes time with
+// its square, and no receiver's header has room for more.
+const maxExtensions = 100
+
+// ceSource is the source of a tenant's events. It names the tenant because ids are unique within one only.
+const ceSource = "/relay/tenants/"
+
+func appendCloudEvent(dst []byte, e *event.Event, d event.DeliveryID) []byte {
+	dst = append(dst, `{"specversion":"1.0","id":`...)
+	dst = appendID(dst, e)
+	dst = append(dst, `,"source":`...)
+	if source, ok := uriAttribute(e.Attributes, "source", false); ok {
+		dst = append(dst, source...)
+	} else {
+		dst = append(dst, '"')
+		dst = append(dst, ceSource...)
+		dst = strconv.AppendInt(dst, int64(e.Tenant), 10)
+		dst = append(dst, '"')
+	}
+	dst = append(dst, `,"type":`...)
+	dst = rawjson.AppendQuoted(dst, e.Type)
+	dst = append(dst, `,"time":"`...)
+	dst = AppendTime(dst, e.Time)
+	dst = append(dst, `","datacontenttype":"application/json"`...)
+	if subject, ok := textAttribute(e.Attributes, "subject"); ok {
+		dst = append(dst, `,"subject":`...)
+		dst = append(dst, subject...)
+	}
+	if schema, ok := uriAttribute(e.Attributes, "dataschema", true); ok {
+		dst = append(dst, `,"dataschema":`...)
+		dst = append(dst, schema...)
+	}
+	dst = append(dst, `,"webhookid":"`...)
+	dst = d.Append(dst)
+	dst = append(dst, '"')
+	if e.Key != "" {
+		dst = append(dst, `,"partitionkey":`...)
+		dst = rawjson.AppendQuoted(dst, e.Key)
+	}
+	if e.Version != "" {
+		dst = append(dst, `,"dataversion":`...)
+		dst = rawjson.AppendQuoted(dst, e.Version)
+	}
+	if len(e.Attributes) > 0 {
+		dst = appendExtensions(dst, e.Attributes)
+	}
+	dst = append(dst, `,"data":`...)
+	dst = append(dst, e.Data...)
+	return append(dst, '}')
+}
+
+func appendExtensions(dst, attributes []byte) []byte {
+	extensions(attributes, func(name string, v rawjson.Value) bool {
+		dst = append(dst, ',', '"')
+		dst = append(dst, name...) // letters and digits
+		dst = append(dst, '"', ':')
+		if ceSimple(v) {
+			dst = append(dst, v.Raw...)
+		} else {
+			dst = rawjson.AppendQuoted(dst, string(v.Raw))
+		}
+		return true
+	})
+	return dst
+}
+
+// ceSimple reports whether a value has one of CloudEvents' types that JSON has too: string, boolean, integer of 32 bits.
+func ceSimple(v rawjson.Value) bool {
+	switch v.Kind {
+	case rawjson.String, rawjson.Bool:
+		return true
+	case rawjson.Number:
+		n, err := v.Int64()
+		return err == nil && int64(int32(n)) == n && strconv.FormatInt(n, 10) == string(v.Raw)
+	}
+	return false
+}
+
+// extensions calls f for each attribute that becomes an extension, with its name there, until f returns false.
+func extensions(attributes []byte, f func(name string, v rawjson.Value) bool) {
+	var seen []string
+	done := false
+	// The error is none: the attributes were checked when the event was accepted.
+	_ = rawjson.Members(attributes, attributeLimits, func(name []byte, v rawjson.Value) error {
+		if v.Kind == rawjson.Null || done || len(seen) == maxExtensions {
+			return nil
+		}
+		n := ceName(name)
+		if n == "" || slices.Contains(ceReserved, n) || slices.Contains(seen, n) {
+			return nil
+		}
+		seen = append(seen, n)
+		done = !f(n, v)
+		return nil
+	})
+}
+
+// ceName makes a name fit for CloudEvents: lower case, letters and digits only.
+func ceName(name []byte) string {
+	var b [64]byte
+	out := b[:0]
+	for _, c := range name {
+		switch {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			out = append(out, c)
+		case c >= 'A' && c <= 'Z':
+			out = append(out, c+'a'-'A')
+		}
+	}
+	return string(out)
+}
+
+// textAttribute returns an attribute that is a string with something in it, as JSON.
+func textAttribute(attributes []byte, name string) ([]byte, bool) {
+	if len(attributes) == 0 {
+		return nil, false
+	}
+	v, ok := rawjson.Pick(attributes, name)
+	return v.Raw, ok && v.Kind == rawjson.String && len(v.Raw) > len(`""`)
+}
+
+// uriAttribute returns an attribute that is a URI reference, or if absolute a URI, as JSON.
+func uriAttribute(attributes []byte, name string, absolute bool) ([]byte, bool) {
+	raw, ok := textAttribute(attributes, name)
+	if !ok {
+		return nil, false
+	}
+	scheme, percent := false, 0
+	for i, c := range raw[1 : len(raw)-1] {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		digit := c >= '0' && c <= '9'
+		switch {
+		case percent > 0: // two hexadecimal digits follow each % (RFC 3986, section 2.1)
+			if !digit && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+				return nil, false
+			}
+			percent--
+			continue
+		case c == '%':
+			percent = 2
+		case c == ':' && !scheme:
+			if i == 0 {
+				return nil, false
+			}
+			scheme = true
+		case letter, digit:
+		default:
+			// RFC 3986, section 2: reserved and unreserved characters. Brackets are for IPv6 addresses and are left to those
+			// who need them under another name.
+			const others = "-._~:/?#@!$&'()*+,;="
+			if !slices.Contains([]byte(others), c) {
+				return nil, false
+			}
+		}
+	}
+	return raw, percent == 0 && (scheme || !absolute)
+}
+
+// cloudEventHeader yields the header fields of binary mode.
+func cloudEventHeader(e *event.Event, d event.DeliveryID, yield func(string, string) bool) {
+	source := ceSource + strconv.Itoa(int(e.Tenant))
+	if raw, ok := uriAttribute(e.Attributes, "source", false); ok {
+		source = string(raw[1 : len(raw)-1]) // has no escapes
+	}
+	for _, f := range [...][2]string{
+		{"ce-specversion", "1.0"}, {"ce-id", headerValue(e.PublicID())}, {"ce-source", headerValue(source)},
+		{"ce-type", headerValue(e.Type)}, {"ce-time", e.Time.UTC().Format(TimeLayout)}, {"ce-webhookid", d.String()},
+	} {
+		if !yield(f[0], f[1]) {
+			return
+		}
+	}
+	if e.Key != "" && !yield("ce-partitionkey", headerValue(e.Key)) {
+		return
+	}
+	if e.Version != "" && !yield("ce-dataversion", headerValue(e.Version)) {
+		return
+	}
+	if len(e.Attributes) == 0 {
+		return
+	}
+	if raw, ok := textAttribute(e.Attributes, "subject"); ok && !yield("ce-subject", headerText(raw)) {
+		return
+	}
+	if raw, ok := uriAttribute(e.Attributes, "dataschema", true); ok && !yield("ce-dataschema", headerText(raw)) {
+		return
+	}
+	extensions(e.Attributes, func(name string, v rawjson.Value) bool {
+		if v.Kind == rawjson.String {
+			return yield("ce-"+name, headerText(v.Raw))
+		}
+		return yield("ce-"+name, headerValue(string(v.Raw)))
+	})
+}
+
+// headerText is headerValue of a JSON string.
+func headerText(raw []byte) string {
+	s, _ := rawjson.Value{Raw: raw, Kind: rawjson.String}.String()
+	return headerValue(s)
+}
+
+// headerValue encodes a value for a header field as HTTP Protocol Binding 1.0.2, section 3.1.3.2, says: spaces, quotes,
+// percent signs and all beyond printable ASCII as percent signs and hexadecimal digits. So nothing can end the line.
+func headerValue(s string) string {
+	plain := true
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '%' {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return s
+	}
+	const hex = "0123456789ABCDEF"
+	out := make([]byte, 0, len(s)+16)
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '%' {
+			out = append(out, '%', hex[c>>4], hex[c&15])
+		} else {
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}
