@@ -179,7 +179,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 // deliveries in memory, once more what a collection has not freed yet, and the rest of the program. An operator who sets
 // GOMEMLIMIT knows better.
 func limitMemory(queued int64) {
-	const rest = 80 << 20
+	const rest = 24 << 20
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(2*queued + rest)
 	}

@@ -389,7 +389,7 @@ func TestRetention(t *testing.T) {
 			now := time.Now()
 			low, high := 30*time.Minute, 90*time.Minute
 			if i == 0 {
-				low, high = 2*time.Minute, 8*time.Minute
+				low, high = 5*time.Second, 15*time.Second
 			}
 			if waited := now.Sub(last); waited < low || waited > high {
 				t.Errorf("sweep %d came after %v, want %v to %v", i, waited, low, high)

@@ -67,6 +67,7 @@ func cases() []benchCase {
 		{name: "hanging", run: caseHanging, own: true},
 		{name: "backlog", run: caseBacklog, own: true},
 		{name: "log", run: caseLog, own: true},
+		{name: "expire", run: caseExpire, own: true},
 	}
 }
 

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/relay-events/relay/internal/delivery"
@@ -26,31 +29,15 @@ func caseLog(ctx context.Context, l *lab) ([]Row, error) {
 		pages    = 20  // pages read a second
 	)
 	count := l.scaled(5_000_000)
-	dir, key := l.folder(), adminKey()
-	// A relay makes the webhooks; the log is written by the store itself, in its place.
-	s, err := l.startIn(ctx, dir, key)
+	dir, key, ids, p, err := l.withLog(ctx, webhooks, count)
 	if err != nil {
-		return nil, err
-	}
-	p := l.plain(1)
-	err = s.watched(ctx, func(ctx context.Context, s *server) error {
-		hooks := p.hooks
-		for i := range webhooks {
-			hooks = append(hooks, l.hook("e", i+1, group(1)))
-		}
-		return s.webhooks(ctx, hooks)
-	})
-	ids := s.hooks[min(1, len(s.hooks)):]
-	if err = errors.Join(err, s.stop(ctx)); err != nil {
-		return nil, err
-	}
-	if err := l.fillLog(ctx, dir, ids, count); err != nil {
 		return nil, err
 	}
 
 	var page, filtered histogram
 	var alone, beside Stats
-	if s, err = l.startIn(ctx, dir, key); err != nil {
+	s, err := l.startIn(ctx, dir, key)
+	if err != nil {
 		return nil, err
 	}
 	err = s.watched(ctx, func(ctx context.Context, s *server) error {
@@ -58,14 +45,14 @@ func caseLog(ctx context.Context, l *lab) ([]Row, error) {
 			return err
 		}
 		var err error
-		if alone, err = l.published(ctx, s, rate, &p); err != nil {
+		if alone, err = l.published(ctx, s, rate, 2*l.o.Duration, &p); err != nil {
 			return err
 		}
 		reading, cancel := context.WithCancel(ctx)
 		defer cancel()
 		read := make(chan error, 1)
 		go func() { read <- s.readLog(reading, ids, pages, &page, &filtered) }()
-		beside, err = l.published(ctx, s, rate, &p)
+		beside, err = l.published(ctx, s, rate, 2*l.o.Duration, &p)
 		cancel()
 		if readErr := <-read; err == nil && !errors.Is(readErr, context.Canceled) {
 			err = readErr
@@ -86,9 +73,83 @@ func caseLog(ctx context.Context, l *lab) ([]Row, error) {
 	return rows, nil
 }
 
+// caseExpire measures what publishing notices of the removal of a day of a
+// million attempts.
+func caseExpire(ctx context.Context, l *lab) ([]Row, error) {
+	const (
+		rate = 500
+		// sweep is when the first sweep after a start has ended for certain; it begins after 5 to 15 seconds.
+		sweep = 20 * time.Second
+	)
+	count := l.scaled(1_000_000)
+	dir, key, _, p, err := l.withLog(ctx, 10, count)
+	if err != nil {
+		return nil, err
+	}
+	// What was written today becomes the log of a day that is to go.
+	folder := filepath.Join(dir, "attempts")
+	old := filepath.Join(folder, time.Now().UTC().AddDate(0, 0, -60).Format(time.DateOnly)+".db")
+	days, err := filepath.Glob(filepath.Join(folder, "*.db"))
+	if err == nil && len(days) != 1 {
+		err = fmt.Errorf("the log has %d days, not one: did it turn midnight?", len(days))
+	}
+	if err == nil {
+		err = os.Rename(days[0], old)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var beside, alone Stats
+	s, err := l.startIn(ctx, dir, key)
+	if err != nil {
+		return nil, err
+	}
+	err = s.watched(ctx, func(ctx context.Context, s *server) error {
+		var err error
+		if beside, err = l.published(ctx, s, rate, sweep, &p); err != nil {
+			return err
+		}
+		if _, err := os.Stat(old); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the day was not removed within %v: %w", sweep, err)
+		}
+		alone, err = l.published(ctx, s, rate, sweep, &p)
+		return err
+	})
+	if err = errors.Join(err, s.stop(ctx)); err != nil {
+		return nil, err
+	}
+	r := atMost("deleting 1,000,000 expired attempts: publish p99", float64(beside.P99Ns)/float64(alone.P99Ns), "× alone", 2, 0)
+	r.Note = fmt.Sprintf("%s ms beside %s ms at %d/s; %s", short(ms(beside.P99Ns)), short(ms(alone.P99Ns)), rate, l.scaleNote(count))
+	return []Row{r}, nil
+}
+
+// withLog makes a folder with webhooks and a log of count attempts. p publishes
+// to the first webhook; ids are the others, which the log is about.
+func (l *lab) withLog(ctx context.Context, webhooks, count int) (dir, key string, ids []string, p spread, err error) {
+	dir, key = l.folder(), adminKey()
+	// A relay makes the webhooks; the log is written by the store itself, in its place.
+	s, err := l.startIn(ctx, dir, key)
+	if err != nil {
+		return "", "", nil, p, err
+	}
+	p = l.plain(1)
+	err = s.watched(ctx, func(ctx context.Context, s *server) error {
+		hooks := p.hooks
+		for i := range webhooks {
+			hooks = append(hooks, l.hook("e", i+1, group(1)))
+		}
+		return s.webhooks(ctx, hooks)
+	})
+	ids = s.hooks[min(1, len(s.hooks)):]
+	if err = errors.Join(err, s.stop(ctx)); err == nil {
+		err = l.fillLog(ctx, dir, ids, count)
+	}
+	return dir, key, ids, p, err
+}
+
 // published measures the times to the 202 in the place of those to the arrival.
-func (l *lab) published(ctx context.Context, s *server, rate float64, p *spread) (Stats, error) {
-	st, answered, err := l.openLoop(ctx, s, rate, 2*l.o.Duration, p)
+func (l *lab) published(ctx context.Context, s *server, rate float64, d time.Duration, p *spread) (Stats, error) {
+	st, answered, err := l.openLoop(ctx, s, rate, d, p)
 	if err == nil {
 		st.P99Ns = int64(answered.quantile(.99))
 	}

@@ -37,6 +37,10 @@ type Sender interface {
 	Do(ctx context.Context, req *egress.Request) (*egress.Response, egress.Timing, *egress.Error)
 }
 
+// routeAhead bounds the group commits that wait to be routed; a publisher who
+// is faster than that waits. One can hold some MiB of events.
+const routeAhead = 4
+
 // Config is what an engine is made of.
 type Config struct {
 	Store    Store
@@ -115,7 +119,7 @@ func New(c Config) (*Engine, error) {
 	e := &Engine{
 		store: c.Store, hooks: c.Webhooks, sender: c.Sender, log: c.Log,
 		userAgent: c.UserAgent, publish: c.Publish, memory: c.Memory,
-		intakes:   make(chan []Intake, 64),
+		intakes:   make(chan []Intake, routeAhead),
 		lanes:     make(map[uint32]*lane),
 		tables:    make(map[event.TenantID]*table),
 		recovered: make(chan struct{}),

@@ -119,6 +119,12 @@ type connKey struct{}
 // Serve answers requests of the listener until Stop is called; it then returns nil. It owns the listener.
 func (s *Server) Serve(l net.Listener) error {
 	s.listener.Store(&l)
+	select {
+	case <-s.stopping: // before the listener was there to be closed
+		l.Close()
+		return nil
+	default:
+	}
 	var err error
 	if s.express == nil {
 		err = s.http.Serve(watchedListener{l})
