@@ -60,7 +60,8 @@ func (c *checks) compile() error {
 // schema is a compiled JSON Schema.
 type schema struct {
 	sch   *jsonschema.Schema
-	guard *guard // nil for schemas of the binary, which are known to end
+	guard *guard    // nil for schemas of the binary, which are known to end
+	fast  *fastNode // nil if the schema is not of the plain kind
 }
 
 // noLoader refuses every reference out of a schema. The library's default would read local files.
@@ -101,7 +102,7 @@ func compileSchema(raw []byte, guarded bool) (s *schema, err error) {
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.UseLoader(noLoader{})
 	c.AssertFormat()
-	s = new(schema)
+	s = &schema{fast: compileFast(doc)}
 	if guarded {
 		s.guard = new(guard)
 		c.RegisterVocabulary(s.guard.vocabulary())

@@ -46,8 +46,8 @@ func (t *Type) CheckSchemas() error {
 // their precision. A type without schemas is passed by everything, and so is one whose schemas do not compile, which the
 // Registry and the packs' test rule out.
 //
-// It costs some tens of microseconds for an event of 1 KB, so a caller whose mode is Off does not call it. It is safe
-// for concurrent use.
+// It costs about 2 µs for an event of 1 KB that fits a plain schema (see fastNode) and about 20 µs otherwise, so a caller
+// whose mode is Off does not call it. It is safe for concurrent use.
 func (t *Type) Validate(data, attributes []byte) []Violation {
 	c := t.checks
 	if c == nil {
@@ -69,7 +69,15 @@ func (t *Type) Validate(data, attributes []byte) []Violation {
 	return out
 }
 
-func (s *schema) validate(raw []byte, root string) (out []Violation) {
+func (s *schema) validate(raw []byte, root string) []Violation {
+	if s.fast != nil && s.fast.fits(raw) {
+		return nil
+	}
+	return s.judge(raw, root)
+}
+
+// judge asks the library.
+func (s *schema) judge(raw []byte, root string) (out []Violation) {
 	v, err := decode(raw)
 	if err != nil {
 		return []Violation{{Path: root, Message: "cannot be checked: " + err.Error()}}

@@ -201,6 +201,49 @@ func TestOlderDrafts(t *testing.T) {
 	}
 }
 
+// TestFastNeverContradicts: what the fast form lets through the library finds nothing in. It must also be of use: the
+// documents' examples all take it.
+func TestFastNeverContradicts(t *testing.T) {
+	schemas := []string{
+		`{"type":"integer","minimum":3}`, `{"type":["number","null"],"minimum":-2}`, `{"minimum":1}`, `{"enum":["a",1,null,true]}`, `{"enum":[1.0]}`,
+		`{"type":"string","enum":["a","é"]}`, `{"format":"date-time"}`, `{"format":"uuid"}`, `{"format":"uri"}`, `{"required":["a","b"]}`,
+		`{"required":["a"],"properties":{"a":{"type":"integer"},"b":{"items":{"type":"string"}}}}`, `{"items":{"required":["a"]}}`, `{}`,
+	}
+	data := []string{
+		`1`, `3`, `3.0`, `3e0`, `-2`, `-0`, `0`, `1e400`, `12345678901234567890`, `null`, `true`, `"a"`, `"\u0061"`, `"é"`, `""`, `[]`, `{}`, `[{"a":1}]`, `[[]]`,
+		`{"a":1}`, `{"a":1,"b":[]}`, `{"a":1,"b":["x",1]}`, `{"a":1.5,"b":2}`, `{"b":1}`, `{"\u0061":1}`, `{"a":1,"a":2}`, `[`, ``,
+		`"2026-02-28T23:59:59Z"`, `"2026-02-29T00:00:00Z"`, `"2024-02-29T00:00:00Z"`, `"2026-04-31T00:00:00Z"`, `"2026-13-01T00:00:00Z"`, `"2026-01-01T24:00:00Z"`, `"2026-01-01T00:00:60Z"`,
+		`"2026-01-01T00:00:00.Z"`, `"2026-01-01T00:00:00.123456789012Z"`, `"2026-01-01t00:00:00z"`, `"2026-01-01T00:00:00+01:00"`, `"2026-00-10T00:00:00Z"`, `"2026-01-00T00:00:00Z"`, `"Z"`,
+		`"325030d6-8135-4e55-82b3-272eab6e77e3"`, `"325030D6-8135-4E55-82B3-272EAB6E77E3"`, `"325030d6-8135-4e55-82b3-272eab6e77eg"`, `"325030d68135-4e55-82b3-272eab6e77e3-"`,
+		`"https://example.com/a?b=c"`, `"https://"`, `"https:///a"`, `"http://?"`, `"https://a:b"`, `"https://a/%2"`, `"ftp://a"`, `"https://.../"`,
+	}
+	for _, text := range schemas {
+		s, err := compileSchema([]byte(text), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range data {
+			if list := s.judge([]byte(d), "data"); s.fast != nil && s.fast.fits([]byte(d)) && list != nil {
+				t.Errorf("schema %s, data %s: the fast form lets it through, the library says %v", text, d, list)
+			}
+		}
+	}
+	for _, typ := range Types() {
+		s, err := compileSchema(typ.Schema, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.fast == nil || !s.fast.fits(typ.Example) {
+			t.Errorf("%s: its example does not take the fast way", typ.Name)
+		}
+	}
+	for _, text := range []string{`{"pattern":"a"}`, `{"properties":{"a":{"not":{}}}}`, `{"$ref":"#/x","x":{}}`, `{"additionalProperties":false}`, `{"$schema":"http://json-schema.org/draft-07/schema#"}`, `{"format":"email"}`, `true`} {
+		if doc, err := decode([]byte(text)); err != nil || compileFast(doc) != nil {
+			t.Errorf("compileFast(%s): got a fast form, want none", text)
+		}
+	}
+}
+
 func BenchmarkValidate(b *testing.B) {
 	e, _ := Example("call.completed")
 	data := []byte(strings.Replace(string(e), "Caller asked about pricing for the team plan...", strings.Repeat("Caller asked about pricing for the team plan. ", 11), 1))
@@ -222,6 +265,18 @@ func BenchmarkValidate(b *testing.B) {
 			}
 		})
 	}
+	b.Run("library", func(b *testing.B) {
+		typ := mustType(b, "call.completed")
+		if err := typ.CheckSchemas(); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if list := typ.checks.data.judge(data, "data"); list != nil {
+				b.Fatal(list)
+			}
+		}
+	})
 	b.Run("decode", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -234,12 +289,19 @@ func BenchmarkValidate(b *testing.B) {
 
 func FuzzValidate(f *testing.F) {
 	f.Add([]byte(`{"type":"object","properties":{"a":{"$ref":"#"}}}`), []byte(`{"a":{"a":1}}`))
+	f.Add([]byte(`{"type":["integer","null"],"minimum":1,"enum":[1,2]}`), []byte(`2`))
+	f.Add([]byte(mustType(f, "call.completed").Schema), []byte(mustType(f, "call.completed").Example))
 	f.Add([]byte(`{"not":{"enum":[1e400]}}`), []byte(`1e-400`))
 	f.Add([]byte(`{"$dynamicAnchor":"x","items":{"$dynamicRef":"#x"},"unevaluatedItems":false}`), []byte(`[[],[1]]`))
 	f.Fuzz(func(t *testing.T, schema, data []byte) {
 		typ := Type{Name: "test.type", Schema: schema}
-		if typ.normalize() == nil {
-			typ.Validate(data, nil) // no panic, and an end
+		if typ.normalize() != nil || typ.checks.data == nil {
+			return
+		}
+		s := typ.checks.data
+		list := s.judge(data, "data") // no panic, and an end
+		if s.fast != nil && s.fast.fits(data) && list != nil {
+			t.Errorf("the fast form lets it through, the library says %v", list)
 		}
 	})
 }
