@@ -206,13 +206,17 @@ func (p *pace) succeeded(latency, busy float64) {
 		p.best += (latency - p.best) / 4096
 	}
 	const slack = 0.002 // latency that says nothing about load, seconds
+	slower := p.usual > 2*p.best+slack
 	switch {
-	case p.usual > 2*p.best+slack && p.conc > busy:
+	case slower && p.conc > busy:
 		p.probing = false
 		p.conc = max(busy, p.conc-1/p.conc)
-	case p.usual > 2*p.best+slack:
-		p.probing = false
 	case p.conc >= float64(p.max):
+	case slower:
+		// Below what is granted anyway it still grows: the answers of many
+		// endpoints differ widely, whatever their load.
+		p.probing = false
+		p.conc = max(p.conc, min(busy, float64(p.max), p.conc+1/p.conc))
 	case p.probing:
 		p.conc = min(float64(p.max), p.conc+1)
 	default:
