@@ -109,16 +109,17 @@ func compile(text string) (*Program, error) {
 
 // issue turns the first of CEL's complaints into an *Error.
 func issue(issues *cel.Issues) *Error {
-	for _, e := range issues.Errors() {
-		message := strings.ReplaceAll(e.Message, " (in container '')", "")
-		message = strings.TrimPrefix(message, "Syntax error: ")
-		out := &Error{Message: message}
-		if e.Location != nil && e.Location.Line() > 0 {
-			out.Line, out.Column = e.Location.Line(), e.Location.Column()+1
-		}
-		return out
+	all := issues.Errors()
+	if len(all) == 0 {
+		return &Error{Message: issues.String()}
 	}
-	return &Error{Message: issues.String()}
+	e := all[0]
+	message := strings.ReplaceAll(e.Message, " (in container '')", "")
+	out := &Error{Message: strings.TrimPrefix(message, "Syntax error: ")}
+	if e.Location != nil && e.Location.Line() > 0 {
+		out.Line, out.Column = e.Location.Line(), e.Location.Column()+1
+	}
+	return out
 }
 
 // checkCalls tells whether the program has loops and how large its largest pattern is, and refuses patterns that are not constant or too large.
