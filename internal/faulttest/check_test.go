@@ -89,6 +89,10 @@ func TestCheckComplains(t *testing.T) {
 		{"repeated without a kill", func(h *history) { again(h, 4, at(3000)) }, []string{"duplicate", "numbers", "not logged"}},
 		{"repeated, answered long before the kill", func(h *history) { h.requests[1].ended = at(899) }, []string{"duplicate", "numbers", "not logged"}},
 		{"repeated, begun after the kill", func(h *history) { h.requests[1].begun, h.requests[1].ended = at(1011), at(1012) }, []string{"duplicate", "numbers", "not logged"}},
+		{"repeated after a logged success", func(h *history) {
+			h.attempts = append(h.attempts, h.attempts[1])
+			h.attempts[len(h.attempts)-1].seq = 1
+		}, []string{"duplicate"}},
 		{"under another id", func(h *history) {
 			h.requests[2].delivery = "whk_z"
 			h.attempts[1].delivery = "whk_z"

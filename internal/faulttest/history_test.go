@@ -70,11 +70,12 @@ type loggedAttempt struct {
 type figures struct {
 	published, acked, stored, delivered, requests, duplicates, unlogged, inFlight int
 	leastWindow, mostWindow                                                       time.Duration // of the kills
+	slowestStart                                                                  time.Duration
 }
 
 func (f figures) String() string {
-	return fmt.Sprintf("%d events published, %d acknowledged, %d stored; %d requests, %d in flight at kills, of these %d not logged; %d deliveries, %d duplicates; windows of %v to %v",
-		f.published, f.acked, f.stored, f.requests, f.inFlight, f.unlogged, f.delivered, f.duplicates,
+	return fmt.Sprintf("ready within %v; %d events published, %d acknowledged, %d stored; %d requests, %d in flight at kills, of these %d not logged; %d deliveries, %d duplicates; windows of %v to %v",
+		f.slowestStart.Round(time.Millisecond), f.published, f.acked, f.stored, f.requests, f.inFlight, f.unlogged, f.delivered, f.duplicates,
 		f.leastWindow.Round(time.Millisecond), f.mostWindow.Round(time.Millisecond))
 }
 
@@ -86,10 +87,15 @@ const mostShown = 5
 //
 //   - accepted ⊆ stored ⊆ delivered, each event once per hook that wants it, and nothing is owed any more
 //   - nothing from nowhere: every stored event and every request stems from something published
-//   - a delivery was repeated, or its attempt's number, only if the attempt before was in flight at a kill
+//   - a delivery was repeated, or its attempt's number, only if the attempt before was in flight at a kill; nothing
+//     was repeated after a success that is in the log
 //   - log = what the receiver saw, byte for byte, but for requests in flight at a kill
 func (h *history) check() (figures, []string) {
 	c := &checker{history: h, shown: make(map[string]int), wrong: slices.Clone(h.complain)}
+	c.entries = make(map[int]int)
+	for i := range h.attempts {
+		c.entries[h.attempts[i].seq]++
+	}
 	c.stored()
 	c.received()
 	c.logged()
@@ -110,6 +116,7 @@ type checker struct {
 	byToken map[string]*item
 	have    map[string]int // times an event is stored
 	flying  []bool         // for each request: it was in flight at a kill
+	entries map[int]int    // of the log about each request
 }
 
 // say complains; of each kind only the first few are spelled out.
@@ -234,6 +241,12 @@ func (c *checker) delivery(h *hook, token string, list []*request) {
 			c.say("duplicate", "delivery %s (%s to %s) was repeated, request %d after %d, which was answered %d at %s, in flight at no kill%s",
 				q.delivery, token, h.name, q.seq, last.seq, last.status, last.ended.Format(clock), c.nearest(last))
 		}
+		// A first attempt is recorded in one piece. That of a delivery which was owed is logged first, and then no longer
+		// owed: a kill in between repeats what is in the log.
+		if last.accepted() && again && c.entries[last.seq] > 0 && last.number == 1 {
+			c.say("duplicate", "delivery %s (%s to %s) was repeated, request %d after %d, whose success is in the log",
+				q.delivery, token, h.name, q.seq, last.seq)
+		}
 		if q.number != last.number+1 && !(again && q.number == last.number) {
 			c.say("numbers", "delivery %s: request %d has number %d after request %d with %d (in flight at a kill: %v)",
 				q.delivery, q.seq, q.number, last.seq, last.number, again)
@@ -264,7 +277,6 @@ func (c *checker) nearest(q *request) string {
 
 // logged compares the log with what was received.
 func (c *checker) logged() {
-	entries := make(map[int]int)
 	for i := range c.attempts {
 		a := &c.attempts[i]
 		if a.seq < 0 {
@@ -276,13 +288,13 @@ func (c *checker) logged() {
 			c.say("log", "delivery %s is logged with request %d, which was never made", a.delivery, a.seq)
 			continue
 		}
-		if entries[a.seq]++; entries[a.seq] > 1 && !c.storeFailed {
-			c.say("log", "request %d (delivery %s) is logged %d times", a.seq, a.delivery, entries[a.seq])
+		if n := c.entries[a.seq]; n > 1 && !c.storeFailed {
+			c.say("log", "request %d (delivery %s) is logged %d times", a.seq, a.delivery, n)
 		}
 		c.compare(a, &c.requests[a.seq])
 	}
 	for i := range c.requests {
-		if entries[i] > 0 {
+		if c.entries[i] > 0 {
 			continue
 		}
 		q := &c.requests[i]

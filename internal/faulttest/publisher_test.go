@@ -417,16 +417,24 @@ func (p *publishers) between(from, to time.Time) []answer {
 	return list
 }
 
-// slowest returns how long the longest request took that began and was answered between the times, streams left out: a
-// measure of how slow the machine was then.
+// slowest returns how long the longest request was under way between the times, streams left out: a measure of how
+// slow the machine was then. What got no answer counts, because it waited, too.
 func (p *publishers) slowest(from, to time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var most time.Duration
 	for _, a := range p.answers {
-		if !a.stream && a.begun.After(from) && a.ended.Before(to) && a.status != 0 {
-			most = max(most, a.ended.Sub(a.begun))
+		if a.stream {
+			continue
 		}
+		begun, ended := a.begun, a.ended
+		if begun.Before(from) {
+			begun = from
+		}
+		if ended.After(to) {
+			ended = to
+		}
+		most = max(most, ended.Sub(begun))
 	}
 	return most
 }

@@ -43,8 +43,8 @@ func (q *request) accepted() bool { return q.status >= 200 && q.status <= 299 }
 // recorder is the endpoint of all webhooks: a server in the test's own process, which no fault touches.
 //
 // How it answers depends on the delivery's id and on the attempt's number only, so that repeating an attempt gives the
-// same answer: some deliveries fail once or twice. Most answers take a few milliseconds, some take longer, so that
-// there is always something in flight.
+// same answer: some deliveries fail once or twice. Most answers take a few milliseconds, some take much longer, so
+// that there is always something in flight.
 type recorder struct {
 	server *httptest.Server
 
@@ -125,8 +125,11 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	r.mu.Unlock()
 
 	pause := rand.N(5 * time.Millisecond)
-	if id%50 == 1 {
+	switch id % 50 {
+	case 1:
 		pause = 50 * time.Millisecond
+	case 2: // longer than the server takes to write down that a group of events is done with
+		pause = 400 * time.Millisecond
 	}
 	time.Sleep(pause)
 	w.Header().Set(headerSeq, strconv.Itoa(q.seq))

@@ -43,6 +43,8 @@ type relay struct {
 	api    *client.Client
 	http   *http.Client
 	lives  []*life // the last one may be running
+
+	slowest time.Duration // start
 }
 
 // life is one process of the server.
@@ -129,14 +131,62 @@ func (r *relay) launch(wrapper ...string) *life {
 	return l
 }
 
-// start launches the server and waits until it is ready. Whether that was soon enough is for the caller to judge.
+// start launches the server, waits until it is ready, and checks that this was soon enough: within readyLimit and the
+// time for which the machine stood still meanwhile.
 func (r *relay) start() *life {
 	r.t.Helper()
+	stalled := watchStalls(r.t)
 	l := r.launch()
-	if !r.awaitReady(l) {
+	ready := r.awaitReady(l)
+	excuse := stalled()
+	if !ready {
 		r.t.Fatalf("the server ended or was not ready within %v:\n%s", patience, l.log.text())
 	}
+	if l.took > readyLimit+excuse {
+		r.t.Errorf("start number %d: ready after %v, want at most %v (and %v for which the machine stood still)",
+			len(r.lives), l.took, readyLimit, excuse)
+	}
+	r.slowest = max(r.slowest, l.took)
 	return l
+}
+
+// watchStalls writes and syncs a little file over and over until the function it returns is called, which returns for
+// how long that did not get on: other tests and programs have the same disk and the same processors.
+func watchStalls(t testing.TB) (stalled func() time.Duration) {
+	t.Helper()
+	const (
+		step   = 10 * time.Millisecond // between two syncs
+		normal = 30 * time.Millisecond // for a step and a sync
+	)
+	f, err := os.Create(filepath.Join(t.TempDir(), "stalls"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, result := make(chan struct{}), make(chan time.Duration, 1)
+	go func() { // ends with the function's call, which its caller makes whatever happens
+		defer f.Close()
+		var sum time.Duration
+		for {
+			begun := time.Now()
+			_, err := f.WriteAt(make([]byte, 4096), 0)
+			if err == nil {
+				err = f.Sync()
+			}
+			timer := time.NewTimer(step)
+			select {
+			case <-timer.C:
+			case <-stop:
+				timer.Stop()
+				if err != nil {
+					sum = 0
+				}
+				result <- sum + max(0, time.Since(begun)-normal)
+				return
+			}
+			sum += max(0, time.Since(begun)-normal)
+		}
+	}()
+	return func() time.Duration { close(stop); return <-result }
 }
 
 // awaitReady waits until the server is ready; it reports false when the server has ended instead.

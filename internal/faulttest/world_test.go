@@ -108,6 +108,7 @@ func (w *world) finish() figures {
 		w.t.Errorf("after all was settled and the server was stopped and started, it sent %d requests, want 0", n)
 	}
 	figures, wrong := w.hist.check()
+	figures.slowestStart = w.relay.slowest
 	for _, complaint := range wrong {
 		w.t.Error(complaint)
 	}
