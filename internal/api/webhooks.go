@@ -19,6 +19,7 @@ type Webhook struct {
 	URL            string            `json:"url" example:"\"https://example.com/hook\""`
 	Description    string            `json:"description" doc:"a label for people" example:"\"CRM\""`
 	Events         []string          `json:"events" doc:"event types it wants; * stands for any characters" example:"[\"call.*\"]"`
+	Filter         string            `json:"filter" doc:"an expression that says which of these events it wants; empty: all" example:"\"event.data.urgency == 'urgent'\""`
 	Format         string            `json:"format" doc:"shape of the body" example:"\"relay\""`
 	Signature      string            `json:"signature" doc:"headers that sign a request" example:"\"relay\""`
 	Headers        map[string]string `json:"headers" doc:"sent with every request"`
@@ -86,7 +87,7 @@ type Health struct {
 func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 	h := a.Engine.Health(w)
 	v := &Webhook{
-		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Format: w.Format, Signature: string(w.Signature),
+		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Filter: w.Filter, Format: w.Format, Signature: string(w.Signature),
 		Headers: w.Headers, Retry: showRetry(&w.Retry), Timeout: Duration(w.Timeout), MaxConcurrency: w.MaxConcurrency,
 		DisableOn: w.DisableOn, Ordering: string(w.Ordering), Status: string(w.Status), CreatedAt: Time(w.CreatedAt), UpdatedAt: Time(w.UpdatedAt),
 		Health: Health{
@@ -141,7 +142,8 @@ type webhookFields struct {
 	URL            Opt[string]            `json:"url" doc:"where to send events: an https address. Addresses inside of private networks are refused" example:"\"https://example.com/hook\""`
 	Description    Opt[string]            `json:"description" doc:"a label for people" default:"\"\""`
 	Events         Opt[[]string]          `json:"events" doc:"event types it wants; * stands for any characters, as in call.*" default:"[\"*\"]" maxItems:"100"`
-	Format         Opt[string]            `json:"format" doc:"shape of the body" default:"\"relay\"" enum:"relay"`
+	Filter         Opt[string]            `json:"filter" doc:"a CEL expression over event (type, data, attributes, time, key) that is true for the events it wants; empty: all. A member that is absent is no match" default:"\"\"" maxLength:"8192" example:"\"event.data.urgency == 'urgent'\""`
+	Format         Opt[string]            `json:"format" doc:"shape of the body" default:"\"relay\"" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
 	Signature      Opt[string]            `json:"signature" doc:"headers that sign a request: X-Relay-Signature, those of Standard Webhooks, both, or none" default:"\"relay\"" enum:"relay,standard,relay+standard,none"`
 	Headers        Opt[map[string]string] `json:"headers" doc:"sent with every request" default:"{}"`
 	Retry          Opt[RetryFields]       `json:"retry" doc:"when to try again. A PATCH changes the members it names, and a preset becomes a custom policy by it"`
@@ -155,7 +157,7 @@ type webhookFields struct {
 
 // RetryFields is a retry policy as a caller sets it.
 type RetryFields struct {
-	Preset      Opt[string]     `json:"preset" enum:"relay" doc:"a ready policy; excludes the other members"`
+	Preset      Opt[string]     `json:"preset" enum:"relay,push" doc:"a ready policy; excludes the other members"`
 	Attempts    Opt[int]        `json:"attempts" min:"1" max:"50" doc:"in all, the first included"`
 	Waits       Opt[[]Duration] `json:"waits" doc:"before the second, third … attempt; the last one repeats; excludes initialWait and factor" example:"[\"30s\",\"5m\",\"30m\"]"`
 	InitialWait Opt[Duration]   `json:"initialWait" doc:"before the second attempt" example:"\"30s\""`
@@ -171,6 +173,7 @@ func (f *webhookFields) apply(s *webhook.Settings) {
 	f.URL.Apply(&s.URL, "")
 	f.Description.Apply(&s.Description, "")
 	f.Events.Apply(&s.Events, def.Events)
+	f.Filter.Apply(&s.Filter, "")
 	f.Format.Apply(&s.Format, def.Format)
 	f.Signature.Apply((*string)(&s.Signature), string(def.Signature))
 	f.Headers.Apply(&s.Headers, nil)
@@ -261,7 +264,7 @@ func (a *API) webhookList(_ context.Context, c *caller, in *page) (*List[Webhook
 // CreateWebhook is the request to create a webhook.
 type CreateWebhook struct {
 	webhookFields
-	Preset Opt[string] `json:"preset" enum:"relay" doc:"a contract that fills format, signature, retry and timeout; every field can still be set by itself"`
+	Preset Opt[string] `json:"preset" enum:"relay,push" default:"\"relay\"" doc:"a contract that fills format, signature, retry and timeout; every field can still be set by itself"`
 	Secret Opt[string] `json:"secret" doc:"the signing secret: whsec_ and the base64 of 24 to 64 bytes; left out: Relay makes one" example:"\"whsec_…\""`
 }
 
@@ -275,13 +278,15 @@ type createWebhookInput struct {
 }
 
 func (a *API) webhookCreate(ctx context.Context, c *caller, in *createWebhookInput) (*Webhook, error) {
-	if p := in.Body.Preset; p.Given && !p.Null && p.Value != webhook.PresetRelay {
-		return nil, problem.InvalidField("preset", "must be %q", webhook.PresetRelay)
+	preset := webhook.PresetRelay
+	in.Body.Preset.Apply(&preset, preset)
+	s, ok := webhook.DefaultFor(preset)
+	if !ok {
+		return nil, problem.InvalidField("preset", "must be %q or %q", webhook.PresetRelay, webhook.PresetPush)
 	}
 	if s := in.Body.Secret; s.Given && !s.Null && s.Value == "" {
 		return nil, problem.InvalidField("secret", "must not be empty")
 	}
-	s := webhook.Default() // which is the contract of the preset relay
 	if r := in.Body.Retry; r.Given && !r.Null {
 		s.Retry = webhook.Retry{} // at creation a policy starts from nothing, not from the preset
 	}

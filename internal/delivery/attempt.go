@@ -110,7 +110,7 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 	header := make([]egress.Field, 0, 10+len(ep.custom))
 	header = append(header,
 		egress.Field{Name: "User-Agent", Value: e.userAgent},
-		egress.Field{Name: "Content-Type", Value: format.ContentType},
+		egress.Field{Name: "Content-Type", Value: format.TypeOf(w.Format)},
 		egress.Field{Name: headerEvent, Value: ev.Type},
 		egress.Field{Name: headerDelivery, Value: id},
 		egress.Field{Name: headerAttempt, Value: strconv.Itoa(number)},
@@ -137,6 +137,9 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 			egress.Field{Name: signing.HeaderStandardTimestamp, Value: strconv.FormatInt(unix, 10)},
 			egress.Field{Name: signing.HeaderStandardSignature, Value: string(s.AppendSignature(nil, id, unix, body))},
 		)
+	}
+	for name, value := range format.Header(w.Format, ev, d) {
+		header = append(header, egress.Field{Name: name, Value: value})
 	}
 	a.Request.Header = append(header, ep.custom...)
 

@@ -117,7 +117,7 @@ func (e *Engine) Resend(ctx context.Context, ev *event.Event, w *webhook.Webhook
 	if w == nil {
 		hooks = nil
 		for _, h := range e.hooks.List(ev.Tenant) {
-			if h.Status == webhook.Active && h.Wants(ev.Type) {
+			if h.Status == webhook.Active && wants(h, ev) {
 				hooks = append(hooks, h)
 			}
 		}

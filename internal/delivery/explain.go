@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/filter"
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -26,6 +27,21 @@ func (e *Engine) Explain(ctx context.Context, ev *event.Event, w *webhook.Webhoo
 		list = append(list, e.explain(ev, h, rows[h.Number], log[h.Number]))
 	}
 	return list, nil
+}
+
+// explainFilter says which part of a filter does not let the event through.
+func explainFilter(w *webhook.Webhook, ev *event.Event) string {
+	for _, c := range w.Program.Clauses(context.Background(), ev) {
+		if c.Verdict == filter.Yes {
+			continue
+		}
+		text := fmt.Sprintf("its filter does not let it through: %s", c.Text)
+		if c.Reason != "" {
+			text += " (" + c.Reason + ")"
+		}
+		return text
+	}
+	return "its filter does not let it through"
 }
 
 func (e *Engine) explain(ev *event.Event, w *webhook.Webhook, o *Owed, log []*Attempt) Explanation {
@@ -64,6 +80,8 @@ func (e *Engine) explain(ev *event.Event, w *webhook.Webhook, o *Owed, log []*At
 	case !w.Wants(ev.Type):
 		x.Verdict = VerdictType
 		x.Detail = fmt.Sprintf("the webhook asks for %s, not for %s", strings.Join(w.Events, ", "), ev.Type)
+	case !passes(w, ev):
+		x.Verdict, x.Detail = VerdictFilter, explainFilter(w, ev)
 	case period.Contains(at):
 		x.Verdict = VerdictPaused
 		if period.Why == webhook.Disabled {

@@ -250,7 +250,7 @@ func (e *Engine) jobStep(j *Job) error {
 		var events []event.DeliveryID
 		err = e.store.EventScan(e.claiming, j.Tenant, j.Cursor, until, func(ev *event.Event) bool {
 			cursor, seen = ev.ID, seen+1
-			if w.Wants(ev.Type) {
+			if wants(w, ev) {
 				events = append(events, event.DeliveryID{Event: ev.ID, Webhook: w.Number})
 			}
 			return seen < jobPage

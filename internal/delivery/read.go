@@ -120,7 +120,7 @@ func (e *Engine) Delivery(ctx context.Context, tenant event.TenantID, d event.De
 // inMemory reports whether an event that has neither row nor log entry for the
 // webhook is on its way to it.
 func (e *Engine) inMemory(ev *event.Event, w *webhook.Webhook) bool {
-	return w.Status == webhook.Active && w.Wants(ev.Type) && !ev.ID.Time().Before(w.CreatedAt) &&
+	return w.Status == webhook.Active && wants(w, ev) && !ev.ID.Time().Before(w.CreatedAt) &&
 		!inactiveAt(w, ev.ID.Time()).Contains(ev.ID.Time()) && e.open.has(ev.ID)
 }
 

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,23 +13,24 @@ import (
 
 // table is a tenant's compiled routing: which lanes want an event type.
 type table struct {
-	exact map[string][]*lane // types named by at least one webhook; globs included
-	globs []globRoute
+	exact map[string][]target // types named by at least one webhook; globs included
+	globs []target
 }
 
-type globRoute struct {
+// target is a webhook that events may go to, if its filter agrees.
+type target struct {
 	lane *lane
 	hook *webhook.Webhook
 }
 
 // routesDiffer reports whether a change of a webhook matters to routing.
 func routesDiffer(a, b *webhook.Webhook) bool {
-	return a.Status != b.Status || !slices.Equal(a.Events, b.Events)
+	return a.Status != b.Status || a.Filter != b.Filter || !slices.Equal(a.Events, b.Events)
 }
 
 // compile makes the tenant's table. The caller holds no lock.
 func (e *Engine) compile(tenant event.TenantID) *table {
-	t := &table{exact: make(map[string][]*lane)}
+	t := &table{exact: make(map[string][]target)}
 	hooks := e.hooks.List(tenant)
 	for _, w := range hooks {
 		if w.Status != webhook.Active {
@@ -44,27 +46,27 @@ func (e *Engine) compile(tenant event.TenantID) *table {
 			}
 		}
 		if isGlob {
-			t.globs = append(t.globs, globRoute{l, w})
+			t.globs = append(t.globs, target{l, w})
 		}
 	}
 	for _, w := range hooks {
 		if w.Status != webhook.Active {
 			continue
 		}
-		l := e.lane(w)
+		to := target{e.lane(w), w}
 		for _, p := range w.Events {
-			if lanes := t.exact[p]; !hasStar(p) && !slices.Contains(lanes, l) {
-				t.exact[p] = append(lanes, l)
+			if list := t.exact[p]; !hasStar(p) && !slices.Contains(list, to) {
+				t.exact[p] = append(list, to)
 			}
 		}
 	}
-	for typ, lanes := range t.exact {
+	for typ, list := range t.exact {
 		for _, g := range t.globs {
-			if g.hook.Wants(typ) && !slices.Contains(lanes, g.lane) {
-				lanes = append(lanes, g.lane)
+			if g.hook.Wants(typ) && !slices.Contains(list, g) {
+				list = append(list, g)
 			}
 		}
-		t.exact[typ] = lanes
+		t.exact[typ] = list
 	}
 	return t
 }
@@ -78,18 +80,36 @@ func hasStar(pattern string) bool {
 	return false
 }
 
-// lanesFor appends the lanes that want the type to dst.
-func (t *table) lanesFor(dst []*lane, eventType string) []*lane {
-	if lanes, ok := t.exact[eventType]; ok {
-		return append(dst, lanes...)
+// targetsFor appends the webhooks that want the event to dst.
+func (t *table) targetsFor(dst []target, ev *event.Event) []target {
+	if list, ok := t.exact[ev.Type]; ok {
+		for _, to := range list {
+			if passes(to.hook, ev) {
+				dst = append(dst, to)
+			}
+		}
+		return dst
 	}
 	for _, g := range t.globs {
-		if g.hook.Wants(eventType) {
-			dst = append(dst, g.lane)
+		if g.hook.Wants(ev.Type) && passes(g.hook, ev) {
+			dst = append(dst, g)
 		}
 	}
 	return dst
 }
+
+// passes reports whether the webhook's filter lets the event through. A filter
+// that cannot be evaluated counts as no match; Explain says why.
+func passes(w *webhook.Webhook, ev *event.Event) bool {
+	if w.Program == nil {
+		return true
+	}
+	ok, err := w.Program.Match(context.Background(), ev)
+	return ok && err == nil
+}
+
+// wants reports whether the webhook asks for the event, by type and by filter.
+func wants(w *webhook.Webhook, ev *event.Event) bool { return w.Wants(ev.Type) && passes(w, ev) }
 
 // tableOf returns the tenant's table, compiled anew after a change.
 func (e *Engine) tableOf(tenant event.TenantID) *table {
@@ -172,16 +192,17 @@ func (e *Engine) route() {
 func (e *Engine) routeIntake(in *Intake, skip func(event.DeliveryID) bool) {
 	track := &intake{id: in.ID}
 	track.open.Store(1) // ours, until all events are routed
-	var lanes []*lane
+	var targets []target
 	now := time.Now()
 	for i := range in.Events {
 		ev := &in.Events[i]
-		lanes = e.tableOf(ev.Tenant).lanesFor(lanes[:0], ev.Type)
-		if len(lanes) == 0 {
+		targets = e.tableOf(ev.Tenant).targetsFor(targets[:0], ev)
+		if len(targets) == 0 {
 			continue
 		}
-		size := int32(taskOverhead + ev.Size()/len(lanes))
-		for _, l := range lanes {
+		size := int32(taskOverhead + ev.Size()/len(targets))
+		for _, to := range targets {
+			l := to.lane
 			if skip != nil && skip(event.DeliveryID{Event: ev.ID, Webhook: l.number}) {
 				continue
 			}

@@ -47,6 +47,7 @@ const (
 	VerdictCanceled   Verdict = "canceled"  // by a person
 	VerdictExpired    Verdict = "expired"   // too old to be attempted
 	VerdictType       Verdict = "type"      // the webhook does not ask for this event type
+	VerdictFilter     Verdict = "filter"    // its filter says no
 	VerdictPaused     Verdict = "paused"    // it was paused when the event came
 	VerdictDisabled   Verdict = "disabled"  // it was disabled when the event came
 	VerdictLater      Verdict = "created"   // it was created after the event

@@ -39,6 +39,36 @@ type Retry struct {
 // (call-webhooks.txt, "Retry and idempotency").
 const PresetRelay = "relay"
 
+// PresetPush is the contract of the push-event webhook: any 2xx succeeds; 5xx,
+// 408, 429 and no answer are tried again, four attempts in all, after 30
+// seconds, 5 and 30 minutes; any other answer fails at once
+// (push-event-webhook.txt, "Retry Logic"; SPEC section 6 for the waits).
+const PresetPush = "push"
+
+// PushRetry returns the preset "push".
+func PushRetry() Retry {
+	return Retry{
+		Preset:   PresetPush,
+		Attempts: 4,
+		Waits:    []time.Duration{30 * time.Second, 5 * time.Minute, 30 * time.Minute},
+		MaxWait:  time.Hour,
+		MaxAge:   24 * time.Hour,
+		RetryOn:  []string{"5xx", "408", "429", "timeout", "network"},
+	}
+}
+
+// presetOf returns the policy of a preset.
+func presetOf(name string) (Retry, bool) {
+	switch name {
+	case PresetRelay:
+		return RelayRetry(), true
+	case PresetPush:
+		return PushRetry(), true
+	default:
+		return Retry{}, false
+	}
+}
+
 // Bounds of a custom policy, SPEC section 6.
 const (
 	MaxAttempts = 50
@@ -179,10 +209,10 @@ func parseRetryAfter(v string, now time.Time) (time.Duration, bool) {
 // name in errors.
 func (r *Retry) normalize(field string) error {
 	if r.Preset != "" {
-		if r.Preset != PresetRelay {
-			return problem.InvalidField(field+".preset", "must be %q, or left out for a custom policy, got %q", PresetRelay, r.Preset)
+		preset, ok := presetOf(r.Preset)
+		if !ok {
+			return problem.InvalidField(field+".preset", "must be %q or %q, or left out for a custom policy, got %q", PresetRelay, PresetPush, r.Preset)
 		}
-		preset := RelayRetry()
 		custom := *r
 		custom.Preset = preset.Preset
 		if !custom.same(&Retry{Preset: preset.Preset}) && !custom.same(&preset) {

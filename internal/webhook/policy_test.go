@@ -43,6 +43,29 @@ func TestDecideRelayPreset(t *testing.T) {
 	}
 }
 
+func TestDecidePushPreset(t *testing.T) {
+	r := PushRetry()
+	for _, tc := range []struct {
+		res   Result
+		n     int
+		retry bool
+	}{
+		{Result{Status: 500}, 1, true}, {Result{Status: 503}, 3, true}, {Result{Status: 503}, 4, false},
+		{Result{Status: 408}, 1, true}, {Result{Status: 429}, 1, true}, {Result{Kind: egress.KindTimeout}, 1, true},
+		{Result{Kind: egress.KindReset}, 1, true}, {Result{Status: 400}, 1, false}, {Result{Status: 401}, 1, false},
+		{Result{Status: 403}, 1, false}, {Result{Status: 404}, 1, false}, {Result{Status: 410}, 1, false}, {Result{Status: 302}, 1, false},
+	} {
+		if got := r.Decide(tc.res, tc.n, start, start).Retry; got != tc.retry {
+			t.Errorf("%d %s after attempt %d: retry = %v, want %v", tc.res.Status, tc.res.Kind, tc.n, got, tc.retry)
+		}
+	}
+	for n, want := range map[int]time.Duration{1: 30 * time.Second, 2: 5 * time.Minute, 3: 30 * time.Minute} {
+		if got := r.Wait(n); got != want {
+			t.Errorf("Wait(%d) = %v, want %v", n, got, want)
+		}
+	}
+}
+
 func TestDecideJitterStaysWithinTenPercent(t *testing.T) {
 	r := RelayRetry()
 	low, high := time.Hour, time.Duration(0)
@@ -103,6 +126,8 @@ func TestRetryNormalize(t *testing.T) {
 		{"nothing given", Retry{}, ""},
 		{"preset", Retry{Preset: "relay"}, ""},
 		{"preset as it is read", RelayRetry(), ""},
+		{"preset push", Retry{Preset: "push"}, ""},
+		{"preset push as it is read", PushRetry(), ""},
 		{"unknown preset", Retry{Preset: "stripe"}, "retry.preset"},
 		{"preset and more", Retry{Preset: "relay", Attempts: 3}, "retry.preset"},
 		{"attempts only", Retry{Attempts: 3}, ""},

@@ -50,6 +50,9 @@ func NewRegistry(ctx context.Context, store Store, urls URLChecker) (*Registry, 
 		// A URL that an earlier configuration accepted and this one refuses
 		// keeps its webhook; the attempts say why they fail.
 		w.Target, _ = urls.ParseURL(w.URL)
+		if w.Program, err = w.compile(); err != nil {
+			return nil, fmt.Errorf("reading webhook %s: %w", w.ID, err) // it compiled when it was stored
+		}
 		if w.Ordering == "" {
 			w.Ordering = OrderingNone
 		}
@@ -106,6 +109,10 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 	if err != nil {
 		return nil, err
 	}
+	program, err := s.compile()
+	if err != nil {
+		return nil, err
+	}
 	if secret == "" {
 		secret = signing.NewSecret()
 	} else if err := signing.CheckSecret(secret); err != nil {
@@ -114,7 +121,7 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	w := &Webhook{
 		ID: NewID(), Tenant: tenant, Settings: s, Secrets: Secrets{Current: secret},
-		Status: Active, CreatedAt: now, UpdatedAt: now, Target: target,
+		Status: Active, CreatedAt: now, UpdatedAt: now, Target: target, Program: program,
 	}
 	r.change.Lock()
 	defer r.change.Unlock()
@@ -139,7 +146,11 @@ func (r *Registry) Update(ctx context.Context, tenant event.TenantID, id string,
 		if err != nil {
 			return err
 		}
-		w.Settings, w.Target = s, target
+		program, err := s.compile()
+		if err != nil {
+			return err
+		}
+		w.Settings, w.Target, w.Program = s, target, program
 		return nil
 	})
 }

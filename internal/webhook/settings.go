@@ -9,6 +9,7 @@ import (
 
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/filter"
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -37,6 +38,32 @@ func Default() Settings {
 		Timeout:   DefaultTimeout,
 		Ordering:  OrderingNone,
 	}
+}
+
+// DefaultFor returns the settings that a preset fills in at creation: "relay" or
+// "push". ok is false for another name.
+func DefaultFor(preset string) (s Settings, ok bool) {
+	s = Default()
+	switch preset {
+	case PresetRelay:
+	case PresetPush:
+		s.Format, s.Signature, s.Retry = format.Push, SignNone, PushRetry()
+	default:
+		return Settings{}, false
+	}
+	return s, true
+}
+
+// compile returns the program of the filter, nil without one.
+func (s *Settings) compile() (*filter.Program, error) {
+	if s.Filter == "" {
+		return nil, nil
+	}
+	p, err := filter.Compile(s.Filter)
+	if err != nil {
+		return nil, problem.InvalidField("filter", "does not compile: %v", err)
+	}
+	return p, nil
 }
 
 // URLChecker checks a URL as egress.Client does.

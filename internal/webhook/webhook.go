@@ -15,6 +15,7 @@ import (
 
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/filter"
 )
 
 // Webhook is a subscription. A *Webhook handed out by the Registry is
@@ -37,20 +38,25 @@ type Webhook struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time
 
-	// Target is the parsed URL, filled by the Registry.
-	Target egress.Target
+	// Target is the parsed URL and Program the compiled filter, nil without
+	// one; both are filled by the Registry.
+	Target  egress.Target
+	Program *filter.Program
 }
 
 // Settings is what the user chooses, as stored.
 type Settings struct {
-	URL         string            `json:"url"`
-	Description string            `json:"description,omitempty"`
-	Events      []string          `json:"events"`            // exact names and globs; see Matches
-	Format      string            `json:"format"`            // see package format
-	Signature   Signature         `json:"signature"`         // which headers sign the request
-	Headers     map[string]string `json:"headers,omitempty"` // added to every request
-	Retry       Retry             `json:"retry"`
-	Timeout     time.Duration     `json:"timeout"` // of one attempt, from DNS to the last byte read
+	URL         string   `json:"url"`
+	Description string   `json:"description,omitempty"`
+	Events      []string `json:"events"` // exact names and globs; see Matches
+	// Filter is an expression that says which events are wanted, of those that
+	// Events names; see package filter. Empty: all of them.
+	Filter    string            `json:"filter,omitempty"`
+	Format    string            `json:"format"`            // see package format
+	Signature Signature         `json:"signature"`         // which headers sign the request
+	Headers   map[string]string `json:"headers,omitempty"` // added to every request
+	Retry     Retry             `json:"retry"`
+	Timeout   time.Duration     `json:"timeout"` // of one attempt, from DNS to the last byte read
 	// MaxConcurrency bounds attempts under way at a time; zero: Relay adapts it.
 	MaxConcurrency int `json:"maxConcurrency,omitempty"`
 	// DisableOn lists the status codes that disable the webhook at once.
