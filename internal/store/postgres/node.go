@@ -45,14 +45,13 @@ type sequences struct {
 
 // register gives this process a number that no live node has, with a new
 // fencing token, and lets it write.
-func (s *Store) register(ctx context.Context) error {
-	ctx, cancel := bounded(ctx)
+func (s *Store) register(caller context.Context) error {
+	ctx, cancel := bounded(caller)
 	defer cancel()
 	host, _ := os.Hostname() // only a label
 	name := fmt.Sprintf("%s/%d", host, os.Getpid())
 	now := time.Now()
-	r := &registration{}
-	sent := now
+	r, seq := new(registration), new(sequences)
 	err := pgx.BeginFunc(ctx, s.control, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, nodeSQL.get("Register")).Scan(&r.fence); err != nil {
 			return err
@@ -78,32 +77,34 @@ func (s *Store) register(ctx context.Context) error {
 		if _, err = tx.Exec(ctx, nodeSQL.get("NodeInsert"), r.fence, r.number, name, s.lease.Milliseconds()); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, nodeSQL.get("RolledInsert"), r.number, int64(event.FirstID(now))-1)
+		// Ids rise with the clock. Only where the clock of the number's last
+		// holder was ahead of ours there are ids to stay above.
+		last := func(sql string) (id event.ID, err error) {
+			var n *int64
+			err = tx.QueryRow(ctx, nodeSQL.get(sql), int64(event.FirstID(now)), r.number).Scan(&n)
+			if n != nil {
+				id = event.ID(*n)
+			}
+			return id, err
+		}
+		lastEvent, err := last("LastEvent")
+		if err != nil {
+			return err
+		}
+		lastAttempt, err := last("LastAttempt")
+		if err != nil {
+			return err
+		}
+		seq.events, seq.attempts = event.NewSequence(r.number, lastEvent), event.NewSequence(r.number, lastAttempt)
+		// Without a row all of the number's attempts are counted.
+		_, err = tx.Exec(ctx, nodeSQL.get("RolledInsert"), r.number, int64(max(lastAttempt, event.FirstID(now)-1)))
 		return err
 	})
 	if err != nil {
-		return storeError(ctx, fmt.Errorf("joining as a node: %w", err))
-	}
-	// Ids rise with the clock. Only where the clock of the number's last holder
-	// was ahead of ours there are ids to stay above.
-	seq := new(sequences)
-	for _, q := range []struct {
-		sql string
-		seq **event.Sequence
-	}{{"LastEvent", &seq.events}, {"LastAttempt", &seq.attempts}} {
-		var last *int64
-		err := s.control.QueryRow(ctx, nodeSQL.get(q.sql), int64(event.FirstID(now)), r.number).Scan(&last)
-		if err != nil {
-			return storeError(ctx, fmt.Errorf("joining as a node: %w", err))
-		}
-		from := event.ID(0)
-		if last != nil {
-			from = event.ID(*last)
-		}
-		*q.seq = event.NewSequence(r.number, from)
+		return storeError(caller, fmt.Errorf("joining as a node: %w", err))
 	}
 	s.seq.Store(seq)
-	s.setLease(sent.Add(s.lease))
+	s.setLease(now.Add(s.lease))
 	s.mu.Lock()
 	s.reg = r
 	close(s.registered)

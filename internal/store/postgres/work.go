@@ -145,15 +145,23 @@ func (s *Store) rollDead(ctx context.Context) error {
 		return err
 	}
 	for _, n := range numbers {
-		// Everything of theirs is committed: fencing waited for it.
-		if err := s.rollNumber(ctx, int(n), 1<<63-1); err != nil {
+		last, err := s.integer(ctx, logSQL.get("LastID"))
+		if err != nil {
 			return err
 		}
-		short, cancel := detached(ctx)
-		_, err := s.pool.Exec(short, logSQL.get("RollForget"), n)
-		cancel()
+		// Everything of theirs is committed: fencing waited for it.
+		if err := s.rollNumber(ctx, int(n), event.ID(last)); err != nil {
+			return err
+		}
+		err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, `SELECT FROM relay_meta FOR UPDATE`); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, logSQL.get("RollForget"), n)
+			return err
+		})
 		if err != nil {
-			return storeError(ctx, err)
+			return err
 		}
 	}
 	return nil

@@ -135,7 +135,12 @@ FROM rolled
 WHERE NOT EXISTS (SELECT FROM node WHERE node.number = rolled.number);
 
 -- name: RollForget
--- Nothing of the number remains to be rolled up, and nothing can follow: a
--- node that takes the number inserts the row again, and waits for this.
+-- Under the lock with which nodes join, so that none takes the number meanwhile.
 DELETE FROM rolled
-WHERE number = $1 AND NOT EXISTS (SELECT FROM node WHERE node.number = $1);
+WHERE number = $1
+  AND NOT EXISTS (SELECT FROM node WHERE node.number = $1)
+  AND NOT EXISTS (SELECT FROM attempt WHERE id > rolled.through AND ((id >> 12) & 511) = $1);
+
+-- name: LastID
+SELECT max(id)
+FROM attempt;
