@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -131,6 +132,11 @@ func (a *attempt) explain(err error) *Error {
 	if errors.As(err, &op) && op.Op == "remote error" {
 		// TLS 1.3 servers judge the client, for want of a certificate say, only after the handshake has ended here.
 		return &Error{Kind: KindTLS, Message: tlsWords(err), Err: err}
+	}
+	if strings.Contains(err.Error(), "client conn could not be established") {
+		// net/http's words, a text only, for an HTTP/2 connection that ended before its first request: with TLS 1.3 this
+		// is how a server looks that judges the client after the handshake, when its alert comes too late to be seen.
+		return &Error{Kind: KindTLS, Message: "the server refused the TLS connection: it closed it right after the handshake", Err: err}
 	}
 	var malformed *malformedError
 	if errors.As(err, &malformed) {

@@ -146,8 +146,9 @@ func (c *Client) exchange(a *attempt, w *wire, req *Request) (res *Response, kee
 	writeErr := err
 	ans, err := readAnswer(w.r, func() { a.firstByte.Store(max(1, int64(time.Since(a.start)))) })
 	if err != nil {
-		if writeErr != nil {
-			err = writeErr
+		var op *net.OpError
+		if writeErr != nil && !(errors.As(err, &op) && op.Op == "remote error") {
+			err = writeErr // the cause, but for what the receiver itself says in TLS
 		}
 		return nil, false, err
 	}

@@ -152,6 +152,8 @@ func (s *Server) Serve(l net.Listener) error {
 // off and Stop says so. It must be called once.
 func (s *Server) Stop(ctx context.Context) error {
 	close(s.stopping)
+	ctx, cancel := graceful(ctx)
+	defer cancel()
 	defer s.cancel()
 	var expressErr error
 	if s.express != nil {
@@ -166,6 +168,17 @@ func (s *Server) Stop(ctx context.Context) error {
 		return fmt.Errorf("waiting for running requests: %w", err)
 	}
 	return nil
+}
+
+// stopGrace is what a stop without any time left still gives: a request that was just answered takes a moment to count
+// as done.
+const stopGrace = 250 * time.Millisecond
+
+// graceful returns a context that ends stopGrace after ctx.
+func graceful(ctx context.Context) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })
+	return late, func() { stop(); cancel() }
 }
 
 // serve is the outermost handler.
