@@ -16,6 +16,7 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/format"
+	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/store/sqlite"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -202,7 +203,11 @@ func (s *server) timedPage(ctx context.Context, path string, h *histogram) (next
 // fillLog writes count attempts for the webhooks: of a hundred, ninety
 // delivered, nine to be tried again and one failed.
 func (l *lab) fillLog(ctx context.Context, dir string, ids []string, count int) (err error) {
-	store, err := sqlite.Open(ctx, sqlite.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	keys, err := secret.Open(filepath.Join(dir, "relay.key"), nil) // the relay that made the webhooks made it, too
+	if err != nil {
+		return err
+	}
+	store, err := sqlite.Open(ctx, sqlite.Options{Dir: dir, Sealer: keys, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
