@@ -282,9 +282,23 @@ func TestTakeOverGivesBack(t *testing.T) {
 	}
 	dead.Close()
 	first, second := node(t, url, 0), node(t, url, 0)
+	// What another node is just taking is left to it.
+	taking, err := second.pool.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := taking.Exec(ctx, "SELECT FROM intake FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	if ids := takeOver(t, first); len(ids) != 0 {
+		t.Errorf("taken over while another node does: %d", ids)
+	}
+	if err := taking.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
 	bad := errors.New("cannot")
 	n := 0
-	err := first.TakeOver(ctx, func(delivery.Intake) error {
+	err = first.TakeOver(ctx, func(delivery.Intake) error {
 		if n++; n == 3 {
 			return bad
 		}

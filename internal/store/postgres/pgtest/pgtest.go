@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/relay-events/relay/internal/testenv"
 )
@@ -249,7 +250,14 @@ func (s *Server) URL(database string) string {
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("test%d", s.databases.Add(1))
-	if err := s.exec("postgres", "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+	// Copying files takes a fifth of the time; servers before version 15 do
+	// nothing else and do not know the word.
+	create := "CREATE DATABASE " + name + " TEMPLATE template0"
+	err := s.exec("postgres", create+" STRATEGY file_copy")
+	if e := new(pgconn.PgError); errors.As(err, &e) && e.Code == "42601" {
+		err = s.exec("postgres", create)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
