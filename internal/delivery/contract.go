@@ -89,14 +89,12 @@ const (
 	ReasonBacklog Reason = 2 // more is due to its endpoint than memory should hold
 	ReasonLater   Reason = 3 // the event asked for a later time
 	ReasonManual  Reason = 4 // a person asked for it: retry, resend, recover, replay
-	ReasonStopped Reason = 5 // Relay stopped before it was attempted
-	ReasonTurn    Reason = 6 // deliveries before it in its order are not done
+	ReasonTurn    Reason = 5 // deliveries before it in its order are not done
 )
 
 // String returns the reason in words.
 func (r Reason) String() string {
-	names := [...]string{"", "waiting for its retry", "waiting for its endpoint's turn", "not due yet", "asked for by hand", "given back at shutdown",
-		"waiting for those before it"}
+	names := [...]string{"", "waiting for its retry", "waiting for its endpoint's turn", "not due yet", "asked for by hand", "waiting for those before it"}
 	if int(r) < len(names) {
 		return names[r]
 	}
