@@ -35,11 +35,12 @@ type history struct {
 
 // kill is when a process was killed.
 //
-// In flight at a kill are the requests whose results cannot have been stored: those that the receiver had begun and not
-// answered, and those whose answers had come too late to be recorded. Results are recorded in groups, a few
-// milliseconds after the answer (delivery's recorder waits 5 ms for company, then commits, without a sync). How long
-// that takes on this machine is not ours to say: window is 100 ms and twice the slowest answer that a publisher got
-// in the process's life, which had to wait for a commit and a sync, too. On an idle machine that makes about 110 ms.
+// In flight at a kill are the requests whose results were not stored: those that the receiver had begun and not answered,
+// and those answered too late to be recorded. Whether a result was stored the log tells, and a success that is in the
+// log must not be repeated. How late is too late is bounded by window: results are recorded in groups, a few
+// milliseconds after the answer (delivery's recorder waits 5 ms for company, then commits, without a sync), which on an
+// idle machine is well below 100 ms. The bound is 250 ms, a second under strace, which stops every thread at every call,
+// and twice the slowest answer that a publisher waited for in the process's life, which took a commit and a sync.
 // Where the store failed before the kill, nothing was stored since, and all of that was in flight.
 type kill struct {
 	from   time.Time // the last moment at which it surely ran, or its store began to fail
@@ -74,7 +75,7 @@ type figures struct {
 }
 
 func (f figures) String() string {
-	return fmt.Sprintf("ready within %v; %d events published, %d acknowledged, %d stored; %d requests, %d in flight at kills, of these %d not logged; %d deliveries, %d duplicates; windows of %v to %v",
+	return fmt.Sprintf("ready within %v; %d events published, %d acknowledged, %d stored; %d requests, %d of them in the window of a kill, %d in flight there (not logged); %d deliveries, %d duplicates; windows of %v to %v",
 		f.slowestStart.Round(time.Millisecond), f.published, f.acked, f.stored, f.requests, f.inFlight, f.unlogged, f.delivered, f.duplicates,
 		f.leastWindow.Round(time.Millisecond), f.mostWindow.Round(time.Millisecond))
 }

@@ -36,15 +36,14 @@ func newWorld(t testing.TB, dir string) *world {
 
 // killed notes when a life was ended by a kill.
 func (w *world) killed(l *life) {
-	k := kill{from: l.doomed, until: l.ended}
-	if k.from.IsZero() {
-		// Killed at a system call: all we know is when its end was seen.
-		k.from = l.ended.Add(-50 * time.Millisecond)
+	k := kill{from: l.doomed, until: l.ended, window: 250 * time.Millisecond}
+	if k.from.IsZero() { // killed at a system call, by strace: all we know is when its end was seen
+		k.from, k.window = l.ended.Add(-50*time.Millisecond), time.Second
 	}
 	if !l.stuck.IsZero() {
 		k.from = l.stuck
 	}
-	k.window = 100*time.Millisecond + 2*w.pubs.slowest(l.started.Add(l.took), l.ended)
+	k.window += 2 * w.pubs.slowest(l.started.Add(l.took), l.ended)
 	w.hist.kills = append(w.hist.kills, k)
 }
 
