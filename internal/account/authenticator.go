@@ -225,10 +225,16 @@ func (a *Authenticator) PutAdminKey(ctx context.Context, text string) error {
 	}
 	a.changing.Lock()
 	defer a.changing.Unlock()
+	old := a.current.Load()
+	if i := slices.IndexFunc(old.keys, func(k Key) bool { return k.ID == AdminKeyID }); i >= 0 {
+		was := old.keys[i]
+		if was.Hash == k.Hash && was.RevokedAt.IsZero() && slices.Equal(was.Scopes, k.Scopes) {
+			return nil // a start on a full disk must not fail for this
+		}
+	}
 	if err := a.store.KeyPut(ctx, k); err != nil {
 		return fmt.Errorf("storing the admin key: %w", err)
 	}
-	old := a.current.Load()
 	keys := slices.DeleteFunc(slices.Clone(old.keys), func(k Key) bool { return k.ID == AdminKeyID })
 	a.publishLocked(append(keys, k), old.tenants)
 	return nil

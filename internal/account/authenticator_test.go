@@ -131,6 +131,25 @@ func TestAdminKey(t *testing.T) {
 	}
 }
 
+// TestAdminKeyUnchanged: a server that is started with the key it had needs no write for it, which a full disk would refuse.
+func TestAdminKeyUnchanged(t *testing.T) {
+	const text = "an-admin-key-0123456"
+	first, store := open(t, t.TempDir())
+	if err := first.PutAdminKey(ctx, text); err != nil {
+		t.Fatal(err)
+	}
+	again, err := account.NewAuthenticator(ctx, broken{store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.PutAdminKey(ctx, text); err != nil {
+		t.Errorf("the same key on a store that takes no changes: %v, want none needed", err)
+	}
+	if _, err := again.Authenticate(text); err != nil {
+		t.Errorf("afterwards the key is refused: %v", err)
+	}
+}
+
 // broken is a store whose changes fail.
 type broken struct{ account.Store }
 

@@ -192,6 +192,12 @@ func (a *App) onStop(name string, stop func(ctx context.Context) error) {
 
 // Start begins to deliver and to answer requests, and returns. When it fails, the App must still be stopped.
 func (a *App) Start(ctx context.Context) error {
+	// Before anything is delivered: a start that fails here again and again must not deliver again and again.
+	if a.adminKey != "" {
+		if err := a.keys.PutAdminKey(ctx, a.adminKey); err != nil {
+			return err
+		}
+	}
 	if err := a.engine.Start(ctx); err != nil {
 		return err
 	}
@@ -282,10 +288,10 @@ func (a *App) URL() string {
 // one. It is shown once; nothing keeps it.
 func (a *App) FirstKey() string { return a.firstKey }
 
-// ensureKey sees to it that somebody can log in: it stores the operator's key, or makes a first one.
+// ensureKey sees to it that somebody can log in: without a key of the operator's it makes a first one.
 func (a *App) ensureKey(ctx context.Context) error {
 	if a.adminKey != "" {
-		return a.keys.PutAdminKey(ctx, a.adminKey)
+		return nil
 	}
 	if len(a.keys.List(event.DefaultTenant)) > 0 { // revoked ones too: who revokes the last key wants to be alone
 		return nil

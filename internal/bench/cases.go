@@ -66,6 +66,7 @@ func cases() []benchCase {
 		{name: "wide", run: caseWide},
 		{name: "hanging", run: caseHanging, own: true},
 		{name: "backlog", run: caseBacklog, own: true},
+		{name: "ramp", run: caseRamp, own: true},
 		{name: "log", run: caseLog, own: true},
 		{name: "expire", run: caseExpire, own: true},
 	}

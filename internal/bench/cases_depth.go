@@ -274,3 +274,82 @@ func claims(ctx context.Context, dir string) (owed int64, open int, h *histogram
 	}
 	return owed, open, h, nil
 }
+
+// caseRamp takes the only endpoint down, owes it deliveries, and looks at what
+// happens when it is back, with a capacity of gateRate requests a second
+// (RELIABILITY D8), and at what the relay does meanwhile (D9).
+func caseRamp(ctx context.Context, l *lab) ([]Row, error) {
+	const down = 10 * time.Second
+	count := l.scaled(9_000)
+	s, err := l.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var share, first, rate, refused float64
+	err = s.watched(ctx, func(ctx context.Context, s *server) error {
+		gate := func(open bool) error {
+			_, err := l.ask(ctx, fmt.Sprintf("/_gate?open=%t", open), requestTime)
+			return err
+		}
+		if err := gate(false); err != nil {
+			return err
+		}
+		if err := s.webhooks(ctx, []hook{l.hook("gate", 1, group(1))}); err != nil {
+			return err
+		}
+		done, finish := l.bars.start("owing", count)
+		err := s.stream(ctx, count, func(int) address { return group(1) }, done)
+		finish()
+		if err != nil {
+			return err
+		}
+		before := s.process.usage()
+		if err := pause(ctx, down); err != nil {
+			return err
+		}
+		after := s.process.usage()
+		if !before.known || !after.known {
+			return errUnknown
+		}
+		share = 100 * (after.cpu - before.cpu).Seconds() / down.Seconds()
+
+		// The clock starts with the first delivery: a probe may be due at any moment.
+		if err := gate(true); err != nil {
+			return err
+		}
+		if _, err = l.wait(ctx, 1, false, time.Minute); err != nil {
+			return err
+		}
+		start := time.Now()
+		if err := pause(ctx, time.Second); err != nil {
+			return err
+		}
+		st, err := l.stats(ctx)
+		if err != nil {
+			return err
+		}
+		first = float64(st.Delivered + st.Failed)
+		// What failed in the outage waits for its own time, which can be longer than this.
+		want := count * 9 / 10
+		if st, err = l.wait(ctx, want, false, 5*time.Minute); err != nil {
+			return err
+		}
+		if st.Delivered < int64(want) {
+			return fmt.Errorf("after the outage %d deliveries arrived, want %d", st.Delivered, want)
+		}
+		rate = float64(st.Delivered) / time.Since(start).Seconds() / gateRate
+		refused = 100 * float64(st.Failed) / float64(st.Delivered+st.Failed)
+		return nil
+	})
+	if err = errors.Join(err, s.stop(ctx)); err != nil {
+		return nil, err
+	}
+	rows := []Row{
+		atMost("all receivers down: share of a core", share, "%", 50, 0),
+		atMost("back again: requests in the first second", first, "", 10, 0),
+		atMost("refused while ramping", refused, "%", 10, 0),
+		atLeast("catches up at, of its capacity", rate, "", .8, 0),
+	}
+	rows[3].Note = fmt.Sprintf("capacity %d/s, %d owed %s", gateRate, count, l.scaleNote(count))
+	return rows, nil
+}

@@ -29,6 +29,7 @@ import (
 //	/e/N     200 at once
 //	/fail/N  500 at once
 //	/hang/N  nothing for 10 s, then 200; most callers have gone by then
+//	/gate/N  503 at once while the gate is closed, and above gateRate; else as /e/N
 //
 // Requests to /e/N are counted by their X-Relay-Delivery, so that a second one
 // of the same delivery shows as a duplicate, and their latency is taken from
@@ -36,6 +37,7 @@ import (
 //
 //	/_stats                       what was counted, see Stats
 //	/_reset                       forget it
+//	/_gate?open=true              open the gate, or close it; forgets, too
 //	/_wait?count=N&timeout=10s    as _stats, once N requests to /e/N have come, or the time is over
 //	/_wait?count=N&of=attempts    the same for requests to any endpoint
 type Receiver struct {
@@ -45,8 +47,41 @@ type Receiver struct {
 	open     map[net.Conn]struct{}
 	closing  bool
 	stop     chan struct{} // closed by Close
+	gate     gate
 
 	counters
+}
+
+// gateRate is how many requests a second /gate/N can take.
+const gateRate = 300
+
+// gate is an endpoint of limited capacity that can be down.
+type gate struct {
+	mu     sync.Mutex
+	open   bool
+	tokens float64
+	filled time.Time
+}
+
+// set opens the gate, or closes it.
+func (g *gate) set(open bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.open, g.tokens, g.filled = open, 0, time.Now()
+}
+
+// take reports whether a request may pass.
+func (g *gate) take() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	g.tokens = min(gateRate/10, g.tokens+now.Sub(g.filled).Seconds()*gateRate)
+	g.filled = now
+	if !g.open || g.tokens < 1 {
+		return false
+	}
+	g.tokens--
+	return true
 }
 
 // hangTime is how long /hang/N does not answer.
@@ -59,7 +94,7 @@ const maxBody = 32 << 20
 type Stats struct {
 	Delivered  int64 `json:"delivered"`  // requests to /e/N, of different deliveries
 	Duplicates int64 `json:"duplicates"` // requests to /e/N of a delivery that came before
-	Failed     int64 `json:"failed"`     // requests to /fail/N
+	Failed     int64 `json:"failed"`     // requests to /fail/N, and those that /gate/N refused
 	Hung       int64 `json:"hung"`       // requests to /hang/N
 	Bytes      int64 `json:"bytes"`      // of all bodies
 	Conns      int64 `json:"conns"`      // connections opened, the bench's own among them
@@ -165,6 +200,7 @@ func (r *Receiver) Close() error {
 
 var (
 	answerOK   = []byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	answerBusy = []byte("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nno")
 	answerFail = []byte("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\nno")
 )
 
@@ -191,6 +227,14 @@ func (r *Receiver) serve(conn net.Conn) {
 		case bytes.HasPrefix(req.path, []byte("/e/")):
 			r.arrived(&req)
 			_, err = conn.Write(answerOK)
+		case bytes.HasPrefix(req.path, []byte("/gate/")):
+			if r.gate.take() {
+				r.arrived(&req)
+				_, err = conn.Write(answerOK)
+			} else {
+				r.attempted(&r.failed, len(req.body))
+				_, err = conn.Write(answerBusy)
+			}
 		case bytes.HasPrefix(req.path, []byte("/fail/")):
 			r.attempted(&r.failed, len(req.body))
 			_, err = conn.Write(answerFail)
@@ -300,6 +344,9 @@ func (r *Receiver) control(conn net.Conn, req *request) error {
 	switch string(path) {
 	case "/_stats":
 	case "/_reset":
+		r.reset()
+	case "/_gate":
+		r.gate.set(string(query) == "open=true")
 		r.reset()
 	case "/_wait":
 		q, err := url.ParseQuery(string(query))
