@@ -55,6 +55,10 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 			a.Error += fmt.Sprintf("; not tried again: the next attempt would come later than %v after the first", ep.hook.Retry.MaxAge)
 		}
 	}
+	if e.canceled.take(t.owed.Delivery()) && a.Outcome == Retrying {
+		a.Outcome, a.NextAt = Failed, time.Time{}
+		a.Error += "; not tried again: canceled meanwhile"
+	}
 	l.mu.Lock()
 	l.pace.done(s, a.Timing.Total, ended, e.slots.busy())
 	if s == strainNone {

@@ -70,7 +70,7 @@ func (e *Engine) retryOwed(ctx context.Context, w *webhook.Webhook, d event.Deli
 
 func (e *Engine) oweAgain(ctx context.Context, w *webhook.Webhook, d event.DeliveryID, made int) error {
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	rows := []Owed{again(w.Tenant, d, made, now)}
+	rows := []Owed{e.again(w.Tenant, d, made, now)}
 	if err := e.setOrder(ctx, w, rows); err != nil {
 		return fmt.Errorf("retrying %s: %w", d, err)
 	}
@@ -133,7 +133,7 @@ func (e *Engine) Resend(ctx context.Context, ev *event.Event, w *webhook.Webhook
 		if err != nil {
 			return nil, fmt.Errorf("resending %s: %w", ev.PublicID(), err)
 		}
-		row := again(ev.Tenant, d, made, now)
+		row := e.again(ev.Tenant, d, made, now)
 		if h.Ordering == webhook.OrderingFIFO {
 			row.Order = orderOf(ev)
 		}

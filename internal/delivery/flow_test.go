@@ -362,6 +362,54 @@ func TestRetryCancelResend(t *testing.T) {
 	})
 }
 
+func TestCancelWhileBeingSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start()
+		ctx := context.Background()
+		ep := r.net.endpoint(func(_ int, w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(5 * time.Second)
+			w.WriteHeader(500)
+		})
+		w := r.webhook(ep)
+		for _, waits := range []bool{false, true} {
+			ev := r.publish(`{"type":"a","data":1}`)[0]
+			d := event.DeliveryID{Event: ev.ID, Webhook: w.Number}
+			time.Sleep(time.Second)
+			if waits { // the second attempt is under way, of a row that is claimed
+				time.Sleep(35 * time.Second)
+			}
+			before := ep.count()
+			if err := r.engine.Cancel(ctx, w.Tenant, d); err != nil {
+				t.Fatalf("canceling what is being sent: %v", err)
+			}
+			time.Sleep(3 * time.Hour)
+			if n := ep.count(); n != before {
+				t.Errorf("%d attempts after it was canceled", n-before)
+			}
+			if cur := r.delivery(ev, w); cur.State != delivery.StateCanceled && cur.State != delivery.StateFailed {
+				t.Errorf("got %+v, want it ended", cur)
+			}
+			if s := mustSummaries(t, r); len(s) != 0 {
+				t.Errorf("still owed: %+v", s)
+			}
+			ep.setAnswer(nil)
+			if err := r.engine.Retry(ctx, w.Tenant, d); err != nil {
+				t.Fatalf("retrying what was canceled: %v", err)
+			}
+			time.Sleep(time.Minute)
+			if cur := r.delivery(ev, w); cur.State != delivery.StateDelivered {
+				t.Errorf("after a retry: %+v, want delivered", cur)
+			}
+			ep.setAnswer(func(_ int, w http.ResponseWriter, _ *http.Request) {
+				time.Sleep(5 * time.Second)
+				w.WriteHeader(500)
+			})
+		}
+		r.end()
+	})
+}
+
 func TestRecoverAndReplayGoOnAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -240,7 +240,7 @@ func (e *Engine) jobStep(j *Job) error {
 	case JobRecover:
 		err = e.store.FailedScan(e.claiming, j.Tenant, j.Webhook, j.Cursor, until, func(a *Attempt) bool {
 			cursor, seen = a.ID, seen+1
-			owe = append(owe, again(a.Tenant, a.Delivery(), a.Number, now))
+			owe = append(owe, e.again(a.Tenant, a.Delivery(), a.Number, now))
 			return seen < jobPage
 		})
 		if err == nil {
@@ -261,7 +261,7 @@ func (e *Engine) jobStep(j *Job) error {
 			}
 			var made int
 			if made, err = e.attemptsMade(e.claiming, j.Tenant, d); err == nil {
-				owe = append(owe, again(j.Tenant, d, made, now))
+				owe = append(owe, e.again(j.Tenant, d, made, now))
 			}
 		}
 		if err == nil {
@@ -291,8 +291,9 @@ func (e *Engine) jobStep(j *Job) error {
 }
 
 // again returns the row that has a delivery attempted once more, now, with a
-// fresh round of attempts after the ones made already.
-func again(tenant event.TenantID, d event.DeliveryID, made int, now time.Time) Owed {
+// fresh round of attempts after the ones made already. It is not canceled any more.
+func (e *Engine) again(tenant event.TenantID, d event.DeliveryID, made int, now time.Time) Owed {
+	e.canceled.take(d)
 	return Owed{
 		Tenant: tenant, Event: d.Event, Webhook: d.Webhook, Due: now, Since: now,
 		Attempts: made, Base: made, Reason: ReasonManual,

@@ -123,10 +123,14 @@ func (r *recorder) spill(tasks []*task) {
 }
 
 // drop forgets a task that nobody waits for any more: its webhook was deleted,
-// or it was canceled, which is recorded elsewhere.
+// or it was canceled, which is recorded elsewhere. Its row goes, if it has one.
 func (r *recorder) drop(t *task) {
-	if t.in != nil {
-		r.add(result{in: t.in})
+	res := result{in: t.in}
+	if t.owed.Token != 0 {
+		res.settle = &t.owed
+	}
+	if res.in != nil || res.settle != nil {
+		r.add(res)
 	}
 }
 
