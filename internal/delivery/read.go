@@ -152,6 +152,10 @@ func (e *Engine) delivery(d event.DeliveryID, ev *event.Event, o *Owed, log []*A
 		}
 	}
 	w, exists := e.hooks.ByNumber(d.Webhook)
+	var held time.Time // the end of the maintenance window
+	if exists {
+		held = w.HeldUntil(time.Now())
+	}
 	switch {
 	case o != nil && !exists:
 		v.State, v.Reason = StateDiscarded, "its webhook was deleted"
@@ -159,9 +163,11 @@ func (e *Engine) delivery(d event.DeliveryID, ev *event.Event, o *Owed, log []*A
 		v.State, v.Reason = StateInFlight, "on its way"
 	case o != nil && w.Status != webhook.Active:
 		v.State, v.Reason = StateHeld, "the webhook is "+string(w.Status)
-	case o != nil && !w.HeldUntil(time.Now()).IsZero():
-		end := w.HeldUntil(time.Now())
-		v.State, v.NextAt, v.Reason = StateHeld, later(o.Due, end), "the webhook is in maintenance until "+end.Format(format.TimeLayout)
+	case o != nil && !held.IsZero():
+		v.State, v.NextAt, v.Reason = StateHeld, o.Due, "the webhook is in maintenance until "+held.Format(format.TimeLayout)
+		if held.After(o.Due) {
+			v.NextAt = held
+		}
 	case o != nil:
 		v.State, v.NextAt, v.Reason = StateWaiting, o.Due, o.Reason.String()
 	case v.Last == nil || v.Last.Outcome == Retrying:
@@ -176,13 +182,6 @@ func (e *Engine) delivery(d event.DeliveryID, ev *event.Event, o *Owed, log []*A
 		}[v.Last.Outcome]
 	}
 	return v
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // DeliveriesOfEvent returns the event's deliveries, one for each webhook that

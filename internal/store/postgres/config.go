@@ -151,7 +151,7 @@ func (s *Store) WebhookList(ctx context.Context) ([]*webhook.Webhook, error) {
 		}
 		w.Number, w.Tenant, w.Status = uint32(number), event.TenantID(tenant), webhook.Status(status)
 		w.CreatedAt, w.UpdatedAt = fromMillis(created), fromMillis(updated)
-		if err := s.openSecrets(w, secrets); err != nil {
+		if err := w.OpenSecrets(s.sealer, secrets); err != nil {
 			return nil, err
 		}
 		err = errors.Join(
@@ -189,7 +189,7 @@ func (s *Store) encodeWebhook(w *webhook.Webhook) (col webhookColumns, err error
 	if err != nil {
 		return col, err
 	}
-	col.secrets, err = s.sealSecrets(w)
+	col.secrets, err = w.SealSecrets(s.sealer)
 	return col, err
 }
 

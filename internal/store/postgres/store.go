@@ -63,7 +63,7 @@ type Options struct {
 	// the same on all nodes. Zero: DefaultLease.
 	Lease time.Duration
 	// Sealer encrypts the webhooks' secrets. Nil stores them in clear: for tests.
-	Sealer Sealer
+	Sealer webhook.Sealer
 	// Log receives what happens in the background. Nil: slog.Default.
 	Log *slog.Logger
 }
@@ -72,7 +72,7 @@ type Options struct {
 // are safe for concurrent use. Open makes it, Close ends it.
 type Store struct {
 	log     *slog.Logger
-	sealer  Sealer
+	sealer  webhook.Sealer
 	lease   time.Duration
 	pool    *pgxpool.Pool
 	control *pgxpool.Pool // one connection, for the lease
@@ -121,7 +121,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.Log = slog.Default()
 	}
 	if o.Sealer == nil {
-		o.Sealer = inClear{}
+		o.Sealer = webhook.InClear{}
 	}
 	if o.Lease <= 0 {
 		o.Lease = DefaultLease
@@ -163,7 +163,7 @@ func (s *Store) open(ctx context.Context, url string) (err error) {
 	}); err != nil {
 		return err
 	}
-	if _, none := s.sealer.(inClear); !none {
+	if _, none := s.sealer.(webhook.InClear); !none {
 		n, err := s.Reseal(ctx)
 		if err != nil {
 			return err

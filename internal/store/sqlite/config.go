@@ -182,7 +182,7 @@ func (s *Store) WebhookList(ctx context.Context) ([]*webhook.Webhook, error) {
 			CreatedAt: fromMillis(st.ColumnInt64(8)),
 			UpdatedAt: fromMillis(st.ColumnInt64(9)),
 		}
-		if err := s.openSecrets(w, st.ColumnRawBlob(4)); err != nil {
+		if err := w.OpenSecrets(s.sealer, st.ColumnRawBlob(4)); err != nil {
 			return nil, err
 		}
 		err := errors.Join(
@@ -220,7 +220,7 @@ func (s *Store) encodeWebhook(w *webhook.Webhook) (col webhookColumns, err error
 	if err != nil {
 		return col, err
 	}
-	col.secrets, err = s.sealSecrets(w)
+	col.secrets, err = w.SealSecrets(s.sealer)
 	return col, err
 }
 

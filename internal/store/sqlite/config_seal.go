@@ -3,7 +3,6 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,33 +14,6 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// A Sealer encrypts what is secret before it is stored. Its methods are safe
-// for concurrent use; secret.Keyring is one.
-type Sealer interface {
-	// Seal encrypts a value; it opens only with the same context, which says
-	// where it is stored.
-	Seal(plain []byte, context string) ([]byte, error)
-	// Open returns what was sealed, and JSON objects stored in clear before
-	// there was encryption as they are. Errors hold no secrets.
-	Open(sealed []byte, context string) ([]byte, error)
-	// Stale tells that a stored value should be sealed again: it is in clear,
-	// or was sealed with an old key.
-	Stale(sealed []byte) bool
-}
-
-// inClear is the Sealer of a store that was given none: it stores in clear.
-type inClear struct{}
-
-func (inClear) Seal(plain []byte, _ string) ([]byte, error) { return plain, nil }
-func (inClear) Stale([]byte) bool                           { return false }
-
-func (inClear) Open(sealed []byte, _ string) ([]byte, error) {
-	if len(sealed) == 0 || sealed[0] != '{' {
-		return nil, errors.New("it is sealed, and the store was opened without keys")
-	}
-	return sealed, nil
-}
-
 // sealedMark is the application id of a relay.db whose secrets are all sealed
 // and whose free space holds none from before: "Rsec". It is set after the
 // file was written anew, so that a crash before that has it done again.
@@ -49,31 +21,6 @@ const sealedMark = 0x52736563
 
 // resealBatch bounds how many rows one transaction seals again.
 const resealBatch = 200
-
-// secretsContext says where a webhook's secrets are stored, so that sealed
-// bytes copied to another webhook or tenant do not open there.
-func secretsContext(tenant event.TenantID, id string) string {
-	return fmt.Sprintf("webhook.secrets/%d/%s", tenant, id)
-}
-
-func (s *Store) sealSecrets(w *webhook.Webhook) ([]byte, error) {
-	b, err := json.Marshal(w.Secrets)
-	if err != nil {
-		return nil, errors.New("secrets cannot be encoded") // the cause could repeat them
-	}
-	return s.sealer.Seal(b, secretsContext(w.Tenant, w.ID))
-}
-
-func (s *Store) openSecrets(w *webhook.Webhook, stored []byte) error {
-	b, err := s.sealer.Open(stored, secretsContext(w.Tenant, w.ID))
-	if err != nil {
-		return fmt.Errorf("secrets of webhook %q cannot be read: %w", w.ID, err)
-	}
-	if json.Unmarshal(b, &w.Secrets) != nil {
-		return fmt.Errorf("secrets of webhook %q cannot be read", w.ID) // as above
-	}
-	return nil
-}
 
 // Reseal seals again, with the Sealer's newest key, what is stored in clear or
 // under an old one, and returns how many rows that were. It may run while the
@@ -103,10 +50,10 @@ func (s *Store) Reseal(ctx context.Context) (n int, err error) {
 			done = 0
 			for i := range batch {
 				r := &batch[i]
-				if err := s.openSecrets(&r.w, r.stored); err != nil {
+				if err := r.w.OpenSecrets(s.sealer, r.stored); err != nil {
 					return err
 				}
-				sealed, err := s.sealSecrets(&r.w)
+				sealed, err := r.w.SealSecrets(s.sealer)
 				if err == nil {
 					err = c.exec(sqlWebhookSecretsUpdate, r.number, r.stored, sealed)
 				}
@@ -131,7 +78,7 @@ func (s *Store) Reseal(ctx context.Context) (n int, err error) {
 // at start. What a first pass finds in clear is also removed from the places
 // of the file where SQLite leaves what was replaced.
 func (s *Store) sealConfig(ctx context.Context) error {
-	if _, none := s.sealer.(inClear); none {
+	if _, none := s.sealer.(webhook.InClear); none {
 		return nil
 	}
 	n, err := s.Reseal(ctx)

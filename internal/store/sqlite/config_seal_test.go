@@ -28,7 +28,7 @@ func newKeyring(t *testing.T) *secret.Keyring {
 	return k
 }
 
-func openSealed(t *testing.T, dir string, sealer Sealer) *Store {
+func openSealed(t *testing.T, dir string, sealer webhook.Sealer) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), Options{Dir: dir, Sealer: sealer, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -177,7 +177,7 @@ func TestSecretsNeedTheirKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct {
-		sealer Sealer
+		sealer webhook.Sealer
 		want   string
 	}{
 		"another key file": {newKeyring(t), "put back the key file"},
@@ -212,7 +212,7 @@ func TestSecretsStayInTheirRow(t *testing.T) {
 
 // A gate is a Sealer that stops before it answers the first Stale after it was armed.
 type gate struct {
-	Sealer
+	webhook.Sealer
 	once          sync.Once
 	armed         atomic.Bool
 	arrived, pass chan struct{}

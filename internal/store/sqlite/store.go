@@ -42,7 +42,7 @@ type Options struct {
 	// Node is the node number in the ids, 0 to event.MaxNode.
 	Node int
 	// Sealer encrypts the webhooks' secrets. Nil stores them in clear: for tests.
-	Sealer Sealer
+	Sealer webhook.Sealer
 	// Log receives what happens in the background. Nil: slog.Default.
 	Log *slog.Logger
 }
@@ -54,7 +54,7 @@ type Store struct {
 	log  *slog.Logger
 	lock *os.File
 
-	sealer   Sealer
+	sealer   webhook.Sealer
 	config   *db
 	events   *eventLog
 	keys     *keyIndex
@@ -83,7 +83,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.Log = slog.Default()
 	}
 	if o.Sealer == nil {
-		o.Sealer = inClear{}
+		o.Sealer = webhook.InClear{}
 	}
 	s := &Store{dir: o.Dir, log: o.Log.With("component", "store"), sealer: o.Sealer}
 	if err := s.open(ctx, o.Node); err != nil {
