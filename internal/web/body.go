@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"time"
@@ -168,9 +169,17 @@ func ReadBody(r *http.Request, buf []byte, limit int64) ([]byte, error) {
 	}
 	begin := len(buf)
 	for {
-		if room := cap(buf) - len(buf); room < minRead {
-			// A length is only announced; memory grows with what has come. Small bodies are read in one go.
-			grow := max(minRead, len(buf)-begin, int(min(r.ContentLength+1-int64(len(buf)-begin), firstRead)))
+		got := len(buf) - begin
+		left := math.MaxInt // and one byte, to see the end
+		if r.ContentLength >= 0 {
+			left = int(r.ContentLength) - got + 1
+		}
+		if room := cap(buf) - len(buf); room < min(minRead, left) {
+			// A length is only announced: memory grows with what has come, up to it. Small bodies are read in one go.
+			grow := max(minRead, got)
+			if r.ContentLength >= 0 {
+				grow = min(max(grow, firstRead), left)
+			}
 			if counted {
 				if err := b.reserve(int64(grow)); err != nil {
 					return buf, err

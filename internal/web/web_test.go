@@ -460,7 +460,11 @@ func TestBodiesInMemory(t *testing.T) {
 	}
 	held := make(chan int, 1)
 	go func() { held <- post("/hold") }()
-	<-entered
+	select {
+	case <-entered:
+	case got := <-held:
+		t.Fatalf("the first body: got %d before the handler had it, want it held", got)
+	}
 	if got := post("/"); got != 503 {
 		t.Errorf("a body beyond the bound: got %d, want 503", got)
 	}
