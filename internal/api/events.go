@@ -120,7 +120,7 @@ func (a *API) eventDeliveries(ctx context.Context, c *caller, in *eventPath) (*L
 // Explanation says what became of an event at one webhook.
 type Explanation struct {
 	WebhookID string    `json:"webhookId" example:"\"wh_3f6q2mzk7ahx5w4e\""`
-	Verdict   string    `json:"verdict" enum:"delivered,waiting,failed,canceled,expired,type,filter,paused,disabled,created,changed,operation" doc:"what happened, or why nothing did: the webhook does not ask for the type, its filter says no, it was paused or disabled, was created after the event or has changed since, or the event is an operational one that must be asked for by name"`
+	Verdict   string    `json:"verdict" enum:"delivered,waiting,failed,canceled,expired,transform,type,filter,paused,disabled,created,changed,operation" doc:"what happened, or why nothing did: its transform dropped the event, the webhook does not ask for the type, its filter says no, it was paused or disabled, was created after the event or has changed since, or the event is an operational one that must be asked for by name"`
 	Detail    string    `json:"detail" doc:"the same in a sentence"`
 	Delivery  *Delivery `json:"delivery"`
 }

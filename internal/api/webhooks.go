@@ -20,6 +20,7 @@ type Webhook struct {
 	Description    string            `json:"description" doc:"a label for people" example:"\"CRM\""`
 	Events         []string          `json:"events" doc:"event types it wants; * stands for any characters" example:"[\"call.*\"]"`
 	Filter         string            `json:"filter" doc:"an expression that says which of these events it wants; empty: all" example:"\"event.data.urgency == 'urgent'\""`
+	Transform      string            `json:"transform" doc:"a script that makes the request; empty: the format does"`
 	Format         string            `json:"format" doc:"shape of the body" example:"\"relay\""`
 	Signature      string            `json:"signature" doc:"headers that sign a request" example:"\"relay\""`
 	Headers        map[string]string `json:"headers" doc:"sent with every request"`
@@ -87,7 +88,7 @@ type Health struct {
 func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 	h := a.Engine.Health(w)
 	v := &Webhook{
-		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Filter: w.Filter, Format: w.Format, Signature: string(w.Signature),
+		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Filter: w.Filter, Transform: w.Transform, Format: w.Format, Signature: string(w.Signature),
 		Headers: w.Headers, Retry: showRetry(&w.Retry), Timeout: Duration(w.Timeout), MaxConcurrency: w.MaxConcurrency,
 		DisableOn: w.DisableOn, Ordering: string(w.Ordering), Status: string(w.Status), CreatedAt: Time(w.CreatedAt), UpdatedAt: Time(w.UpdatedAt),
 		Health: Health{
@@ -143,7 +144,8 @@ type webhookFields struct {
 	Description    Opt[string]            `json:"description" doc:"a label for people" default:"\"\""`
 	Events         Opt[[]string]          `json:"events" doc:"event types it wants; * stands for any characters, as in call.*" default:"[\"*\"]" maxItems:"100"`
 	Filter         Opt[string]            `json:"filter" doc:"a CEL expression over event (type, data, attributes, time, key) that is true for the events it wants; empty: all. A member that is absent is no match" default:"\"\"" maxLength:"8192" example:"\"event.data.urgency == 'urgent'\""`
-	Format         Opt[string]            `json:"format" doc:"shape of the body" default:"\"relay\"" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
+	Transform      Opt[string]            `json:"transform" doc:"JavaScript that defines transform(event), which returns {body, headers, query, url} of the request, all optional and on the same host, or null to drop the event; empty: none. It is compiled when it is saved" default:"\"\"" maxLength:"65536" example:"\"function transform(event) { return { body: { text: event.data.summary } } }\""`
+	Format         Opt[string]            `json:"format" doc:"shape of the body, unless a transform returns one" default:"\"relay\"" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
 	Signature      Opt[string]            `json:"signature" doc:"headers that sign a request: X-Relay-Signature, those of Standard Webhooks, both, or none" default:"\"relay\"" enum:"relay,standard,relay+standard,none"`
 	Headers        Opt[map[string]string] `json:"headers" doc:"sent with every request" default:"{}"`
 	Retry          Opt[RetryFields]       `json:"retry" doc:"when to try again. A PATCH changes the members it names, and a preset becomes a custom policy by it"`
@@ -174,6 +176,7 @@ func (f *webhookFields) apply(s *webhook.Settings) {
 	f.Description.Apply(&s.Description, "")
 	f.Events.Apply(&s.Events, def.Events)
 	f.Filter.Apply(&s.Filter, "")
+	f.Transform.Apply(&s.Transform, "")
 	f.Format.Apply(&s.Format, def.Format)
 	f.Signature.Apply((*string)(&s.Signature), string(def.Signature))
 	f.Headers.Apply(&s.Headers, nil)

@@ -20,6 +20,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/transform"
 	"github.com/relay-events/relay/internal/web"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -58,7 +59,10 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(client.Close)
 	hooks, err := webhook.NewRegistry(ctx, store, client)
 	check("reading webhooks", err)
-	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Sender: client, Log: quiet, UserAgent: "Relay/test"})
+	scripts := transform.NewPool(transform.Options{})
+	t.Cleanup(scripts.Close)
+	hooks.SetCompiler(scripts)
+	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Sender: client, Transforms: scripts, Log: quiet, UserAgent: "Relay/test"})
 	check("making the engine", err)
 	check("starting the engine", engine.Start(ctx))
 	t.Cleanup(func() { engine.Stop(ctx) })

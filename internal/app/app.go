@@ -30,6 +30,7 @@ import (
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/transform"
 	"github.com/relay-events/relay/internal/web"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -129,11 +130,17 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		return fmt.Errorf("reading webhooks: %w", err)
 	}
 
+	// Nothing is compiled or allocated before a webhook has a transform. Its queue is a part of the attempts under way, so
+	// that those that wait for their transform leave room for the others.
+	transforms := transform.NewPool(transform.Options{Waiting: max(cfg.MaxInFlight/4, 64)})
+	a.onStop("transforms", func(context.Context) error { transforms.Close(); return nil })
+	webhooks.SetCompiler(transforms)
+
 	// The engine and the ingester need each other: events go from the one to the other, and operational events, which
 	// are ordinary events of their tenant, back. The engine publishes nothing before it is started.
 	var ingester *ingest.Ingester
 	a.engine, err = delivery.New(delivery.Config{
-		Store: store, Webhooks: webhooks, Sender: outgoing, Log: component("delivery"), UserAgent: userAgent,
+		Store: store, Webhooks: webhooks, Sender: outgoing, Transforms: transforms, Log: component("delivery"), UserAgent: userAgent,
 		Memory: int64(cfg.Memory), MaxInFlight: cfg.MaxInFlight,
 		Publish: func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error {
 			return ingester.Publish(ctx, operational(tenant, eventType, data))

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
-	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -28,13 +28,22 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 		e.recorder.settle(t, Expired, fmt.Sprintf("not attempted within %v of being due", ep.hook.Retry.MaxAge))
 		return true
 	}
-	a, interrupted := e.send(e.working, ep, t.ev, t.owed.Attempts+1, false)
-	if interrupted {
-		rest := t.next
-		t.next = nil
-		e.recorder.spill([]*task{t}) // Relay stops: given back uncounted
-		t.next = rest
+	a, how := e.send(e.working, ep, t.ev, t.owed.Attempts+1, false)
+	switch how {
+	case endInterrupted:
+		e.giveBack(t) // Relay stops
 		return false
+	case endBusy:
+		l.rest(t)
+		e.giveBack(t)
+		return false
+	case endDropped:
+		if e.canceled.take(t.owed.Delivery()) {
+			e.recorder.drop(t) // which is recorded already
+		} else {
+			e.recorder.settle(t, Discarded, errDropped.Error())
+		}
+		return true
 	}
 	ended := a.At.Add(a.Timing.Total)
 	res := webhook.Result{Kind: egress.Kind(a.ErrorKind)}
@@ -59,6 +68,11 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 		a.Outcome, a.NextAt = Failed, time.Time{}
 		a.Error += "; not tried again: canceled meanwhile"
 	}
+	if a.ErrorKind == kindTransform {
+		// The endpoint was not asked: this says nothing about it.
+		e.recorder.finish(t, a)
+		return a.Outcome.Settles()
+	}
 	l.mu.Lock()
 	l.pace.done(s, a.Timing.Total, ended, e.slots.busy())
 	if s == strainNone {
@@ -68,6 +82,15 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 	e.recorder.finish(t, a)
 	e.health.observe(ep.hook, a, ended)
 	return a.Outcome.Settles()
+}
+
+// giveBack gives a task back uncounted; those behind it in its order are the
+// caller's.
+func (e *Engine) giveBack(t *task) {
+	rest := t.next
+	t.next = nil
+	e.recorder.spill([]*task{t})
+	t.next = rest
 }
 
 // strainOf says what a failure tells about the endpoint's load.
@@ -80,41 +103,69 @@ func strainOf(r webhook.Result) strain {
 	}
 }
 
-// kindStatus is an attempt's error kind when the endpoint answered with a
-// status that is no success.
-const kindStatus = "status"
+// Kinds of errors beside egress.Kind.
+const (
+	kindStatus    = "status"    // the endpoint answered with a status that is no success
+	kindTransform = "transform" // the webhook's transform failed; nothing was sent
+)
 
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 // maxPooledBody bounds the buffers that are kept for reuse.
 const maxPooledBody = 64 << 10
 
+// ending says how send ended.
+type ending uint8
+
+const (
+	endDone        ending = iota // the log's entry says what came of it
+	endInterrupted               // ctx ended first
+	endBusy                      // there is no room for its transform now
+	endDropped                   // the transform dropped it: nothing is to be sent
+)
+
 // send makes the request of an attempt and returns its entry for the log,
-// Delivered or Failed. interrupted tells that ctx ended first.
-func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number int, test bool) (a *Attempt, interrupted bool) {
+// Delivered or Failed.
+func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number int, test bool) (a *Attempt, how ending) {
 	w := ep.hook
-	now := time.Now().UTC()
 	d := event.DeliveryID{Event: ev.ID, Webhook: w.Number}
+	buf := bodies.Get().(*[]byte)
+	m, err := e.render(ctx, (*buf)[:0], ep, ev, d)
+	now := time.Now().UTC() // after render, which may have waited for its turn: receivers check how old a signature is
 	a = &Attempt{
 		Tenant: w.Tenant, Event: ev.ID, EventName: ev.Name, EventType: ev.Type,
 		Webhook: w.Number, Number: number, At: now.Truncate(time.Millisecond), Outcome: Failed, Test: test,
-		Request: SentRequest{Method: http.MethodPost, URL: w.URL, BodyFormat: w.Format},
+		Request: SentRequest{Method: http.MethodPost, URL: w.URL},
 	}
-	buf := bodies.Get().(*[]byte)
-	body, ok := format.Append((*buf)[:0], w.Format, ev, d)
-	if !ok {
-		a.ErrorKind, a.Error = string(egress.KindRequest), fmt.Sprintf("there is no format %q", w.Format)
-		return a, false
+	if err != nil {
+		var failed *renderError
+		switch {
+		case errors.As(err, &failed):
+			a.ErrorKind, a.Error = failed.kind, failed.message
+			return a, endDone
+		case errors.Is(err, errDropped):
+			return a, endDropped
+		case ctx.Err() != nil:
+			return a, endInterrupted
+		default:
+			return a, endBusy
+		}
 	}
-	if test {
-		// A test's event is not stored, so the log must hold the body itself.
+	body := m.body
+	a.Request.BodyFormat = m.bodyFormat
+	if !m.target.IsZero() {
+		a.Request.URL = m.target.String()
+	}
+	if test || m.bodyFormat == "" {
+		// The log must hold the body itself: a test's event is not stored, and
+		// what a transform makes of one may change.
 		a.Request.Body, a.Request.BodyFormat = body, ""
 	}
 	id := d.String()
-	header := make([]egress.Field, 0, 10+len(ep.custom))
+	header := make([]egress.Field, 0, 10+len(m.header))
 	header = append(header,
 		egress.Field{Name: "User-Agent", Value: e.userAgent},
-		egress.Field{Name: "Content-Type", Value: format.TypeOf(w.Format)},
+		egress.Field{Name: "Content-Type", Value: m.contentType},
 		egress.Field{Name: headerEvent, Value: ev.Type},
 		egress.Field{Name: headerDelivery, Value: id},
 		egress.Field{Name: headerAttempt, Value: strconv.Itoa(number)},
@@ -134,7 +185,7 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 		s := ep.standardAt(now)
 		if s == nil {
 			a.ErrorKind, a.Error = string(egress.KindRequest), "the signing secret is not valid: rotate it"
-			return a, false
+			return a, endDone
 		}
 		header = append(header,
 			egress.Field{Name: signing.HeaderStandardID, Value: id},
@@ -142,23 +193,20 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 			egress.Field{Name: signing.HeaderStandardSignature, Value: string(s.AppendSignature(nil, id, unix, body))},
 		)
 	}
-	for name, value := range format.Header(w.Format, ev, d) {
-		header = append(header, egress.Field{Name: name, Value: value})
-	}
-	a.Request.Header = append(header, ep.custom...)
+	a.Request.Header = append(header, m.header...)
 
 	e.metrics.inFlight.Add(1)
-	req := egress.Request{Method: http.MethodPost, Target: w.Target, Header: a.Request.Header, Body: body, Timeout: w.Timeout}
+	req := egress.Request{Method: http.MethodPost, Target: m.target, Header: a.Request.Header, Body: body, Timeout: w.Timeout}
 	res, timing, fail := e.sender.Do(ctx, &req)
 	e.metrics.inFlight.Add(-1)
 	a.Timing, a.Response = timing, res
-	if fail == nil && !test && cap(body) <= maxPooledBody {
-		*buf = body
-		bodies.Put(buf) // after a failure the transport may still read it
+	if fail == nil && a.Request.BodyFormat != "" && cap(body) <= maxPooledBody {
+		*buf = body // nobody holds it any more; after a failure the transport may still read it
+		bodies.Put(buf)
 	}
 	switch {
 	case fail != nil && fail.Kind == egress.KindCanceled && ctx.Err() != nil:
-		return a, true
+		return a, endInterrupted
 	case fail != nil:
 		a.ErrorKind, a.Error = string(fail.Kind), fail.Message
 	case res.Status >= 200 && res.Status <= 299:
@@ -166,7 +214,7 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 	default:
 		a.ErrorKind, a.Error = kindStatus, fmt.Sprintf("the endpoint answered %s", statusText(res.Status))
 	}
-	return a, false
+	return a, endDone
 }
 
 // statusText returns a status as people write it: "404 Not Found".

@@ -21,7 +21,7 @@ const (
 	// request and is not listed among attempts.
 	Canceled  Outcome = 4 // by a person
 	Expired   Outcome = 5 // older than its policy allows
-	Discarded Outcome = 6 // nobody to deliver to: the webhook was deleted
+	Discarded Outcome = 6 // nothing to deliver: the transform dropped it, or the webhook was deleted
 )
 
 // Settles reports whether no further attempt follows by itself.
@@ -53,7 +53,8 @@ type Attempt struct {
 	At        time.Time // when it began, UTC
 	Outcome   Outcome
 	Test      bool // made by "test"
-	// ErrorKind is one of a closed set: egress.Kind, "status", or "" for none.
+	// ErrorKind is one of a closed set: egress.Kind, "status", "transform"
+	// (nothing was sent), or "" for none.
 	ErrorKind string
 	Error     string // the failure in words; empty for none
 	Request   SentRequest

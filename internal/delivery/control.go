@@ -21,9 +21,14 @@ func (e *Engine) Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (
 	if ev.Time.IsZero() {
 		ev.Time = ev.ID.Time()
 	}
-	a, interrupted := e.send(ctx, newEndpoint(w), &ev, 1, true)
-	if interrupted {
+	a, how := e.send(ctx, newEndpoint(w), &ev, 1, true)
+	switch how {
+	case endInterrupted:
 		return nil, fmt.Errorf("sending a test: %w", ctx.Err())
+	case endBusy:
+		return nil, problem.New(problem.Unavailable, "too many transforms are waiting for their turn, try again")
+	case endDropped:
+		a.ErrorKind, a.Error = kindTransform, errDropped.Error()+": nothing was sent"
 	}
 	if err := e.store.Record(context.WithoutCancel(ctx), &Record{Attempts: []*Attempt{a}}); err != nil {
 		return nil, fmt.Errorf("logging a test: %w", err)

@@ -12,7 +12,8 @@
 //
 // The parts: the router (route.go) matches events to webhooks; a lane per
 // webhook (lane.go) holds what is to be sent to it and as many workers as its
-// endpoint can bear (pace.go); an attempt (attempt.go) is one request; the
+// endpoint can bear (pace.go); an attempt (attempt.go) is one request, what it
+// says comes from render.go; the
 // recorder (record.go) commits results in groups; the due loop (due.go) brings
 // owed deliveries back when their time has come; health.go disables endpoints
 // that only fail; jobs.go recovers and replays.
@@ -46,7 +47,10 @@ type Config struct {
 	Store    Store
 	Webhooks *webhook.Registry // its OnChange is set by New
 	Sender   Sender
-	Log      *slog.Logger
+	// Transforms runs the scripts of webhooks that have one. Nil: their
+	// attempts fail.
+	Transforms Transformer
+	Log        *slog.Logger
 	// UserAgent is sent with every request: "Relay/VERSION".
 	UserAgent string
 	// Memory bounds the bytes of deliveries waiting in memory; more waits in
@@ -61,12 +65,13 @@ type Config struct {
 
 // Engine delivers events. Make it with New, then Start; Stop ends it.
 type Engine struct {
-	store     Store
-	hooks     *webhook.Registry
-	sender    Sender
-	log       *slog.Logger
-	userAgent string
-	publish   func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error
+	store      Store
+	hooks      *webhook.Registry
+	sender     Sender
+	transforms Transformer
+	log        *slog.Logger
+	userAgent  string
+	publish    func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error
 
 	memory  int64        // bound of queued
 	queued  atomic.Int64 // bytes of deliveries waiting in lanes
@@ -117,7 +122,7 @@ func New(c Config) (*Engine, error) {
 		c.MaxInFlight = 4096
 	}
 	e := &Engine{
-		store: c.Store, hooks: c.Webhooks, sender: c.Sender, log: c.Log,
+		store: c.Store, hooks: c.Webhooks, sender: c.Sender, transforms: c.Transforms, log: c.Log,
 		userAgent: c.UserAgent, publish: c.Publish, memory: c.Memory,
 		intakes:   make(chan []Intake, routeAhead),
 		lanes:     make(map[uint32]*lane),

@@ -52,14 +52,14 @@ func (e *Engine) explain(ev *event.Event, w *webhook.Webhook, o *Owed, log []*At
 		x.Delivery = &d
 		x.Verdict = map[State]Verdict{
 			StateDelivered: VerdictDelivered, StateFailed: VerdictFailed, StateCanceled: VerdictCanceled,
-			StateExpired: VerdictExpired, StateHeld: VerdictPaused,
+			StateExpired: VerdictExpired, StateHeld: VerdictPaused, StateDiscarded: VerdictTransform,
 		}[d.State]
 		switch d.State {
 		case StateDelivered:
 			x.Detail = fmt.Sprintf("delivered with attempt %d", d.Attempts)
 		case StateFailed:
 			x.Detail = fmt.Sprintf("given up after attempt %d: %s", d.Attempts, d.Reason)
-		case StateCanceled, StateExpired, StateHeld:
+		case StateCanceled, StateExpired, StateHeld, StateDiscarded:
 			x.Detail = d.Reason
 		case StateWaiting:
 			x.Verdict = VerdictWaiting

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"io"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -53,6 +54,7 @@ type lane struct {
 	starting int // of these, those that have not taken their first task
 	pace     pace
 	timer    *time.Timer // starts workers when the pace allows again
+	resting  time.Time   // no attempt starts before; see rest
 	starving bool        // waits for a slot; guarded by slots.mu, not by mu
 
 	// While deliveries of ours are owed and due, new ones are owed too, so
@@ -245,7 +247,9 @@ func (l *lane) startLocked() {
 func (l *lane) pacedLocked(take bool) bool {
 	now := time.Now()
 	var wait time.Duration
-	if end := l.heldLocked(now); !end.IsZero() {
+	if !l.resting.IsZero() && now.Before(l.resting) {
+		wait = l.resting.Sub(now)
+	} else if end := l.heldLocked(now); !end.IsZero() {
 		wait = end.Sub(now)
 		l.pace.limitRate(now) // after the window it is ramped up, not flooded
 	} else if wait = l.pace.delay(now, take); wait <= 0 {
@@ -296,6 +300,22 @@ func (l *lane) work(c class) {
 	l.mu.Lock()
 	l.startLocked() // queues us again if the slot went to another lane
 	l.mu.Unlock()
+}
+
+// busyRest is how long a lane rests that found no room for its transform.
+const busyRest = time.Second
+
+// rest stops the lane for a moment, because there was no room for the transform
+// of t, which the caller gives back: without the pause it would come back, and
+// be given back, as fast as the store can.
+func (l *lane) rest(t *task) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.resting = time.Now().Add(busyRest + rand.N(busyRest/2)) // lanes that were refused together do not come back together
+	if t.owed.Token == 0 {
+		l.backlog = true
+		l.spilling++
+	}
 }
 
 // mayGoOn reports whether a worker may make another attempt for the endpoint

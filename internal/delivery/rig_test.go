@@ -34,6 +34,7 @@ type rig struct {
 	// memory and maxInFlight are passed to the engine.
 	memory      int64
 	maxInFlight int
+	transforms  delivery.Transformer // nil: none; see withTransforms
 
 	store    *sqlite.Store
 	client   *egress.Client
@@ -59,9 +60,12 @@ func (r *rig) start() {
 	if r.hooks, err = webhook.NewRegistry(ctx, r.store, r.client); err != nil {
 		r.t.Fatal(err)
 	}
+	if r.transforms != nil {
+		r.hooks.SetCompiler(r.transforms.(webhook.Compiler))
+	}
 	r.engine, err = delivery.New(delivery.Config{
 		Store: r.store, Webhooks: r.hooks, Sender: r.client, Log: log, UserAgent: "Relay/test",
-		Memory: r.memory, MaxInFlight: r.maxInFlight,
+		Transforms: r.transforms, Memory: r.memory, MaxInFlight: r.maxInFlight,
 		Publish: func(ctx context.Context, tenant event.TenantID, typ string, data []byte) error {
 			return r.ingester.Publish(ctx, &ingest.Publication{Tenant: tenant, Items: []ingest.Item{{
 				Event: event.Event{Tenant: tenant, Type: typ, Data: data, Time: time.Now().UTC()},

@@ -16,7 +16,7 @@ const (
 	StateHeld      State = "held"      // owed to a webhook that is paused or disabled
 	StateDelivered State = "delivered" // accepted by the endpoint
 	StateFailed    State = "failed"    // given up after its last attempt
-	StateDiscarded State = "discarded" // its webhook was deleted
+	StateDiscarded State = "discarded" // its webhook was deleted, or its transform dropped it
 	StateExpired   State = "expired"   // too old to be attempted again
 	StateCanceled  State = "canceled"  // stopped by a person
 )
@@ -46,6 +46,7 @@ const (
 	VerdictFailed     Verdict = "failed"    // attempted without success
 	VerdictCanceled   Verdict = "canceled"  // by a person
 	VerdictExpired    Verdict = "expired"   // too old to be attempted
+	VerdictTransform  Verdict = "transform" // its transform dropped it
 	VerdictType       Verdict = "type"      // the webhook does not ask for this event type
 	VerdictFilter     Verdict = "filter"    // its filter says no
 	VerdictPaused     Verdict = "paused"    // it was paused when the event came

@@ -5,12 +5,13 @@
 // A result is one text. Its first character says what it is:
 //   D          drop the event
 //   B, T       JSON array [headers, query, url], a line break, the body: B is JSON, T text
+//   F          the same without a body: that of the webhook's format is wanted
 //   R          the result cannot be used: the reason
 //   E, M       something was thrown (M: out of memory): JSON array [message, stack]
 (function () {
   'use strict';
   const { parse, stringify } = JSON;
-  const { keys, defineProperty } = Object;
+  const { keys, defineProperty, getPrototypeOf, prototype: plain } = Object;
   const { isArray } = Array;
   const { apply } = Reflect;
   const { slice, toWellFormed } = String.prototype;
@@ -70,7 +71,7 @@
     if (out === undefined) throw new Refused('transform returned nothing; return null to drop the event');
     if (out instanceof Later) throw new Refused('transform returned a Promise; it must not be async');
     if (typeof out !== 'object' || isArray(out)) {
-      throw new Refused('transform returned ' + (isArray(out) ? 'an array' : 'a ' + typeof out) + ', want an object with a body, or null to drop the event');
+      throw new Refused('transform returned ' + (isArray(out) ? 'an array' : 'a ' + typeof out) + ', want an object, or null to drop the event');
     }
     for (const k of keys(out)) {
       if (k !== 'body' && k !== 'headers' && k !== 'query' && k !== 'url') {
@@ -78,9 +79,13 @@
       }
     }
     let { body, headers, query, url } = out;
-    if (body === undefined) throw new Refused('the result has no body');
     let kind = 'T';
-    if (typeof body !== 'string') {
+    if (body === undefined) {
+      const proto = getPrototypeOf(out); // a generator, a Map or an Error is a mistake, not an answer
+      if (proto !== plain && proto !== null) throw new Refused('the result has no body, and is not a plain object');
+      kind = 'F';
+      body = '';
+    } else if (typeof body !== 'string') {
       kind = 'B';
       body = stringify(body);
       if (typeof body !== 'string') throw new Refused('the body cannot be written as JSON');

@@ -334,13 +334,13 @@ func (in *instance) decode(out []byte) (Output, error) {
 		return Output{Drop: true}, nil
 	case 'R':
 		return Output{}, &RunError{Kind: Result, Message: string(out[1:])}
-	case 'B', 'T':
+	case 'B', 'T', 'F':
 		head, body, ok := strings.Cut(string(out[1:]), "\n")
 		var rest [3]json.RawMessage
 		if !ok || json.Unmarshal([]byte(head), &rest) != nil {
 			return Output{}, in.wrap(errTrap)
 		}
-		o := Output{Body: []byte(body), Text: out[0] == 'T'}
+		o := Output{Body: []byte(body), Text: out[0] == 'T', NoBody: out[0] == 'F'}
 		if len(o.Body) > MaxBodyBytes {
 			return Output{}, &RunError{Kind: Result, Message: fmt.Sprintf("the body has %d bytes, want at most %d", len(o.Body), MaxBodyBytes)}
 		}

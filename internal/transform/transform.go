@@ -5,8 +5,8 @@
 //	}
 //
 // event has id, type, time (RFC 3339), key, attributes (an object) and data. The result is null to drop the event, or an
-// object: body (a text is sent as it is, anything else as JSON), and if wanted headers, query and url. What headers and
-// URL are allowed is the caller's to check.
+// object: body (a text is sent as it is, anything else as JSON; left out, the body is the caller's to choose), and if wanted
+// headers, query and url. What headers and URL are allowed is the caller's to check.
 //
 // Numbers in JavaScript are doubles: an integer beyond 2^53 in the data loses digits on its way through event.data.
 // event.rawData is the data's JSON exactly as it was published, for a body written as text.
@@ -157,17 +157,25 @@ type Output struct {
 	Body []byte
 	// Text means the script wrote the body as text; else it is JSON.
 	Text bool
+	// NoBody means the script gave none: the event's usual one is wanted.
+	NoBody bool
 	// Headers and Query are to be set; nil when not given. Nothing of them has been checked.
 	Headers, Query map[string]string
 	// URL is where to send it instead; empty when not given. It has not been checked.
 	URL string
 }
 
-// Script is a transform that compiled. It is immutable, belongs to the pool that compiled it, and costs little: what a
-// run starts from is kept for the scripts used last and made anew for others.
+// Script is a transform that compiled. It is immutable and costs little: what a run starts from is kept by the pool for the
+// scripts used last and made anew for others.
 type Script struct {
 	source string
 	key    [sha256.Size]byte
+}
+
+// NewScript returns the script of a source that Compile accepted before, maybe another pool's, without running anything. If it does
+// not compile any more, its runs fail with a *[RunError].
+func NewScript(source string) *Script {
+	return &Script{source: source, key: sha256.Sum256([]byte(source))}
 }
 
 // Source returns the script as it was given to Compile.
@@ -220,7 +228,7 @@ func (p *Pool) Compile(ctx context.Context, source string) (*Script, error) {
 	if len(source) > MaxSourceBytes {
 		return nil, &Error{Message: fmt.Sprintf("must have at most %d bytes, got %d", MaxSourceBytes, len(source))}
 	}
-	s := &Script{source: source, key: sha256.Sum256([]byte(source))}
+	s := NewScript(source)
 	err := p.use(ctx, s, func(ctx context.Context, in *instance) error {
 		_, err := p.load(ctx, in, s)
 		return err

@@ -18,8 +18,9 @@ import (
 // then for everybody who reads. It is safe for concurrent use; the *Webhook
 // values it hands out never change.
 type Registry struct {
-	store Store
-	urls  URLChecker
+	store   Store
+	urls    URLChecker
+	scripts Compiler // nil: there are no transforms; see SetCompiler
 
 	// change serialises changes, so that a change sees the one before. It is
 	// not held by readers.
@@ -53,6 +54,7 @@ func NewRegistry(ctx context.Context, store Store, urls URLChecker) (*Registry, 
 		if w.Program, err = w.compile(); err != nil {
 			return nil, fmt.Errorf("reading webhook %s: %w", w.ID, err) // it compiled when it was stored
 		}
+		w.Script = w.script()
 		if w.Ordering == "" {
 			w.Ordering = OrderingNone
 		}
@@ -113,6 +115,10 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 	if err != nil {
 		return nil, err
 	}
+	script, err := r.compileScript(ctx, s.Transform)
+	if err != nil {
+		return nil, err
+	}
 	if secret == "" {
 		secret = signing.NewSecret()
 	} else if err := signing.CheckSecret(secret); err != nil {
@@ -121,7 +127,7 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	w := &Webhook{
 		ID: NewID(), Tenant: tenant, Settings: s, Secrets: Secrets{Current: secret},
-		Status: Active, CreatedAt: now, UpdatedAt: now, Target: target, Program: program,
+		Status: Active, CreatedAt: now, UpdatedAt: now, Target: target, Program: program, Script: script,
 	}
 	r.change.Lock()
 	defer r.change.Unlock()
@@ -133,14 +139,33 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 }
 
 // Update lets change edit a copy of the settings, checks them and stores them.
+// It may call change twice, with copies of its own each time.
 func (r *Registry) Update(ctx context.Context, tenant event.TenantID, id string, change func(*Settings) error) (*Webhook, error) {
+	// A new transform is compiled before the lock is taken: that can take
+	// seconds, while the sandbox is busy with others.
+	old, err := r.Get(tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	planned := old.Settings.clone()
+	if err := change(&planned); err != nil {
+		return nil, err
+	}
+	script := old.Script
+	if planned.Transform != old.Transform {
+		if script, err = r.compileScript(ctx, planned.Transform); err != nil {
+			return nil, err
+		}
+	}
 	return r.edit(ctx, tenant, id, func(w *Webhook) error {
-		s := w.Settings
-		s.Events, s.Headers, s.DisableOn = slices.Clone(s.Events), maps.Clone(s.Headers), slices.Clone(s.DisableOn)
-		s.Maintenance = slices.Clone(s.Maintenance)
-		s.Retry.Waits, s.Retry.RetryOn = slices.Clone(s.Retry.Waits), slices.Clone(s.Retry.RetryOn)
+		s := w.Settings.clone()
 		if err := change(&s); err != nil {
 			return err
+		}
+		if s.Transform == w.Transform {
+			script = w.Script
+		} else if s.Transform != planned.Transform {
+			return problem.New(problem.Conflict, "the transform was changed at the same time: try again")
 		}
 		target, err := s.normalize(ctx, r.urls)
 		if err != nil {
@@ -150,9 +175,17 @@ func (r *Registry) Update(ctx context.Context, tenant event.TenantID, id string,
 		if err != nil {
 			return err
 		}
-		w.Settings, w.Target, w.Program = s, target, program
+		w.Settings, w.Target, w.Program, w.Script = s, target, program, script
 		return nil
 	})
+}
+
+// clone returns a copy that shares nothing that a change could reach.
+func (s Settings) clone() Settings {
+	s.Events, s.Headers, s.DisableOn = slices.Clone(s.Events), maps.Clone(s.Headers), slices.Clone(s.DisableOn)
+	s.Maintenance = slices.Clone(s.Maintenance)
+	s.Retry.Waits, s.Retry.RetryOn = slices.Clone(s.Retry.Waits), slices.Clone(s.Retry.RetryOn)
+	return s
 }
 
 // Pause stops deliveries: events that come now are not queued, retries wait.

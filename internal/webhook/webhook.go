@@ -16,6 +16,7 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/filter"
+	"github.com/relay-events/relay/internal/transform"
 )
 
 // Webhook is a subscription. A *Webhook handed out by the Registry is
@@ -38,10 +39,11 @@ type Webhook struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time
 
-	// Target is the parsed URL and Program the compiled filter, nil without
-	// one; both are filled by the Registry.
+	// Target is the parsed URL, Program the compiled filter and Script the
+	// transform, both nil without one; filled by the Registry.
 	Target  egress.Target
 	Program *filter.Program
+	Script  *transform.Script
 }
 
 // Settings is what the user chooses, as stored.
@@ -51,7 +53,10 @@ type Settings struct {
 	Events      []string `json:"events"` // exact names and globs; see Matches
 	// Filter is an expression that says which events are wanted, of those that
 	// Events names; see package filter. Empty: all of them.
-	Filter    string            `json:"filter,omitempty"`
+	Filter string `json:"filter,omitempty"`
+	// Transform is a script that makes the request of an event; see package
+	// transform. Empty: the request is Format's.
+	Transform string            `json:"transform,omitempty"`
 	Format    string            `json:"format"`            // see package format
 	Signature Signature         `json:"signature"`         // which headers sign the request
 	Headers   map[string]string `json:"headers,omitempty"` // added to every request
