@@ -17,7 +17,8 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
-	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/store/column"
+	"github.com/relay-events/relay/internal/store/idempotency"
 )
 
 const (
@@ -31,7 +32,7 @@ const (
 
 // keyHash is an idempotency key as it is stored: half of a SHA-256, so that
 // nobody can make two keys that agree.
-type keyHash [16]byte
+type keyHash = [16]byte
 
 func hashKey(tenant event.TenantID, key string) keyHash {
 	b := make([]byte, 4, 4+len(key))
@@ -45,29 +46,15 @@ type appender struct {
 	mu   sync.Mutex // held during Append; guards everything here
 	rows copyRows
 	// The following are reused and hold nothing between calls.
-	items   []*ingest.Item // to be stored, in order
 	intakes []newIntake
-	keyed   []keyedItem
-	group   map[keyHash]int // the first keyed item with the key
+	group   idempotency.Group[keyHash]
+	stale   []event.ID // per keyed item: the event that the key was stored for, which is gone
 }
 
 // newIntake is an intake about to be stored.
 type newIntake struct {
 	id    event.ID
 	items []*ingest.Item
-}
-
-// keyedItem is an item with an idempotency key.
-type keyedItem struct {
-	item   *ingest.Item
-	hash   keyHash
-	pub    int
-	index  int         // in its publication
-	first  int         // the keyed item of this group it repeats; its own index if none
-	stored event.ID    // the event stored under the key
-	digest [16]byte    // of the stored event
-	event  event.Event // the stored event
-	stale  event.ID    // the event that the key was stored for, which is gone
 }
 
 // Append implements ingest.Store. Of a group whose storing was interrupted,
@@ -88,34 +75,23 @@ func (s *Store) Append(ctx context.Context, pubs []*ingest.Publication) ([]deliv
 }
 
 func (a *appender) reset() {
-	clear(a.items)
-	clear(a.keyed)
+	a.group.Reset()
 	clear(a.intakes)
-	clear(a.group)
-	a.items, a.keyed, a.intakes = a.items[:0], a.keyed[:0], a.intakes[:0]
+	a.intakes, a.stale = a.intakes[:0], a.stale[:0]
 	a.rows.shrink()
 }
 
 func (s *Store) appendGroup(ctx context.Context, pubs []*ingest.Publication) ([]delivery.Intake, error) {
 	a := &s.append
-	for p, pub := range pubs {
-		for i := range pub.Items {
-			it := &pub.Items[i]
-			it.Event.Tenant, it.Duplicate = pub.Tenant, false
-			if it.Key != "" {
-				a.keyed = append(a.keyed, keyedItem{item: it, hash: hashKey(pub.Tenant, it.Key), pub: p, index: i, first: len(a.keyed)})
-			}
-		}
-	}
+	a.group.Collect(pubs, hashKey)
+	a.stale = append(a.stale[:0], make([]event.ID, len(a.group.Keyed))...)
 	// Nothing that an earlier registration knew is needed here: a node that
 	// has lost its lease goes on under its next one.
 	var r *registration
 	for try := 1; ; try++ {
-		for _, p := range pubs {
-			p.Err = nil
-		}
-		a.choose(pubs)
-		if len(a.items) == 0 {
+		a.group.Choose(pubs)
+		a.intakes = a.intakes[:0]
+		if len(a.group.Items) == 0 {
 			break
 		}
 		var err error
@@ -161,106 +137,30 @@ func (a *appender) finish(pubs []*ingest.Publication) []delivery.Intake {
 		}
 		intakes = append(intakes, in)
 	}
-	for i := range a.keyed {
-		k := &a.keyed[i]
-		switch {
-		case pubs[k.pub].Err != nil:
-		case k.stored != 0:
-			k.item.Event, k.item.Duplicate = k.event, true
-		case k.first != i:
-			k.item.Event, k.item.Duplicate = a.keyed[k.first].item.Event, true
-		}
-	}
+	a.group.Finish(pubs)
 	return intakes
-}
-
-// choose decides for each publication whether it conflicts, and collects the
-// items to be stored of those that do not.
-func (a *appender) choose(pubs []*ingest.Publication) {
-	if a.group == nil {
-		a.group = make(map[keyHash]int)
-	}
-	clear(a.group)
-	a.items, a.intakes = a.items[:0], a.intakes[:0]
-	next := 0
-	for p, pub := range pubs {
-		from := next
-		for next < len(a.keyed) && a.keyed[next].pub == p {
-			next++
-		}
-		for i := from; i < next && pub.Err == nil; i++ {
-			k := &a.keyed[i]
-			k.first = i
-			digest := k.digest
-			if k.stored == 0 {
-				first, ok := a.group[k.hash]
-				if !ok {
-					a.group[k.hash] = i
-					continue
-				}
-				k.first, digest = first, a.keyed[first].item.Digest
-			}
-			if digest != k.item.Digest {
-				pub.Err = conflict(pub, k)
-			}
-		}
-		if pub.Err != nil {
-			for i := from; i < next; i++ { // its keys are free for those behind it
-				if first, ok := a.group[a.keyed[i].hash]; ok && first >= from {
-					delete(a.group, a.keyed[i].hash)
-				}
-			}
-			continue
-		}
-		k := from
-		for i := range pub.Items {
-			if k < next && a.keyed[k].index == i {
-				k++
-				if c := &a.keyed[k-1]; c.stored != 0 || c.first != k-1 {
-					continue
-				}
-			}
-			a.items = append(a.items, &pub.Items[i])
-		}
-	}
-}
-
-func conflict(pub *ingest.Publication, k *keyedItem) error {
-	field, detail := "id", "An event with this id but other content was published before."
-	if k.item.Key[0] == 'h' {
-		field, detail = "header Idempotency-Key", "This Idempotency-Key was used before with another body."
-	} else if len(pub.Items) > 1 {
-		field = fmt.Sprintf("[%d].id", k.index)
-	}
-	return &problem.Error{
-		Kind:   problem.Conflict,
-		Detail: detail,
-		Fields: []problem.Field{{Name: field, Reason: "was used before for another event"}},
-	}
 }
 
 // findKeys looks up what is stored under the keys of the group. A key whose
 // event is gone is free again.
 func (s *Store) findKeys(ctx context.Context) error {
 	a := &s.append
-	hashes := make([][16]byte, len(a.keyed))
-	for i := range a.keyed {
-		hashes[i] = a.keyed[i].hash
-	}
-	keys, err := s.keysGet(ctx, hashes)
+	keys, err := s.keysGet(ctx, a.group.Hashes)
 	if err != nil {
 		return fmt.Errorf("looking up idempotency keys: %w", err)
 	}
-	for i := range a.keyed {
-		k := &a.keyed[i]
-		k.stored, k.stale = 0, 0
-		switch u, ok := keys[k.hash]; {
+	for i, hash := range a.group.Hashes {
+		var stored event.Event
+		a.stale[i] = 0
+		u, ok := keys[hash]
+		switch {
 		case !ok:
 		case u.found:
-			k.stored, k.digest, k.event = u.event.ID, u.digest, u.event
+			stored = u.event
 		default:
-			k.stale = u.event.ID
+			a.stale[i] = u.event.ID
 		}
+		a.group.Stored(i, stored, u.digest)
 	}
 	return nil
 }
@@ -291,17 +191,18 @@ func (s *Store) appendStore(ctx context.Context, r *registration) error {
 
 // cut makes intakes of the items, and gives them their ids.
 func (a *appender) cut(seq *event.Sequence, now time.Time) {
+	items := a.group.Items
 	a.intakes = a.intakes[:0]
 	from, size := 0, 0
-	for i, it := range a.items {
+	for i, it := range items {
 		n := it.Event.Size()
 		if i > from && (size+n > intakeBytes || i-from == event.MaxReserve) {
-			a.intakes = append(a.intakes, newIntake{items: a.items[from:i]})
+			a.intakes = append(a.intakes, newIntake{items: items[from:i]})
 			from, size = i, 0
 		}
 		size += n
 	}
-	a.intakes = append(a.intakes, newIntake{items: a.items[from:]})
+	a.intakes = append(a.intakes, newIntake{items: items[from:]})
 	for i := range a.intakes {
 		a.intakes[i].id = seq.Reserve(now, len(a.intakes[i].items))
 	}
@@ -323,7 +224,7 @@ func (a *appender) encode() {
 			w.int64(e.Time.UnixMilli())
 			w.text(e.Version)
 			w.text(e.Key)
-			w.int64(millis(e.DeliverAt))
+			w.int64(column.Millis(e.DeliverAt))
 			w.int64(int64(e.Cause))
 			if e.Attributes == nil {
 				w.null()
@@ -365,15 +266,16 @@ func (a *appender) keySQL() []string {
 			if it.Key == "" {
 				continue
 			}
-			for a.keyed[k].item != it {
+			for a.group.Keyed[k].Item != it {
 				k++
 			}
-			rows = append(rows, row{a.keyed[k].hash, a.intakes[i].id + event.ID(n), it.Digest})
-			if old := a.keyed[k].stale; old != 0 {
+			hash := a.group.Hashes[k]
+			rows = append(rows, row{hash, a.intakes[i].id + event.ID(n), it.Digest})
+			if old := a.stale[k]; old != 0 {
 				if stale.Len() > 0 {
 					stale.WriteByte(',')
 				}
-				fmt.Fprintf(&stale, "('%x'::uuid,%d)", a.keyed[k].hash[:], old)
+				fmt.Fprintf(&stale, "('%x'::uuid,%d)", hash[:], old)
 			}
 		}
 	}

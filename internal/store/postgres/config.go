@@ -14,29 +14,15 @@ import (
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/column"
+	"github.com/relay-events/relay/internal/store/sqltext"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-var configSQL = loadStatements("config")
+var configSQL = sqltext.Load(sqlFiles, "config")
 
 // defaultTenantName is the public id of the tenant of a fresh installation.
 const defaultTenantName = "default"
-
-// millis returns what is stored of a time; the zero time is stored as 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-// fromMillis returns the time that millis made the number of.
-func fromMillis(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
-}
 
 // plain returns text as PostgreSQL can store it: UTF-8 without NUL.
 func plain(s string) string {
@@ -47,7 +33,7 @@ func plain(s string) string {
 // webhooks, by any node. Who keeps them in memory reads them again when it has
 // changed since before they were last read.
 func (s *Store) Revision(ctx context.Context) (int64, error) {
-	n, err := s.integer(ctx, configSQL.get("Revision"))
+	n, err := s.integer(ctx, configSQL.Get("Revision"))
 	if err != nil {
 		return 0, fmt.Errorf("reading the configuration's revision: %w", err)
 	}
@@ -57,7 +43,7 @@ func (s *Store) Revision(ctx context.Context) (int64, error) {
 // changeOne runs a statement that must change a row; missing says that it did not.
 func (s *Store) changeOne(ctx context.Context, missing error, name string, args ...any) error {
 	return s.configure(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, configSQL.get(name), args...)
+		tag, err := tx.Exec(ctx, configSQL.Get(name), args...)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = missing
 		}
@@ -71,9 +57,9 @@ func (s *Store) TenantList(ctx context.Context) ([]account.Tenant, error) {
 		var id int32
 		var created int64
 		err = row.Scan(&id, &t.Name, &created)
-		t.ID, t.CreatedAt = event.TenantID(id), fromMillis(created)
+		t.ID, t.CreatedAt = event.TenantID(id), column.Time(created)
 		return t, err
-	}, configSQL.get("TenantList"))
+	}, configSQL.Get("TenantList"))
 	if err != nil {
 		return nil, fmt.Errorf("listing tenants: %w", err)
 	}
@@ -94,8 +80,8 @@ func (s *Store) keyWrite(ctx context.Context, name string, k account.Key) error 
 	scopes, err := json.Marshal(k.Scopes)
 	if err == nil {
 		err = s.configure(ctx, func(ctx context.Context, tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, configSQL.get(name), k.ID, int32(k.Tenant), plain(k.Name), string(scopes), k.Hash[:], plain(k.Hint),
-				millis(k.CreatedAt), millis(k.ExpiresAt), millis(k.RevokedAt))
+			_, err := tx.Exec(ctx, configSQL.Get(name), k.ID, int32(k.Tenant), plain(k.Name), string(scopes), k.Hash[:], plain(k.Hint),
+				column.Millis(k.CreatedAt), column.Millis(k.ExpiresAt), column.Millis(k.RevokedAt))
 			return err
 		})
 	}
@@ -107,7 +93,7 @@ func (s *Store) keyWrite(ctx context.Context, name string, k account.Key) error 
 
 // KeyRevoke implements account.Store.
 func (s *Store) KeyRevoke(ctx context.Context, tenant event.TenantID, id string, at time.Time) error {
-	if err := s.changeOne(ctx, account.ErrNotFound, "KeyRevoke", int32(tenant), plain(id), millis(at)); err != nil {
+	if err := s.changeOne(ctx, account.ErrNotFound, "KeyRevoke", int32(tenant), plain(id), column.Millis(at)); err != nil {
 		return fmt.Errorf("revoking key %q: %w", id, err)
 	}
 	return nil
@@ -124,13 +110,13 @@ func (s *Store) KeyList(ctx context.Context) ([]account.Key, error) {
 			return k, err
 		}
 		k.Tenant = event.TenantID(tenant)
-		k.CreatedAt, k.ExpiresAt, k.RevokedAt = fromMillis(created), fromMillis(expires), fromMillis(revoked)
+		k.CreatedAt, k.ExpiresAt, k.RevokedAt = column.Time(created), column.Time(expires), column.Time(revoked)
 		copy(k.Hash[:], hash)
 		if err := json.Unmarshal([]byte(scopes), &k.Scopes); err != nil {
 			return k, fmt.Errorf("scopes of key %q: %w", k.ID, err)
 		}
 		return k, nil
-	}, configSQL.get("KeyList"))
+	}, configSQL.Get("KeyList"))
 	if err != nil {
 		return nil, fmt.Errorf("listing keys: %w", err)
 	}
@@ -143,64 +129,30 @@ func (s *Store) WebhookList(ctx context.Context) ([]*webhook.Webhook, error) {
 		w := new(webhook.Webhook)
 		var number, created, updated int64
 		var tenant int32
-		var settings, status, health, inactive string
-		var secrets []byte
-		err := row.Scan(&number, &w.ID, &tenant, &settings, &secrets, &status, &health, &inactive, &created, &updated)
+		var status string
+		var col column.Webhook
+		err := row.Scan(&number, &w.ID, &tenant, &col.Settings, &col.Secrets, &status, &col.Health, &col.Inactive, &created, &updated)
 		if err != nil {
 			return nil, err
 		}
 		w.Number, w.Tenant, w.Status = uint32(number), event.TenantID(tenant), webhook.Status(status)
-		w.CreatedAt, w.UpdatedAt = fromMillis(created), fromMillis(updated)
-		if err := w.OpenSecrets(s.sealer, secrets); err != nil {
-			return nil, err
-		}
-		err = errors.Join(
-			json.Unmarshal([]byte(settings), &w.Settings),
-			json.Unmarshal([]byte(health), &w.Health),
-			json.Unmarshal([]byte(inactive), &w.Inactive))
-		if err != nil {
-			return nil, fmt.Errorf("webhook %q: %w", w.ID, err)
-		}
-		return w, nil
-	}, configSQL.get("WebhookList"))
+		w.CreatedAt, w.UpdatedAt = column.Time(created), column.Time(updated)
+		return w, col.Read(w, s.sealer)
+	}, configSQL.Get("WebhookList"))
 	if err != nil {
 		return nil, fmt.Errorf("listing webhooks: %w", err)
 	}
 	return list, nil
 }
 
-// webhookColumns are the columns that an update may change.
-type webhookColumns struct {
-	settings, health, inactive string
-	secrets                    []byte
-}
-
-func (s *Store) encodeWebhook(w *webhook.Webhook) (col webhookColumns, err error) {
-	text := func(v any) string {
-		b, e := json.Marshal(v)
-		err = errors.Join(err, e)
-		return string(b)
-	}
-	col.settings, col.health = text(w.Settings), text(w.Health)
-	col.inactive = "[]"
-	if len(w.Inactive) > 0 {
-		col.inactive = text(w.Inactive)
-	}
-	if err != nil {
-		return col, err
-	}
-	col.secrets, err = w.SealSecrets(s.sealer)
-	return col, err
-}
-
 // WebhookCreate implements webhook.Store.
 func (s *Store) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number uint32, err error) {
-	col, err := s.encodeWebhook(w)
+	col, err := column.OfWebhook(w, s.sealer)
 	if err == nil {
 		err = s.configure(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			var n int64
-			err := tx.QueryRow(ctx, configSQL.get("WebhookCreate"), w.ID, int32(w.Tenant), col.settings, col.secrets, string(w.Status),
-				col.health, col.inactive, millis(w.CreatedAt), millis(w.UpdatedAt)).Scan(&n)
+			err := tx.QueryRow(ctx, configSQL.Get("WebhookCreate"), w.ID, int32(w.Tenant), col.Settings, col.Secrets, string(w.Status),
+				col.Health, col.Inactive, column.Millis(w.CreatedAt), column.Millis(w.UpdatedAt)).Scan(&n)
 			if err == nil && n > math.MaxUint32 {
 				err = errors.New("all webhook numbers are used")
 			}
@@ -216,10 +168,10 @@ func (s *Store) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number u
 
 // WebhookUpdate implements webhook.Store.
 func (s *Store) WebhookUpdate(ctx context.Context, w *webhook.Webhook) error {
-	col, err := s.encodeWebhook(w)
+	col, err := column.OfWebhook(w, s.sealer)
 	if err == nil {
-		err = s.changeOne(ctx, webhook.ErrNotFound, "WebhookUpdate", int64(w.Number), int32(w.Tenant), col.settings, col.secrets,
-			string(w.Status), col.health, col.inactive, millis(w.UpdatedAt))
+		err = s.changeOne(ctx, webhook.ErrNotFound, "WebhookUpdate", int64(w.Number), int32(w.Tenant), col.Settings, col.Secrets,
+			string(w.Status), col.Health, col.Inactive, column.Millis(w.UpdatedAt))
 	}
 	if err != nil {
 		return fmt.Errorf("changing webhook %q: %w", w.ID, err)
@@ -238,8 +190,8 @@ func (s *Store) WebhookDelete(ctx context.Context, tenant event.TenantID, number
 // JobPut implements delivery.JobStore.
 func (s *Store) JobPut(ctx context.Context, j delivery.Job) error {
 	err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, configSQL.get("JobPut"), j.ID, int32(j.Tenant), int64(j.Webhook), string(j.Kind), string(j.State),
-			millis(j.Since), millis(j.Until), int64(j.Cursor), j.Scanned, j.Owed, plain(j.Error), millis(j.CreatedAt), millis(j.FinishedAt))
+		_, err := tx.Exec(ctx, configSQL.Get("JobPut"), j.ID, int32(j.Tenant), int64(j.Webhook), string(j.Kind), string(j.State),
+			column.Millis(j.Since), column.Millis(j.Until), int64(j.Cursor), j.Scanned, j.Owed, plain(j.Error), column.Millis(j.CreatedAt), column.Millis(j.FinishedAt))
 		return err
 	})
 	if err != nil {
@@ -250,7 +202,7 @@ func (s *Store) JobPut(ctx context.Context, j delivery.Job) error {
 
 // JobGet implements delivery.JobStore.
 func (s *Store) JobGet(ctx context.Context, tenant event.TenantID, id string) (delivery.Job, bool, error) {
-	list, err := collect(ctx, s, scanJob, configSQL.get("JobGet"), plain(id), int32(tenant))
+	list, err := collect(ctx, s, scanJob, configSQL.Get("JobGet"), plain(id), int32(tenant))
 	if err != nil {
 		return delivery.Job{}, false, fmt.Errorf("reading job %q: %w", id, err)
 	}
@@ -262,7 +214,7 @@ func (s *Store) JobGet(ctx context.Context, tenant event.TenantID, id string) (d
 
 // JobList implements delivery.JobStore.
 func (s *Store) JobList(ctx context.Context, tenant event.TenantID) ([]delivery.Job, error) {
-	list, err := collect(ctx, s, scanJob, configSQL.get("JobList"), int32(tenant))
+	list, err := collect(ctx, s, scanJob, configSQL.Get("JobList"), int32(tenant))
 	if err != nil {
 		return nil, fmt.Errorf("listing jobs: %w", err)
 	}
@@ -275,7 +227,7 @@ func scanJob(row pgx.CollectableRow) (j delivery.Job, err error) {
 	var kind, state string
 	err = row.Scan(&j.ID, &tenant, &number, &kind, &state, &since, &until, &cursor, &j.Scanned, &j.Owed, &j.Error, &created, &finished)
 	j.Tenant, j.Webhook, j.Kind, j.State = event.TenantID(tenant), uint32(number), delivery.JobKind(kind), delivery.JobState(state)
-	j.Since, j.Until, j.Cursor = fromMillis(since), fromMillis(until), event.ID(cursor)
-	j.CreatedAt, j.FinishedAt = fromMillis(created), fromMillis(finished)
+	j.Since, j.Until, j.Cursor = column.Time(since), column.Time(until), event.ID(cursor)
+	j.CreatedAt, j.FinishedAt = column.Time(created), column.Time(finished)
 	return j, err
 }

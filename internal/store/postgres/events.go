@@ -11,11 +11,13 @@ import (
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/store/column"
+	"github.com/relay-events/relay/internal/store/sqltext"
 )
 
 var (
-	eventSQL    = loadStatements("event")
-	maintainSQL = loadStatements("maintain")
+	eventSQL    = sqltext.Load(sqlFiles, "event")
+	maintainSQL = sqltext.Load(sqlFiles, "maintain")
 )
 
 const (
@@ -38,7 +40,7 @@ func scanEvent(row pgx.CollectableRow) (event.Event, error) {
 	var version []byte
 	err := row.Scan(&id, &tenant, &e.Name, &e.Type, &at, &version, &e.Key, &deliverAt, &cause, &e.Attributes, &e.Data)
 	e.ID, e.Tenant, e.Cause, e.Version = event.ID(id), event.TenantID(tenant), event.ID(cause), string(version)
-	e.Time, e.DeliverAt = time.UnixMilli(at).UTC(), fromMillis(deliverAt)
+	e.Time, e.DeliverAt = time.UnixMilli(at).UTC(), column.Time(deliverAt)
 	return e, err
 }
 
@@ -54,7 +56,7 @@ func (s *Store) EventGetMany(ctx context.Context, ids []event.ID) ([]event.Event
 			e, err := scanEvent(row)
 			list = append(list, e)
 			return err
-		}, eventSQL.get("GetMany"), numbers)
+		}, eventSQL.Get("GetMany"), numbers)
 		if err != nil {
 			return nil, fmt.Errorf("reading events: %w", err)
 		}
@@ -70,7 +72,7 @@ type usedKey struct {
 }
 
 // keysGet returns what is stored under the keys.
-func (s *Store) keysGet(ctx context.Context, hashes [][16]byte) (map[keyHash]usedKey, error) {
+func (s *Store) keysGet(ctx context.Context, hashes []keyHash) (map[keyHash]usedKey, error) {
 	keys := make(map[keyHash]usedKey)
 	for part := range slices.Chunk(hashes, getMany) {
 		err := s.query(ctx, func(row pgx.CollectableRow) error {
@@ -82,11 +84,11 @@ func (s *Store) keysGet(ctx context.Context, hashes [][16]byte) (map[keyHash]use
 			e := &u.event
 			err := row.Scan(&hash, &of, &digest, &u.found, &id, &tenant, &e.Name, &e.Type, &at, &version, &e.Key, &deliverAt, &cause, &e.Attributes, &e.Data)
 			e.ID, e.Tenant, e.Cause, e.Version = event.ID(of), event.TenantID(tenant), event.ID(cause), string(version)
-			e.Time, e.DeliverAt = time.UnixMilli(at).UTC(), fromMillis(deliverAt)
+			e.Time, e.DeliverAt = time.UnixMilli(at).UTC(), column.Time(deliverAt)
 			u.digest = digest
 			keys[hash] = u
 			return err
-		}, eventSQL.get("Keys"), part)
+		}, eventSQL.Get("Keys"), part)
 		if err != nil {
 			return nil, err
 		}
@@ -97,7 +99,7 @@ func (s *Store) keysGet(ctx context.Context, hashes [][16]byte) (map[keyHash]use
 // EventFind implements ingest.Store.
 func (s *Store) EventFind(ctx context.Context, tenant event.TenantID, publicID string) (e event.Event, ok bool, err error) {
 	hash := hashKey(tenant, ingest.NameKey(publicID))
-	keys, err := s.keysGet(ctx, [][16]byte{hash})
+	keys, err := s.keysGet(ctx, []keyHash{hash})
 	if err != nil {
 		return e, false, fmt.Errorf("looking up event %q: %w", publicID, err)
 	}
@@ -166,13 +168,13 @@ func (s *Store) EventList(ctx context.Context, q ingest.Query) (page []event.Eve
 		text = []byte(q.Text)
 	}
 	through, err := pages(ctx, below, from, func(below int64, rows int) (int64, error) {
-		return s.integer(ctx, eventSQL.get("PageBound"), below, from, rows-1)
+		return s.integer(ctx, eventSQL.Get("PageBound"), below, from, rows-1)
 	}, func(below, from int64) (bool, error) {
 		err := s.query(ctx, func(row pgx.CollectableRow) error {
 			e, err := scanEvent(row)
 			page = append(page, e)
 			return err
-		}, eventSQL.get("Page"), below, from, int32(q.Tenant), q.Type, q.Key, text, limit+1-len(page))
+		}, eventSQL.Get("Page"), below, from, int32(q.Tenant), q.Type, q.Key, text, limit+1-len(page))
 		return len(page) <= limit, err
 	})
 	if err != nil {
@@ -187,14 +189,14 @@ func (s *Store) EventList(ctx context.Context, q ingest.Query) (page []event.Eve
 // EventScan implements delivery.JobStore.
 func (s *Store) EventScan(ctx context.Context, tenant event.TenantID, after, until event.ID, f func(*event.Event) bool) error {
 	for after < until {
-		bound, err := s.integer(ctx, eventSQL.get("ScanBound"), int64(after), int64(until), scanRows-1)
+		bound, err := s.integer(ctx, eventSQL.Get("ScanBound"), int64(after), int64(until), scanRows-1)
 		var list []event.Event
 		upTo := event.ID(bound)
 		if bound == 0 {
 			upTo = until
 		}
 		if err == nil {
-			list, err = collect(ctx, s, scanEvent, eventSQL.get("Scan"), int64(after), int64(upTo), int32(tenant))
+			list, err = collect(ctx, s, scanEvent, eventSQL.Get("Scan"), int64(after), int64(upTo), int32(tenant))
 		}
 		if err != nil {
 			return fmt.Errorf("scanning events: %w", err)

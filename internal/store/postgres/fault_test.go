@@ -18,6 +18,7 @@ import (
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 	"github.com/relay-events/relay/internal/store/storetest"
+	"github.com/relay-events/relay/internal/store/utcday"
 )
 
 // testLog logs to the test's output.
@@ -269,10 +270,10 @@ func TestCommitThatArrivesLate(t *testing.T) {
 // long transaction reads.
 func TestExpireUnderLoad(t *testing.T) {
 	s := node(t, pgtest.Shared(t).Database(t), 0)
-	today := dayOf(event.FirstID(time.Now()))
+	today := utcday.Of(event.FirstID(time.Now()))
 	const old = 5
 	for d := today - old; d < today; d++ {
-		id := event.NewSequence(0, 0).Reserve(d.start(), 1)
+		id := event.NewSequence(0, 0).Reserve(d.Start(), 1)
 		if err := s.ensureDays(ctx, id); err != nil {
 			t.Fatal(err)
 		}
@@ -342,22 +343,22 @@ func TestExpireUnderLoad(t *testing.T) {
 func TestPartitionsOfOthers(t *testing.T) {
 	url := pgtest.Shared(t).Database(t)
 	a, b := node(t, url, 0), node(t, url, 0)
-	old := dayOf(event.FirstID(time.Now())) - 3
-	if err := a.ensureDays(ctx, old.firstID()); err != nil {
+	old := utcday.Of(event.FirstID(time.Now())) - 3
+	if err := a.ensureDays(ctx, old.FirstID()); err != nil {
 		t.Fatal(err)
 	}
 	if done, err := a.detachDay(ctx, "event", old, ""); !done || err != nil {
 		t.Fatalf("detaching: %t, %v", done, err)
 	}
-	if err := b.Expire(ctx, old.start(), old.start()); err != nil {
+	if err := b.Expire(ctx, old.Start(), old.Start()); err != nil {
 		t.Fatal(err)
 	}
 	if days, detached, err := b.daysOf(ctx, "event"); err != nil || len(detached) != 0 || len(days) != 1+aheadDays {
 		t.Errorf("got days %v and %v, %v", days, detached, err)
 	}
-	today := dayOf(event.FirstID(time.Now()))
+	today := utcday.Of(event.FirstID(time.Now()))
 	for _, table := range partitioned {
-		if _, err := a.pool.Exec(ctx, fmt.Sprintf("DROP TABLE %s_%v, %s_%v", table, today, table, today+1)); err != nil {
+		if _, err := a.pool.Exec(ctx, fmt.Sprintf("DROP TABLE %s, %s", partition(table, today), partition(table, today+1))); err != nil {
 			t.Fatal(err)
 		}
 	}

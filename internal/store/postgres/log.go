@@ -13,9 +13,10 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/sqltext"
 )
 
-var logSQL = loadStatements("log")
+var logSQL = sqltext.Load(sqlFiles, "log")
 
 // maxOfEvent is how many entries of an event are returned.
 const maxOfEvent = 1000
@@ -34,7 +35,7 @@ func scanAttempt(row pgx.CollectableRow) (*delivery.Attempt, error) {
 
 // AttemptGet implements delivery.LogStore.
 func (s *Store) AttemptGet(ctx context.Context, tenant event.TenantID, id event.ID) (*delivery.Attempt, bool, error) {
-	list, err := collect(ctx, s, scanAttempt, logSQL.get("Get"), int64(id), int32(tenant))
+	list, err := collect(ctx, s, scanAttempt, logSQL.Get("Get"), int64(id), int32(tenant))
 	if err != nil || len(list) == 0 {
 		return nil, false, err
 	}
@@ -65,7 +66,7 @@ func (s *Store) AttemptList(ctx context.Context, q delivery.LogQuery) (list []*d
 	since, until := int64(math.MinInt64), int64(math.MaxInt64)
 	if !q.Since.IsZero() || !q.Until.IsZero() {
 		var l lag
-		err := s.query(ctx, func(row pgx.CollectableRow) error { return row.Scan(&l.behind, &l.ahead) }, logSQL.get("Lag"))
+		err := s.query(ctx, func(row pgx.CollectableRow) error { return row.Scan(&l.behind, &l.ahead) }, logSQL.Get("Lag"))
 		if err != nil {
 			return nil, 0, fmt.Errorf("listing attempts: %w", err)
 		}
@@ -78,10 +79,10 @@ func (s *Store) AttemptList(ctx context.Context, q delivery.LogQuery) (list []*d
 			below = min(below, int64(event.FirstID(time.UnixMilli(until+max(l.behind, usualLag)))))
 		}
 	}
-	bound, page := logSQL.get("PageBound"), logSQL.get("Page")
+	bound, page := logSQL.Get("PageBound"), logSQL.Get("Page")
 	var webhook []any
 	if q.Webhook != 0 {
-		bound, page = logSQL.get("PageBoundWebhook"), logSQL.get("PageWebhook")
+		bound, page = logSQL.Get("PageBoundWebhook"), logSQL.Get("PageWebhook")
 		webhook = []any{int64(q.Webhook)}
 	}
 	through, err := pages(ctx, below, from, func(below int64, rows int) (int64, error) {
@@ -114,7 +115,7 @@ func (s *Store) AttemptsOfDelivery(ctx context.Context, tenant event.TenantID, d
 }
 
 func (s *Store) attemptsOf(ctx context.Context, tenant event.TenantID, d event.DeliveryID) ([]*delivery.Attempt, error) {
-	list, err := collect(ctx, s, scanAttempt, logSQL.get("OfEvent"), int64(d.Event), int32(tenant), int64(d.Webhook), maxOfEvent)
+	list, err := collect(ctx, s, scanAttempt, logSQL.Get("OfEvent"), int64(d.Event), int32(tenant), int64(d.Webhook), maxOfEvent)
 	if err != nil {
 		return nil, fmt.Errorf("reading the attempts of event %d: %w", d.Event, err)
 	}
@@ -136,7 +137,7 @@ func (s *Store) SettledSince(ctx context.Context, since event.ID, f func(event.D
 			since = event.ID(id) + 1
 			f(event.DeliveryID{Event: event.ID(e), Webhook: uint32(webhook)})
 			return nil
-		}, logSQL.get("Settled"), int64(since), step)
+		}, logSQL.Get("Settled"), int64(since), step)
 		if err != nil {
 			return fmt.Errorf("reading what is settled: %w", err)
 		}
@@ -164,7 +165,7 @@ func (s *Store) FailedScan(ctx context.Context, tenant event.TenantID, webhook u
 				x.a, err = r.attempt()
 			}
 			return x, err
-		}, logSQL.get("Failed"), int64(webhook), int64(after), int64(until), int32(tenant), step)
+		}, logSQL.Get("Failed"), int64(webhook), int64(after), int64(until), int32(tenant), step)
 		if err != nil {
 			return fmt.Errorf("scanning failed deliveries: %w", err)
 		}
@@ -200,7 +201,7 @@ func (s *Store) Stats(ctx context.Context, q delivery.StatsQuery) ([]delivery.St
 		err = row.Scan(&k, &p.Delivered, &p.Retrying, &p.Failed, &p.TotalMs, &p.MaxMs)
 		p.At = time.UnixMilli((from + k*step) * minuteMs).UTC()
 		return p, err
-	}, logSQL.get("Stats"), int32(q.Tenant), int64(q.Webhook), from, to, step, unit)
+	}, logSQL.Get("Stats"), int32(q.Tenant), int64(q.Webhook), from, to, step, unit)
 	if err != nil {
 		return nil, fmt.Errorf("reading statistics: %w", err)
 	}

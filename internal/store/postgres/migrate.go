@@ -8,9 +8,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/relay-events/relay/internal/store/sqltext"
 )
 
-var migrations = loadMigrations()
+var migrations = sqltext.Migrations(sqlFiles, "schema")
 
 // errNewer is returned for a database that a newer Relay has changed.
 var errNewer = errors.New("the database was set up by a newer Relay: run that version or a later one")

@@ -10,9 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/sqltext"
 )
 
-var nodeSQL = loadStatements("node")
+var nodeSQL = sqltext.Load(sqlFiles, "node")
 
 // DefaultLease is for how long a node that cannot reach the database keeps its
 // claims and open intakes before others may take them.
@@ -53,18 +54,18 @@ func (s *Store) register(caller context.Context) error {
 	now := time.Now()
 	r, seq := new(registration), new(sequences)
 	err := pgx.BeginFunc(ctx, s.control, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, nodeSQL.get("Register")).Scan(&r.fence); err != nil {
+		if err := tx.QueryRow(ctx, nodeSQL.Get("Register")).Scan(&r.fence); err != nil {
 			return err
 		}
 		if r.fence > maxFence {
 			return errors.New("all fencing tokens are used")
 		}
 		free := func() error {
-			return tx.QueryRow(ctx, nodeSQL.get("FreeNumber"), event.MaxNode).Scan(&r.number)
+			return tx.QueryRow(ctx, nodeSQL.Get("FreeNumber"), event.MaxNode).Scan(&r.number)
 		}
 		err := free()
 		if errors.Is(err, pgx.ErrNoRows) {
-			if _, err = tx.Exec(ctx, nodeSQL.get("FenceExpired"), r.fence); err == nil {
+			if _, err = tx.Exec(ctx, nodeSQL.Get("FenceExpired"), r.fence); err == nil {
 				err = free()
 			}
 		}
@@ -74,14 +75,14 @@ func (s *Store) register(caller context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err = tx.Exec(ctx, nodeSQL.get("NodeInsert"), r.fence, r.number, name, s.lease.Milliseconds()); err != nil {
+		if _, err = tx.Exec(ctx, nodeSQL.Get("NodeInsert"), r.fence, r.number, name, s.lease.Milliseconds()); err != nil {
 			return err
 		}
 		// Ids rise with the clock. Only where the clock of the number's last
 		// holder was ahead of ours there are ids to stay above.
 		last := func(sql string) (id event.ID, err error) {
 			var n *int64
-			err = tx.QueryRow(ctx, nodeSQL.get(sql), int64(event.FirstID(now)), r.number).Scan(&n)
+			err = tx.QueryRow(ctx, nodeSQL.Get(sql), int64(event.FirstID(now)), r.number).Scan(&n)
 			if n != nil {
 				id = event.ID(*n)
 			}
@@ -97,7 +98,7 @@ func (s *Store) register(caller context.Context) error {
 		}
 		seq.events, seq.attempts = event.NewSequence(r.number, lastEvent), event.NewSequence(r.number, lastAttempt)
 		// Without a row all of the number's attempts are counted.
-		_, err = tx.Exec(ctx, nodeSQL.get("RolledInsert"), r.number, int64(max(lastAttempt, event.FirstID(now)-1)))
+		_, err = tx.Exec(ctx, nodeSQL.Get("RolledInsert"), r.number, int64(max(lastAttempt, event.FirstID(now)-1)))
 		return err
 	})
 	if err != nil {
@@ -232,7 +233,7 @@ func (s *Store) heartbeat() error {
 		ctx, cancel := bounded(context.Background())
 		defer cancel()
 		sent := time.Now()
-		tag, err := s.control.Exec(ctx, nodeSQL.get("Renew"), r.fence, s.lease.Milliseconds())
+		tag, err := s.control.Exec(ctx, nodeSQL.Get("Renew"), r.fence, s.lease.Milliseconds())
 		if err != nil {
 			return err
 		}
@@ -266,7 +267,7 @@ func (s *Store) leave() {
 	}
 	ctx, cancel := bounded(context.Background())
 	defer cancel()
-	if _, err := s.control.Exec(ctx, nodeSQL.get("Leave"), r.fence); err != nil {
+	if _, err := s.control.Exec(ctx, nodeSQL.Get("Leave"), r.fence); err != nil {
 		s.log.Warn("the lease was not given up: others wait until it has run out", "error", err)
 	}
 }

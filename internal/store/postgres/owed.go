@@ -12,9 +12,10 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/sqltext"
 )
 
-var owedSQL = loadStatements("owed")
+var owedSQL = sqltext.Load(sqlFiles, "owed")
 
 const (
 	// headsStep is how many orders of a webhook one claim looks at: some 10 ms.
@@ -134,7 +135,7 @@ func (s *Store) claimOrdered(ctx context.Context, r *registration, webhook uint3
 			err := row.Scan(&h.due, &h.event)
 			heads = append(heads, h)
 			return err
-		}, owedSQL.get("Plain"), int64(webhook), now, limit)
+		}, owedSQL.Get("Plain"), int64(webhook), now, limit)
 	}
 	if err != nil {
 		return nil, err
@@ -245,7 +246,7 @@ func (s *Store) heads(ctx context.Context, webhook uint32, limit int, f func(h h
 				f(h, claim)
 			}
 			return nil
-		}, owedSQL.get("Heads"), int64(webhook), from, limit-seen)
+		}, owedSQL.Get("Heads"), int64(webhook), from, limit-seen)
 	}
 	err := scan(start, math.MaxInt64)
 	if err == nil && resumed && seen < limit {
@@ -282,7 +283,7 @@ func (s *Store) fillRuns(ctx context.Context, webhook uint32, heads []head) erro
 			index[ord].run = append(index[ord].run, event.ID(id))
 		}
 		return err
-	}, owedSQL.get("Runs"), int64(webhook), ords, events, delivery.MaxRun)
+	}, owedSQL.Get("Runs"), int64(webhook), ords, events, delivery.MaxRun)
 }
 
 // nextOrdered returns the earliest due time (ms) of unclaimed first rows of
@@ -299,7 +300,7 @@ func (s *Store) nextOrdered(ctx context.Context, webhook uint32) (next int64, er
 // OwedNext implements delivery.Store. Of more than some thousand orders it
 // looks at some, and at others the next time.
 func (s *Store) OwedNext(ctx context.Context, webhook uint32) (due time.Time, ok bool, err error) {
-	plain, err := s.integer(ctx, owedSQL.get("NextPlain"), int64(webhook))
+	plain, err := s.integer(ctx, owedSQL.Get("NextPlain"), int64(webhook))
 	var ordered int64
 	if err == nil {
 		ordered, err = s.nextOrdered(ctx, webhook)
@@ -336,7 +337,7 @@ func (s *Store) OwedSummaries(ctx context.Context) ([]delivery.OwedSummary, erro
 		}
 		list = append(list, o)
 		return err
-	}, owedSQL.get("Webhooks"))
+	}, owedSQL.Get("Webhooks"))
 	for _, i := range ordered {
 		if err != nil {
 			break
@@ -355,7 +356,7 @@ func (s *Store) OwedSummaries(ctx context.Context) ([]delivery.OwedSummary, erro
 
 // OwedGet implements delivery.Store.
 func (s *Store) OwedGet(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (delivery.Owed, bool, error) {
-	list, err := collect(ctx, s, scanOwed, owedSQL.get("Get"), int64(d.Event), int64(d.Webhook), int32(tenant))
+	list, err := collect(ctx, s, scanOwed, owedSQL.Get("Get"), int64(d.Event), int64(d.Webhook), int32(tenant))
 	if err != nil || len(list) == 0 {
 		return delivery.Owed{}, false, err
 	}
@@ -364,7 +365,7 @@ func (s *Store) OwedGet(ctx context.Context, tenant event.TenantID, d event.Deli
 
 // OwedOfEvent implements delivery.Store.
 func (s *Store) OwedOfEvent(ctx context.Context, tenant event.TenantID, id event.ID) ([]delivery.Owed, error) {
-	return collect(ctx, s, scanOwed, owedSQL.get("OfEvent"), int64(id), int32(tenant))
+	return collect(ctx, s, scanOwed, owedSQL.Get("OfEvent"), int64(id), int32(tenant))
 }
 
 // OwedList implements delivery.Store.
@@ -376,9 +377,9 @@ func (s *Store) OwedList(ctx context.Context, tenant event.TenantID, webhook uin
 		before = event.DeliveryID{Event: math.MaxInt64, Webhook: math.MaxUint32}
 	}
 	if webhook != 0 {
-		list, err = collect(ctx, s, scanOwed, owedSQL.get("ListWebhook"), int64(webhook), int32(tenant), int64(before.Event), int64(before.Webhook), limit)
+		list, err = collect(ctx, s, scanOwed, owedSQL.Get("ListWebhook"), int64(webhook), int32(tenant), int64(before.Event), int64(before.Webhook), limit)
 	} else {
-		list, err = collect(ctx, s, scanOwed, owedSQL.get("ListTenant"), int32(tenant), int64(before.Event), int64(before.Webhook), limit)
+		list, err = collect(ctx, s, scanOwed, owedSQL.Get("ListTenant"), int32(tenant), int64(before.Event), int64(before.Webhook), limit)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listing owed deliveries: %w", err)
@@ -389,7 +390,7 @@ func (s *Store) OwedList(ctx context.Context, tenant event.TenantID, webhook uin
 // OwedMove implements delivery.Store.
 func (s *Store) OwedMove(ctx context.Context, tenant event.TenantID, d event.DeliveryID, due time.Time) (moved bool, err error) {
 	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, owedSQL.get("Move"), int64(d.Event), int64(d.Webhook), int32(tenant), due.UnixMilli(), int16(delivery.ReasonManual))
+		tag, err := tx.Exec(ctx, owedSQL.Get("Move"), int64(d.Event), int64(d.Webhook), int32(tenant), due.UnixMilli(), int16(delivery.ReasonManual))
 		moved = tag.RowsAffected() > 0
 		return err
 	})
@@ -404,7 +405,7 @@ func (s *Store) OwedDiscard(ctx context.Context, tenant event.TenantID, webhook 
 	for {
 		var n int64
 		err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-			tag, err := tx.Exec(ctx, owedSQL.get("Discard"), int64(webhook), int32(tenant), discardStep)
+			tag, err := tx.Exec(ctx, owedSQL.Get("Discard"), int64(webhook), int32(tenant), discardStep)
 			n = tag.RowsAffected()
 			return err
 		})
@@ -435,7 +436,7 @@ func (s *Store) OwedCount() int64 {
 	if fresh {
 		return n
 	}
-	now, err := s.integer(context.Background(), owedSQL.get("Count"))
+	now, err := s.integer(context.Background(), owedSQL.Get("Count"))
 	if err != nil {
 		return n
 	}
@@ -449,7 +450,7 @@ func (s *Store) OwedCount() int64 {
 // included; ok is false when nothing is owed. Rows with an order count where
 // they are the first of their webhook's.
 func (s *Store) OldestDue(ctx context.Context) (due time.Time, ok bool, err error) {
-	ms, err := s.integer(ctx, owedSQL.get("OldestDue"))
+	ms, err := s.integer(ctx, owedSQL.Get("OldestDue"))
 	if err != nil || ms == 0 {
 		return time.Time{}, false, err
 	}

@@ -10,28 +10,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/utcday"
 )
 
-// day counts UTC days since 1970.
-type day int64
-
-const dayMillis = 24 * 60 * 60 * 1000
-
-func dayOf(id event.ID) day { return day(id.Time().UnixMilli() / dayMillis) }
-
-func (d day) start() time.Time { return time.UnixMilli(int64(d) * dayMillis).UTC() }
-
-// firstID returns the lowest id of the day.
-func (d day) firstID() event.ID { return event.FirstID(d.start()) }
-
-// String returns the day as partitions are named: 20261121.
-func (d day) String() string { return d.start().Format("20060102") }
-
-// parseDay is String's inverse.
-func parseDay(s string) (day, error) {
-	t, err := time.ParseInLocation("20060102", s, time.UTC)
-	return day(t.UnixMilli() / dayMillis), err
-}
+// day is the day a partition is of.
+type day = utcday.Day
 
 // aheadDays is how many days ahead partitions are made.
 const aheadDays = 2
@@ -39,10 +22,13 @@ const aheadDays = 2
 // partitioned are the tables with a partition per day.
 var partitioned = []string{"event", "attempt"}
 
+// partition returns the name of a table's partition for a day: event_20261121.
+func partition(table string, d day) string { return table + "_" + d.Compact() }
+
 // ensureDays makes the partitions for the days of the ids, if need be.
 func (s *Store) ensureDays(ctx context.Context, ids ...event.ID) error {
 	for _, id := range ids {
-		d := dayOf(id)
+		d := utcday.Of(id)
 		s.mu.Lock()
 		known := s.days[d]
 		s.mu.Unlock()
@@ -78,9 +64,9 @@ func (s *Store) createDay(ctx context.Context, d day) error {
 			return err
 		}
 		for _, table := range partitioned {
-			name := table + "_" + d.String()
+			name := partition(table, d)
 			var exists, attached bool
-			err := tx.QueryRow(short, maintainSQL.get("PartitionState"), name, table).Scan(&exists, &attached)
+			err := tx.QueryRow(short, maintainSQL.Get("PartitionState"), name, table).Scan(&exists, &attached)
 			if err != nil {
 				return err
 			}
@@ -92,7 +78,7 @@ func (s *Store) createDay(ctx context.Context, d day) error {
 				sql = append(sql, fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS)", name, table))
 			}
 			sql = append(sql, fmt.Sprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%d) TO (%d)",
-				table, name, d.firstID(), (d+1).firstID()))
+				table, name, d.FirstID(), (d+1).FirstID()))
 			for _, q := range sql {
 				if _, err := tx.Exec(short, q, pgx.QueryExecModeSimpleProtocol); err != nil {
 					return err
@@ -105,9 +91,9 @@ func (s *Store) createDay(ctx context.Context, d day) error {
 
 // prepareDays makes the partitions of the next days.
 func (s *Store) prepareDays(ctx context.Context, now time.Time) error {
-	today := dayOf(event.FirstID(now))
+	today := utcday.Of(event.FirstID(now))
 	for d := today; d <= today+aheadDays; d++ {
-		if err := s.ensureDays(ctx, d.firstID()); err != nil {
+		if err := s.ensureDays(ctx, d.FirstID()); err != nil {
 			return err
 		}
 	}
@@ -123,7 +109,7 @@ func (s *Store) daysOf(ctx context.Context, table string) (attached, detached []
 		if err := row.Scan(&name, &isPartition); err != nil {
 			return err
 		}
-		d, err := parseDay(name[len(table)+1:])
+		d, err := utcday.ParseCompact(name[len(table)+1:])
 		switch {
 		case err != nil: // somebody else's table
 		case isPartition:
@@ -132,7 +118,7 @@ func (s *Store) daysOf(ctx context.Context, table string) (attached, detached []
 			detached = append(detached, d)
 		}
 		return nil
-	}, maintainSQL.get("Partitions"), table, table+`\_________`)
+	}, maintainSQL.Get("Partitions"), table, table+`\_________`)
 	slices.Sort(attached)
 	return attached, detached, err
 }
@@ -141,7 +127,7 @@ func (s *Store) daysOf(ctx context.Context, table string) (attached, detached []
 // goes once all of its day is older than asked.
 func (s *Store) Expire(ctx context.Context, eventsBefore, attemptsBefore time.Time) error {
 	err := errors.Join(
-		s.expire(ctx, "event", eventsBefore, maintainSQL.get("EventsNeeded")),
+		s.expire(ctx, "event", eventsBefore, maintainSQL.Get("EventsNeeded")),
 		s.expire(ctx, "attempt", attemptsBefore, ""))
 	if err == nil {
 		err = s.expireRest(ctx, attemptsBefore)
@@ -160,7 +146,7 @@ func (s *Store) expire(ctx context.Context, table string, before time.Time, need
 		return err
 	}
 	for _, d := range attached {
-		if (d + 1).start().After(before) {
+		if d.End().After(before) {
 			break
 		}
 		done, err := s.detachDay(ctx, table, d, needed)
@@ -183,11 +169,11 @@ func (s *Store) expire(ctx context.Context, table string, before time.Time, need
 				return err
 			}
 			var exists, attached bool
-			err := tx.QueryRow(slow, maintainSQL.get("PartitionState"), table+"_"+d.String(), table).Scan(&exists, &attached)
+			err := tx.QueryRow(slow, maintainSQL.Get("PartitionState"), partition(table, d), table).Scan(&exists, &attached)
 			if err != nil || attached || !exists {
 				return err
 			}
-			_, err = tx.Exec(slow, fmt.Sprintf("DROP TABLE %s_%v", table, d), pgx.QueryExecModeSimpleProtocol)
+			_, err = tx.Exec(slow, "DROP TABLE "+partition(table, d), pgx.QueryExecModeSimpleProtocol)
 			return err
 		})
 		cancel()
@@ -222,11 +208,11 @@ func (s *Store) detachDay(ctx context.Context, table string, d day, needed strin
 			}
 			if needed != "" {
 				var keep bool
-				if err := tx.QueryRow(short, needed, int64(d.firstID()), int64((d + 1).firstID())).Scan(&keep); err != nil || keep {
+				if err := tx.QueryRow(short, needed, int64(d.FirstID()), int64((d + 1).FirstID())).Scan(&keep); err != nil || keep {
 					return err
 				}
 			}
-			_, err := tx.Exec(short, fmt.Sprintf("ALTER TABLE %s DETACH PARTITION %s_%v", table, table, d), pgx.QueryExecModeSimpleProtocol)
+			_, err := tx.Exec(short, fmt.Sprintf("ALTER TABLE %s DETACH PARTITION %s", table, partition(table, d)), pgx.QueryExecModeSimpleProtocol)
 			done = err == nil
 			return err
 		})
@@ -264,20 +250,20 @@ func (s *Store) expireRest(ctx context.Context, attemptsBefore time.Time) error 
 	// are younger than every partition are not touched.
 	from := event.ID(0)
 	for _, d := range days {
-		if from < d.firstID() {
-			if err := s.deleteSteps(ctx, "KeysExpire", int64(from), int64(d.firstID())); err != nil {
+		if from < d.FirstID() {
+			if err := s.deleteSteps(ctx, "KeysExpire", int64(from), int64(d.FirstID())); err != nil {
 				return err
 			}
 		}
-		from = (d + 1).firstID()
+		from = (d + 1).FirstID()
 	}
-	minute := (attemptsBefore.UnixMilli() / dayMillis) * 24 * 60
+	minute := int64(utcday.At(attemptsBefore)) * 24 * 60
 	if err := s.deleteSteps(ctx, "RollupExpire", minute); err != nil {
 		return err
 	}
 	old := time.Now().Add(-24 * time.Hour)
 	return errors.Join(
-		s.deleteSteps(ctx, "LagExpire", attemptsBefore.UnixMilli()/dayMillis),
+		s.deleteSteps(ctx, "LagExpire", int64(utcday.At(attemptsBefore))),
 		s.deleteSteps(ctx, "TombstonesExpire", int64(event.FirstID(old))))
 }
 
@@ -286,7 +272,7 @@ func (s *Store) deleteSteps(ctx context.Context, name string, args ...any) error
 	args = append(args, expireStep)
 	for {
 		short, cancel := detached(ctx)
-		tag, err := s.pool.Exec(short, maintainSQL.get(name), args...)
+		tag, err := s.pool.Exec(short, maintainSQL.Get(name), args...)
 		cancel()
 		if err != nil {
 			return storeError(ctx, err)

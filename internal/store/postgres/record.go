@@ -10,6 +10,7 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/utcday"
 )
 
 const (
@@ -167,7 +168,7 @@ func (w *recorder) encode(attempts []*delivery.Attempt, ids []event.ID) (lags ma
 		c.b = appendDetail(c.b, a)
 		c.finish(mark)
 
-		d := dayOf(ids[i])
+		d := utcday.Of(ids[i])
 		known := w.lag[d]
 		if l, ok := lags[d]; ok {
 			known = l

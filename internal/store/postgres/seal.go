@@ -25,7 +25,7 @@ func (s *Store) Reseal(ctx context.Context) (n int, err error) {
 		err = r.Scan(&number, &x.w.ID, &tenant, &x.stored)
 		x.w.Number, x.w.Tenant = uint32(number), event.TenantID(tenant)
 		return x, err
-	}, configSQL.get("WebhookSecretsList"))
+	}, configSQL.Get("WebhookSecretsList"))
 	for i := range list {
 		x := &list[i]
 		if err != nil {
@@ -42,7 +42,7 @@ func (s *Store) Reseal(ctx context.Context) (n int, err error) {
 			break
 		}
 		err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-			tag, err := tx.Exec(ctx, configSQL.get("WebhookSecretsUpdate"), int64(x.w.Number), x.stored, sealed)
+			tag, err := tx.Exec(ctx, configSQL.Get("WebhookSecretsUpdate"), int64(x.w.Number), x.stored, sealed)
 			n += int(tag.RowsAffected())
 			return err
 		})

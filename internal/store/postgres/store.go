@@ -158,7 +158,7 @@ func (s *Store) open(ctx context.Context, url string) (err error) {
 		return err
 	}
 	if err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, configSQL.get("TenantEnsure"), int32(event.DefaultTenant), defaultTenantName, time.Now().UnixMilli())
+		_, err := tx.Exec(ctx, configSQL.Get("TenantEnsure"), int32(event.DefaultTenant), defaultTenantName, time.Now().UnixMilli())
 		return err
 	}); err != nil {
 		return err

@@ -75,19 +75,19 @@ func (s *Store) fenceExpired(ctx context.Context) error {
 			s.log.Warn("a node's lease has run out, others take over its work", "node", number, "name", name, "fence", fence)
 		}
 		return err
-	}, nodeSQL.get("FenceExpired"), r.fence)
+	}, nodeSQL.Get("FenceExpired"), r.fence)
 }
 
 // releaseOrphans ends the claims of registrations that have ended.
 func (s *Store) releaseOrphans(ctx context.Context) error {
-	fences, err := collect(ctx, s, pgx.RowTo[int64], nodeSQL.get("OrphanFences"))
+	fences, err := collect(ctx, s, pgx.RowTo[int64], nodeSQL.Get("OrphanFences"))
 	if err != nil {
 		return err
 	}
 	for _, fence := range fences {
 		for {
 			short, cancel := detached(ctx)
-			tag, err := s.pool.Exec(short, nodeSQL.get("ClaimsRelease"), fence, releaseStep)
+			tag, err := s.pool.Exec(short, nodeSQL.Get("ClaimsRelease"), fence, releaseStep)
 			cancel()
 			if err != nil {
 				return storeError(ctx, err)
@@ -102,7 +102,7 @@ func (s *Store) releaseOrphans(ctx context.Context) error {
 
 // takeIntakes takes some intakes that nobody has and calls f for each.
 func (s *Store) takeIntakes(ctx context.Context, f func(delivery.Intake) error) (int, error) {
-	if n, err := s.integer(ctx, nodeSQL.get("OrphanIntakes")); n == 0 || err != nil {
+	if n, err := s.integer(ctx, nodeSQL.Get("OrphanIntakes")); n == 0 || err != nil {
 		return 0, err
 	}
 	r, err := s.current()
@@ -165,7 +165,7 @@ func (s *Store) giveBack(ctx context.Context, r *registration, ids []event.ID, c
 
 // intakeRead returns an intake's events, those that still exist.
 func (s *Store) intakeRead(ctx context.Context, id event.ID, events int) (delivery.Intake, error) {
-	list, err := collect(ctx, s, scanEvent, eventSQL.get("Range"), int64(id), int64(id)+int64(events))
+	list, err := collect(ctx, s, scanEvent, eventSQL.Get("Range"), int64(id), int64(id)+int64(events))
 	if err != nil {
 		return delivery.Intake{}, err
 	}

@@ -98,7 +98,7 @@ func (s *Store) rollNumber(ctx context.Context, number int, through event.ID) er
 		short, cancel := detached(ctx)
 		err := pgx.BeginFunc(short, s.pool, func(tx pgx.Tx) error {
 			var from int64
-			err := tx.QueryRow(short, logSQL.get("RollLock"), number).Scan(&from)
+			err := tx.QueryRow(short, logSQL.Get("RollLock"), number).Scan(&from)
 			if errors.Is(err, pgx.ErrNoRows) {
 				done = true
 				return nil
@@ -110,17 +110,17 @@ func (s *Store) rollNumber(ctx context.Context, number int, through event.ID) er
 			if done = from >= to; done {
 				return nil
 			}
-			err = tx.QueryRow(short, logSQL.get("RollBound"), from, to, rollStep-1).Scan(&to)
+			err = tx.QueryRow(short, logSQL.Get("RollBound"), from, to, rollStep-1).Scan(&to)
 			if done = errors.Is(err, pgx.ErrNoRows); done {
 				err = nil
 			}
 			if err != nil {
 				return err
 			}
-			if _, err = tx.Exec(short, logSQL.get("RollUp"), number, from, to); err != nil {
+			if _, err = tx.Exec(short, logSQL.Get("RollUp"), number, from, to); err != nil {
 				return err
 			}
-			_, err = tx.Exec(short, logSQL.get("RollSet"), number, to)
+			_, err = tx.Exec(short, logSQL.Get("RollSet"), number, to)
 			return err
 		})
 		cancel()
@@ -140,12 +140,12 @@ func (s *Store) rollNumber(ctx context.Context, number int, through event.ID) er
 
 // rollDead rolls up what nodes that live no more have left.
 func (s *Store) rollDead(ctx context.Context) error {
-	numbers, err := collect(ctx, s, pgx.RowTo[int16], logSQL.get("RollDead"))
+	numbers, err := collect(ctx, s, pgx.RowTo[int16], logSQL.Get("RollDead"))
 	if err != nil {
 		return err
 	}
 	for _, n := range numbers {
-		last, err := s.integer(ctx, logSQL.get("LastID"))
+		last, err := s.integer(ctx, logSQL.Get("LastID"))
 		if err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (s *Store) rollDead(ctx context.Context) error {
 			if _, err := tx.Exec(ctx, `SELECT FROM relay_meta FOR UPDATE`); err != nil {
 				return err
 			}
-			_, err := tx.Exec(ctx, logSQL.get("RollForget"), n)
+			_, err := tx.Exec(ctx, logSQL.Get("RollForget"), n)
 			return err
 		})
 		if err != nil {

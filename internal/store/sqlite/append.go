@@ -14,7 +14,8 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
-	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/store/idempotency"
+	"github.com/relay-events/relay/internal/store/utcday"
 )
 
 const (
@@ -39,10 +40,7 @@ type appender struct {
 	raw    []byte // records of the block being filled
 	out    []byte // compressed blocks
 	blocks []newBlock
-	items  []*ingest.Item // to be stored, in order
-	keyed  []keyedItem
-	hashes []keyHash
-	group  map[keyHash]int // the first keyed item with the key
+	group  idempotency.Group[keyHash]
 }
 
 // newBlock is a block ready to be stored.
@@ -54,17 +52,6 @@ type newBlock struct {
 	crc        uint32
 }
 
-// keyedItem is an item with an idempotency key.
-type keyedItem struct {
-	item   *ingest.Item
-	pub    int
-	index  int // in its publication
-	first  int // the keyed item of this group it repeats; its own index if none
-	stored event.ID
-	digest [16]byte // of the stored event
-	event  event.Event
-}
-
 // Append implements ingest.Store.
 func (s *Store) Append(ctx context.Context, pubs []*ingest.Publication) ([]delivery.Intake, error) {
 	a := &s.append
@@ -74,13 +61,11 @@ func (s *Store) Append(ctx context.Context, pubs []*ingest.Publication) ([]deliv
 	if err := s.keys.room(); err != nil {
 		return nil, err
 	}
-	for _, p := range pubs {
-		p.Err = nil
-	}
-	if err := s.findKeys(ctx, pubs); err != nil {
+	a.group.Collect(pubs, s.keys.hash)
+	if err := s.findKeys(ctx); err != nil {
 		return nil, err
 	}
-	a.choose(pubs)
+	a.group.Choose(pubs)
 	a.encode()
 	if err := s.commitBlocks(ctx); err != nil {
 		return nil, fmt.Errorf("storing events: %w", err)
@@ -106,11 +91,9 @@ func (s *Store) Append(ctx context.Context, pubs []*ingest.Publication) ([]deliv
 }
 
 func (a *appender) reset() {
-	clear(a.items)
-	clear(a.keyed)
+	a.group.Reset()
 	clear(a.blocks)
-	clear(a.group)
-	a.items, a.keyed, a.blocks, a.hashes = a.items[:0], a.keyed[:0], a.blocks[:0], a.hashes[:0]
+	a.blocks = a.blocks[:0]
 	a.raw, a.out = a.raw[:0], a.out[:0]
 	// One very large publication should not be paid for ever after.
 	const keep = 8 << 20
@@ -122,25 +105,15 @@ func (a *appender) reset() {
 	}
 }
 
-// findKeys collects the items with keys, and what is stored under them.
-func (s *Store) findKeys(ctx context.Context, pubs []*ingest.Publication) error {
-	a := &s.append
-	for p, pub := range pubs {
-		for i := range pub.Items {
-			it := &pub.Items[i]
-			it.Event.Tenant, it.Duplicate = pub.Tenant, false
-			if it.Key != "" {
-				a.keyed = append(a.keyed, keyedItem{item: it, pub: p, index: i, first: len(a.keyed)})
-				a.hashes = append(a.hashes, s.keys.hash(pub.Tenant, it.Key))
-			}
-		}
-	}
-	if len(a.keyed) == 0 {
+// findKeys looks up what is stored under the keys of the group.
+func (s *Store) findKeys(ctx context.Context) error {
+	g := &s.append.group
+	if len(g.Keyed) == 0 {
 		return nil
 	}
 	var ids []event.ID
-	err := s.keys.lookup(ctx, a.hashes, func(i int, u usedKey) {
-		a.keyed[i].stored, a.keyed[i].digest = u.event, u.digest
+	err := s.keys.lookup(ctx, g.Hashes, func(i int, u usedKey) {
+		g.Stored(i, event.Event{ID: u.event}, u.digest)
 		ids = append(ids, u.event)
 	})
 	if err != nil {
@@ -156,90 +129,29 @@ func (s *Store) findKeys(ctx context.Context, pubs []*ingest.Publication) error 
 	if err != nil {
 		return fmt.Errorf("reading events stored before: %w", err)
 	}
-	for i := range a.keyed {
-		k := &a.keyed[i]
-		if k.stored == 0 {
+	for i := range g.Keyed {
+		id := g.Keyed[i].Event.ID
+		if id == 0 {
 			continue
 		}
-		switch e, ok := found[k.stored]; {
+		var stored event.Event
+		switch e, ok := found[id]; {
 		case !ok:
-			k.stored = 0
 		case e == nil:
-			k.event = k.item.Event
-			k.event.ID = k.stored
+			stored = g.Keyed[i].Item.Event
+			stored.ID = id
 		default:
-			k.event = *e
+			stored = *e
 		}
+		g.Stored(i, stored, g.Keyed[i].Digest)
 	}
 	return nil
-}
-
-// choose decides for each publication whether it conflicts, and collects the
-// items to be stored of those that do not.
-func (a *appender) choose(pubs []*ingest.Publication) {
-	if a.group == nil {
-		a.group = make(map[keyHash]int)
-	}
-	next := 0
-	for p, pub := range pubs {
-		from := next
-		for next < len(a.keyed) && a.keyed[next].pub == p {
-			next++
-		}
-		for i := from; i < next && pub.Err == nil; i++ {
-			k := &a.keyed[i]
-			digest := k.digest
-			if k.stored == 0 {
-				first, ok := a.group[a.hashes[i]]
-				if !ok {
-					a.group[a.hashes[i]] = i
-					continue
-				}
-				k.first, digest = first, a.keyed[first].item.Digest
-			}
-			if digest != k.item.Digest {
-				pub.Err = conflict(pub, k)
-			}
-		}
-		if pub.Err != nil {
-			for i := from; i < next; i++ {
-				if first, ok := a.group[a.hashes[i]]; ok && first >= from {
-					delete(a.group, a.hashes[i])
-				}
-			}
-			continue
-		}
-		k := from
-		for i := range pub.Items {
-			if k < next && a.keyed[k].index == i {
-				k++
-				if c := &a.keyed[k-1]; c.stored != 0 || c.first != k-1 {
-					continue
-				}
-			}
-			a.items = append(a.items, &pub.Items[i])
-		}
-	}
-}
-
-func conflict(pub *ingest.Publication, k *keyedItem) error {
-	field, detail := "id", "An event with this id but other content was published before."
-	if k.item.Key[0] == 'h' {
-		field, detail = "header Idempotency-Key", "This Idempotency-Key was used before with another body."
-	} else if len(pub.Items) > 1 {
-		field = fmt.Sprintf("[%d].id", k.index)
-	}
-	return &problem.Error{
-		Kind:   problem.Conflict,
-		Detail: detail,
-		Fields: []problem.Field{{Name: field, Reason: "was used before for another event"}},
-	}
 }
 
 // encode makes blocks of the items.
 func (a *appender) encode() {
 	from := 0
-	for i, it := range a.items {
+	for i, it := range a.group.Items {
 		if len(a.raw) == 0 {
 			a.raw = append(a.raw, recordVersion)
 		}
@@ -247,14 +159,14 @@ func (a *appender) encode() {
 		a.raw = appendRecord(a.raw, &it.Event, it.Key, &it.Digest)
 		if start > 1 && (len(a.raw) > blockBytes || i-from >= event.MaxReserve) {
 			// The record that is too much begins the next block.
-			a.seal(a.items[from:i], start)
+			a.seal(a.group.Items[from:i], start)
 			from = i
 			n := copy(a.raw[1:], a.raw[start:])
 			a.raw = a.raw[:1+n]
 		}
 	}
-	if from < len(a.items) {
-		a.seal(a.items[from:], len(a.raw))
+	if from < len(a.group.Items) {
+		a.seal(a.group.Items[from:], len(a.raw))
 	}
 }
 
@@ -281,11 +193,11 @@ func (s *Store) commitBlocks(ctx context.Context) error {
 		}
 		// All go into one file, so that one commit stores them. Ids that began
 		// before midnight and ended after it are given up: the next are of one day.
-		if dayOf(a.blocks[0].id) == dayOf(a.blocks[len(a.blocks)-1].id) {
+		if utcday.Of(a.blocks[0].id) == utcday.Of(a.blocks[len(a.blocks)-1].id) {
 			break
 		}
 	}
-	if err := s.rollEvents(dayOf(a.blocks[0].id)); err != nil {
+	if err := s.rollEvents(utcday.Of(a.blocks[0].id)); err != nil {
 		return err
 	}
 	err := a.file.write(ctx, func(c *conn) error {
@@ -336,7 +248,7 @@ func (s *Store) rollEvents(n day) error {
 func (s *Store) prepareNextDay(now time.Time) {
 	a := &s.append
 	tomorrow := a.file.day + 1
-	if a.prepared == tomorrow || now.Before(tomorrow.start().Add(-prepareAhead)) {
+	if a.prepared == tomorrow || now.Before(tomorrow.Start().Add(-prepareAhead)) {
 		return
 	}
 	a.prepared = tomorrow
@@ -352,24 +264,15 @@ func (s *Store) prepareNextDay(now time.Time) {
 
 // finishKeys sets what the keyed items became and remembers the new keys.
 func (a *appender) finishKeys(pubs []*ingest.Publication, keys *keyIndex) {
-	for i := range a.keyed {
-		k := &a.keyed[i]
-		switch {
-		case pubs[k.pub].Err != nil:
-		case k.stored != 0:
-			k.item.Event, k.item.Duplicate = k.event, true
-		case k.first != i:
-			k.item.Event, k.item.Duplicate = a.keyed[k.first].item.Event, true
-		}
-	}
+	a.group.Finish(pubs)
 	if len(a.blocks) == 0 {
 		return
 	}
 	b := &a.blocks[len(a.blocks)-1]
 	keys.appended(b.id+event.ID(len(b.items))-1, func(put func(keyHash, usedKey)) {
-		for i := range a.keyed {
-			if k := &a.keyed[i]; pubs[k.pub].Err == nil && !k.item.Duplicate {
-				put(a.hashes[i], usedKey{event: k.item.Event.ID, digest: k.item.Digest})
+		for i := range a.group.Keyed {
+			if it := a.group.Keyed[i].Item; a.group.New(i, pubs) {
+				put(a.group.Hashes[i], usedKey{event: it.Event.ID, digest: it.Digest})
 			}
 		}
 	})

@@ -14,6 +14,8 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/sqltext"
+	"github.com/relay-events/relay/internal/store/utcday"
 )
 
 // ErrDamaged is returned (wrapped) for what is stored but cannot be read back
@@ -21,13 +23,13 @@ import (
 var ErrDamaged = errors.New("stored data is damaged")
 
 var (
-	eventSQL       = loadStatements("event")
-	sqlBlockInsert = eventSQL.get("BlockInsert")
-	sqlBlockAt     = eventSQL.get("BlockAt")
-	sqlBlockAfter  = eventSQL.get("BlockAfter")
-	sqlBlockBefore = eventSQL.get("BlockBefore")
-	sqlBlockIDs    = eventSQL.get("BlockIDs")
-	sqlBlockLast   = eventSQL.get("BlockLast")
+	eventSQL       = sqltext.Load(sqlFiles, "event")
+	sqlBlockInsert = eventSQL.Get("BlockInsert")
+	sqlBlockAt     = eventSQL.Get("BlockAt")
+	sqlBlockAfter  = eventSQL.Get("BlockAfter")
+	sqlBlockBefore = eventSQL.Get("BlockBefore")
+	sqlBlockIDs    = eventSQL.Get("BlockIDs")
+	sqlBlockLast   = eventSQL.Get("BlockLast")
 )
 
 // blockCacheBytes bounds the decompressed blocks kept for EventGetMany.
@@ -178,7 +180,7 @@ func (l *eventLog) blockIDs(ctx context.Context, n day, after event.ID, f func(e
 // returns false. No file is held while f runs.
 func (l *eventLog) ascend(ctx context.Context, after event.ID, f func(*block) (bool, error)) error {
 	for _, n := range l.days() {
-		if n < dayOf(after) {
+		if n < utcday.Of(after) {
 			continue
 		}
 		b, err := l.block(ctx, n, sqlBlockAt, after)

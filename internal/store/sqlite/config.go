@@ -13,25 +13,27 @@ import (
 
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/column"
+	"github.com/relay-events/relay/internal/store/sqltext"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
 var (
-	accountSQL       = loadStatements("account")
-	sqlTenantEnsure  = accountSQL.get("TenantEnsure")
-	sqlTenantList    = accountSQL.get("TenantList")
-	sqlAPIKeyCreate  = accountSQL.get("KeyCreate")
-	sqlAPIKeyPut     = accountSQL.get("KeyPut")
-	sqlAPIKeyRevoke  = accountSQL.get("KeyRevoke")
-	sqlAPIKeyList    = accountSQL.get("KeyList")
-	webhookSQL       = loadStatements("webhook")
-	sqlWebhookList   = webhookSQL.get("WebhookList")
-	sqlWebhookCreate = webhookSQL.get("WebhookCreate")
-	sqlWebhookUpdate = webhookSQL.get("WebhookUpdate")
-	sqlWebhookDelete = webhookSQL.get("WebhookDelete")
+	accountSQL       = sqltext.Load(sqlFiles, "account")
+	sqlTenantEnsure  = accountSQL.Get("TenantEnsure")
+	sqlTenantList    = accountSQL.Get("TenantList")
+	sqlAPIKeyCreate  = accountSQL.Get("KeyCreate")
+	sqlAPIKeyPut     = accountSQL.Get("KeyPut")
+	sqlAPIKeyRevoke  = accountSQL.Get("KeyRevoke")
+	sqlAPIKeyList    = accountSQL.Get("KeyList")
+	webhookSQL       = sqltext.Load(sqlFiles, "webhook")
+	sqlWebhookList   = webhookSQL.Get("WebhookList")
+	sqlWebhookCreate = webhookSQL.Get("WebhookCreate")
+	sqlWebhookUpdate = webhookSQL.Get("WebhookUpdate")
+	sqlWebhookDelete = webhookSQL.Get("WebhookDelete")
 
-	sqlWebhookSecretsList   = webhookSQL.get("WebhookSecretsList")
-	sqlWebhookSecretsUpdate = webhookSQL.get("WebhookSecretsUpdate")
+	sqlWebhookSecretsList   = webhookSQL.Get("WebhookSecretsList")
+	sqlWebhookSecretsUpdate = webhookSQL.Get("WebhookSecretsUpdate")
 )
 
 // defaultTenantName is the public id of the tenant of a fresh installation.
@@ -51,22 +53,6 @@ func (s *Store) openConfig(ctx context.Context) (err error) {
 		return err
 	}
 	return s.sealConfig(ctx)
-}
-
-// millis returns what is stored of a time; the zero time is stored as 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-// fromMillis returns the time that millis made the number of.
-func fromMillis(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
 }
 
 // listRows collects the rows of a query of the configuration.
@@ -92,7 +78,7 @@ func (s *Store) TenantList(ctx context.Context) ([]account.Tenant, error) {
 		return account.Tenant{
 			ID:        event.TenantID(st.ColumnInt64(0)),
 			Name:      st.ColumnText(1),
-			CreatedAt: fromMillis(st.ColumnInt64(2)),
+			CreatedAt: column.Time(st.ColumnInt64(2)),
 		}, nil
 	}, sqlTenantList)
 	if err != nil {
@@ -116,7 +102,7 @@ func (s *Store) keyWrite(ctx context.Context, sql string, k account.Key) error {
 	if err == nil {
 		err = s.config.write(ctx, func(c *conn) error {
 			return c.exec(sql, k.ID, k.Tenant, k.Name, string(scopes), k.Hash[:], k.Hint,
-				millis(k.CreatedAt), millis(k.ExpiresAt), millis(k.RevokedAt))
+				column.Millis(k.CreatedAt), column.Millis(k.ExpiresAt), column.Millis(k.RevokedAt))
 		})
 	}
 	if err != nil {
@@ -128,7 +114,7 @@ func (s *Store) keyWrite(ctx context.Context, sql string, k account.Key) error {
 // KeyRevoke implements account.Store.
 func (s *Store) KeyRevoke(ctx context.Context, tenant event.TenantID, id string, at time.Time) error {
 	err := s.config.write(ctx, func(c *conn) error {
-		return c.changeOne(account.ErrNotFound, sqlAPIKeyRevoke, tenant, id, millis(at))
+		return c.changeOne(account.ErrNotFound, sqlAPIKeyRevoke, tenant, id, column.Millis(at))
 	})
 	if err != nil {
 		return fmt.Errorf("revoking key %q: %w", id, err)
@@ -155,9 +141,9 @@ func (s *Store) KeyList(ctx context.Context) ([]account.Key, error) {
 			Tenant:    event.TenantID(st.ColumnInt64(1)),
 			Name:      st.ColumnText(2),
 			Hint:      st.ColumnText(5),
-			CreatedAt: fromMillis(st.ColumnInt64(6)),
-			ExpiresAt: fromMillis(st.ColumnInt64(7)),
-			RevokedAt: fromMillis(st.ColumnInt64(8)),
+			CreatedAt: column.Time(st.ColumnInt64(6)),
+			ExpiresAt: column.Time(st.ColumnInt64(7)),
+			RevokedAt: column.Time(st.ColumnInt64(8)),
 		}
 		copy(k.Hash[:], st.ColumnRawBlob(4))
 		if err := json.Unmarshal(st.ColumnRawText(3), &k.Scopes); err != nil {
@@ -179,20 +165,13 @@ func (s *Store) WebhookList(ctx context.Context) ([]*webhook.Webhook, error) {
 			ID:        st.ColumnText(1),
 			Tenant:    event.TenantID(st.ColumnInt64(2)),
 			Status:    webhook.Status(st.ColumnText(5)),
-			CreatedAt: fromMillis(st.ColumnInt64(8)),
-			UpdatedAt: fromMillis(st.ColumnInt64(9)),
+			CreatedAt: column.Time(st.ColumnInt64(8)),
+			UpdatedAt: column.Time(st.ColumnInt64(9)),
 		}
-		if err := w.OpenSecrets(s.sealer, st.ColumnRawBlob(4)); err != nil {
-			return nil, err
+		col := column.Webhook{
+			Settings: st.ColumnText(3), Secrets: st.ColumnRawBlob(4), Health: st.ColumnText(6), Inactive: st.ColumnText(7),
 		}
-		err := errors.Join(
-			json.Unmarshal(st.ColumnRawText(3), &w.Settings),
-			json.Unmarshal(st.ColumnRawText(6), &w.Health),
-			json.Unmarshal(st.ColumnRawText(7), &w.Inactive))
-		if err != nil {
-			return nil, fmt.Errorf("webhook %q: %w", w.ID, err)
-		}
-		return w, nil
+		return w, col.Read(w, s.sealer)
 	}, sqlWebhookList)
 	if err != nil {
 		return nil, fmt.Errorf("listing webhooks: %w", err)
@@ -200,37 +179,13 @@ func (s *Store) WebhookList(ctx context.Context) ([]*webhook.Webhook, error) {
 	return all, nil
 }
 
-// webhookColumns are the columns that an update may change.
-type webhookColumns struct {
-	settings, health, inactive string
-	secrets                    []byte
-}
-
-func (s *Store) encodeWebhook(w *webhook.Webhook) (col webhookColumns, err error) {
-	text := func(v any) string {
-		b, e := json.Marshal(v)
-		err = errors.Join(err, e)
-		return string(b)
-	}
-	col.settings, col.health = text(w.Settings), text(w.Health)
-	col.inactive = "[]"
-	if len(w.Inactive) > 0 {
-		col.inactive = text(w.Inactive)
-	}
-	if err != nil {
-		return col, err
-	}
-	col.secrets, err = w.SealSecrets(s.sealer)
-	return col, err
-}
-
 // WebhookCreate implements webhook.Store.
 func (s *Store) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number uint32, err error) {
-	col, err := s.encodeWebhook(w)
+	col, err := column.OfWebhook(w, s.sealer)
 	if err == nil {
 		err = s.config.write(ctx, func(c *conn) error {
-			err := c.exec(sqlWebhookCreate, w.ID, w.Tenant, col.settings, col.secrets, string(w.Status),
-				col.health, col.inactive, millis(w.CreatedAt), millis(w.UpdatedAt))
+			err := c.exec(sqlWebhookCreate, w.ID, w.Tenant, col.Settings, col.Secrets, string(w.Status),
+				col.Health, col.Inactive, column.Millis(w.CreatedAt), column.Millis(w.UpdatedAt))
 			n := c.raw.LastInsertRowID()
 			if err == nil && n > math.MaxUint32 {
 				err = errors.New("all webhook numbers are used")
@@ -247,11 +202,11 @@ func (s *Store) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number u
 
 // WebhookUpdate implements webhook.Store.
 func (s *Store) WebhookUpdate(ctx context.Context, w *webhook.Webhook) error {
-	col, err := s.encodeWebhook(w)
+	col, err := column.OfWebhook(w, s.sealer)
 	if err == nil {
 		err = s.config.write(ctx, func(c *conn) error {
-			return c.changeOne(webhook.ErrNotFound, sqlWebhookUpdate, w.Number, w.Tenant, col.settings, col.secrets,
-				string(w.Status), col.health, col.inactive, millis(w.UpdatedAt))
+			return c.changeOne(webhook.ErrNotFound, sqlWebhookUpdate, w.Number, w.Tenant, col.Settings, col.Secrets,
+				string(w.Status), col.Health, col.Inactive, column.Millis(w.UpdatedAt))
 		})
 	}
 	if err != nil {

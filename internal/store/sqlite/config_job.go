@@ -8,21 +8,23 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/column"
+	"github.com/relay-events/relay/internal/store/sqltext"
 )
 
 var (
-	jobSQL     = loadStatements("job")
-	sqlJobPut  = jobSQL.get("JobPut")
-	sqlJobGet  = jobSQL.get("JobGet")
-	sqlJobList = jobSQL.get("JobList")
+	jobSQL     = sqltext.Load(sqlFiles, "job")
+	sqlJobPut  = jobSQL.Get("JobPut")
+	sqlJobGet  = jobSQL.Get("JobGet")
+	sqlJobList = jobSQL.Get("JobList")
 )
 
 // JobPut implements delivery.JobStore.
 func (s *Store) JobPut(ctx context.Context, j delivery.Job) error {
 	err := s.config.write(ctx, func(c *conn) error {
 		return c.exec(sqlJobPut, j.ID, j.Tenant, j.Webhook, string(j.Kind), string(j.State),
-			millis(j.Since), millis(j.Until), j.Cursor, j.Scanned, j.Owed, j.Error,
-			millis(j.CreatedAt), millis(j.FinishedAt))
+			column.Millis(j.Since), column.Millis(j.Until), j.Cursor, j.Scanned, j.Owed, j.Error,
+			column.Millis(j.CreatedAt), column.Millis(j.FinishedAt))
 	})
 	if err != nil {
 		return fmt.Errorf("storing job %q: %w", j.ID, err)
@@ -58,13 +60,13 @@ func scanJob(st *sqlite3.Stmt) (delivery.Job, error) {
 		Webhook:    uint32(st.ColumnInt64(2)),
 		Kind:       delivery.JobKind(st.ColumnText(3)),
 		State:      delivery.JobState(st.ColumnText(4)),
-		Since:      fromMillis(st.ColumnInt64(5)),
-		Until:      fromMillis(st.ColumnInt64(6)),
+		Since:      column.Time(st.ColumnInt64(5)),
+		Until:      column.Time(st.ColumnInt64(6)),
 		Cursor:     event.ID(st.ColumnInt64(7)),
 		Scanned:    st.ColumnInt64(8),
 		Owed:       st.ColumnInt64(9),
 		Error:      st.ColumnText(10),
-		CreatedAt:  fromMillis(st.ColumnInt64(11)),
-		FinishedAt: fromMillis(st.ColumnInt64(12)),
+		CreatedAt:  column.Time(st.ColumnInt64(11)),
+		FinishedAt: column.Time(st.ColumnInt64(12)),
 	}, nil
 }

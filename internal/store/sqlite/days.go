@@ -10,26 +10,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/utcday"
 )
 
-// day is a UTC day, counted from 1970-01-01.
-type day int32
-
-const dayMillis = 24 * 60 * 60 * 1000
-
-// dayOf returns the day whose file holds the id.
-func dayOf(id event.ID) day { return day(id.Time().UnixMilli() / dayMillis) }
-
-// start returns the day's first moment.
-func (d day) start() time.Time { return time.UnixMilli(int64(d) * dayMillis).UTC() }
-
-// firstID returns the lowest id of the day.
-func (d day) firstID() event.ID { return event.FirstID(d.start()) }
-
-func (d day) String() string { return d.start().Format(time.DateOnly) }
+// day is the day a file is of.
+type day = utcday.Day
 
 // maxOpenDays bounds the files kept open without being in use.
 const maxOpenDays = 8
@@ -72,8 +58,8 @@ func openDays(dir string, o dbOptions, log *slog.Logger) (*dayFiles, error) {
 		if !ok {
 			continue
 		}
-		if t, err := time.Parse(time.DateOnly, name); err == nil {
-			d.have = append(d.have, day(t.UnixMilli()/dayMillis))
+		if n, err := utcday.Parse(name); err == nil {
+			d.have = append(d.have, n)
 		}
 	}
 	slices.Sort(d.have)

@@ -11,6 +11,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/store/utcday"
 )
 
 // listFor bounds how long EventList reads for one page. Tests shorten it.
@@ -25,9 +26,9 @@ func (l *eventLog) getMany(ctx context.Context, ids []event.ID, f func(event.Eve
 	}
 	var r record
 	for len(ids) > 0 {
-		n := dayOf(ids[0])
+		n := utcday.Of(ids[0])
 		count := 1
-		for count < len(ids) && dayOf(ids[count]) == n {
+		for count < len(ids) && utcday.Of(ids[count]) == n {
 			count++
 		}
 		today := ids[:count]
@@ -148,10 +149,10 @@ func (s *Store) EventList(ctx context.Context, q ingest.Query) (page []event.Eve
 	days := s.events.days()
 	for i := len(days) - 1; i >= 0 && below > from; i-- {
 		n := days[i]
-		if n.firstID() >= below {
+		if n.FirstID() >= below {
 			continue
 		}
-		if n < dayOf(from) {
+		if n < utcday.Of(from) {
 			break
 		}
 		for below > from {
@@ -223,7 +224,7 @@ func (s *Store) EventScan(ctx context.Context, tenant event.TenantID, after, unt
 func (s *Store) IntakeOpen(ctx context.Context, f func(delivery.Intake) error) error {
 	var r record
 	for _, id := range s.openAtStart {
-		b, err := s.events.block(ctx, dayOf(id), sqlBlockAt, id)
+		b, err := s.events.block(ctx, utcday.Of(id), sqlBlockAt, id)
 		if err != nil {
 			return fmt.Errorf("reading open intakes: %w", err)
 		}

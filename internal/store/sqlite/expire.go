@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/utcday"
 )
 
 // Expire implements delivery.Store. It works by whole UTC days: a day's file
@@ -28,8 +29,8 @@ func (s *Store) expireEvents(ctx context.Context, before time.Time) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		end := (n + 1).firstID()
-		if (n + 1).start().After(before) || (anyOwed && owed < end) {
+		end := (n + 1).FirstID()
+		if n.End().After(before) || (anyOwed && owed < end) {
 			break // later days are kept, too
 		}
 		open, err := s.hasOpenIntake(ctx, n)
@@ -63,11 +64,11 @@ func (s *Store) hasOpenIntake(ctx context.Context, n day) (open bool, err error)
 
 // expireKeys removes the keys of the days that were removed.
 func (s *Store) expireKeys(ctx context.Context) error {
-	oldest := dayOf(event.FirstID(time.Now()))
+	oldest := utcday.Of(event.FirstID(time.Now()))
 	if days := s.events.days(); len(days) > 0 {
 		oldest = days[0]
 	}
-	if err := s.keys.sweep(ctx, oldest.firstID()); err != nil {
+	if err := s.keys.sweep(ctx, oldest.FirstID()); err != nil {
 		return fmt.Errorf("expiring idempotency keys: %w", err)
 	}
 	return nil

@@ -16,17 +16,18 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/sqltext"
 )
 
 var (
-	keySQL            = loadStatements("key")
-	sqlKeyGet         = keySQL.get("KeyGet")
-	sqlKeyPut         = keySQL.get("KeyPut")
-	sqlKeyPage        = keySQL.get("KeyPage")
-	sqlKeyDelete      = keySQL.get("KeyDelete")
-	sqlMetaGet        = keySQL.get("MetaGet")
-	sqlMetaSetThrough = keySQL.get("MetaSetThrough")
-	sqlMetaSetSwept   = keySQL.get("MetaSetSwept")
+	keySQL            = sqltext.Load(sqlFiles, "key")
+	sqlKeyGet         = keySQL.Get("KeyGet")
+	sqlKeyPut         = keySQL.Get("KeyPut")
+	sqlKeyPage        = keySQL.Get("KeyPage")
+	sqlKeyDelete      = keySQL.Get("KeyDelete")
+	sqlMetaGet        = keySQL.Get("MetaGet")
+	sqlMetaSetThrough = keySQL.Get("MetaSetThrough")
+	sqlMetaSetSwept   = keySQL.Get("MetaSetSwept")
 )
 
 const (

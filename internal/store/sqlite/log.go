@@ -15,9 +15,11 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/sqltext"
+	"github.com/relay-events/relay/internal/store/utcday"
 )
 
-var logSQL = loadStatements("log")
+var logSQL = sqltext.Load(sqlFiles, "log")
 
 const (
 	// maxAhead is how far ahead of the clock an event's id is believed: a clock
@@ -78,9 +80,6 @@ type tailBlock struct {
 
 func (b *tailBlock) last() event.ID { return b.id + event.ID(len(b.entries)) - 1 }
 
-// end returns the first moment after the day.
-func (d day) end() time.Time { return (d + 1).start() }
-
 // openAttemptLog opens the log in a folder, which it creates.
 func openAttemptLog(dir string, seq *event.Sequence, log *slog.Logger) (*attemptLog, error) {
 	o := dbOptions{Full: true, PageSize: 8192, CacheKB: 2048, Schema: loadMigrations("attempts")}
@@ -124,7 +123,7 @@ func (l *attemptLog) lastID() (event.ID, error) {
 	for _, d := range l.daysFrom(0, true) {
 		var last event.ID
 		err := l.view(context.Background(), d, func(c *conn, _ *dayView) error {
-			n, err := c.integer(logSQL.get("LastID"))
+			n, err := c.integer(logSQL.Get("LastID"))
 			last = event.ID(n)
 			return err
 		})
@@ -171,8 +170,8 @@ func (l *attemptLog) append(ctx context.Context, attempts []*delivery.Attempt) e
 	for rest := w.blocks; len(rest) > 0; {
 		// Nearly always all of them: ids pass midnight in the middle of a
 		// record once a day.
-		today, n := dayOf(rest[0].id), 1
-		for n < len(rest) && dayOf(rest[n].id) == today {
+		today, n := utcday.Of(rest[0].id), 1
+		for n < len(rest) && utcday.Of(rest[n].id) == today {
 			n++
 		}
 		if err := l.appendBlocks(ctx, today, w, rest[:n], entries); err != nil {
@@ -185,8 +184,8 @@ func (l *attemptLog) append(ctx context.Context, attempts []*delivery.Attempt) e
 			attempts[b.first+i].ID = b.id + event.ID(i)
 		}
 	}
-	newDay := l.lastDay != dayOf(w.blocks[len(w.blocks)-1].id)
-	l.lastDay = dayOf(w.blocks[len(w.blocks)-1].id)
+	newDay := l.lastDay != utcday.Of(w.blocks[len(w.blocks)-1].id)
+	l.lastDay = utcday.Of(w.blocks[len(w.blocks)-1].id)
 	if l.unindexed.Add(int64(len(entries))) >= indexChunk || newDay {
 		signal(l.kick)
 	}
@@ -209,7 +208,7 @@ func (l *attemptLog) appendBlocks(ctx context.Context, n day, w *logEncoder, blo
 	}
 	defer l.files.release(f)
 	err = f.write(ctx, func(c *conn) error {
-		s, err := c.stmt(logSQL.get("BlockInsert"))
+		s, err := c.stmt(logSQL.Get("BlockInsert"))
 		if err != nil {
 			return err
 		}
@@ -341,7 +340,7 @@ func (l *attemptLog) load(d *logDay, f *dayFile) error {
 				count += len(b.entries)
 			}
 			return l.passBad(b.id, err)
-		}, logSQL.get("BlocksAfter"), through, -1)
+		}, logSQL.Get("BlocksAfter"), through, -1)
 	})
 	if err != nil {
 		return err
@@ -373,7 +372,7 @@ func (l *attemptLog) tailEntries(n day) (count int) {
 // expire removes the days that ended before the moment.
 func (l *attemptLog) expire(before time.Time) error {
 	for _, n := range l.files.days() {
-		if n.end().After(before) {
+		if n.End().After(before) {
 			return nil
 		}
 		l.mu.Lock()
@@ -440,12 +439,12 @@ func (l *attemptLog) view(ctx context.Context, n day, f func(c *conn, v *dayView
 
 // meta returns a number of the table meta, zero if it is not there.
 func (c *conn) meta(name string) (int64, error) {
-	return c.integer(logSQL.get("MetaGet"), name)
+	return c.integer(logSQL.Get("MetaGet"), name)
 }
 
 // setMeta sets a number of the table meta.
 func (c *conn) setMeta(name string, value int64) error {
-	return c.exec(logSQL.get("MetaSet"), name, value)
+	return c.exec(logSQL.Get("MetaSet"), name, value)
 }
 
 // badBlockError is a block that cannot be read.

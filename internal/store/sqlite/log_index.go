@@ -12,6 +12,7 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/logentry"
 )
 
 // indexChunk is how many entries make a chunk: what one index transaction
@@ -266,16 +267,16 @@ func mergeBlockKeys(keys []blockKey) []blockKey {
 
 // write inserts what collect made of the blocks from first to last.
 func (x *logIndexer) write(c *conn, first, last event.ID) error {
-	if err := c.exec(logSQL.get("ChunkInsert"), first, last); err != nil {
+	if err := c.exec(logSQL.Get("ChunkInsert"), first, last); err != nil {
 		return err
 	}
-	if err := x.writeBlocks(c, logSQL.get("WebhookInsert"), first, x.webhooks); err != nil {
+	if err := x.writeBlocks(c, logSQL.Get("WebhookInsert"), first, x.webhooks); err != nil {
 		return err
 	}
-	if err := x.writeBlocks(c, logSQL.get("TenantInsert"), first, x.tenants); err != nil {
+	if err := x.writeBlocks(c, logSQL.Get("TenantInsert"), first, x.tenants); err != nil {
 		return err
 	}
-	insert, err := c.inserter(logSQL.get("EventInsert"))
+	insert, err := c.inserter(logSQL.Get("EventInsert"))
 	if err != nil {
 		return err
 	}
@@ -284,7 +285,7 @@ func (x *logIndexer) write(c *conn, first, last event.ID) error {
 			return err
 		}
 	}
-	if insert, err = c.inserter(logSQL.get("RollupAdd")); err != nil {
+	if insert, err = c.inserter(logSQL.Get("RollupAdd")); err != nil {
 		return err
 	}
 	for _, k := range x.keys {
@@ -334,11 +335,11 @@ type blockKinds struct {
 
 // readBlocks appends what writeBlocks wrote to list, in rising order.
 func readBlocks(list []blockKinds, chunk event.ID, blocks []byte) ([]blockKinds, error) {
-	d := decoder{b: blocks}
-	for id := chunk; d.pos < len(d.b); {
-		id += event.ID(d.uvarint())
-		kinds := int64(d.uvarint())
-		if d.bad {
+	d := logentry.NewDecoder(blocks, 0)
+	for id := chunk; len(d.Rest()) > 0; {
+		id += event.ID(d.Uvarint())
+		kinds := int64(d.Uvarint())
+		if d.Bad() {
 			return nil, fmt.Errorf("chunk %d of the log's index is damaged", chunk)
 		}
 		list = append(list, blockKinds{id, kinds})

@@ -11,6 +11,8 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/logentry"
+	"github.com/relay-events/relay/internal/store/utcday"
 )
 
 const (
@@ -86,7 +88,7 @@ func (f *logFilter) matches(e *logEntry) bool {
 	return e.tenant == f.tenant &&
 		(f.webhook == 0 || e.webhook == f.webhook) &&
 		outcomeKind(e.outcome)&f.outcomes != 0 &&
-		(f.classes == -1 || e.status >= f.statusMin && e.status <= f.statusMax && e.flags&flagResponse != 0) &&
+		(f.classes == -1 || e.status >= f.statusMin && e.status <= f.statusMax && e.flags&logentry.Response != 0) &&
 		e.at >= f.since && e.at < f.until
 }
 
@@ -123,10 +125,10 @@ func (l *attemptLog) list(ctx context.Context, q delivery.LogQuery) ([]*delivery
 		s.before = math.MaxInt64
 	}
 	for _, d := range l.daysFrom(0, true) {
-		if s.before <= d.firstID() {
+		if s.before <= d.FirstID() {
 			continue
 		}
-		if s.since != math.MinInt64 && d.end().Add(sinceSlack).UnixMilli() <= s.since {
+		if s.since != math.MinInt64 && d.End().Add(sinceSlack).UnixMilli() <= s.since {
 			break
 		}
 		err := l.view(ctx, d, func(c *conn, v *dayView) error { return s.day(c, d, v) })
@@ -145,7 +147,7 @@ func (l *attemptLog) list(ctx context.Context, q delivery.LogQuery) ([]*delivery
 
 // bounds returns which blocks of the day may hold matches: from <= id < to.
 func (s *logScan) bounds(d day, lagMin, lagMax int64) (from, to event.ID) {
-	from, to = d.firstID(), min((d+1).firstID(), s.before)
+	from, to = d.FirstID(), min((d+1).FirstID(), s.before)
 	if lagMin > lagMax {
 		return from, to // nothing is there
 	}
@@ -173,9 +175,9 @@ func (s *logScan) day(c *conn, d day, v *dayView) error {
 			}
 		}
 	}
-	sql, owner := logSQL.get("TenantNewest"), int64(s.tenant)
+	sql, owner := logSQL.Get("TenantNewest"), int64(s.tenant)
 	if s.webhook != 0 {
-		sql, owner = logSQL.get("WebhookNewest"), int64(s.webhook)
+		sql, owner = logSQL.Get("WebhookNewest"), int64(s.webhook)
 	}
 	var blocks []blockKinds
 	return c.query(func(st *sqlite3.Stmt) (err error) {
@@ -244,7 +246,7 @@ func (l *attemptLog) block(c *conn, id event.ID, f func(r *logReader) error) err
 	err := c.query(func(s *sqlite3.Stmt) error {
 		found = true
 		return l.openBlock(s, id, f)
-	}, logSQL.get("BlockGet"), id)
+	}, logSQL.Get("BlockGet"), id)
 	if err == nil && !found {
 		return &badBlockError{id, errors.New("it is missing")}
 	}
@@ -254,7 +256,7 @@ func (l *attemptLog) block(c *conn, id event.ID, f func(r *logReader) error) err
 // get implements delivery.LogStore's AttemptGet.
 func (l *attemptLog) get(ctx context.Context, tenant event.TenantID, id event.ID) (*delivery.Attempt, bool, error) {
 	var a *delivery.Attempt
-	err := l.view(ctx, dayOf(id), func(c *conn, _ *dayView) error {
+	err := l.view(ctx, utcday.Of(id), func(c *conn, _ *dayView) error {
 		list, err := l.materialise(c, []event.ID{id}, false, func(e *logEntry) bool { return e.tenant == tenant })
 		if len(list) > 0 {
 			a = list[0]
@@ -278,7 +280,7 @@ func (l *attemptLog) materialise(c *conn, ids []event.ID, passDamaged bool, keep
 			start = event.ID(s.ColumnInt64(0))
 			end = start + event.ID(s.ColumnInt64(1))
 			return nil
-		}, logSQL.get("BlockAt"), ids[0])
+		}, logSQL.Get("BlockAt"), ids[0])
 		if err != nil {
 			return nil, err
 		}
@@ -323,7 +325,7 @@ func (l *attemptLog) ofEvent(ctx context.Context, tenant event.TenantID, id even
 	var newest [][]*delivery.Attempt // per day, newest day first
 	count := 0
 	// An attempt's id is above its event's.
-	for _, d := range l.daysFrom(dayOf(id), true) {
+	for _, d := range l.daysFrom(utcday.Of(id), true) {
 		var list []*delivery.Attempt
 		err := l.view(ctx, d, func(c *conn, v *dayView) error {
 			ids, err := idsOfEvent(c, v.tail, id, webhook)
@@ -353,9 +355,9 @@ func idsOfEvent(c *conn, tail []tailBlock, id event.ID, webhook uint32) (ids []e
 		return nil
 	}
 	if webhook != 0 {
-		err = c.query(add, logSQL.get("OfDelivery"), id, webhook)
+		err = c.query(add, logSQL.Get("OfDelivery"), id, webhook)
 	} else {
-		err = c.query(add, logSQL.get("OfEvent"), id)
+		err = c.query(add, logSQL.Get("OfEvent"), id)
 	}
 	for _, b := range tail {
 		for i := range b.entries {

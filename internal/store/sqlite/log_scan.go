@@ -11,6 +11,7 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/utcday"
 )
 
 // scanBlocks is how many blocks a scan reads in one transaction; a long one
@@ -20,7 +21,7 @@ const scanBlocks = 256
 // settledSince implements delivery.Store's SettledSince.
 func (l *attemptLog) settledSince(ctx context.Context, since event.ID, f func(event.DeliveryID)) error {
 	var settled []event.DeliveryID
-	for _, d := range l.daysFrom(dayOf(since), false) {
+	for _, d := range l.daysFrom(utcday.Of(since), false) {
 		// The block that holds since may begin before it.
 		for after := since - event.MaxReserve; ; {
 			settled = settled[:0]
@@ -40,7 +41,7 @@ func (l *attemptLog) settledSince(ctx context.Context, since event.ID, f func(ev
 					})
 					// What a damaged block settled is delivered again.
 					return l.passBad(id, err)
-				}, logSQL.get("BlocksAfter"), after, scanBlocks)
+				}, logSQL.Get("BlocksAfter"), after, scanBlocks)
 			})
 			if err != nil && !errors.Is(err, errDayGone) {
 				return err
@@ -58,8 +59,8 @@ func (l *attemptLog) settledSince(ctx context.Context, since event.ID, f func(ev
 
 // failedScan implements delivery.JobStore's FailedScan.
 func (l *attemptLog) failedScan(ctx context.Context, tenant event.TenantID, webhook uint32, after, until event.ID, f func(*delivery.Attempt) bool) error {
-	for _, d := range l.daysFrom(dayOf(after), false) {
-		if d.firstID() > until {
+	for _, d := range l.daysFrom(utcday.Of(after), false) {
+		if d.FirstID() > until {
 			return nil
 		}
 		for cursor, more := after, true; more; {
@@ -134,7 +135,7 @@ func (l *attemptLog) failures(c *conn, tail []tailBlock, tenant event.TenantID, 
 			}
 		}
 		return nil
-	}, logSQL.get("WebhookOldest"), webhook, first, until)
+	}, logSQL.Get("WebhookOldest"), webhook, first, until)
 	for i := 0; i < len(tail) && err == nil; i++ {
 		b := &tail[i]
 		if b.last() > after && b.id <= until && slices.ContainsFunc(b.entries, func(e logEntry) bool {
@@ -161,7 +162,7 @@ func (l *attemptLog) last(ctx context.Context, d day, found []*delivery.Attempt)
 	for _, later := range l.daysFrom(d, false) {
 		err := l.view(ctx, later, func(c *conn, v *dayView) error {
 			for delivery, id := range at {
-				n, err := c.integer(logSQL.get("LaterExists"),
+				n, err := c.integer(logSQL.Get("LaterExists"),
 					delivery.Event, delivery.Webhook, id)
 				if err != nil {
 					return err
@@ -210,7 +211,7 @@ func (l *attemptLog) stats(ctx context.Context, q delivery.StatsQuery) ([]delive
 		return steps[k]
 	}
 	for _, d := range l.daysFrom(0, true) {
-		if d.end().Add(sinceSlack).UnixMilli() <= from*minuteMs {
+		if d.End().Add(sinceSlack).UnixMilli() <= from*minuteMs {
 			break
 		}
 		err := l.view(ctx, d, func(c *conn, v *dayView) error {
@@ -231,7 +232,7 @@ func (l *attemptLog) stats(ctx context.Context, q delivery.StatsQuery) ([]delive
 				r.totalMs += s.ColumnInt64(4)
 				r.maxMs = max(r.maxMs, s.ColumnInt64(5))
 				return nil
-			}, logSQL.get("RollupSum"), unit, from, to, q.Tenant, q.Webhook)
+			}, logSQL.Get("RollupSum"), unit, from, to, q.Tenant, q.Webhook)
 		})
 		if err != nil && !errors.Is(err, errDayGone) {
 			return nil, err

@@ -15,6 +15,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/store/storetest"
+	"github.com/relay-events/relay/internal/store/utcday"
 )
 
 func openTestLog(t testing.TB, dir string, logged *bytes.Buffer) *attemptLog {
@@ -166,7 +167,7 @@ func TestLogOverDays(t *testing.T) {
 		}
 		var kept []*delivery.Attempt
 		for _, a := range all {
-			if dayOf(a.ID).end().After(before) {
+			if utcday.Of(a.ID).End().After(before) {
 				kept = append(kept, a)
 			}
 		}
@@ -213,7 +214,7 @@ func TestLogDamagedBlock(t *testing.T) {
 			}
 			closeTestLog(t, l)
 
-			file, err := openDB(filepath.Join(dir, dayOf(all[0].ID).String()+".db"), dbOptions{Full: true, PageSize: 8192, Schema: loadMigrations("attempts")})
+			file, err := openDB(filepath.Join(dir, utcday.Of(all[0].ID).String()+".db"), dbOptions{Full: true, PageSize: 8192, Schema: loadMigrations("attempts")})
 			if err != nil {
 				t.Fatalf("openDB: %v", err)
 			}

@@ -32,6 +32,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/store/utcday"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -141,7 +142,7 @@ func (s *Store) open(ctx context.Context, node int) (err error) {
 		return err
 	}
 	for _, n := range s.events.days() {
-		if n < dayOf(closed) {
+		if n < utcday.Of(closed) {
 			continue
 		}
 		err := s.events.blockIDs(ctx, n, closed, func(id event.ID) {

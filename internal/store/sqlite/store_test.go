@@ -19,6 +19,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/store/storetest"
+	"github.com/relay-events/relay/internal/store/utcday"
 )
 
 func TestSecondOpenIsRefused(t *testing.T) {
@@ -144,7 +145,7 @@ func TestDamagedBlock(t *testing.T) {
 		in = append(in, storetest.MustAppend(t, b, storetest.Publication(storetest.Event(fmt.Sprint("k", i), "a", data), storetest.Event("", "b", data)))...)
 	}
 	var body []byte
-	f, err := b.events.acquire(dayOf(in[1].ID))
+	f, err := b.events.acquire(utcday.Of(in[1].ID))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +159,7 @@ func TestDamagedBlock(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	path := b.events.path(dayOf(in[1].ID))
+	path := b.events.path(utcday.Of(in[1].ID))
 	file, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +258,7 @@ func TestGroupAtMidnight(t *testing.T) {
 			}
 			intakes := storetest.MustAppend(t, b, p)
 			for _, in := range intakes {
-				if dayOf(in.ID) != dayOf(intakes[0].ID) {
+				if utcday.Of(in.ID) != utcday.Of(intakes[0].ID) {
 					t.Errorf("a group lies in two days: %v and %v", in.ID.Time(), intakes[0].ID.Time())
 				}
 				want = append(want, in.ID, in.ID+event.ID(len(in.Events))-1)

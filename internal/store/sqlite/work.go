@@ -15,9 +15,10 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/sqltext"
 )
 
-var workSQL = loadStatements("work")
+var workSQL = sqltext.Load(sqlFiles, "work")
 
 // closeEvery is how long closing an intake may wait for company: nothing is
 // lost when a closed intake appears open after a crash.
@@ -88,7 +89,7 @@ func (w *workDB) load(c *conn) error {
 		w.total.Add(n)
 		first[webhook] = event.ID(s.ColumnInt64(2))
 		return nil
-	}, workSQL.get("OwedCount"))
+	}, workSQL.Get("OwedCount"))
 	if err != nil {
 		return err
 	}
@@ -97,12 +98,12 @@ func (w *workDB) load(c *conn) error {
 		err := c.query(func(s *sqlite3.Stmt) error {
 			w.counts[webhook].tenant = scanOwed(s).Tenant
 			return nil
-		}, workSQL.get("OwedGet"), id, webhook)
+		}, workSQL.Get("OwedGet"), id, webhook)
 		if err != nil {
 			return err
 		}
 	}
-	through, err := c.integer(workSQL.get("ClosedThrough"))
+	through, err := c.integer(workSQL.Get("ClosedThrough"))
 	if err != nil {
 		return err
 	}
@@ -110,7 +111,7 @@ func (w *workDB) load(c *conn) error {
 	return c.query(func(s *sqlite3.Stmt) error {
 		w.intakes.list = append(w.intakes.list, intake{id: event.ID(s.ColumnInt64(0)), closed: true, stored: true})
 		return nil
-	}, workSQL.get("ClosedList"))
+	}, workSQL.Get("ClosedList"))
 }
 
 // close writes what waits to be written and closes the file.
@@ -129,7 +130,7 @@ func (w *workDB) oldestOwed() (id event.ID, ok bool, err error) {
 		return c.query(func(s *sqlite3.Stmt) error {
 			id, ok = event.ID(s.ColumnInt64(0)), true
 			return nil
-		}, workSQL.get("OwedOldest"))
+		}, workSQL.Get("OwedOldest"))
 	})
 	return id, ok, err
 }
@@ -257,7 +258,7 @@ func (w *workDB) record(ctx context.Context, owe, settle []delivery.Owed, closin
 func (x *workChange) owe(o *delivery.Owed) error {
 	d := o.Delivery()
 	if o.Token == 0 {
-		if err := x.row(workSQL.get("OwedInsert"), o); err != nil {
+		if err := x.row(workSQL.Get("OwedInsert"), o); err != nil {
 			return err
 		}
 		if x.c.changes() == 1 {
@@ -265,13 +266,13 @@ func (x *workChange) owe(o *delivery.Owed) error {
 			if o.Order == 0 {
 				return nil
 			}
-			return x.c.exec(workSQL.get("OwedBlock"), o.Webhook, o.Order, o.Event)
+			return x.c.exec(workSQL.Get("OwedBlock"), o.Webhook, o.Order, o.Event)
 		}
 	} else if !x.claimed(d, o.Token) {
 		return nil
 	}
 	x.clear(d)
-	return x.row(workSQL.get("OwedUpdate"), o)
+	return x.row(workSQL.Get("OwedUpdate"), o)
 }
 
 // row runs a statement with the columns of a row as its parameters.
@@ -306,7 +307,7 @@ func (x *workChange) remove(d event.DeliveryID, tenant event.TenantID) error {
 	err := x.c.query(func(s *sqlite3.Stmt) error {
 		removed, order = true, s.ColumnInt64(0)
 		return nil
-	}, workSQL.get("OwedDelete"), d.Event, d.Webhook)
+	}, workSQL.Get("OwedDelete"), d.Event, d.Webhook)
 	if err != nil || !removed {
 		return err
 	}
@@ -315,7 +316,7 @@ func (x *workChange) remove(d event.DeliveryID, tenant event.TenantID) error {
 	if order == 0 {
 		return nil
 	}
-	return x.c.exec(workSQL.get("OwedUnblock"), d.Webhook, order)
+	return x.c.exec(workSQL.Get("OwedUnblock"), d.Webhook, order)
 }
 
 // move implements delivery.Store's OwedMove.
@@ -330,7 +331,7 @@ func (w *workDB) move(ctx context.Context, tenant event.TenantID, d event.Delive
 	}
 	moved := false
 	err := w.commit(ctx, func(x *workChange) error {
-		err := x.c.exec(workSQL.get("OwedMove"), d.Event, d.Webhook, tenant, due.UnixMilli(), int(delivery.ReasonManual))
+		err := x.c.exec(workSQL.Get("OwedMove"), d.Event, d.Webhook, tenant, due.UnixMilli(), int(delivery.ReasonManual))
 		moved = x.c.changes() > 0
 		return err
 	})
@@ -375,7 +376,7 @@ func (w *workDB) discardSome(ctx context.Context, tenant event.TenantID, webhook
 		err := x.c.query(func(s *sqlite3.Stmt) error {
 			events = append(events, event.ID(s.ColumnInt64(0)))
 			return nil
-		}, workSQL.get("OwedSome"), webhook, discardStep)
+		}, workSQL.Get("OwedSome"), webhook, discardStep)
 		if err != nil {
 			return err
 		}
@@ -411,7 +412,7 @@ func (w *workDB) claim(ctx context.Context, webhook uint32, now time.Time, limit
 			return c.query(func(s *sqlite3.Stmt) error {
 				list = append(list, scanOwed(s))
 				return nil
-			}, workSQL.get("OwedGet"), id, webhook)
+			}, workSQL.Get("OwedGet"), id, webhook)
 		}
 		for i := 0; i < len(heads) && len(list) < limit && err == nil; i++ {
 			if err = get(heads[i]); err != nil || len(list) == 0 {
@@ -457,7 +458,7 @@ func (w *workDB) run(c *conn, head *delivery.Owed, limit int) ([]event.ID, error
 		}
 		run = append(run, id)
 		return nil
-	}, workSQL.get("OwedRun"), head.Webhook, head.Order, head.Event, min(limit, delivery.MaxRun))
+	}, workSQL.Get("OwedRun"), head.Webhook, head.Order, head.Event, min(limit, delivery.MaxRun))
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
@@ -476,7 +477,7 @@ func (w *workDB) unclaimed(c *conn, webhook uint32, now int64, f func(due int64,
 			return errEnough
 		}
 		return nil
-	}, workSQL.get("OwedDue"), webhook, now)
+	}, workSQL.Get("OwedDue"), webhook, now)
 	if errors.Is(err, errEnough) {
 		return nil
 	}

@@ -81,16 +81,16 @@ func (c *closedIntakes) write(to *conn) error {
 		return nil
 	}
 	for _, id := range c.rows {
-		if err := to.exec(workSQL.get("ClosedInsert"), id); err != nil {
+		if err := to.exec(workSQL.Get("ClosedInsert"), id); err != nil {
 			return err
 		}
 	}
 	if c.prune {
-		if err := to.exec(workSQL.get("ClosedDelete"), c.through); err != nil {
+		if err := to.exec(workSQL.Get("ClosedDelete"), c.through); err != nil {
 			return err
 		}
 	}
-	return to.exec(workSQL.get("ClosedThroughSet"), c.through)
+	return to.exec(workSQL.Get("ClosedThroughSet"), c.through)
 }
 
 // written notes that the change is stored.

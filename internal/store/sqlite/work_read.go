@@ -92,7 +92,7 @@ func (w *workDB) oldestDue(ctx context.Context) (due time.Time, ok bool, err err
 			err := c.query(func(s *sqlite3.Stmt) error {
 				first, ok = min(first, s.ColumnInt64(0)), true
 				return nil
-			}, workSQL.get("OwedFirstDue"), webhook)
+			}, workSQL.Get("OwedFirstDue"), webhook)
 			if err != nil {
 				return err
 			}
@@ -122,7 +122,7 @@ func (w *workDB) get(ctx context.Context, tenant event.TenantID, d event.Deliver
 				o, ok = r, true
 			}
 			return nil
-		}, workSQL.get("OwedGet"), d.Event, d.Webhook)
+		}, workSQL.Get("OwedGet"), d.Event, d.Webhook)
 	})
 	return o, ok, err
 }
@@ -135,7 +135,7 @@ func (w *workDB) ofEvent(ctx context.Context, tenant event.TenantID, id event.ID
 				list = append(list, o)
 			}
 			return nil
-		}, workSQL.get("OwedOfEvent"), id)
+		}, workSQL.Get("OwedOfEvent"), id)
 	})
 	return list, err
 }
@@ -177,7 +177,7 @@ func (w *workDB) list(ctx context.Context, tenant event.TenantID, webhook uint32
 			err = c.query(func(s *sqlite3.Stmt) error {
 				list = append(list, w.scan(s))
 				return nil
-			}, workSQL.get("OwedGet"), found[i].Event, found[i].Webhook)
+			}, workSQL.Get("OwedGet"), found[i].Event, found[i].Webhook)
 		}
 		return err
 	})
@@ -204,7 +204,7 @@ func (w *workDB) listInOrder(c *conn, tenant event.TenantID, webhook uint32, bef
 			return errEnough
 		}
 		return nil
-	}, workSQL.get("OwedNewest"), before.Event, before.Webhook)
+	}, workSQL.Get("OwedNewest"), before.Event, before.Webhook)
 	if errors.Is(err, errEnough) {
 		return full, nil
 	}
@@ -231,7 +231,7 @@ func newestOf(c *conn, webhooks []uint32, before event.DeliveryID, limit int) ([
 				cut()
 			}
 			return nil
-		}, workSQL.get("OwedOfWebhook"), webhook)
+		}, workSQL.Get("OwedOfWebhook"), webhook)
 		if err != nil {
 			return nil, err
 		}

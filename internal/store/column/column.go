@@ -1,0 +1,70 @@
+// Package column turns values of the configuration into what a column of
+// either store holds, and back.
+package column
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// Millis returns what is stored of a time: milliseconds since 1970, and 0 for
+// the zero time.
+func Millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// Time returns the time that Millis made the number of.
+func Time(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// Webhook is what is stored of a webhook as JSON, and its sealed secrets.
+type Webhook struct {
+	Settings, Health, Inactive string
+	Secrets                    []byte
+}
+
+// OfWebhook makes the columns of a webhook.
+func OfWebhook(w *webhook.Webhook, sealer webhook.Sealer) (col Webhook, err error) {
+	text := func(v any) string {
+		b, e := json.Marshal(v)
+		err = errors.Join(err, e)
+		return string(b)
+	}
+	col.Settings, col.Health = text(w.Settings), text(w.Health)
+	col.Inactive = "[]"
+	if len(w.Inactive) > 0 {
+		col.Inactive = text(w.Inactive)
+	}
+	if err != nil {
+		return col, err
+	}
+	col.Secrets, err = w.SealSecrets(sealer)
+	return col, err
+}
+
+// Read sets what the columns hold of the webhook, whose ID and Tenant are set:
+// the secrets are sealed to them. It keeps none of the columns' memory.
+func (col *Webhook) Read(w *webhook.Webhook, sealer webhook.Sealer) error {
+	if err := w.OpenSecrets(sealer, col.Secrets); err != nil {
+		return err
+	}
+	err := errors.Join(
+		json.Unmarshal([]byte(col.Settings), &w.Settings),
+		json.Unmarshal([]byte(col.Health), &w.Health),
+		json.Unmarshal([]byte(col.Inactive), &w.Inactive))
+	if err != nil {
+		return fmt.Errorf("webhook %q: %w", w.ID, err)
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+// Package sqltext reads the SQL files of a store, which are part of the
+// program: NAME.sql holds the statements of a subject, each after a line
+// "-- name: Operation"; the migrations of a schema are scripts numbered from
+// 01 without a gap.
+//
+// A mistake in such a file, or the name of one that is not there, is a mistake
+// in the program: every function here panics on it, with an internal error.
+package sqltext
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// Statements is the text of a subject's statements by the operations' names.
+type Statements map[string]string
+
+// Load reads a subject's file in the folder sql of files.
+func Load(files fs.FS, subject string) Statements {
+	list := make(Statements)
+	for i, part := range strings.Split(read(files, subject+".sql"), "-- name: ") {
+		if i == 0 {
+			continue // what stands before the first statement
+		}
+		name, text, _ := strings.Cut(part, "\n")
+		name = strings.TrimSpace(name)
+		if _, twice := list[name]; twice {
+			panic(fmt.Sprintf("internal error: SQL statement %q stands twice in %q", name, subject+".sql"))
+		}
+		list[name] = strings.TrimRight(strings.TrimSpace(text), ";")
+	}
+	return list
+}
+
+// Get returns the text of an operation.
+func (s Statements) Get(name string) string {
+	text, ok := s[name]
+	if !ok {
+		panic(fmt.Sprintf("internal error: no SQL statement %q", name))
+	}
+	return text
+}
+
+// Migrations returns the scripts PREFIX_01.sql, PREFIX_02.sql and so on of the
+// folder sql of files, in order.
+func Migrations(files fs.FS, prefix string) []string {
+	var list []string
+	for {
+		name := fmt.Sprintf("%s_%02d.sql", prefix, len(list)+1)
+		if _, err := fs.Stat(files, "sql/"+name); err != nil {
+			return list
+		}
+		list = append(list, read(files, name))
+	}
+}
+
+func read(files fs.FS, name string) string {
+	text, err := fs.ReadFile(files, "sql/"+name)
+	if err != nil {
+		panic(fmt.Sprintf("internal error: no SQL file %q", name))
+	}
+	return string(text)
+}
