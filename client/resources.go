@@ -113,6 +113,7 @@ type Webhook struct {
 	Retry          Retry             `json:"retry"`
 	Timeout        Duration          `json:"timeout"`
 	MaxConcurrency int               `json:"maxConcurrency"`
+	Ordering       string            `json:"ordering"` // "none" or "fifo"
 	DisableOn      []int             `json:"disableOn"`
 	Status         string            `json:"status"` // "active", "paused" or "disabled"
 	Health         Health            `json:"health"`
@@ -145,6 +146,7 @@ type WebhookSettings struct {
 	Retry          *Retry            `json:"retry,omitempty"`
 	Timeout        *Duration         `json:"timeout,omitempty"`
 	MaxConcurrency *int              `json:"maxConcurrency,omitempty"`
+	Ordering       *string           `json:"ordering,omitempty"` // "none", or "fifo": in order of the events' keys
 	DisableOn      []int             `json:"disableOn,omitempty"`
 	Preset         *string           `json:"preset,omitempty"` // at creation only
 	Secret         *string           `json:"secret,omitempty"` // at creation only; left out: Relay makes one

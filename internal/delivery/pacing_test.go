@@ -3,8 +3,10 @@ package delivery_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -132,10 +134,13 @@ func TestMaintenanceWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
-		ep := r.net.endpoint(nil)
+		// Answering takes time, so that in one instant each worker sends one request: no worker is passed over.
+		ep := r.net.endpoint(func(int, http.ResponseWriter, *http.Request) { time.Sleep(time.Millisecond) })
+		const together = 16
 		begin := time.Now()
 		from, to := begin.Add(time.Hour), begin.Add(30*time.Hour) // longer than the policy's maximum age
 		w := r.webhook(ep, func(s *webhook.Settings) {
+			s.MaxConcurrency = together
 			s.Maintenance = []webhook.Window{{From: from, To: to.Add(-time.Hour)}, {From: to.Add(-time.Hour), To: to}}
 		})
 		r.publish(`{"type":"a","data":"before"}`)
@@ -157,26 +162,35 @@ func TestMaintenanceWindow(t *testing.T) {
 		if len(got) != n+1 {
 			t.Fatalf("%d requests after the window, want %d", len(got), n+1)
 		}
-		first, early := 0, 0
-		settled, highest := 0, "" // requests of more than a second ago, and the highest of their ids
-		for i, q := range got {
+		early := 0
+		perSecond := make([]int, 6)
+		rank := make(map[string]int, len(got)) // of the ids, which count up with the time of acceptance
+		for _, q := range got {
+			rank[q.envelope(t).WebhookID] = 0
 			if q.at.Before(to) {
 				early++
-			}
-			if q.at.Sub(to) < time.Second {
-				first++
-			}
-			// Several attempts are under way at a time, so those of the same second may change places.
-			for ; q.at.Sub(got[settled].at) > time.Second; settled++ {
-				highest = max(highest, got[settled].envelope(t).WebhookID)
-			}
-			if id := q.envelope(t).WebhookID; id < highest {
-				t.Errorf("request %d: %s came more than a second after %s, want them in order of time", i, id, highest)
-				break
+			} else if second := int(q.at.Sub(to).Seconds()); second < len(perSecond) {
+				perSecond[second]++
 			}
 		}
-		if early > 0 || first > 10 {
-			t.Errorf("%d requests inside the window and %d in the second after it, want none, and a ramp", early, first)
+		for i, id := range slices.Sorted(maps.Keys(rank)) {
+			rank[id] = i
+		}
+		if early > 0 || len(rank) != n+1 {
+			t.Errorf("%d requests inside the window, and %d deliveries in all, want none and %d", early, len(rank), n+1)
+		}
+		// It begins with 8 a second, which double each second: see pace.go. A burst of 50 ms comes on top of that.
+		for second, n := range perSecond {
+			if limit := 10 << second; n > limit || n == 0 {
+				t.Errorf("%d requests in second %d after the window, want 1 to %d: %v", n, second, limit, perSecond)
+			}
+		}
+		// Attempts that are under way together may arrive in any order, and no others.
+		for i, q := range got {
+			if at := rank[q.envelope(t).WebhookID]; at <= i-together || at >= i+together {
+				t.Errorf("request %d is for the delivery that is number %d by time, want them in order", i, at)
+				break
+			}
 		}
 		r.end()
 	})
