@@ -136,6 +136,11 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	a.onStop("transforms", func(context.Context) error { transforms.Close(); return nil })
 	webhooks.SetCompiler(transforms)
 
+	// Not before all that is sealed was read: keys that were lost are named, and not replaced.
+	if err := keyring.Save(); err != nil {
+		return err
+	}
+
 	// The engine and the ingester need each other: events go from the one to the other, and operational events, which
 	// are ordinary events of their tenant, back. The engine publishes nothing before it is started.
 	var ingester *ingest.Ingester

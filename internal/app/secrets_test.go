@@ -226,6 +226,9 @@ func TestKeyFileIsNeeded(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused("no key file", "put back the key file", cfg)
+	if _, err := os.Stat(key); !os.IsNotExist(err) {
+		t.Errorf("the key file after a start that was refused for want of it: got %v, want none", err)
+	}
 	if err := os.WriteFile(key, kept, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -56,18 +56,31 @@ func checkMaster(master []byte) error {
 	return nil
 }
 
-// open reads the key file, creating it if need be.
+// open reads the key file, or makes keys for one.
 func (k *Keyring) open() error {
 	if err := checkMaster(k.master); err != nil {
 		return err
 	}
-	b, mode, err := readKeyFile(k.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := k.create(); err != nil {
-			return err
-		}
-		b, mode, err = readKeyFile(k.path) // another process may have been first: what counts is in the file
+	err := k.read()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
+	h, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return err
+	}
+	fresh, err := newKeys(h)
+	if err != nil {
+		return err
+	}
+	k.now.Store(fresh)
+	k.unsaved.Store(true)
+	return nil
+}
+
+// read takes over what the key file holds.
+func (k *Keyring) read() error {
+	b, mode, err := readKeyFile(k.path)
 	if err != nil {
 		return err
 	}
@@ -125,17 +138,13 @@ func readKeyFile(path string) ([]byte, fs.FileMode, error) {
 	return b, st.Mode(), err
 }
 
-// create writes a key file with a new key, unless there is one by then.
-func (k *Keyring) create() error {
+// create writes a key file with new keys, unless there is one by then.
+func (k *Keyring) create(fresh *keys) error {
 	if err := os.MkdirAll(filepath.Dir(k.path), 0o700); err != nil {
 		return err
 	}
-	h, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		return err
-	}
 	// A link, unlike a rename, never takes the place of a file.
-	return k.place(h, k.master, func(from, to string) error {
+	return k.place(fresh.handle, k.master, func(from, to string) error {
 		if err := os.Link(from, to); err != nil && !errors.Is(err, fs.ErrExist) {
 			return os.Rename(from, to) // some file systems have no links
 		}

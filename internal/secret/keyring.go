@@ -51,6 +51,9 @@ type Keyring struct {
 	path string
 	now  atomic.Pointer[keys]
 
+	// unsaved tells that there was no key file and the keys are in memory only. Nothing is sealed with them before Save.
+	unsaved atomic.Bool
+
 	mu     sync.Mutex // one change of the key file at a time; guards master
 	master []byte
 }
@@ -76,9 +79,11 @@ func newKeys(h *keyset.Handle) (*keys, error) {
 	return k, nil
 }
 
-// Open opens the key file at path, and creates it, and the folder, if it is not there; the file is durable then. master,
-// of MinMaster bytes or more, encrypts the file; nil leaves it in clear. A file in clear is encrypted as soon as a
-// master key is given; nothing undoes that but SetMaster. Errors say what to do and hold no keys.
+// Open opens the key file at path. If it is not there, new keys are made, which nothing is sealed with before they are
+// durable in the file: Save writes it. Until then Open leaves no trace, so that a start that finds out that the keys were
+// lost, because they do not open what is stored, is refused with everything as it was. master, of MinMaster bytes or
+// more, encrypts the file; nil leaves it in clear. A file in clear is encrypted as soon as a master key is given; nothing
+// undoes that but SetMaster. Errors say what to do and hold no keys.
 func Open(path string, master []byte) (*Keyring, error) {
 	k := &Keyring{path: path, master: bytes.Clone(master)}
 	if err := k.open(); err != nil {
@@ -87,8 +92,39 @@ func Open(path string, master []byte) (*Keyring, error) {
 	return k, nil
 }
 
+// Save writes new keys into the key file, and makes its folder, if there was no file when the Keyring was opened. Another
+// process may have been first; its keys are then taken over. The file is durable on return. Saving twice is harmless.
+func (k *Keyring) Save() error {
+	if !k.unsaved.Load() {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.saveLocked(); err != nil {
+		return fmt.Errorf("writing the key file %q: %w", k.path, err)
+	}
+	return nil
+}
+
+func (k *Keyring) saveLocked() error {
+	if !k.unsaved.Load() {
+		return nil
+	}
+	if err := k.create(k.now.Load()); err != nil {
+		return err
+	}
+	if err := k.read(); err != nil { // what counts is in the file
+		return err
+	}
+	k.unsaved.Store(false)
+	return nil
+}
+
 // Seal encrypts a value. context says where it is stored (table, tenant, row): the value opens only with the same.
 func (k *Keyring) Seal(plain []byte, context string) ([]byte, error) {
+	if err := k.Save(); err != nil {
+		return nil, err
+	}
 	sealed, err := k.now.Load().aead.Encrypt(plain, []byte(context))
 	if err != nil {
 		return nil, fmt.Errorf("sealing a secret: %w", err)
@@ -136,7 +172,11 @@ func keyID(sealed []byte) (uint32, bool) {
 func (k *Keyring) Rotate() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	next, err := k.rotated()
+	err := k.saveLocked()
+	var next *keys
+	if err == nil {
+		next, err = k.rotated()
+	}
 	if err == nil {
 		err = k.write(next, k.master)
 	}
@@ -170,7 +210,11 @@ func (k *Keyring) SetMaster(master []byte) error {
 	if err := checkMaster(master); err != nil {
 		return err
 	}
-	if err := k.write(k.now.Load(), master); err != nil {
+	err := k.saveLocked()
+	if err == nil {
+		err = k.write(k.now.Load(), master)
+	}
+	if err != nil {
 		return fmt.Errorf("writing the key file %q: %w", k.path, err)
 	}
 	k.master = bytes.Clone(master)

@@ -26,6 +26,9 @@ func newRing(t testing.TB, path string, master []byte) *Keyring {
 	if err != nil {
 		t.Fatalf("Open(%q): got %v, want no error", path, err)
 	}
+	if err := k.Save(); err != nil {
+		t.Fatalf("Save of %q: got %v, want no error", path, err)
+	}
 	return k
 }
 
@@ -290,6 +293,9 @@ func TestFirstStartIsOneKey(t *testing.T) {
 	for i := range rings {
 		wg.Go(func() {
 			k, err := Open(path, nil)
+			if err == nil {
+				err = k.Save()
+			}
 			if err != nil {
 				t.Error(err)
 			}
@@ -307,6 +313,38 @@ func TestFirstStartIsOneKey(t *testing.T) {
 	left, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(left) != 1 {
 		t.Errorf("the folder holds %v, %v, want the key file only", left, err)
+	}
+}
+
+// TestNothingIsWrittenUnasked: a start that is refused must not leave a new key file in the place of a lost one.
+func TestNothingIsWrittenUnasked(t *testing.T) {
+	lost := seal(t, newRing(t, ringPath(t), nil), canary, "c")
+	for name, change := range map[string]func(k *Keyring) error{
+		"Save":      func(k *Keyring) error { return k.Save() },
+		"Seal":      func(k *Keyring) error { _, err := k.Seal([]byte("x"), "c"); return err },
+		"Rotate":    func(k *Keyring) error { return k.Rotate() },
+		"SetMaster": func(k *Keyring) error { return k.SetMaster(master("m")) },
+	} {
+		path := ringPath(t)
+		k, err := Open(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !k.Stale(lost) {
+			t.Errorf("%s: a value of other keys is not stale", name)
+		}
+		if _, err := k.Open(lost, "c"); !errors.Is(err, ErrUnknownKey) {
+			t.Errorf("%s: opening a value of lost keys: got %v, want %v", name, err, ErrUnknownKey)
+		}
+		if _, err := os.Stat(filepath.Dir(path)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: the folder of the key file, before: got %v, want none", name, err)
+		}
+		if err := change(k); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("%s: the key file, afterwards: %v", name, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -26,15 +27,16 @@ func (s *Store) Reseal(ctx context.Context) (n int, err error) {
 		x.w.Number, x.w.Tenant = uint32(number), event.TenantID(tenant)
 		return x, err
 	}, configSQL.Get("WebhookSecretsList"))
+	list = slices.DeleteFunc(list, func(x row) bool { return !s.sealer.Stale(x.stored) })
+	// All are opened before one is sealed: keys that are not the right ones must leave nothing behind.
+	for i := range list {
+		if err == nil {
+			err = list[i].w.OpenSecrets(s.sealer, list[i].stored)
+		}
+	}
 	for i := range list {
 		x := &list[i]
 		if err != nil {
-			break
-		}
-		if !s.sealer.Stale(x.stored) {
-			continue
-		}
-		if err = x.w.OpenSecrets(s.sealer, x.stored); err != nil {
 			break
 		}
 		var sealed []byte

@@ -42,6 +42,12 @@ func (s *Store) Reseal(ctx context.Context) (n int, err error) {
 		return r, nil
 	}, sqlWebhookSecretsList)
 	stale = slices.DeleteFunc(stale, func(r row) bool { return r.stored == nil })
+	// All are opened before one is sealed: keys that are not the right ones must leave nothing behind.
+	for i := range stale {
+		if err == nil {
+			err = stale[i].w.OpenSecrets(s.sealer, stale[i].stored)
+		}
+	}
 	for len(stale) > 0 && err == nil {
 		batch := stale[:min(len(stale), resealBatch)]
 		stale = stale[len(batch):]
@@ -50,9 +56,6 @@ func (s *Store) Reseal(ctx context.Context) (n int, err error) {
 			done = 0
 			for i := range batch {
 				r := &batch[i]
-				if err := r.w.OpenSecrets(s.sealer, r.stored); err != nil {
-					return err
-				}
 				sealed, err := r.w.SealSecrets(s.sealer)
 				if err == nil {
 					err = c.exec(sqlWebhookSecretsUpdate, r.number, r.stored, sealed)
