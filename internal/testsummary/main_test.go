@@ -34,6 +34,7 @@ func TestRun(t *testing.T) {
 		name   string
 		pkgs   map[string]string
 		args   []string
+		flags  string // of go test
 		status int
 		last   string   // the closing line
 		want   []string // somewhere in the output
@@ -81,6 +82,18 @@ func TestRun(t *testing.T) {
 			status: 1, last: "0 passed, 1 failed, 0 skipped", want: []string{"boom", "failed in unit: example/a TestX"},
 		},
 		{
+			// Whichever of them comes first hangs, and the others wait for it.
+			name: "hangs", pkgs: map[string]string{"a": "func TestA(t *testing.T) { t.Parallel(); stuck() }\n" +
+				"func TestB(t *testing.T) { t.Parallel(); stuck() }\nfunc TestC(t *testing.T) { t.Parallel(); stuck() }\n" +
+				"func stuck() { select {} }\n"},
+			flags: "-parallel 1 -timeout 2s", status: 1, last: "0 passed, 3 failed, 0 skipped",
+			want: []string{
+				"--- TIMEOUT example/a: test timed out after 2s\n    running tests:\n        Test", "example/a.stuck(",
+				" was running when the time ran out\n\n0 passed", " had not ended when the time ran out, but was not running\n",
+			},
+			not: []string{"testing.(*T).Parallel("},
+		},
+		{
 			name: "nothing to test", pkgs: map[string]string{"a": ""},
 			status: 1, last: "0 passed, 0 failed, 0 skipped", want: []string{"ran no test"},
 		},
@@ -90,7 +103,7 @@ func TestRun(t *testing.T) {
 			t.Parallel()
 			dir := module(t, tt.pkgs)
 			var out, stderr bytes.Buffer
-			status := run(append(tt.args, "test:unit=cd '"+dir+"' && go test -json ./..."), &out, &stderr)
+			status := run(append(tt.args, "test:unit=cd '"+dir+"' && go test -json "+tt.flags+" ./..."), &out, &stderr)
 			if status != tt.status {
 				t.Errorf("status: got %d, want %d", status, tt.status)
 			}

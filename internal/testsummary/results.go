@@ -41,15 +41,16 @@ type results struct {
 	failures                []string
 	forbidden               []string // skipped without permission
 
-	output map[id][]string // of what has begun and not ended
-	counts map[string]*count
+	output   map[id][]string // of what has begun and not ended
+	counts   map[string]*count
+	timeouts map[string]*timeout // of packages whose time has run out
 }
 
 // count is what one package's tests have come to so far.
 type count struct{ passed, failed, skipped int }
 
 func newResults(w io.Writer, allowed *regexp.Regexp) *results {
-	return &results{w: w, allowed: allowed, output: map[id][]string{}, counts: map[string]*count{}}
+	return &results{w: w, allowed: allowed, output: map[id][]string{}, counts: map[string]*count{}, timeouts: map[string]*timeout{}}
 }
 
 // read consumes the stream to its end. Lines that are not events are passed on as they are.
@@ -80,6 +81,13 @@ func (r *results) handle(e event) {
 	case "build-output": // belongs to an import path, not to a test
 		fmt.Fprint(r.w, e.Output)
 	case "output":
+		if strings.HasPrefix(e.Output, timeoutHead) {
+			r.timeouts[e.Package] = &timeout{}
+		}
+		if t := r.timeouts[e.Package]; t != nil {
+			t.add(e.Output)
+			return
+		}
 		r.output[self] = append(r.output[self], e.Output)
 	case "run":
 		r.output[self] = nil // marks it as begun even if it says nothing
@@ -117,6 +125,9 @@ func (r *results) endTest(action string, self id) {
 func (r *results) endPackage(e event) {
 	n := r.count(e.Package)
 	if e.Action == "fail" {
+		if t := r.timeouts[e.Package]; t != nil {
+			t.show(r.w, e.Package)
+		}
 		r.endUnfinished(e.Package)
 		r.show("FAIL", id{pkg: e.Package})
 		if n.failed == 0 {
@@ -138,6 +149,7 @@ func (r *results) endPackage(e event) {
 	}
 	delete(r.output, id{pkg: e.Package})
 	delete(r.counts, e.Package)
+	delete(r.timeouts, e.Package)
 }
 
 // endUnfinished counts as failed what began and never ended, as after a panic, an os.Exit or a timeout.
@@ -149,9 +161,33 @@ func (r *results) endUnfinished(pkg string) {
 		}
 	}
 	slices.SortFunc(left, func(a, b id) int { return strings.Compare(a.test, b.test) })
-	for _, self := range left {
-		r.endTest("fail", self)
+	t := r.timeouts[pkg]
+	if t == nil {
+		for _, self := range left {
+			r.endTest("fail", self)
+		}
+		return
 	}
+	// Which of them hung, and which only waited, is what one wants to know.
+	for _, self := range left {
+		if !t.ran(self.test) {
+			r.unfinished(self, "had not ended when the time ran out, but was not running")
+		}
+	}
+	for _, self := range left {
+		if t.ran(self.test) {
+			r.show("FAIL", self)
+			r.unfinished(self, "was running when the time ran out")
+		}
+	}
+}
+
+// unfinished counts a test that the package's timeout ended.
+func (r *results) unfinished(self id, how string) {
+	r.failed++
+	r.count(self.pkg).failed++
+	r.failures = append(r.failures, self.String()+" "+how)
+	delete(r.output, self)
 }
 
 // finish accounts for packages whose end never came, because the go command itself was killed.
