@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -28,8 +27,6 @@ import (
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/problem"
-	"github.com/relay-events/relay/internal/secret"
-	"github.com/relay-events/relay/internal/store/sqlite"
 	"github.com/relay-events/relay/internal/transform"
 	"github.com/relay-events/relay/internal/web"
 	"github.com/relay-events/relay/internal/webhook"
@@ -47,13 +44,14 @@ type App struct {
 
 	adminKey string // of the operator, empty: none given
 
-	keys   *account.Authenticator
-	engine *delivery.Engine
-	server *web.Server
-	listen net.Listener
-	loops  sync.WaitGroup // the HTTP server and the retention loop
-	ctx    context.Context
-	cancel context.CancelFunc // ends ctx, and so the retention loop
+	keys     *account.Authenticator
+	webhooks *webhook.Registry
+	engine   *delivery.Engine
+	server   *web.Server
+	listen   net.Listener
+	loops    sync.WaitGroup // the HTTP server and the retention loop
+	ctx      context.Context
+	cancel   context.CancelFunc // ends ctx, and so the retention loop
 
 	undo     []step // in the order of start-up
 	stopOnce sync.Once
@@ -69,9 +67,6 @@ type step struct {
 // closeTime is what Stop has beyond its context to write down what is finished, which no endpoint and no client can
 // delay.
 const closeTime = time.Second
-
-// keyFile is the file in the data folder that holds the keys by which secrets are encrypted at rest.
-const keyFile = "relay.key"
 
 // New builds a server: it takes the address, opens the store, and reads what is in it. Nothing is served or delivered
 // before Start. When it fails, everything it opened is closed again. The context ends the building, not the server.
@@ -108,11 +103,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		return a.listen.Close()
 	})
 
-	keyring, err := secret.Open(filepath.Join(cfg.Data, keyFile), []byte(cfg.SecretKey.Reveal()))
-	if err != nil {
-		return err
-	}
-	store, err := sqlite.Open(ctx, sqlite.Options{Dir: cfg.Data, Sealer: keyring, Log: a.log})
+	store, keys, err := openStore(ctx, &cfg, a.log)
 	if err != nil {
 		return err
 	}
@@ -125,8 +116,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	outgoing := egress.New(egress.Options{Dev: cfg.Dev, Allow: cfg.AllowNetworks, UserAgent: userAgent})
 	a.onStop("outgoing connections", func(context.Context) error { outgoing.Close(); return nil })
 
-	webhooks, err := webhook.NewRegistry(ctx, store, outgoing)
-	if err != nil {
+	if a.webhooks, err = webhook.NewRegistry(ctx, store, outgoing); err != nil {
 		return fmt.Errorf("reading webhooks: %w", err)
 	}
 
@@ -134,10 +124,10 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	// that those that wait for their transform leave room for the others.
 	transforms := transform.NewPool(transform.Options{Waiting: max(cfg.MaxInFlight/4, 64)})
 	a.onStop("transforms", func(context.Context) error { transforms.Close(); return nil })
-	webhooks.SetCompiler(transforms)
+	a.webhooks.SetCompiler(transforms)
 
 	// Not before all that is sealed was read: keys that were lost are named, and not replaced.
-	if err := keyring.Save(); err != nil {
+	if err := keys.Save(); err != nil {
 		return err
 	}
 
@@ -145,7 +135,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	// are ordinary events of their tenant, back. The engine publishes nothing before it is started.
 	var ingester *ingest.Ingester
 	a.engine, err = delivery.New(delivery.Config{
-		Store: store, Webhooks: webhooks, Sender: outgoing, Transforms: transforms, Log: component("delivery"), UserAgent: userAgent,
+		Store: store, Webhooks: a.webhooks, Sender: outgoing, Transforms: transforms, Log: component("delivery"), UserAgent: userAgent,
 		Memory: int64(cfg.Memory), MaxInFlight: cfg.MaxInFlight,
 		Publish: func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error {
 			return ingester.Publish(ctx, operational(tenant, eventType, data))
@@ -165,7 +155,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	limits := ingest.DefaultLimits()
 	limits.EventBytes = int(cfg.MaxEventBytes)
 	routes, err := api.New(api.Options{
-		Keys: a.keys, Webhooks: webhooks, Engine: a.engine, Publisher: ingester, Events: store,
+		Keys: a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store,
 		Ready: a.ready, Metrics: privately(metrics, a.keys), Limits: limits, Version: config.Version, Log: component("api"),
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -24,7 +25,18 @@ import (
 	"github.com/relay-events/relay/internal/event"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// afterTests ends what tests share; see stores_test.go.
+var afterTests = func() {}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	afterTests()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 const adminKey = "correct-horse-battery-staple"
 
@@ -77,10 +89,12 @@ func httpClient(t *testing.T) *http.Client {
 	return &http.Client{Transport: tr}
 }
 
-func TestServesAndDelivers(t *testing.T) {
-	a := run(t, settings(t))
-	c := dial(t, a, adminKey)
-	if err := c.Ready(t.Context()); err != nil {
+func TestServesAndDelivers(t *testing.T) { onStores(t, servesAndDelivers) }
+
+func servesAndDelivers(t *testing.T, c config.Config) {
+	a := run(t, c)
+	api := dial(t, a, adminKey)
+	if err := api.Ready(t.Context()); err != nil {
 		t.Fatalf("Ready: %v", err)
 	}
 	got := make(chan string, 1)
@@ -89,10 +103,10 @@ func TestServesAndDelivers(t *testing.T) {
 		got <- string(b)
 	}))
 	defer endpoint.Close()
-	if _, err := c.CreateWebhook(t.Context(), client.WebhookSettings{URL: &endpoint.URL}); err != nil {
+	if _, err := api.CreateWebhook(t.Context(), client.WebhookSettings{URL: &endpoint.URL}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Publish(t.Context(), client.NewEvent{Type: "a.b", Data: map[string]string{"x": "<&>"}}); err != nil {
+	if _, err := api.Publish(t.Context(), client.NewEvent{Type: "a.b", Data: map[string]string{"x": "<&>"}}); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -158,8 +172,9 @@ func TestFailedStartReleasesEverything(t *testing.T) {
 	})
 }
 
-func TestFirstKey(t *testing.T) {
-	c := settings(t)
+func TestFirstKey(t *testing.T) { onStores(t, firstKey) }
+
+func firstKey(t *testing.T, c config.Config) {
 	c.AdminKey = ""
 	a := run(t, c)
 	first := a.FirstKey()
@@ -265,8 +280,9 @@ func TestFromHere(t *testing.T) {
 }
 
 // What is under way may finish, but a stop is bounded all the same, and what was cut off is delivered after the next start.
-func TestStopGivesBack(t *testing.T) {
-	c := settings(t)
+func TestStopGivesBack(t *testing.T) { onStores(t, stopGivesBack) }
+
+func stopGivesBack(t *testing.T, c config.Config) {
 	a := run(t, c)
 	arrived := make(chan struct{}, 8)
 	release := make(chan struct{})

@@ -177,9 +177,10 @@ func (e *Env) announce(a *app.App, cfg *config.Config) {
 			URL      string `json:"url"`
 			Docs     string `json:"docs"`
 			Data     string `json:"data"`
+			Database string `json:"database,omitempty"`
 			Version  string `json:"version"`
 			FirstKey string `json:"firstKey,omitempty"`
-		}{true, a.URL(), a.URL() + "/docs", data, config.Version, a.FirstKey()})
+		}{true, a.URL(), a.URL() + "/docs", data, cfg.Database.Place(), config.Version, a.FirstKey()})
 		if err == nil { // strings only: cannot fail
 			fmt.Fprintf(e.Stdout, "%s\n", line)
 		}
@@ -187,6 +188,9 @@ func (e *Env) announce(a *app.App, cfg *config.Config) {
 	}
 	s := newStyle(e)
 	fmt.Fprintf(e.Stdout, "%s\n\n", s.bold("Relay "+config.Version+" is ready."))
+	if place := cfg.Database.Place(); place != "" {
+		data = place
+	}
 	fmt.Fprintf(e.Stdout, "  API   %s\n  Docs  %s\n  Data  %s\n", a.URL(), a.URL()+"/docs", printable(data))
 	switch {
 	case a.FirstKey() != "":

@@ -35,6 +35,21 @@ type Config struct {
 	// created if missing, readable by its owner only. Losing it loses all of that; two servers cannot share one.
 	Data string `name:"data" help:"folder of everything Relay stores; created if missing"`
 
+	// Database is the address of a PostgreSQL database that holds everything instead of the folder:
+	// postgres://user:password@host:5432/name. Any number of servers may share one, and share the work then. Several
+	// hosts, separated by commas, with target_session_attrs=read-write, follow a primary that moves. A flag can be read
+	// by every user of the machine: give a password in RELAY_DATABASE, in databaseFile, or in a file of libpq's
+	// (passfile). Empty: the folder.
+	Database DatabaseURL `name:"database" help:"PostgreSQL to store everything in instead of the folder: postgres://user@host/name; servers that share one share the work"`
+
+	// DatabaseFile names a file that holds Database. A line end behind it is ignored. Excludes Database.
+	DatabaseFile string `name:"databaseFile" help:"file that holds database"`
+
+	// Lease is how long a server that shares a database may be silent before the others take over its work; one that
+	// cannot renew its lease in time starts no delivery. Shorter: what a dead server had begun goes on sooner; longer: a
+	// pause of the machine or of the network is survived. 1s to 10m. Without a database it does nothing.
+	Lease time.Duration `name:"lease" help:"how long a server that shares a database may be silent before others take over its work"`
+
 	// Dev permits webhooks to loopback addresses, and http:// to them: for trying things out on one machine. Never set
 	// it on a server that others have keys for: they could reach every program that listens on its loopback interface.
 	Dev bool `name:"dev" help:"permit webhooks to this machine (http://localhost); never on a server others have keys for"`
@@ -106,6 +121,8 @@ const (
 	maxEventBytes = 16 << 20 // what web.Options.MaxBody lets through
 	maxInFlight   = 100_000  // more than a machine has ports to one address
 	maxShutdown   = 10 * time.Minute
+	minLease      = time.Second // a garbage collection or a busy machine is no death
+	maxLease      = 10 * time.Minute
 )
 
 // Default returns the settings of a server without any configuration.
@@ -113,6 +130,7 @@ func Default() Config {
 	return Config{
 		Listen:          "127.0.0.1:8080",
 		Data:            "./relay-data",
+		Lease:           15 * time.Second,
 		Retention:       Retention{Events: 30 * 24 * time.Hour, Attempts: 30 * 24 * time.Hour}, // SPEC section 6
 		Memory:          48 << 20,
 		MaxInFlight:     4096,
@@ -133,6 +151,12 @@ func (c *Config) Check() error {
 	}
 	if c.Data == "" {
 		refuse("data", "must name a folder")
+	}
+	if c.Database != "" && c.DatabaseFile != "" {
+		refuse("databaseFile", "excludes database: set one of them")
+	}
+	if c.Database != "" && !c.Database.valid() {
+		refuse("database", "must be a URL as postgres://user:password@host:5432/name") // not what was given: it may hold a password
 	}
 	if c.AdminKey != "" && c.AdminKeyFile != "" {
 		refuse("adminKeyFile", "excludes adminKey: set one of them")
@@ -157,6 +181,7 @@ func (c *Config) Check() error {
 	}
 	between("retention.events", c.Retention.Events, minRetention, maxRetention)
 	between("retention.attempts", c.Retention.Attempts, minRetention, maxRetention)
+	between("lease", c.Lease, minLease, maxLease)
 	between("shutdownTimeout", c.ShutdownTimeout, 0, maxShutdown)
 	if c.Memory < minMemory {
 		refuse("memory", "must be at least %s, got %s", Bytes(minMemory), c.Memory)
@@ -170,15 +195,16 @@ func (c *Config) Check() error {
 	return errors.Join(errs...)
 }
 
-// readKeyFiles fills AdminKey from AdminKeyFile and SecretKey from SecretKeyFile.
+// readKeyFiles fills AdminKey from AdminKeyFile, SecretKey from SecretKeyFile and Database from DatabaseFile.
 func (c *Config) readKeyFiles() error {
 	return errors.Join(
 		readKeyFile("adminKeyFile", &c.AdminKeyFile, &c.AdminKey),
-		readKeyFile("secretKeyFile", &c.SecretKeyFile, &c.SecretKey))
+		readKeyFile("secretKeyFile", &c.SecretKeyFile, &c.SecretKey),
+		readKeyFile("databaseFile", &c.DatabaseFile, &c.Database))
 }
 
 // readKeyFile fills a key from the file that a setting names, and clears the name.
-func readKeyFile(setting string, file *string, key *Secret) error {
+func readKeyFile[T ~string](setting string, file *string, key *T) error {
 	if *file == "" || *key != "" {
 		return nil
 	}
@@ -186,7 +212,7 @@ func readKeyFile(setting string, file *string, key *Secret) error {
 	if err != nil {
 		return fmt.Errorf("reading setting %s: %w", setting, err)
 	}
-	*key = Secret(strings.TrimRight(string(b), "\r\n"))
+	*key = T(strings.TrimRight(string(b), "\r\n"))
 	if *key == "" {
 		return fmt.Errorf("reading setting %s: %q is empty", setting, *file)
 	}

@@ -87,7 +87,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"unknown key", "listn: x", nil, nil, `line 1: "listn" is not a setting; did you mean "listen"?`},
 		{"unknown nested key", "log:\n  lvl: x", nil, nil, `line 2: "log.lvl" is not a setting; did you mean "log.level"?`},
-		{"unknown and far", "database: x", nil, nil, `"database" is not a setting; "relay serve --help" lists them`},
+		{"unknown and far", "kubernetes: x", nil, nil, `"kubernetes" is not a setting; "relay serve --help" lists them`},
 		{"wrong case", "Listen: x", nil, nil, `did you mean "listen"?`},
 		{"given twice", "listen: a:1\nlisten: b:2", nil, nil, `line 2`},
 		{"group with a value", "log: info", nil, nil, "line 1: must be a list of settings"},
@@ -116,6 +116,9 @@ func TestRefused(t *testing.T) {
 		{"short secret key", "", map[string]string{"RELAY_SECRET_KEY": "0123456789abcdef0123456789abcde"}, nil, "secretKey must have at least 32 characters, got 31"},
 		{"secret key twice", "", map[string]string{"RELAY_SECRET_KEY": "0123456789abcdef0123456789abcdef", "RELAY_SECRET_KEY_FILE": "x"}, nil, "secretKeyFile excludes secretKey"},
 		{"no secret key file", "", map[string]string{"RELAY_SECRET_KEY_FILE": "/does/not/exist"}, nil, "reading setting secretKeyFile"},
+		{"no database", "", nil, map[string]string{"database": "mysql://user:hush@host/db"}, "setting database must be a URL as postgres://"},
+		{"database twice", "", map[string]string{"RELAY_DATABASE": "postgres://host/db", "RELAY_DATABASE_FILE": "x"}, nil, "databaseFile excludes database"},
+		{"long lease", "", nil, map[string]string{"lease": "11m"}, "setting lease must be 1s to 10m"},
 		{"no file", "", map[string]string{"RELAY_CONFIG": "/does/not/exist"}, nil, "reading the configuration file"},
 	}
 	for _, tt := range tests {
@@ -125,8 +128,8 @@ func TestRefused(t *testing.T) {
 				s.File = file(t, tt.file)
 			}
 			_, err := config.Load(s)
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %v, want an error with %q", err, tt.want)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "hush") {
+				t.Errorf("got %v, want an error with %q and without a password", err, tt.want)
 			}
 		})
 	}
@@ -159,7 +162,9 @@ func TestKeyFile(t *testing.T) {
 // However a configuration is printed, the key does not show.
 func TestSecretStaysHidden(t *testing.T) {
 	const key = "correct-horse-battery"
-	c, err := config.Load(config.Sources{Getenv: env(map[string]string{"RELAY_ADMIN_KEY": key})})
+	c, err := config.Load(config.Sources{Getenv: env(map[string]string{
+		"RELAY_ADMIN_KEY": key, "RELAY_DATABASE": "postgres://relay:" + key + "@a:1,b:2/name?target_session_attrs=read-write",
+	})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,10 +175,13 @@ func TestSecretStaysHidden(t *testing.T) {
 	var logged strings.Builder
 	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "config", c, "key", c.AdminKey)
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "config", c, "key", c.AdminKey)
-	for _, shown := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%q", c.AdminKey), string(js), logged.String()} {
+	for _, shown := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%q", c.AdminKey), fmt.Sprintf("%q", c.Database), string(js), logged.String()} {
 		if strings.Contains(shown, key) {
 			t.Errorf("got %q, want the key hidden", shown)
 		}
+	}
+	if got, want := c.Database.Place(), "postgres://a:1,b:2/name"; got != want {
+		t.Errorf("what may be shown of a database's address: got %q, want %q", got, want)
 	}
 	if !strings.Contains(fmt.Sprint(c), "(hidden)") {
 		t.Errorf("got %v, want to see that there is a key", c)

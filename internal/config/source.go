@@ -41,9 +41,10 @@ func settingsOf(v reflect.Value, prefix string, index []int) []Setting {
 		at := append(slices.Clone(index), i)
 		if help := f.Tag.Get("help"); help != "" {
 			_, secret := v.Field(i).Interface().(Secret)
+			_, database := v.Field(i).Interface().(DatabaseURL)
 			s := Setting{
 				Name: name, Env: "RELAY_" + strings.ToUpper(separate(name, '_')), Flag: separate(name, '-'),
-				Help: help, Default: showText(v.Field(i)), Kind: kindOf(f.Type), Bool: f.Type.Kind() == reflect.Bool, Secret: secret, index: at,
+				Help: help, Default: showText(v.Field(i)), Kind: kindOf(f.Type), Bool: f.Type.Kind() == reflect.Bool, Secret: secret || database, index: at,
 			}
 			if secret {
 				s.Flag = "" // command lines can be read by every user of the machine

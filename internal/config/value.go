@@ -35,6 +35,44 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
+// DatabaseURL is the address of a database. It may hold a password, so that it prints as hidden; Reveal gives the
+// whole, Place what may be shown.
+type DatabaseURL string
+
+// Reveal returns the address itself.
+func (d DatabaseURL) Reveal() string { return string(d) }
+
+// Place returns the hosts and the name of the database, without a user, a password or parameters.
+func (d DatabaseURL) Place() string {
+	if !d.valid() {
+		return ""
+	}
+	scheme, rest, _ := strings.Cut(string(d), "://")
+	rest, _, _ = strings.Cut(rest, "?")
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		rest = rest[i+1:]
+	}
+	return scheme + "://" + rest
+}
+
+// valid reports whether it looks like the address of a PostgreSQL database; whether it is one, its driver knows.
+func (d DatabaseURL) valid() bool {
+	scheme, rest, ok := strings.Cut(string(d), "://")
+	return ok && rest != "" && (scheme == "postgres" || scheme == "postgresql")
+}
+
+// String implements fmt.Stringer.
+func (d DatabaseURL) String() string { return Secret(d).String() }
+
+// GoString implements fmt.GoStringer, for %#v.
+func (d DatabaseURL) GoString() string { return d.String() }
+
+// MarshalText implements encoding.TextMarshaler: what JSON and slog's handlers write.
+func (d DatabaseURL) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// LogValue implements slog.LogValuer.
+func (d DatabaseURL) LogValue() slog.Value { return slog.StringValue(d.String()) }
+
 // Bytes is a number of bytes, read and written as "48MiB", "512KiB" or a plain number.
 type Bytes int64
 
@@ -120,6 +158,8 @@ func setText(v reflect.Value, text string) error {
 		*p = text
 	case *Secret:
 		*p = Secret(text)
+	case *DatabaseURL:
+		*p = DatabaseURL(text)
 	case *bool:
 		b, err := strconv.ParseBool(text)
 		if err != nil {

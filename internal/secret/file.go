@@ -159,6 +159,9 @@ func (k *Keyring) write(now *keys, master []byte) error {
 
 // place writes a key file beside its place and moves it there when it is on the disk.
 func (k *Keyring) place(h *keyset.Handle, master []byte, move func(from, to string) error) error {
+	if k.path == "" {
+		return errors.New("the keys are kept in a database, where they cannot be changed")
+	}
 	b, err := encode(h, master)
 	if err != nil {
 		return err

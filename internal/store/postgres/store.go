@@ -64,6 +64,11 @@ type Options struct {
 	Lease time.Duration
 	// Sealer encrypts the webhooks' secrets. Nil stores them in clear: for tests.
 	Sealer webhook.Sealer
+	// Keys makes the Sealer, and takes its place: it gets what the database
+	// keeps for it, nil at first, and returns what to keep from now on: the
+	// keys that the nodes share, sealed with a key that is not in the database,
+	// or nil. It is called once; other nodes that start wait meanwhile.
+	Keys func(kept []byte) (s webhook.Sealer, keep []byte, err error)
 	// Log receives what happens in the background. Nil: slog.Default.
 	Log *slog.Logger
 }
@@ -133,13 +138,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		days: make(map[day]bool), turns: make(map[uint32]int64),
 	}
 	s.record.lag = make(map[day]lag)
-	if err := s.open(ctx, o.URL); err != nil {
+	if err := s.open(ctx, o.URL, o.Keys); err != nil {
 		return nil, fmt.Errorf("opening the database: %w", errors.Join(err, s.Close()))
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, url string) (err error) {
+func (s *Store) open(ctx context.Context, url string, keys func([]byte) (webhook.Sealer, []byte, error)) (err error) {
 	if s.pool, s.control, err = openPools(url); err != nil {
 		return err
 	}
@@ -147,6 +152,9 @@ func (s *Store) open(ctx context.Context, url string) (err error) {
 		return err
 	}
 	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if err := s.openKeys(ctx, keys); err != nil {
 		return err
 	}
 	if err := s.register(ctx); err != nil {

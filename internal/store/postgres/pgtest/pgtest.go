@@ -56,12 +56,19 @@ var shared struct {
 // not return.
 func Main(m *testing.M) {
 	code := m.Run()
+	StopShared()
+	os.Exit(code)
+}
+
+// StopShared stops the shared server, for packages that have a TestMain of
+// their own: after all tests.
+func StopShared() {
 	shared.Lock()
+	defer shared.Unlock()
 	if shared.server != nil {
 		shared.server.remove()
+		shared.server = nil
 	}
-	shared.Unlock()
-	os.Exit(code)
 }
 
 // Shared returns the server that the tests of the package share, and starts it

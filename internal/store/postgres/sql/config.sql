@@ -79,3 +79,12 @@ LIMIT 250;
 -- name: Revision
 SELECT revision
 FROM relay_meta;
+
+-- name: KeysLock
+SELECT keys, key_check
+FROM relay_meta
+FOR UPDATE;
+
+-- name: KeysSet
+UPDATE relay_meta
+SET keys = $1, key_check = $2;

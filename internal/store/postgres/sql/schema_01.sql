@@ -5,7 +5,9 @@
 CREATE TABLE relay_meta(
   one      boolean PRIMARY KEY DEFAULT true CONSTRAINT relay_meta_one CHECK (one),
   fence    bigint  NOT NULL DEFAULT 0, -- the last fencing token given
-  revision bigint  NOT NULL DEFAULT 0  -- grows with every change of the configuration
+  revision bigint  NOT NULL DEFAULT 0, -- grows with every change of the configuration
+  keys     bytea, -- the keys that seal secrets, sealed themselves with a key from outside; NULL: they are elsewhere
+  key_check bytea -- a known text, sealed: who cannot open it has other keys
 );
 INSERT INTO relay_meta DEFAULT VALUES;
 

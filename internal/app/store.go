@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/api"
+	"github.com/relay-events/relay/internal/config"
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/observe"
+	"github.com/relay-events/relay/internal/secret"
+	"github.com/relay-events/relay/internal/store/postgres"
+	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// store is what the parts ask of storage; both stores are one.
+type store interface {
+	account.Store
+	api.Events
+	delivery.Store
+	ingest.Store
+	observe.Backlog
+	webhook.Store
+	Close() error
+}
+
+// keyFile is the file in the data folder that holds the keys by which secrets are encrypted at rest. Servers that share
+// a database and have a master key share the keys, too, and have no such file.
+const keyFile = "relay.key"
+
+// openStore opens the database, or the folder where there is none. The keys are to be saved once all that is sealed with
+// them was read.
+func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store, *secret.Keyring, error) {
+	path, master := filepath.Join(cfg.Data, keyFile), []byte(cfg.SecretKey.Reveal())
+	if cfg.Database != "" {
+		var keys *secret.Keyring
+		s, err := postgres.Open(ctx, postgres.Options{
+			URL: cfg.Database.Reveal(), Lease: cfg.Lease, Log: log,
+			Keys: func(kept []byte) (_ webhook.Sealer, keep []byte, err error) {
+				keys, keep, err = secret.OpenShared(path, master, kept)
+				return keys, keep, err
+			},
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, keys, nil
+	}
+	keys, err := secret.Open(path, master)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := sqlite.Open(ctx, sqlite.Options{Dir: cfg.Data, Sealer: keys, Log: log})
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, keys, nil
+}

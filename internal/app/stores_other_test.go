@@ -1,0 +1,12 @@
+//go:build !unix
+
+package app
+
+import (
+	"testing"
+
+	"github.com/relay-events/relay/internal/config"
+)
+
+// onStores runs a test with the store there is.
+func onStores(t *testing.T, f func(t *testing.T, c config.Config)) { f(t, settings(t)) }

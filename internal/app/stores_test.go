@@ -1,0 +1,98 @@
+//go:build unix
+
+package app
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/relay-events/relay/client"
+	"github.com/relay-events/relay/internal/config"
+	"github.com/relay-events/relay/internal/store/postgres/pgtest"
+)
+
+func init() { afterTests = pgtest.StopShared }
+
+// onStores runs a test with each store.
+func onStores(t *testing.T, f func(t *testing.T, c config.Config)) {
+	t.Run("folder", func(t *testing.T) { f(t, settings(t)) })
+	t.Run("database", func(t *testing.T) { f(t, databaseSettings(t)) })
+}
+
+// databaseSettings are those of a server on a fresh database.
+func databaseSettings(t *testing.T) config.Config {
+	t.Helper()
+	c := settings(t)
+	c.Database = config.DatabaseURL(pgtest.Shared(t).Database(t))
+	return c
+}
+
+// Servers that share a database share the keys by their master key, or by a copy of the key file; one that has neither
+// is refused before it can do anything, and with words.
+func TestServersShareKeys(t *testing.T) {
+	const master = "0123456789abcdef0123456789abcdef"
+	url := "http://127.0.0.1:9999/"
+	refused := func(t *testing.T, want string, c config.Config) {
+		t.Helper()
+		if _, err := New(t.Context(), c, silent); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want …%s…", err, want)
+		}
+	}
+	secrets := func(t *testing.T, a *App) string {
+		t.Helper()
+		page, err := dial(t, a, adminKey).Webhooks(t.Context(), client.PageQuery{})
+		if err != nil || len(page.Data) != 1 {
+			t.Fatalf("webhooks: got %+v, %v, want one", page, err)
+		}
+		w, err := a.webhooks.Get(1, page.Data[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.Secrets.Current
+	}
+	t.Run("master key", func(t *testing.T) {
+		c := databaseSettings(t)
+		first := run(t, c) // without a master key at first: the keys are in its folder
+		w, err := dial(t, first, adminKey).CreateWebhook(t.Context(), client.WebhookSettings{URL: &url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop(t, first)
+		c.SecretKey = master
+		first = run(t, c) // takes its keys to the database
+		second := c
+		second.Data = t.TempDir()
+		if got := secrets(t, run(t, second)); got != w.Secret {
+			t.Errorf("secret at the second server: got %q, want %q", got, w.Secret)
+		}
+		second.SecretKey = "another-master-key-0123456789abcdef"
+		refused(t, "not the master key", second)
+		second.SecretKey = ""
+		refused(t, "set RELAY_SECRET_KEY", second)
+		if got := secrets(t, first); got != w.Secret {
+			t.Errorf("secret at the first server: got %q, want %q", got, w.Secret)
+		}
+	})
+	t.Run("key file", func(t *testing.T) {
+		c := databaseSettings(t)
+		run(t, c) // no webhooks yet: nothing but the check tells
+		second := c
+		second.Data = t.TempDir()
+		refused(t, "sealed with other keys", second)
+		second.SecretKey = master
+		refused(t, "sealed with other keys", second)
+		second.Data, second.SecretKey = c.Data, ""
+		run(t, second)
+	})
+}
+
+// A database that does not answer ends the start with words that do not hold its password.
+func TestNoDatabase(t *testing.T) {
+	c := settings(t)
+	c.Database = "postgres://relay:hush@127.0.0.1:1/name?connect_timeout=1"
+	_, err := New(context.Background(), c, silent)
+	if err == nil || !strings.Contains(err.Error(), "opening the database") || strings.Contains(err.Error(), "hush") {
+		t.Errorf("got %v, want an error about the database, without its password", err)
+	}
+}
