@@ -44,7 +44,6 @@ type Webhooks interface {
 	Pause(ctx context.Context, tenant event.TenantID, id string) (*webhook.Webhook, error)
 	Resume(ctx context.Context, tenant event.TenantID, id string) (*webhook.Webhook, error)
 	RotateSecret(ctx context.Context, tenant event.TenantID, id string, overlap time.Duration) (*webhook.Webhook, error)
-	Draft(ctx context.Context, w *webhook.Webhook, change func(*webhook.Settings)) (*webhook.Webhook, error)
 }
 
 // Engine delivers, and knows what became of deliveries; delivery.Engine does.
@@ -57,9 +56,6 @@ type Engine interface {
 	DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]delivery.Delivery, error)
 	Deliveries(ctx context.Context, q delivery.DeliveryQuery) (list []delivery.Delivery, next string, err error)
 	Explain(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]delivery.Explanation, error)
-	FilterErrors(ctx context.Context, ev *event.Event) []delivery.FilterError
-	Preview(ctx context.Context, w *webhook.Webhook, events []*event.Event) ([]delivery.Previewed, error)
-	EventReserve() event.ID
 	Attempt(ctx context.Context, tenant event.TenantID, id event.ID) (*delivery.Attempt, error)
 	Attempts(ctx context.Context, q delivery.LogQuery) ([]*delivery.Attempt, event.ID, error)
 	StartJob(ctx context.Context, w *webhook.Webhook, kind delivery.JobKind, since time.Time) (delivery.Job, error)
@@ -94,6 +90,8 @@ type Options struct {
 	Metrics http.Handler
 	// Limits of published events. The zero value: ingest.DefaultLimits.
 	Limits ingest.Limits
+	// EgressIPs are the addresses and networks that requests to webhooks come from, as the operator states them.
+	EgressIPs []string
 	// Version is the program's version, shown in the API's document.
 	Version string
 	// Log gets what no client is told. Nil: nothing is logged.

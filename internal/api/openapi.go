@@ -213,7 +213,7 @@ func (a *API) Document() *Document {
 	requests, answers := &schemas{request: true}, &schemas{}
 	d := &Document{
 		OpenAPI: "3.1.1",
-		Info: info{Title: "Relay API", Version: version, Description: introduction,
+		Info: info{Title: "Relay API", Version: version, Description: a.introduce(introduction),
 			License: license{Name: "Apache License 2.0", Identifier: "Apache-2.0"}},
 		Servers:  []server{{URL: "/", Description: "this server"}},
 		Security: []security{{"bearer": {}}, {"apiKey": {}}},

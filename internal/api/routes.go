@@ -33,7 +33,6 @@ func (a *API) Routes() []route {
 		handle(a, "PATCH /v1/webhooks/{id}", manage, docWebhookUpdate, a.webhookUpdate),
 		handle(a, "DELETE /v1/webhooks/{id}", manage, docWebhookDelete, a.webhookDelete),
 		handle(a, "POST /v1/webhooks/{id}/test", manage, docWebhookTest, a.webhookTest),
-		handle(a, "POST /v1/webhooks/{id}/preview", manage, docWebhookPreview, a.webhookPreview),
 		handle(a, "POST /v1/webhooks/{id}/pause", manage, docWebhookPause, a.webhookPause),
 		handle(a, "POST /v1/webhooks/{id}/resume", manage, docWebhookResume, a.webhookResume),
 		handle(a, "POST /v1/webhooks/{id}/rotate-secret", manage, docWebhookRotate, a.webhookRotate),
@@ -52,6 +51,8 @@ func (a *API) Routes() []route {
 		handle(a, "POST /v1/jobs/{id}/cancel", manage, docJobCancel, a.jobCancel),
 
 		handle(a, "GET /v1/stats", read, docStats, a.stats),
+
+		handle(a, "GET /v1/egress-ips", read, docEgressIPs, a.egressIPs),
 
 		handle(a, "GET /v1/keys", admin, docKeyList, a.keyList),
 		handle(a, "POST /v1/keys", admin, docKeyCreate, a.keyCreate),

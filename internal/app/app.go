@@ -113,7 +113,12 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		return err
 	}
 
-	outgoing := egress.New(egress.Options{Dev: cfg.Dev, Allow: cfg.AllowNetworks, UserAgent: userAgent})
+	way, err := wayOut(cfg.Egress)
+	if err != nil {
+		return err
+	}
+	way.Dev, way.Allow, way.UserAgent = cfg.Dev, cfg.AllowNetworks, userAgent
+	outgoing := egress.New(way)
 	a.onStop("outgoing connections", func(context.Context) error { outgoing.Close(); return nil })
 
 	if a.webhooks, err = webhook.NewRegistry(ctx, store, outgoing); err != nil {
@@ -156,7 +161,8 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	limits.EventBytes = int(cfg.MaxEventBytes)
 	routes, err := api.New(api.Options{
 		Keys: a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store,
-		Ready: a.ready, Metrics: privately(metrics, a.keys), Limits: limits, Version: config.Version, Log: component("api"),
+		EgressIPs: cfg.Egress.IPs.Texts(),
+		Ready:     a.ready, Metrics: privately(metrics, a.keys), Limits: limits, Version: config.Version, Log: component("api"),
 	})
 	if err != nil {
 		return err

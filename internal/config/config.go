@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/secret"
 )
@@ -58,6 +59,8 @@ type Config struct {
 	// loopback, link-local and reserved addresses stay refused. Empty by default.
 	AllowNetworks []netip.Prefix `name:"allowNetworks" help:"private networks that webhooks may reach, as 10.1.0.0/16, separated by commas"`
 
+	Egress Egress `name:"egress"`
+
 	// AdminKey is the operator's API key: admin of the tenant default, and platform key. It takes the place of the one
 	// set before; that one goes on being valid when the setting is left out. Empty: the first start makes a key and
 	// shows it once. It cannot be a flag, which every user of the machine could read.
@@ -92,6 +95,23 @@ type Config struct {
 	// ShutdownTimeout is how long requests and attempts under way may take when Relay stops. What is not finished then
 	// is given back and delivered after the next start. The default lets an attempt with the default timeout finish.
 	ShutdownTimeout time.Duration `name:"shutdownTimeout" help:"how long requests and attempts under way may take to finish at the end"`
+}
+
+// Egress says how requests to webhooks leave.
+type Egress struct {
+	// IPs are the addresses that requests to webhooks come from as receivers see them, addresses or networks. Relay only
+	// shows them (GET /v1/egress-ips, /docs), so that receivers can let them through: it cannot know them, because a NAT
+	// gateway or a proxy may stand before it.
+	IPs Networks `name:"ips" help:"public addresses or networks that requests to webhooks come from, separated by commas; shown to users for their allow-lists"`
+	// Source are the addresses of this machine that requests to webhooks are sent from, at most one of IPv4 and one of
+	// IPv6. With only one of them, receivers of the other family are not reached. Empty: the system chooses.
+	Source Addresses `name:"source" help:"local addresses to send from, one of IPv4, of IPv6, or of each; empty: the system chooses"`
+	// Proxy is the URL of a proxy that all outgoing connections go through: http:// or https:// with CONNECT, or
+	// socks5://, with user:password@ where it asks for it. Names are still resolved and checked here; the proxy is asked
+	// for the checked address. HTTP_PROXY and its like mean nothing. It cannot be a flag, for its password.
+	Proxy Secret `name:"proxy" help:"URL of a proxy for outgoing connections, as http://user:password@proxy.internal:3128; also https:// and socks5://"`
+	// ProxyFile names a file that holds Proxy. A line end behind it is ignored. Excludes Proxy.
+	ProxyFile string `name:"proxyFile" help:"file that holds egress.proxy"`
 }
 
 // Retention says how long things are kept. Relay removes whole days (UTC), so that up to a day more is there.
@@ -144,7 +164,7 @@ func Default() Config {
 func (c *Config) Check() error {
 	var errs []error
 	refuse := func(name, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("setting %s %s", name, fmt.Sprintf(format, args...)))
+		errs = append(errs, fmt.Errorf("setting %s %w", name, fmt.Errorf(format, args...)))
 	}
 	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
 		refuse("listen", "must be host:port, as 127.0.0.1:8080, got %q", c.Listen)
@@ -174,6 +194,14 @@ func (c *Config) Check() error {
 	if n := len(c.SecretKey.Reveal()); n > 0 && n < secret.MinMaster {
 		refuse("secretKey", "must have at least %d characters, got %d: \"openssl rand -hex 32\" makes a good one", secret.MinMaster, n)
 	}
+	if c.Egress.Proxy != "" && c.Egress.ProxyFile != "" {
+		refuse("egress.proxyFile", "excludes egress.proxy: set one of them")
+	}
+	if proxy := c.Egress.Proxy.Reveal(); proxy != "" {
+		if _, err := egress.ParseProxy(proxy); err != nil {
+			refuse("egress.proxy", "%w", err)
+		}
+	}
 	between := func(name string, d, low, high time.Duration) {
 		if d < low || d > high {
 			refuse(name, "must be %s to %s, got %s", formatDuration(low), formatDuration(high), formatDuration(d))
@@ -195,12 +223,13 @@ func (c *Config) Check() error {
 	return errors.Join(errs...)
 }
 
-// readKeyFiles fills AdminKey from AdminKeyFile, SecretKey from SecretKeyFile and Database from DatabaseFile.
+// readKeyFiles fills AdminKey from AdminKeyFile, SecretKey from SecretKeyFile, and so on.
 func (c *Config) readKeyFiles() error {
 	return errors.Join(
 		readKeyFile("adminKeyFile", &c.AdminKeyFile, &c.AdminKey),
 		readKeyFile("secretKeyFile", &c.SecretKeyFile, &c.SecretKey),
-		readKeyFile("databaseFile", &c.DatabaseFile, &c.Database))
+		readKeyFile("databaseFile", &c.DatabaseFile, &c.Database),
+		readKeyFile("egress.proxyFile", &c.Egress.ProxyFile, &c.Egress.Proxy))
 }
 
 // readKeyFile fills a key from the file that a setting names, and clears the name.

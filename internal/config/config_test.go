@@ -119,6 +119,14 @@ func TestRefused(t *testing.T) {
 		{"no database", "", nil, map[string]string{"database": "mysql://user:hush@host/db"}, "setting database must be a URL as postgres://"},
 		{"database twice", "", map[string]string{"RELAY_DATABASE": "postgres://host/db", "RELAY_DATABASE_FILE": "x"}, nil, "databaseFile excludes database"},
 		{"long lease", "", nil, map[string]string{"lease": "11m"}, "setting lease must be 1s to 10m"},
+		{"proxy without a host", "", map[string]string{"RELAY_EGRESS_PROXY": "http://canary:x@"}, nil, "setting egress.proxy must be a proxy's URL"},
+		{"proxy twice", "", map[string]string{"RELAY_EGRESS_PROXY": "http://proxy:1", "RELAY_EGRESS_PROXY_FILE": "x"}, nil, "egress.proxyFile excludes egress.proxy"},
+		{"no proxy file", "", map[string]string{"RELAY_EGRESS_PROXY_FILE": "/does/not/exist"}, nil, "reading setting egress.proxyFile"},
+		{"a name for an address", "", map[string]string{"RELAY_EGRESS_IPS": "relay.example.com"}, nil, `setting egress.ips must list addresses or networks, as 203.0.113.7,198.51.100.0/24, got "relay.example.com"`},
+		{"inside a network", "egress: {ips: [203.0.113.7/24]}", nil, nil, `"203.0.113.7/24" lies inside the network 203.0.113.0/24`},
+		{"an address twice", "", nil, map[string]string{"egress-ips": "203.0.113.7,203.0.113.7/32"}, `"203.0.113.7/32" is there twice`},
+		{"no address", "", nil, map[string]string{"egress-ips": "0.0.0.0/0"}, "must list addresses"},
+		{"a source with a zone", "", nil, map[string]string{"egress-source": "fe80::1%eth0"}, "setting egress.source must list addresses"},
 		{"no file", "", map[string]string{"RELAY_CONFIG": "/does/not/exist"}, nil, "reading the configuration file"},
 	}
 	for _, tt := range tests {
@@ -132,6 +140,25 @@ func TestRefused(t *testing.T) {
 				t.Errorf("got %v, want an error with %q and without a password", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestEgress(t *testing.T) {
+	got, err := config.Load(config.Sources{
+		File:   file(t, "egress:\n  ips: [203.0.113.7, \"198.51.100.0/24\", \"2001:db8::/48\"]\n  source: 192.0.2.7, 2001:db8::7\n"),
+		Getenv: env(map[string]string{"RELAY_EGRESS_PROXY": "http://u:canary@proxy:3128"}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := got.Egress.IPs.String(), "203.0.113.7,198.51.100.0/24,2001:db8::/48"; got != want {
+		t.Errorf("egress.ips: got %s, want %s", got, want)
+	}
+	if got, want := got.Egress.Source.String(), "192.0.2.7,2001:db8::7"; got != want {
+		t.Errorf("egress.source: got %s, want %s", got, want)
+	}
+	if shown := fmt.Sprintf("%v %+v %#v", got, got, got); strings.Contains(shown, "canary") || got.Egress.Proxy.Reveal() == "" {
+		t.Errorf("the proxy's password shows in %s", shown)
 	}
 }
 

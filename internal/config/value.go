@@ -2,11 +2,13 @@ package config
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -105,6 +107,78 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 		return fmt.Errorf("must be a number of bytes, as 48MiB, 512KiB or 1048576")
 	}
 	*b = Bytes(n * size)
+	return nil
+}
+
+// Networks are networks, written with commas between: "203.0.113.7, 198.51.100.0/24". An address is a network of one.
+type Networks []netip.Prefix
+
+// String implements fmt.Stringer.
+func (n Networks) String() string { return strings.Join(n.Texts(), ",") }
+
+// Texts returns each as people write it: a single address without its length.
+func (n Networks) Texts() []string {
+	parts := make([]string, len(n))
+	for i, network := range n {
+		parts[i] = network.String()
+		if network.IsSingleIP() {
+			parts[i] = network.Addr().String()
+		}
+	}
+	return parts
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *Networks) UnmarshalText(text []byte) error {
+	list := Networks{}
+	for part := range strings.SplitSeq(string(text), ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		network, err := netip.ParsePrefix(part)
+		if addr, aerr := netip.ParseAddr(part); aerr == nil {
+			network, err = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil
+		}
+		switch {
+		case err != nil || network.Addr().Zone() != "" || network.Addr().IsUnspecified() || network.Addr().Is4In6():
+			return errors.New("must list addresses or networks, as 203.0.113.7,198.51.100.0/24")
+		case network != network.Masked():
+			return fmt.Errorf("must list addresses or networks, and %q lies inside the network %s", part, network.Masked())
+		case slices.Contains(list, network):
+			return fmt.Errorf("must list each once, and %q is there twice", part)
+		}
+		list = append(list, network)
+	}
+	*n = list
+	return nil
+}
+
+// Addresses are addresses, written with commas between.
+type Addresses []netip.Addr
+
+// String implements fmt.Stringer.
+func (a Addresses) String() string {
+	parts := make([]string, len(a))
+	for i, addr := range a {
+		parts[i] = addr.String()
+	}
+	return strings.Join(parts, ",")
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (a *Addresses) UnmarshalText(text []byte) error {
+	list := Addresses{}
+	for part := range strings.SplitSeq(string(text), ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		addr, err := netip.ParseAddr(part)
+		if err != nil || addr.Zone() != "" {
+			return errors.New("must list addresses, as 192.0.2.7,2001:db8::7")
+		}
+		list = append(list, addr.Unmap())
+	}
+	*a = list
 	return nil
 }
 
@@ -239,8 +313,10 @@ func kindOf(t reflect.Type) string {
 		return "bytes"
 	case time.Duration:
 		return "duration"
-	case []netip.Prefix:
+	case []netip.Prefix, Networks:
 		return "networks"
+	case Addresses:
+		return "addresses"
 	default:
 		return "text"
 	}

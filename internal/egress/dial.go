@@ -27,7 +27,10 @@ var errClosed = errors.New("the client has been closed")
 type dialer struct {
 	guard    *guard
 	resolver *net.Resolver
-	net      net.Dialer
+	net4     net.Dialer // for IPv4 addresses; both checked by the guard
+	net6     net.Dialer
+	source   source
+	proxy    *Proxy                                                               // nil: none
 	replace  func(ctx context.Context, network, address string) (net.Conn, error) // Options.DialContext
 	tls      *tls.Config
 
@@ -41,11 +44,16 @@ func newDialer(o Options, g *guard) *dialer {
 		var nd net.Dialer
 		d.resolver = newResolver(nd.DialContext)
 	}
-	d.net = net.Dialer{
+	d.net4 = net.Dialer{
 		// Idle connections live for seconds, and attempts have their own limit: probes would find nothing.
 		KeepAlive: -1,
 		Control:   g.control,
 	}
+	d.net6 = d.net4
+	d.proxy = o.Proxy
+	d.source, _ = newSource(o.Source) // the caller has checked it
+	d.source.bind(&d.net4, true)
+	d.source.bind(&d.net6, false)
 	d.life, d.end = context.WithCancel(context.Background())
 	return d
 }
@@ -181,6 +189,11 @@ func (d *dialer) connect(ctx context.Context, network, address string) (*conn, e
 		return nil, d.fail(ctx, KindDNS, err, parts)
 	}
 	setPhase(ctx, phaseConnect)
+	if d.proxy == nil {
+		if addrs, err = d.source.usable(addrs); err != nil {
+			return nil, d.fail(ctx, KindConnect, err, parts)
+		}
+	}
 	began := time.Now()
 	c, err := d.race(ctx, addrs, port)
 	parts.connect = time.Since(began)
@@ -199,6 +212,11 @@ func (d *dialer) fail(ctx context.Context, kind Kind, err error, parts dialParts
 		kind = KindCanceled
 	case ctx.Err() != nil:
 		kind = KindTimeout
+	default:
+		var pe *proxyError
+		if errors.As(err, &pe) {
+			kind = pe.kind
+		}
 	}
 	return &dialError{kind: kind, err: err, parts: parts}
 }
@@ -281,8 +299,22 @@ func (d *dialer) race(ctx context.Context, addrs []netip.Addr, port uint16) (net
 	}
 }
 
+// dialOne connects to an address, through the proxy if there is one. What is this machine's is never asked of a proxy:
+// there it would mean the proxy's own.
 func (d *dialer) dialOne(ctx context.Context, a netip.Addr, port uint16) (net.Conn, error) {
-	return d.net.DialContext(ctx, "tcp", netip.AddrPortFrom(a, port).String())
+	to := netip.AddrPortFrom(a, port)
+	if d.proxy != nil && !isLoopback(a) {
+		// No socket of ours is connected to this address, so there is no hook to check it in: here is the last place.
+		if err := d.guard.check(a); err != nil {
+			return nil, err
+		}
+		return d.tunnel(ctx, to)
+	}
+	nd := &d.net6
+	if a.Is4() {
+		nd = &d.net4
+	}
+	return nd.DialContext(ctx, "tcp", to.String())
 }
 
 // interleave alternates address families, beginning with that of the first address, which the resolver has sorted by

@@ -6,8 +6,8 @@
 // answers must be allowed, one forbidden answer refuses the lot), and in the dialer's control hook on the address
 // that is really dialled. The last of these is the one that counts, the others exist to tell people early.
 //
-// One call of Do makes at most one request that a receiver can see. It follows no redirect, uses no proxy, inflates
-// nothing, and is bounded in time from name resolution to the last body byte, and in size for everything it reads.
+// One call of Do makes at most one request that a receiver can see. It follows no redirect, uses no proxy but the one the
+// operator has set (which is told the checked address, see Proxy; variables like HTTPS_PROXY mean nothing), inflates nothing, and is bounded in time from name resolution to the last body byte, and in size for everything it reads.
 //
 // Known weak points: net/http sorts and canonicalises header fields, so Response.Header is in sorted order and
 // Request.Header keeps its order only among fields of one name; an HTTP/2 peer that refuses a stream, promising that
@@ -57,6 +57,13 @@ type Options struct {
 
 	// RootCAs verifies receivers. Nil means the system's roots.
 	RootCAs *x509.CertPool
+
+	// Proxy is what connections go through, but for those to this machine. Nil: none. See ParseProxy.
+	Proxy *Proxy
+
+	// Source are the addresses of this machine that connections are made from, at most one of IPv4 and one of IPv6; see
+	// CheckSource. With only one of them, receivers of the other family are not reached. Empty: the system chooses.
+	Source []netip.Addr
 
 	// Resolver looks names up. Nil means Go's own resolver: the C library would turn "127.1" into an address.
 	Resolver *net.Resolver

@@ -20,6 +20,7 @@ const (
 	KindDNS      Kind = "dns"                // the name does not resolve, or not now
 	KindBlocked  Kind = "blocked_address"    // the name leads to an address that may not be reached; nothing was sent
 	KindConnect  Kind = "connect"            // no TCP connection: refused, unreachable
+	KindProxy    Kind = "proxy"              // the operator's outgoing proxy cannot be reached, or refused the connection
 	KindTLS      Kind = "tls"                // no TLS, or the certificate is not good; no HTTP was sent
 	KindTimeout  Kind = "timeout"            // the attempt's time ran out
 	KindReset    Kind = "reset"              // the connection ended before the answer was complete
@@ -177,6 +178,10 @@ func (a *attempt) where() string {
 
 // dialWords describes a failure to connect.
 func dialWords(e *dialError) string {
+	var pe *proxyError
+	if (e.kind == KindProxy || e.kind == KindConnect) && errors.As(e.err, &pe) {
+		return pe.words
+	}
 	switch e.kind {
 	case KindBlocked:
 		return "the host's address is not allowed"
@@ -197,6 +202,8 @@ func dialWords(e *dialError) string {
 		return "the host name could not be resolved"
 	}
 	switch {
+	case errors.Is(e.err, errNoSource):
+		return errNoSource.Error()
 	case errors.Is(e.err, syscall.ECONNREFUSED):
 		return "the connection was refused"
 	case errors.Is(e.err, syscall.EHOSTUNREACH), errors.Is(e.err, syscall.ENETUNREACH):

@@ -52,11 +52,11 @@ func TestForbiddenAddresses(t *testing.T) {
 		wantBlocked(t, c, rawTarget("https", "host.test", trap.port))
 
 		// The hook alone, on the address dialled.
-		if _, err := c.dialer.net.DialContext(t.Context(), "tcp", netip.AddrPortFrom(addr, 443).String()); !errors.Is(err, errBlocked) {
+		if _, err := c.dialer.dialOne(t.Context(), addr, 443); !errors.Is(err, errBlocked) {
 			t.Errorf("dialling %s: got %v, want %v", addr, err, errBlocked)
 		}
 	}
-	if _, err := c.dialer.net.DialContext(t.Context(), "tcp", "[fe80::1%lo]:443"); !errors.Is(err, errBlocked) {
+	if _, err := c.dialer.net6.DialContext(t.Context(), "tcp", "[fe80::1%lo]:443"); !errors.Is(err, errBlocked) {
 		t.Errorf("dialling an address with a zone: got %v, want %v", err, errBlocked)
 	}
 }

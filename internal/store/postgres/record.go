@@ -158,12 +158,9 @@ func (w *recorder) encode(attempts []*delivery.Attempt, ids []event.ID) (lags ma
 		c.int64(at)
 		c.int64(a.Timing.Total.Microseconds())
 		c.int16(int16(a.Outcome))
-		switch {
-		case a.Follows():
-			c.int32(statusFollower)
-		case a.Response == nil:
+		if a.Response == nil {
 			c.null()
-		default:
+		} else {
 			c.int32(int32(a.Response.Status))
 		}
 		c.text(a.EventType)

@@ -26,13 +26,7 @@ LIMIT $5;
 -- name: Move
 UPDATE owed
 SET due = $4, since = $4, base = attempts, reason = $5
-WHERE event = $1 AND webhook = $2 AND tenant = $3 AND claim = 0
-RETURNING ord;
-
--- name: MoveBatch
-UPDATE owed
-SET due = $4, since = $4, base = attempts, reason = $5
-WHERE webhook = $1 AND ord = $2 AND ord <> 0 AND tenant = $3 AND claim = 0;
+WHERE event = $1 AND webhook = $2 AND tenant = $3 AND claim = 0;
 
 -- name: Discard
 DELETE FROM owed
@@ -100,7 +94,7 @@ ORDER BY due, event
 LIMIT $3;
 
 -- name: Runs
--- The rows behind some heads of orders; those below zero are batches.
+-- The rows behind some heads of orders.
 SELECT h.ord, r.event, r.claim
 FROM unnest($2::bigint[], $3::bigint[]) h(ord, event)
 CROSS JOIN LATERAL (
@@ -108,7 +102,7 @@ CROSS JOIN LATERAL (
   FROM owed
   WHERE webhook = $1 AND owed.ord = h.ord AND ord <> 0 AND owed.event > h.event
   ORDER BY event
-  LIMIT CASE WHEN h.ord < 0 THEN $5::int ELSE $4::int END) r
+  LIMIT $4) r
 ORDER BY h.ord, r.event;
 
 -- name: OldestDue

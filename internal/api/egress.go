@@ -1,0 +1,26 @@
+package api
+
+import (
+	"context"
+	"strings"
+)
+
+// EgressIPs is where requests to webhooks come from.
+type EgressIPs struct {
+	IPs []string `json:"ips" doc:"addresses and networks, in the form of CIDR; empty when the operator has not stated them" example:"[\"203.0.113.7\",\"198.51.100.0/24\"]"`
+}
+
+var docEgressIPs = doc{id: "getEgressIPs", tag: "Webhooks", summary: "List the addresses that requests to webhooks come from",
+	text: "For receivers that let only known addresses through. The operator of this server states them (setting `egress.ips`); a signature tells more than an address."}
+
+func (a *API) egressIPs(context.Context, *caller, *none) (*EgressIPs, error) {
+	return &EgressIPs{IPs: append([]string{}, a.EgressIPs...)}, nil
+}
+
+// introduce adds the addresses that requests come from to the introduction of the API's document.
+func (a *API) introduce(text string) string {
+	if len(a.EgressIPs) == 0 {
+		return text
+	}
+	return text + "\n\nRequests to webhooks come from `" + strings.Join(a.EgressIPs, "`, `") + "`."
+}
