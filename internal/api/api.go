@@ -44,6 +44,7 @@ type Webhooks interface {
 	Pause(ctx context.Context, tenant event.TenantID, id string) (*webhook.Webhook, error)
 	Resume(ctx context.Context, tenant event.TenantID, id string) (*webhook.Webhook, error)
 	RotateSecret(ctx context.Context, tenant event.TenantID, id string, overlap time.Duration) (*webhook.Webhook, error)
+	Draft(ctx context.Context, w *webhook.Webhook, change func(*webhook.Settings)) (*webhook.Webhook, error)
 }
 
 // Engine delivers, and knows what became of deliveries; delivery.Engine does.
@@ -56,6 +57,9 @@ type Engine interface {
 	DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]delivery.Delivery, error)
 	Deliveries(ctx context.Context, q delivery.DeliveryQuery) (list []delivery.Delivery, next string, err error)
 	Explain(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]delivery.Explanation, error)
+	FilterErrors(ctx context.Context, ev *event.Event) []delivery.FilterError
+	Preview(ctx context.Context, w *webhook.Webhook, events []*event.Event) ([]delivery.Previewed, error)
+	EventReserve() event.ID
 	Attempt(ctx context.Context, tenant event.TenantID, id event.ID) (*delivery.Attempt, error)
 	Attempts(ctx context.Context, q delivery.LogQuery) ([]*delivery.Attempt, event.ID, error)
 	StartJob(ctx context.Context, w *webhook.Webhook, kind delivery.JobKind, since time.Time) (delivery.Job, error)

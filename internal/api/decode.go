@@ -20,9 +20,9 @@ import (
 // maxBodyDepth is how deep a request of this API may nest; the deepest has three levels.
 const maxBodyDepth = 16
 
-// decodeBody reads raw into the struct dst points to. Its errors are *problem.Error.
-func decodeBody(raw []byte, dst any) error {
-	limits := rawjson.Limits{Depth: maxBodyDepth}
+// decodeBody reads raw, which may nest as deep as depth, into the struct dst points to. Its errors are *problem.Error.
+func decodeBody(raw []byte, dst any, depth int) error {
+	limits := rawjson.Limits{Depth: depth}
 	if err := rawjson.Check(raw, limits); err != nil {
 		return syntaxProblem(raw, err)
 	}

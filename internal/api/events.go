@@ -91,15 +91,30 @@ func (a *API) findEvent(ctx context.Context, c *caller, id string) (*event.Event
 	return &e, nil
 }
 
+// EventDetail is an event by itself.
+type EventDetail struct {
+	Event
+	FilterErrors []FilterError `json:"filterErrors" doc:"webhooks whose filter, as it is now, cannot be evaluated for this event, which counts as no match; at most 100"`
+}
+
+// FilterError is a filter that cannot be evaluated for an event.
+type FilterError struct {
+	WebhookID string `json:"webhookId" example:"\"wh_3f6q2mzk7ahx5w4e\""`
+	Message   string `json:"message" doc:"the part of the filter that fails, and why" example:"\"event.data.total > 100 (a value has a type that the operation does not take)\""`
+}
+
 var docEventGet = doc{id: "getEvent", tag: "Events", summary: "Get an event"}
 
-func (a *API) eventGet(ctx context.Context, c *caller, in *eventPath) (*Event, error) {
+func (a *API) eventGet(ctx context.Context, c *caller, in *eventPath) (*EventDetail, error) {
 	e, err := a.findEvent(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	v := showEvent(e)
-	return &v, nil
+	v := &EventDetail{Event: showEvent(e), FilterErrors: []FilterError{}}
+	for _, f := range a.Engine.FilterErrors(ctx, e) {
+		v.FilterErrors = append(v.FilterErrors, FilterError{WebhookID: f.WebhookID, Message: f.Message})
+	}
+	return v, nil
 }
 
 var docEventDeliveries = doc{id: "listEventDeliveries", tag: "Events", summary: "List an event's deliveries",

@@ -172,13 +172,24 @@ func planOf(t reflect.Type) plan {
 // maxRequest bounds the body of every call but publishing, in bytes: a webhook with all its headers takes 16 KiB.
 const maxRequest = 256 << 10
 
+// roomy is a body that needs more room than others, because it holds events: bytes of it, and levels of nesting.
+type roomy interface {
+	room() (bytes int64, depth int)
+}
+
 // read fills dst from the request.
 func (p *plan) read(r *http.Request, dst reflect.Value) error {
 	if err := p.readParams(r, dst); err != nil {
 		return err
 	}
 	// A body is read also where none is wanted: what follows it on the connection is the next request.
-	raw, err := web.ReadBody(r, nil, maxRequest)
+	limit, depth := int64(maxRequest), maxBodyDepth
+	if p.body != nil {
+		if l, ok := reflect.New(p.bodyType).Interface().(roomy); ok {
+			limit, depth = l.room()
+		}
+	}
+	raw, err := web.ReadBody(r, nil, limit)
 	if err != nil {
 		return err
 	}
@@ -191,7 +202,7 @@ func (p *plan) read(r *http.Request, dst reflect.Value) error {
 	if !isJSON(r.Header.Get("Content-Type")) {
 		return problem.New(problem.UnsupportedType, "the body must be JSON, with the header Content-Type: application/json")
 	}
-	return decodeBody(raw, dst.FieldByIndex(p.body).Addr().Interface())
+	return decodeBody(raw, dst.FieldByIndex(p.body).Addr().Interface(), depth)
 }
 
 func (p *plan) readParams(r *http.Request, dst reflect.Value) error {

@@ -97,7 +97,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 	for path, schema := range map[string]string{
 		"/v1/webhooks/" + hook.ID:                  "Webhook",
 		"/v1/webhooks":                             "WebhookList",
-		"/v1/events/" + ev.ID:                      "Event",
+		"/v1/events/" + ev.ID:                      "EventDetail",
 		"/v1/events/" + ev.ID + "/explain":         "ExplanationList",
 		"/v1/attempts/" + log.Data[0].ID:           "Attempt",
 		"/v1/deliveries/" + log.Data[0].DeliveryID: "Delivery",

@@ -33,6 +33,7 @@ func (a *API) Routes() []route {
 		handle(a, "PATCH /v1/webhooks/{id}", manage, docWebhookUpdate, a.webhookUpdate),
 		handle(a, "DELETE /v1/webhooks/{id}", manage, docWebhookDelete, a.webhookDelete),
 		handle(a, "POST /v1/webhooks/{id}/test", manage, docWebhookTest, a.webhookTest),
+		handle(a, "POST /v1/webhooks/{id}/preview", manage, docWebhookPreview, a.webhookPreview),
 		handle(a, "POST /v1/webhooks/{id}/pause", manage, docWebhookPause, a.webhookPause),
 		handle(a, "POST /v1/webhooks/{id}/resume", manage, docWebhookResume, a.webhookResume),
 		handle(a, "POST /v1/webhooks/{id}/rotate-secret", manage, docWebhookRotate, a.webhookRotate),

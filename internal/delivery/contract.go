@@ -62,7 +62,24 @@ type Attempt struct {
 	Response *egress.Response
 	Timing   egress.Timing
 	NextAt   time.Time // of the retry; zero: none
+	// Batch is what the request carried besides this delivery; nil: nothing.
+	// Each delivery of a batch has an entry. That of the first one, the leader's,
+	// stands for the request; the others have neither Request, Response nor Timing.
+	Batch *Batch
 }
+
+// Batch is several deliveries in one request.
+type Batch struct {
+	ID    event.ID // from Store.EventReserve, the same in each attempt of the batch
+	Lead  event.ID // the event of its first delivery
+	Count int      // deliveries in it, at most MaxBatch
+	// Events are the deliveries' events in the order of the body, which is that
+	// of their ids; nil in the entries of all but the leader.
+	Events []event.ID
+}
+
+// Follows reports whether the request is in the entry of another delivery.
+func (a *Attempt) Follows() bool { return a.Batch != nil && a.Batch.Lead != a.Event }
 
 // Delivery returns the delivery the attempt was made for.
 func (a *Attempt) Delivery() event.DeliveryID {
@@ -119,6 +136,8 @@ type Owed struct {
 	Reason   Reason
 	// Order puts deliveries of a webhook in sequence: those with the same
 	// Order are claimed strictly in the order of their events. Zero: none.
+	// Below zero they are a batch, and it is the negated id of that: they are
+	// claimed together or not at all. They have the same Due.
 	Order int64
 	// Token proves a claim. Zero: not claimed.
 	Token int64
@@ -165,9 +184,12 @@ type OwedSummary struct {
 	Count   int       // rows; exact up to 10,000, else at least that
 }
 
-// MaxRun is how many deliveries of one Order are claimed at a time behind the
-// first.
+// MaxRun is how many deliveries of one Order above zero are claimed at a time
+// behind the first.
 const MaxRun = 32
+
+// MaxBatch is how many deliveries a batch has at most (SPEC section 6).
+const MaxBatch = 1000
 
 // Store is what the engine asks of storage. All methods are safe for
 // concurrent use. An error that wraps ErrUnavailable means nothing was done.
@@ -195,6 +217,9 @@ type Store interface {
 	// is claimed or not due, none behind it is claimed. When it is claimed, up
 	// to MaxRun rows behind it are claimed with it and follow it directly in
 	// the result, in order, whatever their due times; they count towards limit.
+	//
+	// Rows with the same Order below zero are claimed all at once, even beyond
+	// limit, or, while one of them is claimed, not at all.
 	OwedClaim(ctx context.Context, webhook uint32, now time.Time, limit int) ([]Owed, error)
 	// OwedRelease gives claims back unchanged.
 	OwedRelease(ctx context.Context, claims []Owed) error
@@ -213,7 +238,8 @@ type Store interface {
 	// not zero, newest event first, events before the cursor (zero: from the newest).
 	OwedList(ctx context.Context, tenant event.TenantID, webhook uint32, before event.DeliveryID, limit int) ([]Owed, error)
 	// OwedMove sets the due time of an unclaimed row, its Base to its Attempts,
-	// its Since to due and its Reason to ReasonManual; it reports whether there was one.
+	// its Since to due and its Reason to ReasonManual; it reports whether there was
+	// one. All rows of a batch move with it.
 	OwedMove(ctx context.Context, tenant event.TenantID, d event.DeliveryID, due time.Time) (bool, error)
 	// OwedDiscard removes the rows of a deleted webhook, in bounded steps.
 	OwedDiscard(ctx context.Context, tenant event.TenantID, webhook uint32) error
@@ -245,9 +271,12 @@ type LogQuery struct {
 	// StatusMin and StatusMax bound the response status, both inclusive; zero: any.
 	StatusMin, StatusMax int
 	EventType            string
-	Since, Until         time.Time // of the attempt; Until is exclusive
-	Before               event.ID  // cursor: attempts with lower ids; zero: from the newest
-	Limit                int       // 1 to 250
+	// Followers includes the entries of deliveries whose request is in another's
+	// entry (see Attempt.Batch). They have no status.
+	Followers    bool
+	Since, Until time.Time // of the attempt; Until is exclusive
+	Before       event.ID  // cursor: attempts with lower ids; zero: from the newest
+	Limit        int       // 1 to 250
 }
 
 // LogStore reads the log.
@@ -265,7 +294,8 @@ type LogStore interface {
 	AttemptsOfDelivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) ([]*Attempt, error)
 	// Stats returns counters per webhook and step from from (inclusive) to to,
 	// oldest first; webhook zero: all webhooks of the tenant summed. Step is a
-	// whole number of minutes. Steps without attempts are left out.
+	// whole number of minutes. Steps without attempts are left out. A batch
+	// counts once.
 	Stats(ctx context.Context, q StatsQuery) ([]StatsPoint, error)
 }
 

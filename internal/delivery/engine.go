@@ -90,6 +90,7 @@ type Engine struct {
 	jobs     *jobRunner
 	canceled canceledSet
 	metrics  Metrics
+	previews chan struct{} // as many as run; see Preview
 
 	// claiming ends when Stop begins: no attempt starts after. working ends
 	// when attempts under way are to be interrupted.
@@ -128,6 +129,7 @@ func New(c Config) (*Engine, error) {
 		lanes:     make(map[uint32]*lane),
 		tables:    make(map[event.TenantID]*table),
 		recovered: make(chan struct{}),
+		previews:  make(chan struct{}, maxPreviews),
 	}
 	e.slots.init(c.MaxInFlight)
 	e.claiming, e.stopClaiming = context.WithCancel(context.Background())
@@ -176,6 +178,10 @@ func (e *Engine) Start(ctx context.Context) error {
 // Recovered is closed when the events of all intakes that were open at the
 // start have been routed again.
 func (e *Engine) Recovered() <-chan struct{} { return e.recovered }
+
+// EventReserve returns an id that no stored event has or will have, for one
+// that is only looked at.
+func (e *Engine) EventReserve() event.ID { return e.store.EventReserve() }
 
 // Accept takes over stored events and routes them. It blocks while many wait
 // to be routed.

@@ -29,19 +29,37 @@ func (e *Engine) Explain(ctx context.Context, ev *event.Event, w *webhook.Webhoo
 	return list, nil
 }
 
-// explainFilter says which part of a filter does not let the event through.
+// explainFilter says why a filter does not let the event through: which part
+// says no, or else which cannot be evaluated.
 func explainFilter(w *webhook.Webhook, ev *event.Event) string {
+	const no = "its filter does not let it through"
 	for _, c := range w.Program.Clauses(context.Background(), ev) {
-		if c.Verdict == filter.Yes {
-			continue
+		if c.Verdict == filter.No {
+			text := fmt.Sprintf("%s: %s", no, c.Text)
+			if c.Reason != "" {
+				text += " (" + c.Reason + ")"
+			}
+			return text
 		}
-		text := fmt.Sprintf("its filter does not let it through: %s", c.Text)
-		if c.Reason != "" {
-			text += " (" + c.Reason + ")"
-		}
-		return text
 	}
-	return "its filter does not let it through"
+	if failure := filterFailure(w, ev); failure != "" {
+		return "its filter cannot be evaluated, which counts as no match: " + failure
+	}
+	return no
+}
+
+// filterFailure says which part of a filter cannot be evaluated for the event,
+// empty if all can.
+func filterFailure(w *webhook.Webhook, ev *event.Event) string {
+	for _, c := range w.Program.Clauses(context.Background(), ev) {
+		if c.Verdict == filter.Failed {
+			return fmt.Sprintf("%s (%s)", c.Text, c.Reason)
+		}
+	}
+	if _, err := w.Program.Match(context.Background(), ev); err != nil { // only the whole fails
+		return err.Error()
+	}
+	return ""
 }
 
 func (e *Engine) explain(ev *event.Event, w *webhook.Webhook, o *Owed, log []*Attempt) Explanation {

@@ -28,6 +28,7 @@ const (
 	EventPrefix    = "evt_"
 	AttemptPrefix  = "att_"
 	DeliveryPrefix = "whk_"
+	BatchPrefix    = "bat_"
 )
 
 // FirstID returns the lowest ID of the millisecond t lies in: the bound for

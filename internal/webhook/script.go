@@ -3,8 +3,10 @@ package webhook
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/transform"
 )
@@ -23,24 +25,19 @@ func (r *Registry) SetCompiler(c Compiler) { r.scripts = c }
 // scripts may have filled it.
 const compileTime = 10 * time.Second
 
-// compileScript checks a transform. Errors are *problem.Error.
+// compileScript checks the source of a transform; nil for an empty one. What is
+// wrong with it is a problem that names the field "transform"; a sandbox that
+// is too busy is an Unavailable one.
 func (r *Registry) compileScript(ctx context.Context, source string) (*transform.Script, error) {
 	if source == "" {
 		return nil, nil
 	}
-	return CompileTransform(ctx, r.scripts, source)
-}
-
-// CompileTransform checks the source of a transform. What is wrong with it is a
-// problem that names the field "transform"; a sandbox that is too busy is an
-// Unavailable one.
-func CompileTransform(ctx context.Context, c Compiler, source string) (*transform.Script, error) {
-	if c == nil {
+	if r.scripts == nil {
 		return nil, problem.New(problem.Unavailable, "transforms are not available on this server")
 	}
 	limited, cancel := context.WithTimeout(ctx, compileTime)
 	defer cancel()
-	s, err := c.Compile(limited, source)
+	s, err := r.scripts.Compile(limited, source)
 	var bad *transform.Error
 	switch {
 	case err == nil:
@@ -63,4 +60,26 @@ func (s *Settings) script() *transform.Script {
 		return nil
 	}
 	return transform.NewScript(s.Transform)
+}
+
+// Draft returns a copy of the webhook with another filter, transform or format,
+// compiled but not stored, to try them. Other settings that change sets are not
+// checked. Errors are *problem.Error and name the field.
+func (r *Registry) Draft(ctx context.Context, w *Webhook, change func(*Settings)) (*Webhook, error) {
+	d := *w
+	d.Settings = w.Settings.clone()
+	change(&d.Settings)
+	if !format.Known(d.Format) {
+		return nil, problem.InvalidField("format", "must be one of %s, got %q", strings.Join(format.Names(), ", "), d.Format)
+	}
+	var err error
+	if d.Program, err = d.compile(); err != nil {
+		return nil, err
+	}
+	if d.Transform != w.Transform {
+		if d.Script, err = r.compileScript(ctx, d.Transform); err != nil {
+			return nil, err
+		}
+	}
+	return &d, nil
 }

@@ -4,13 +4,16 @@
 //	detail = number name errorKind error
 //	         method url fields body bodyFormat
 //	         [fields body bodyBytes] dns connect tls firstByte [next]
+//	         [batch lead count events]
 //
 // Numbers are varints, signed ones in zigzag; next is milliseconds counted
 // from the attempt's beginning; durations are microseconds. Strings have their
 // length before them; fields and bodies have their length plus one, zero
-// meaning nil. Brackets stand for what is there only if the flag is set. The
-// flags, and all other parts of an attempt, are stored beside it, where each
-// store wants them.
+// meaning nil. Of a batch, lead is the difference to the attempt's event; events
+// has its length plus one before it, zero meaning nil, and then each event's
+// difference to the one before, to lead at first. Brackets stand for what is
+// there only if the flag is set. The flags, and all other parts of an attempt,
+// are stored beside it, where each store wants them.
 package logentry
 
 import (
@@ -20,6 +23,7 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/event"
 )
 
 // The flags say what is there.
@@ -28,6 +32,8 @@ const (
 	Response  = 1 << 1 // there is a complete response
 	Next      = 1 << 2 // another attempt was to follow
 	Truncated = 1 << 3 // the response's body was cut
+	Batch     = 1 << 4 // the request carried a batch
+	Follower  = 1 << 5 // and is in the entry of another delivery
 )
 
 // Flags returns the flags of an attempt.
@@ -43,6 +49,12 @@ func Flags(a *delivery.Attempt) (flags byte) {
 	}
 	if !a.NextAt.IsZero() {
 		flags |= Next
+	}
+	if a.Batch != nil {
+		flags |= Batch
+		if a.Follows() {
+			flags |= Follower
+		}
 	}
 	return flags
 }
@@ -69,6 +81,25 @@ func AppendDetail(b []byte, a *delivery.Attempt) []byte {
 	b = binary.AppendVarint(b, a.Timing.FirstByte.Microseconds())
 	if !a.NextAt.IsZero() {
 		b = binary.AppendVarint(b, a.NextAt.UnixMilli()-a.At.UnixMilli())
+	}
+	if a.Batch != nil {
+		b = appendBatch(b, a)
+	}
+	return b
+}
+
+func appendBatch(b []byte, a *delivery.Attempt) []byte {
+	b = binary.AppendVarint(b, int64(a.Batch.ID))
+	b = binary.AppendVarint(b, int64(a.Batch.Lead-a.Event))
+	b = binary.AppendVarint(b, int64(a.Batch.Count))
+	if a.Batch.Events == nil || a.Follows() {
+		return append(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(a.Batch.Events))+1)
+	before := a.Batch.Lead
+	for _, id := range a.Batch.Events {
+		b = binary.AppendVarint(b, int64(id-before))
+		before = id
 	}
 	return b
 }
@@ -147,6 +178,31 @@ func (d *Decoder) Detail(a *delivery.Attempt, flags byte) {
 	if flags&Next != 0 {
 		a.NextAt = time.UnixMilli(a.At.UnixMilli() + d.Varint()).UTC()
 	}
+	if flags&Batch != 0 {
+		a.Batch = d.batch(a.Event)
+	}
+}
+
+// batch reads what appendBatch wrote for an attempt of the event.
+func (d *Decoder) batch(of event.ID) *delivery.Batch {
+	b := &delivery.Batch{ID: event.ID(d.Varint())}
+	b.Lead = of + event.ID(d.Varint())
+	b.Count = int(d.Varint())
+	n := d.Uvarint()
+	if n == 0 {
+		return b
+	}
+	if n--; n > uint64(len(d.b)-d.pos) { // each takes a byte at least
+		d.fail()
+		return b
+	}
+	b.Events = make([]event.ID, n)
+	before := b.Lead
+	for i := range b.Events {
+		before += event.ID(d.Varint())
+		b.Events[i] = before
+	}
+	return b
 }
 
 func (d *Decoder) fail() uint64 {

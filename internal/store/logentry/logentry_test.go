@@ -7,13 +7,18 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/event"
 )
 
 func attempts() map[string]*delivery.Attempt {
 	at := time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
 	return map[string]*delivery.Attempt{
 		"empty": {At: at},
-		"test":  {At: at, Test: true, Number: 1, EventName: "evt-ä"},
+		"batch": {At: at, Event: 9, Number: 1, Batch: &delivery.Batch{ID: 70, Lead: 9, Count: 3, Events: []event.ID{9, 11, 1 << 60}}},
+		"of a batch": {
+			At: at, Event: 11, Number: 2, Error: "503", NextAt: at.Add(time.Second), Batch: &delivery.Batch{ID: 70, Lead: 9, Count: 3},
+		},
+		"test": {At: at, Test: true, Number: 1, EventName: "evt-ä"},
 		"answered": {
 			At: at, Number: 3, ErrorKind: "status", Error: "503", NextAt: at.Add(90 * time.Second),
 			Request: delivery.SentRequest{
@@ -26,9 +31,9 @@ func attempts() map[string]*delivery.Attempt {
 	}
 }
 
-func decode(b []byte, at time.Time, flags byte) (*delivery.Attempt, *Decoder) {
+func decode(b []byte, of event.ID, at time.Time, flags byte) (*delivery.Attempt, *Decoder) {
 	d := NewTextDecoder(b, 0)
-	a := &delivery.Attempt{At: at}
+	a := &delivery.Attempt{At: at, Event: of}
 	d.Detail(a, flags)
 	return a, &d
 }
@@ -36,16 +41,16 @@ func decode(b []byte, at time.Time, flags byte) (*delivery.Attempt, *Decoder) {
 func TestDetailsAreReadBack(t *testing.T) {
 	for name, want := range attempts() {
 		b := AppendDetail(nil, want)
-		got, d := decode(b, want.At, Flags(want))
+		got, d := decode(b, want.Event, want.At, Flags(want))
 		if !d.Whole() || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v (whole: %v), want %+v", name, got, d.Whole(), want)
 		}
 		for n := range b {
-			if _, d := decode(b[:n], want.At, Flags(want)); d.Whole() {
+			if _, d := decode(b[:n], want.Event, want.At, Flags(want)); d.Whole() {
 				t.Errorf("%s cut to %d of %d bytes was read", name, n, len(b))
 			}
 		}
-		if _, d := decode(append(b, 0), want.At, Flags(want)); d.Whole() || d.Bad() || len(d.Rest()) != 1 {
+		if _, d := decode(append(b, 0), want.Event, want.At, Flags(want)); d.Whole() || d.Bad() || len(d.Rest()) != 1 {
 			t.Errorf("%s with a byte more: got whole %v, bad %v, rest %d", name, d.Whole(), d.Bad(), len(d.Rest()))
 		}
 	}
@@ -69,11 +74,11 @@ func FuzzDetail(f *testing.F) {
 	}
 	at := time.UnixMilli(1_790_000_000_000)
 	f.Fuzz(func(t *testing.T, b []byte, flags byte) {
-		a, d := decode(b, at, flags)
+		a, d := decode(b, 0, at, flags)
 		if !d.Whole() {
 			return
 		}
-		again, d := decode(AppendDetail(nil, a), at, Flags(a))
+		again, d := decode(AppendDetail(nil, a), 0, at, Flags(a))
 		if !d.Whole() || again.EventName != a.EventName || !reflect.DeepEqual(again.Request, a.Request) {
 			t.Errorf("got %+v, want %+v", again, a)
 		}

@@ -13,6 +13,10 @@ import (
 // the flags of package logentry, and then comes its detail.
 const detailVersion = 1
 
+// statusFollower in the column status marks an attempt whose request is in
+// that of another delivery: lists and counters pass it over.
+const statusFollower = -1
+
 // errDetail is returned for bytes that are no detail of a known version.
 var errDetail = errors.New("the log holds an attempt of an unknown format")
 

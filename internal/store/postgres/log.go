@@ -89,7 +89,7 @@ func (s *Store) AttemptList(ctx context.Context, q delivery.LogQuery) (list []*d
 		return s.integer(ctx, bound, append([]any{below, from, rows - 1}, webhook...)...)
 	}, func(below, from int64) (bool, error) {
 		part, err := collect(ctx, s, scanAttempt, page, append([]any{
-			below, from, int32(q.Tenant), numbers, q.StatusMin, q.StatusMax, q.EventType, since, until, q.Limit + 1 - len(list),
+			below, from, int32(q.Tenant), numbers, q.StatusMin, q.StatusMax, q.EventType, since, until, q.Limit + 1 - len(list), q.Followers,
 		}, webhook...)...)
 		list = append(list, part...)
 		return len(list) <= q.Limit, err

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -122,6 +123,7 @@ type head struct {
 	ord, due int64
 	event    event.ID
 	run      []event.ID // that may follow it
+	broken   bool       // it is a batch of which another row is claimed
 }
 
 // claimOrdered claims rows of a webhook that has orders. It first plans from
@@ -149,13 +151,21 @@ func (s *Store) claimOrdered(ctx context.Context, r *registration, webhook uint3
 	var ids []event.ID
 	for i := range heads {
 		h := &heads[i]
-		if left == 0 {
+		if left <= 0 {
 			heads = heads[:i]
 			break
 		}
-		h.run = h.run[:min(len(h.run), left-1)]
+		switch {
+		case h.broken:
+			continue
+		case h.ord >= 0:
+			h.run = h.run[:min(len(h.run), left-1)]
+		}
 		left -= 1 + len(h.run)
 		ids = append(append(ids, h.event), h.run...)
+	}
+	if len(ids) == 0 {
+		return nil, nil
 	}
 	token := s.newClaim(r)
 	slices.Sort(ids) // locked in one order, so that nodes do not block each other
@@ -192,7 +202,7 @@ func (s *Store) claimOrdered(ctx context.Context, r *registration, webhook uint3
 	}
 	for i := range heads {
 		h := &heads[i]
-		if !take(h.event, h.ord, false) {
+		if h.broken || h.ord < 0 && !has(got, h) || !take(h.event, h.ord, false) {
 			continue
 		}
 		for _, id := range h.run {
@@ -211,6 +221,17 @@ func (s *Store) claimOrdered(ctx context.Context, r *registration, webhook uint3
 		}
 	}
 	return list, nil
+}
+
+// has reports whether all of a batch was claimed: of one that somebody else has
+// changed meanwhile, nothing may be taken.
+func has(got map[event.ID]delivery.Owed, h *head) bool {
+	o, ok := got[h.event]
+	for i := 0; i < len(h.run) && ok; i++ {
+		o, ok = got[h.run[i]]
+		ok = ok && o.Order == h.ord
+	}
+	return ok
 }
 
 // headsDue returns the first rows of orders that are due and not claimed.
@@ -282,8 +303,11 @@ func (s *Store) fillRuns(ctx context.Context, webhook uint32, heads []head) erro
 		if stop[ord] = stop[ord] || claim != 0; !stop[ord] && err == nil {
 			index[ord].run = append(index[ord].run, event.ID(id))
 		}
+		if err == nil {
+			index[ord].broken = ord < 0 && stop[ord]
+		}
 		return err
-	}, owedSQL.Get("Runs"), int64(webhook), ords, events, delivery.MaxRun)
+	}, owedSQL.Get("Runs"), int64(webhook), ords, events, delivery.MaxRun, delivery.MaxBatch)
 }
 
 // nextOrdered returns the earliest due time (ms) of unclaimed first rows of
@@ -390,8 +414,15 @@ func (s *Store) OwedList(ctx context.Context, tenant event.TenantID, webhook uin
 // OwedMove implements delivery.Store.
 func (s *Store) OwedMove(ctx context.Context, tenant event.TenantID, d event.DeliveryID, due time.Time) (moved bool, err error) {
 	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, owedSQL.Get("Move"), int64(d.Event), int64(d.Webhook), int32(tenant), due.UnixMilli(), int16(delivery.ReasonManual))
-		moved = tag.RowsAffected() > 0
+		var order int64
+		err := tx.QueryRow(ctx, owedSQL.Get("Move"), int64(d.Event), int64(d.Webhook), int32(tenant), due.UnixMilli(), int16(delivery.ReasonManual)).Scan(&order)
+		if moved = err == nil; !moved || order >= 0 {
+			if errors.Is(err, pgx.ErrNoRows) {
+				err = nil
+			}
+			return err
+		}
+		_, err = tx.Exec(ctx, owedSQL.Get("MoveBatch"), int64(d.Webhook), order, int32(tenant), due.UnixMilli(), int16(delivery.ReasonManual))
 		return err
 	})
 	if err != nil {

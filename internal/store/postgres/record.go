@@ -158,9 +158,12 @@ func (w *recorder) encode(attempts []*delivery.Attempt, ids []event.ID) (lags ma
 		c.int64(at)
 		c.int64(a.Timing.Total.Microseconds())
 		c.int16(int16(a.Outcome))
-		if a.Response == nil {
+		switch {
+		case a.Follows():
+			c.int32(statusFollower)
+		case a.Response == nil:
 			c.null()
-		} else {
+		default:
 			c.int32(int32(a.Response.Status))
 		}
 		c.text(a.EventType)

@@ -73,6 +73,15 @@ func anyAttempt(t *rapid.T) *delivery.Attempt {
 			BodyBytes: rapid.Int64().Draw(t, "body bytes"), Truncated: rapid.Bool().Draw(t, "truncated"),
 		}
 	}
+	if rapid.Bool().Draw(t, "batch") {
+		a.Batch = &delivery.Batch{ID: event.ID(rapid.Int64().Draw(t, "batch id")), Lead: a.Event, Count: rapid.IntRange(0, 1000).Draw(t, "count")}
+		if rapid.Bool().Draw(t, "follower") {
+			a.Batch.Lead = event.ID(rapid.Int64().Draw(t, "lead"))
+		}
+		if !a.Follows() {
+			a.Batch.Events = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) event.ID { return event.ID(rapid.Int64().Draw(t, "id")) }), 0, 20).Draw(t, "events")
+		}
+	}
 	return a
 }
 

@@ -89,6 +89,9 @@ func (r *rollupRow) add(e *logEntry) {
 	r.maxMs = max(r.maxMs, ms)
 }
 
+// counts reports whether the entry stands for a request.
+func (e *logEntry) counts() bool { return e.outcome.IsAttempt() && e.flags&logentry.Follower == 0 }
+
 // minute returns the minute since 1970 in which the attempt began.
 func (e *logEntry) minute() int64 {
 	const minuteMs = 60_000
@@ -212,7 +215,7 @@ func (x *logIndexer) collect(blocks []tailBlock) {
 			x.webhooks = append(x.webhooks, blockKey{int64(e.webhook), b.id, kinds})
 			x.tenants = append(x.tenants, blockKey{int64(e.tenant), b.id, kinds})
 			x.events = append(x.events, eventKey{e.delivery(), b.id + event.ID(i)})
-			if e.outcome.IsAttempt() {
+			if e.counts() {
 				minute := e.minute()
 				hour := minute - (minute%60+60)%60
 				x.counter(rollupKey{1, minute, e.tenant, e.webhook}).add(e)

@@ -219,7 +219,7 @@ func (l *attemptLog) stats(ctx context.Context, q delivery.StatsQuery) ([]delive
 				for i := range b.entries {
 					e := &b.entries[i]
 					if m := e.minute(); m >= from && m < to && e.tenant == q.Tenant &&
-						(q.Webhook == 0 || e.webhook == q.Webhook) && e.outcome.IsAttempt() {
+						(q.Webhook == 0 || e.webhook == q.Webhook) && e.counts() {
 						at(m).add(e)
 					}
 				}

@@ -258,21 +258,36 @@ func (w *workDB) record(ctx context.Context, owe, settle []delivery.Owed, closin
 func (x *workChange) owe(o *delivery.Owed) error {
 	d := o.Delivery()
 	if o.Token == 0 {
-		if err := x.row(workSQL.Get("OwedInsert"), o); err != nil {
+		added, err := x.insert(o)
+		if err != nil || added {
 			return err
-		}
-		if x.c.changes() == 1 {
-			x.count(o.Webhook, o.Tenant, 1)
-			if o.Order == 0 {
-				return nil
-			}
-			return x.c.exec(workSQL.Get("OwedBlock"), o.Webhook, o.Order, o.Event)
 		}
 	} else if !x.claimed(d, o.Token) {
 		return nil
 	}
 	x.clear(d)
-	return x.row(workSQL.Get("OwedUpdate"), o)
+	if err := x.row(workSQL.Get("OwedUpdate"), o); err != nil || x.c.changes() == 1 {
+		return err
+	}
+	// It changes its order: into a batch, or out of one.
+	if removed, err := x.remove(d, o.Tenant); err != nil || !removed {
+		return err
+	}
+	_, err := x.insert(o)
+	return err
+}
+
+// insert adds a row, unless there is one.
+func (x *workChange) insert(o *delivery.Owed) (added bool, err error) {
+	err = x.row(workSQL.Get("OwedInsert"), o)
+	if err != nil || x.c.changes() != 1 {
+		return false, err
+	}
+	x.count(o.Webhook, o.Tenant, 1)
+	if o.Order == 0 {
+		return true, nil
+	}
+	return true, x.c.exec(workSQL.Get("OwedBlock"), o.Webhook, o.Order, o.Event)
 }
 
 // row runs a statement with the columns of a row as its parameters.
@@ -299,24 +314,26 @@ func (x *workChange) settle(o *delivery.Owed) error {
 	if o.Token != 0 && !x.claimed(d, o.Token) {
 		return nil
 	}
-	return x.remove(d, o.Tenant)
+	_, err := x.remove(d, o.Tenant)
+	return err
 }
 
-func (x *workChange) remove(d event.DeliveryID, tenant event.TenantID) error {
-	removed, order := false, int64(0)
-	err := x.c.query(func(s *sqlite3.Stmt) error {
+// remove deletes a row, if there is one.
+func (x *workChange) remove(d event.DeliveryID, tenant event.TenantID) (removed bool, err error) {
+	order := int64(0)
+	err = x.c.query(func(s *sqlite3.Stmt) error {
 		removed, order = true, s.ColumnInt64(0)
 		return nil
 	}, workSQL.Get("OwedDelete"), d.Event, d.Webhook)
 	if err != nil || !removed {
-		return err
+		return false, err
 	}
 	x.clear(d)
 	x.count(d.Webhook, tenant, -1)
 	if order == 0 {
-		return nil
+		return true, nil
 	}
-	return x.c.exec(workSQL.Get("OwedUnblock"), d.Webhook, order)
+	return true, x.c.exec(workSQL.Get("OwedUnblock"), d.Webhook, order)
 }
 
 // move implements delivery.Store's OwedMove.
@@ -331,7 +348,19 @@ func (w *workDB) move(ctx context.Context, tenant event.TenantID, d event.Delive
 	}
 	moved := false
 	err := w.commit(ctx, func(x *workChange) error {
-		err := x.c.exec(workSQL.Get("OwedMove"), d.Event, d.Webhook, tenant, due.UnixMilli(), int(delivery.ReasonManual))
+		order := int64(0)
+		err := x.c.query(func(s *sqlite3.Stmt) error {
+			order = scanOwed(s).Order
+			return nil
+		}, workSQL.Get("OwedGet"), d.Event, d.Webhook)
+		switch {
+		case err != nil:
+			return err
+		case order < 0:
+			err = x.c.exec(workSQL.Get("OwedMoveBatch"), d.Webhook, order, tenant, due.UnixMilli(), int(delivery.ReasonManual))
+		default:
+			err = x.c.exec(workSQL.Get("OwedMove"), d.Event, d.Webhook, tenant, due.UnixMilli(), int(delivery.ReasonManual))
+		}
 		moved = x.c.changes() > 0
 		return err
 	})
@@ -381,118 +410,13 @@ func (w *workDB) discardSome(ctx context.Context, tenant event.TenantID, webhook
 			return err
 		}
 		for _, id := range events {
-			if err := x.remove(event.DeliveryID{Event: id, Webhook: webhook}, tenant); err != nil {
+			if _, err := x.remove(event.DeliveryID{Event: id, Webhook: webhook}, tenant); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	return len(events), err
-}
-
-// claim implements delivery.Store's OwedClaim.
-func (w *workDB) claim(ctx context.Context, webhook uint32, now time.Time, limit int) ([]delivery.Owed, error) {
-	w.mu.Lock()
-	none := w.counts[webhook] == nil
-	w.mu.Unlock()
-	if none || limit <= 0 {
-		return nil, nil
-	}
-	w.change.Lock()
-	defer w.change.Unlock()
-	var list []delivery.Owed
-	err := w.db.read(ctx, func(c *conn) error {
-		heads := make([]event.ID, 0, min(limit, 1024))
-		err := w.unclaimed(c, webhook, now.UnixMilli(), func(_ int64, id event.ID) bool {
-			heads = append(heads, id)
-			return len(heads) < limit
-		})
-		list = make([]delivery.Owed, 0, len(heads))
-		get := func(id event.ID) error {
-			return c.query(func(s *sqlite3.Stmt) error {
-				list = append(list, scanOwed(s))
-				return nil
-			}, workSQL.Get("OwedGet"), id, webhook)
-		}
-		for i := 0; i < len(heads) && len(list) < limit && err == nil; i++ {
-			if err = get(heads[i]); err != nil || len(list) == 0 {
-				continue
-			}
-			if head := list[len(list)-1]; head.Order != 0 {
-				var run []event.ID
-				if run, err = w.run(c, &head, limit-len(list)); err != nil {
-					continue
-				}
-				for _, id := range run {
-					if err = get(id); err != nil {
-						break
-					}
-				}
-			}
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("claiming owed deliveries: %w", err)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i := range list {
-		w.token++
-		list[i].Token = w.token
-		w.claims[list[i].Delivery()] = w.token
-	}
-	return list, nil
-}
-
-// run returns the rows behind the first of an order that are claimed with it.
-func (w *workDB) run(c *conn, head *delivery.Owed, limit int) ([]event.ID, error) {
-	var run []event.ID
-	err := c.query(func(s *sqlite3.Stmt) error {
-		id := event.ID(s.ColumnInt64(0))
-		w.mu.Lock()
-		_, claimed := w.claims[event.DeliveryID{Event: id, Webhook: head.Webhook}]
-		w.mu.Unlock()
-		if claimed {
-			return errEnough
-		}
-		run = append(run, id)
-		return nil
-	}, workSQL.Get("OwedRun"), head.Webhook, head.Order, head.Event, min(limit, delivery.MaxRun))
-	if errors.Is(err, errEnough) {
-		err = nil
-	}
-	return run, err
-}
-
-// unclaimed calls f for the unclaimed rows of a webhook that are due at now
-// (ms), in order of due time, until f returns false.
-func (w *workDB) unclaimed(c *conn, webhook uint32, now int64, f func(due int64, id event.ID) bool) error {
-	err := c.query(func(s *sqlite3.Stmt) error {
-		d := event.DeliveryID{Event: event.ID(s.ColumnInt64(1)), Webhook: webhook}
-		w.mu.Lock()
-		_, claimed := w.claims[d]
-		w.mu.Unlock()
-		if !claimed && !f(s.ColumnInt64(0), d.Event) {
-			return errEnough
-		}
-		return nil
-	}, workSQL.Get("OwedDue"), webhook, now)
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return err
-}
-
-// release implements delivery.Store's OwedRelease.
-func (w *workDB) release(claims []delivery.Owed) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i := range claims {
-		if d := claims[i].Delivery(); claims[i].Token != 0 && w.claims[d] == claims[i].Token {
-			delete(w.claims, d)
-		}
-	}
 }
 
 // scanOwed reads a row's columns.

@@ -24,6 +24,7 @@ func testLog(t *testing.T, open Open) {
 		"ManyOfAnEvent":        testLogManyOfEvent,
 		"ScansStop":            testLogScansStop,
 		"Concurrent":           testLogConcurrent,
+		"Batches":              testLogBatches,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}
@@ -143,6 +144,8 @@ func checkList(t testing.TB, s LogReader, want []*delivery.Attempt) {
 		{Outcomes: []delivery.Outcome{delivery.Delivered}, StatusMin: 404, StatusMax: 404},
 		{EventType: "sms.sent"},
 		{EventType: "no.such"},
+		{Followers: true},
+		{Followers: true, Webhook: 1, Outcomes: []delivery.Outcome{delivery.Failed, delivery.Canceled}},
 	}
 	if n := len(want); n > 0 {
 		since, until := want[n/3].At, want[n*2/3].At
@@ -195,7 +198,7 @@ func matches(q *delivery.LogQuery, a *delivery.Attempt) bool {
 	if !status && a.Response != nil {
 		status = a.Response.Status >= q.StatusMin && (q.StatusMax == 0 || a.Response.Status <= q.StatusMax)
 	}
-	return a.Tenant == q.Tenant && slices.Contains(outcomes, a.Outcome) && status &&
+	return a.Tenant == q.Tenant && slices.Contains(outcomes, a.Outcome) && status && (q.Followers || !a.Follows()) &&
 		(q.Webhook == 0 || a.Webhook == q.Webhook) &&
 		(q.EventType == "" || a.EventType == q.EventType) &&
 		(q.Since.IsZero() || !a.At.Before(q.Since)) &&
@@ -268,7 +271,7 @@ func checkStats(t testing.TB, s LogReader, want []*delivery.Attempt) {
 				points := make(map[time.Time]*delivery.StatsPoint)
 				for _, a := range want {
 					minute := a.At.Truncate(time.Minute)
-					if !a.Outcome.IsAttempt() || a.Tenant != q.Tenant || q.Webhook != 0 && a.Webhook != q.Webhook ||
+					if !a.Outcome.IsAttempt() || a.Follows() || a.Tenant != q.Tenant || q.Webhook != 0 && a.Webhook != q.Webhook ||
 						minute.Before(q.From.Truncate(time.Minute)) || !minute.Before(q.To) {
 						continue
 					}

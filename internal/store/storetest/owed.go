@@ -24,6 +24,7 @@ func testOwed(t *testing.T, open Open) {
 		"Tenants":           testOwedTenants,
 		"ConcurrentClaims":  testOwedConcurrent,
 		"Order":             testOwedOrder,
+		"Batches":           testOwedBatches,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}

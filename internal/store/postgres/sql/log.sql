@@ -27,6 +27,7 @@ WHERE id < $1 AND id >= $2 AND tenant = $3
   AND ($5 = 0 AND $6 = 0 OR status >= $5 AND ($6 = 0 OR status <= $6))
   AND ($7 = '' OR type = $7)
   AND at >= $8 AND at < $9
+  AND ($11 OR status IS DISTINCT FROM -1) -- followers, see detail.go
 ORDER BY id DESC
 LIMIT $10;
 
@@ -38,7 +39,8 @@ WHERE id < $1 AND id >= $2 AND tenant = $3
   AND ($5 = 0 AND $6 = 0 OR status >= $5 AND ($6 = 0 OR status <= $6))
   AND ($7 = '' OR type = $7)
   AND at >= $8 AND at < $9
-  AND webhook = $11
+  AND ($11 OR status IS DISTINCT FROM -1) -- followers, see detail.go
+  AND webhook = $12
 ORDER BY id DESC
 LIMIT $10;
 
@@ -85,7 +87,7 @@ FROM (
   FROM attempt
   WHERE id > (SELECT min(through) FROM rolled)
     AND id > (SELECT through FROM rolled WHERE number = (id >> 12) & 511)
-    AND tenant = $1 AND ($2 = 0 OR webhook = $2) AND outcome <= 3
+    AND tenant = $1 AND ($2 = 0 OR webhook = $2) AND outcome <= 3 AND status IS DISTINCT FROM -1
     AND at >= $3 * 60000 AND at < $4 * 60000
 ) both_parts
 GROUP BY 1
@@ -113,7 +115,7 @@ SELECT tenant, w.webhook, u.unit, a.at / 60000 / u.unit * u.unit,
 FROM attempt a
   CROSS JOIN (VALUES (1), (60)) u(unit)
   CROSS JOIN LATERAL (VALUES (a.webhook), (0)) w(webhook)
-WHERE id > $2 AND id <= $3 AND ((id >> 12) & 511) = $1 AND outcome <= 3
+WHERE id > $2 AND id <= $3 AND ((id >> 12) & 511) = $1 AND outcome <= 3 AND status IS DISTINCT FROM -1
 GROUP BY 1, 2, 3, 4
 ORDER BY 1, 2, 3, 4
 ON CONFLICT (tenant, webhook, unit, at) DO UPDATE SET

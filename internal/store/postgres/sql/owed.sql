@@ -26,7 +26,13 @@ LIMIT $5;
 -- name: Move
 UPDATE owed
 SET due = $4, since = $4, base = attempts, reason = $5
-WHERE event = $1 AND webhook = $2 AND tenant = $3 AND claim = 0;
+WHERE event = $1 AND webhook = $2 AND tenant = $3 AND claim = 0
+RETURNING ord;
+
+-- name: MoveBatch
+UPDATE owed
+SET due = $4, since = $4, base = attempts, reason = $5
+WHERE webhook = $1 AND ord = $2 AND ord <> 0 AND tenant = $3 AND claim = 0;
 
 -- name: Discard
 DELETE FROM owed
@@ -94,7 +100,7 @@ ORDER BY due, event
 LIMIT $3;
 
 -- name: Runs
--- The rows behind some heads of orders.
+-- The rows behind some heads of orders; those below zero are batches.
 SELECT h.ord, r.event, r.claim
 FROM unnest($2::bigint[], $3::bigint[]) h(ord, event)
 CROSS JOIN LATERAL (
@@ -102,7 +108,7 @@ CROSS JOIN LATERAL (
   FROM owed
   WHERE webhook = $1 AND owed.ord = h.ord AND ord <> 0 AND owed.event > h.event
   ORDER BY event
-  LIMIT $4) r
+  LIMIT CASE WHEN h.ord < 0 THEN $5::int ELSE $4::int END) r
 ORDER BY h.ord, r.event;
 
 -- name: OldestDue

@@ -133,7 +133,7 @@ CREATE TABLE attempt(
   at       bigint   NOT NULL,
   total_us bigint   NOT NULL,
   outcome  smallint NOT NULL,
-  status   integer,           -- of a complete answer
+  status   integer,           -- of a complete answer; -1: the request is in the attempt of another delivery
   type     text     NOT NULL, -- of the event
   detail   bytea    NOT NULL, -- all else, see detail.go
   CONSTRAINT attempt_pkey PRIMARY KEY (id)

@@ -36,9 +36,10 @@ ORDER BY event
 LIMIT ?;
 
 -- name: OwedUpdate
+-- Changes nothing if the row is in another sequence.
 UPDATE owed
 SET tenant = ?3, due = ?4, since = ?5, attempts = ?6, base = ?7, reason = ?8
-WHERE event = ?1 AND webhook = ?2;
+WHERE event = ?1 AND webhook = ?2 AND sequence = ?9;
 
 -- name: OwedDelete
 DELETE FROM owed
@@ -77,6 +78,11 @@ WHERE webhook = ?;
 UPDATE owed
 SET due = ?4, since = ?4, base = attempts, reason = ?5
 WHERE event = ?1 AND webhook = ?2 AND tenant = ?3;
+
+-- name: OwedMoveBatch
+UPDATE owed
+SET due = ?4, since = ?4, base = attempts, reason = ?5
+WHERE webhook = ?1 AND sequence = ?2 AND sequence <> 0 AND tenant = ?3;
 
 -- name: OwedSome
 SELECT event
