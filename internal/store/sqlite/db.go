@@ -86,6 +86,8 @@ type db struct {
 	done      chan struct{} // the checkpointer's end
 	pageBytes int64
 
+	truncateAt time.Time // not tried before; the checkpointer's
+
 	rlock  chan struct{} // counts readers
 	rmu    sync.Mutex
 	idle   []*conn // guarded by rmu

@@ -100,6 +100,9 @@ func (s *Store) open(ctx context.Context, node int) (err error) {
 	if s.lock, err = lockDir(s.dir); err != nil {
 		return err
 	}
+	if _, err := os.Lstat(filepath.Join(s.dir, UnfinishedName)); err == nil {
+		return errUnfinished
+	}
 	if err := s.openConfig(ctx); err != nil {
 		return err
 	}
@@ -157,6 +160,12 @@ func (s *Store) open(ctx context.Context, node int) (err error) {
 	s.work.opened(s.openAtStart...)
 	return syncDir(s.dir)
 }
+
+// UnfinishedName is the file that marks a folder into which a backup is being
+// restored: it holds a part of one, on which no server may start.
+const UnfinishedName = "restore.unfinished"
+
+var errUnfinished = errors.New("a restore into this folder was interrupted: run it again, it begins anew")
 
 // lockDir takes the lock of the folder.
 func lockDir(dir string) (*os.File, error) {
