@@ -9,6 +9,7 @@ import (
 	"github.com/relay-events/relay/internal/api"
 	"github.com/relay-events/relay/internal/config"
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/secret"
@@ -22,6 +23,7 @@ type store interface {
 	account.Store
 	api.Events
 	delivery.Store
+	gate.Store
 	ingest.Store
 	observe.Backlog
 	webhook.Store

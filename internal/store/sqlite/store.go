@@ -10,6 +10,7 @@
 //
 //	relay.lock               held while a process uses the folder
 //	relay.db                 configuration
+//	gate.db                  campaigns and respondents
 //	work.db                  owed deliveries, closed intakes
 //	keys.db                  idempotency keys; derived
 //	events/2026-11-21.db     accepted events of a day
@@ -31,6 +32,7 @@ import (
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/store/utcday"
 	"github.com/relay-events/relay/internal/webhook"
@@ -57,11 +59,14 @@ type Store struct {
 
 	sealer   webhook.Sealer
 	config   *db
+	gate     *db // campaigns and respondents
 	events   *eventLog
 	keys     *keyIndex
 	work     *workDB
 	attempts *attemptLog
 	append   appender
+
+	respondents *event.Sequence // ids of respondents
 
 	// openAtStart lists the intakes that were open when the store was opened.
 	openAtStart []event.ID
@@ -72,6 +77,7 @@ var (
 	_ delivery.Store = (*Store)(nil)
 	_ webhook.Store  = (*Store)(nil)
 	_ account.Store  = (*Store)(nil)
+	_ gate.Store     = (*Store)(nil)
 )
 
 // Open opens the store in a folder, and creates what is missing. It fails at
@@ -106,6 +112,11 @@ func (s *Store) open(ctx context.Context, node int) (err error) {
 	if err := s.openConfig(ctx); err != nil {
 		return err
 	}
+	lastRespondent, err := s.openGate(ctx)
+	if err != nil {
+		return err
+	}
+	s.respondents = event.NewSequence(node, lastRespondent)
 	days, err := openDays(filepath.Join(s.dir, "events"), dbOptions{
 		Full: true, PageSize: 8192, CacheKB: 2 << 10, Schema: loadMigrations("events"),
 	}, s.log)
@@ -199,6 +210,9 @@ func (s *Store) Close() error {
 		s.events.release(s.append.file)
 		s.append.file = nil
 		errs = append(errs, s.events.close())
+	}
+	if s.gate != nil {
+		errs = append(errs, s.gate.close())
 	}
 	if s.config != nil {
 		errs = append(errs, s.config.close())
