@@ -44,18 +44,6 @@ type Derived struct {
 	Index int
 }
 
-// Key returns an idempotency key for the derived event, given that of the published one: publishing again derives the same
-// keys. It is empty when the published event has none.
-func (d *Derived) Key(published string) string {
-	if published == "" {
-		return ""
-	}
-	if d.Cause != nil {
-		published = d.Cause.Key(published)
-	}
-	return fmt.Sprintf("d%s:%d:%s", d.Rule, d.Index, published)
-}
-
 // Derivation is what follows from one published event.
 type Derivation struct {
 	// Before and After are the events to store before and behind the published one, in their order.

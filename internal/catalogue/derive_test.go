@@ -179,17 +179,6 @@ func TestDerivationEnds(t *testing.T) {
 			if got := lines(d); !slices.Equal(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
-			keys := make(map[string]bool)
-			for _, x := range d.After {
-				if k := x.Key("nmine"); k == "" || keys[k] {
-					t.Errorf("%s: key %q is empty or there twice", x.Event.Type, k)
-				} else {
-					keys[k] = true
-				}
-				if x.Key("") != "" {
-					t.Errorf("%s: got the key %q of an event without one", x.Event.Type, x.Key(""))
-				}
-			}
 		})
 	}
 }

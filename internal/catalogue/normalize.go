@@ -3,6 +3,7 @@ package catalogue
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,6 +15,9 @@ import (
 // normalize checks a type from outside and fills in what it leaves open. The errors are problems that name the field.
 func (t *Type) normalize() error {
 	if err := event.CheckType(t.Name); err != nil {
+		return problem.InvalidField("name", "%v", err)
+	}
+	if err := checkPublic(t.Name); err != nil {
 		return problem.InvalidField("name", "%v", err)
 	}
 	if t.Version == "" {
@@ -32,6 +36,9 @@ func (t *Type) normalize() error {
 	}
 	for i, alias := range t.Aliases {
 		if err := event.CheckType(alias); err != nil {
+			return problem.InvalidField("aliases", "%v", err)
+		}
+		if err := checkPublic(alias); err != nil {
 			return problem.InvalidField("aliases", "%v", err)
 		}
 		if alias == t.Name || slices.Contains(t.Aliases[:i], alias) {
@@ -84,6 +91,14 @@ func (t *Type) normalize() error {
 	}
 	if t.Description == "" {
 		t.Description = "An event of the application."
+	}
+	return nil
+}
+
+// checkPublic refuses the names of events that Relay itself publishes.
+func checkPublic(name string) error {
+	if strings.HasPrefix(name, event.OperationalPrefix) {
+		return fmt.Errorf("must not begin with %q: Relay itself publishes those", event.OperationalPrefix)
 	}
 	return nil
 }

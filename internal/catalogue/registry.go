@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
@@ -43,8 +44,9 @@ type Registry struct {
 
 	change sync.Mutex // serialises changes; not held by readers
 
-	mu      sync.RWMutex
-	tenants map[event.TenantID]*state // states are replaced, not changed
+	// tenants holds the states by tenant. The map and the states are replaced, not changed: accepting an event reads them
+	// and must not wait.
+	tenants atomic.Pointer[map[event.TenantID]*state]
 }
 
 // state is the catalogue of one tenant.
@@ -57,7 +59,9 @@ type state struct {
 	settings map[string]Settings
 	ruleList []RuleState
 	rules    *Rules
-	broken   []string // records that could not be read, in words
+	plans    map[string]*Plan // what there is to do about an event, by the type's name or alias; see View.Plan
+	unknown  *Plan            // likewise, of a type that has no plan
+	broken   []string         // records that could not be read, in words
 }
 
 type recordKey struct {
@@ -69,7 +73,7 @@ func (r *Record) key() recordKey { return recordKey{r.Kind, r.Name, r.Version} }
 
 // NewRegistry returns a registry with everything the store holds.
 func NewRegistry(ctx context.Context, store Store, o Options) (*Registry, error) {
-	r := &Registry{store: store, ev: o.Evaluator, packs: o.Packs, tenants: make(map[event.TenantID]*state)}
+	r := &Registry{store: store, ev: o.Evaluator, packs: o.Packs}
 	if r.packs == nil {
 		r.packs = builtin
 	}
@@ -77,29 +81,36 @@ func NewRegistry(ctx context.Context, store Store, o Options) (*Registry, error)
 	if r.base, err = r.build(nil, nil); err != nil {
 		return nil, err
 	}
-	list, err := store.CatalogueList(ctx)
+	return r, r.Reload(ctx)
+}
+
+// Reload reads everything from the store again: another node may have changed it.
+func (r *Registry) Reload(ctx context.Context) error {
+	r.change.Lock()
+	defer r.change.Unlock()
+	list, err := r.store.CatalogueList(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading the catalogue: %w", err)
+		return fmt.Errorf("reading the catalogue: %w", err)
 	}
 	byTenant := make(map[event.TenantID][]Record)
 	for _, rec := range list {
 		byTenant[rec.Tenant] = append(byTenant[rec.Tenant], rec)
 	}
+	tenants := make(map[event.TenantID]*state)
 	for tenant, records := range byTenant {
-		if r.tenants[tenant], err = r.build(nil, records); err != nil {
-			return nil, err
+		if tenants[tenant], err = r.build(r.state(tenant), records); err != nil {
+			return err
 		}
 	}
-	return r, nil
+	r.tenants.Store(&tenants)
+	return nil
 }
 
 // Broken lists what was read from the store and could not be used, for the log: a version of Relay that knows
 // more than this one wrote it. It is left in the store as it is.
 func (r *Registry) Broken() []string {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
 	var out []string
-	for tenant, s := range r.tenants {
+	for tenant, s := range *r.tenants.Load() {
 		for _, text := range s.broken {
 			out = append(out, fmt.Sprintf("tenant %d: %s", tenant, text))
 		}
@@ -109,12 +120,19 @@ func (r *Registry) Broken() []string {
 }
 
 func (r *Registry) state(tenant event.TenantID) *state {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if s := r.tenants[tenant]; s != nil {
-		return s
+	if all := r.tenants.Load(); all != nil {
+		if s := (*all)[tenant]; s != nil {
+			return s
+		}
 	}
 	return r.base
+}
+
+// replace makes a state the tenant's. The caller holds change.
+func (r *Registry) replace(tenant event.TenantID, s *state) {
+	tenants := maps.Clone(*r.tenants.Load())
+	tenants[tenant] = s
+	r.tenants.Store(&tenants)
 }
 
 // build makes the state from all records of a tenant, the first created first. Types that old has too keep their
@@ -168,7 +186,11 @@ func (r *Registry) build(old *state, records []Record) (*state, error) {
 			s.types[name] = &own
 		}
 	}
-	return s, r.addRules(s, own, off)
+	if err := r.addRules(s, own, off); err != nil {
+		return nil, err
+	}
+	s.plan()
+	return s, nil
 }
 
 func (s *state) addType(old *state, rec Record) error {
@@ -202,6 +224,9 @@ func (s *state) settingsOf(name string) Settings {
 	if t := s.types[name]; !has && t != nil {
 		set = Settings{t.Validation, t.Deprecated, t.Archived}
 	}
+	if t := s.types[name]; set.Validation == "" && t != nil {
+		set.Validation = t.Validation // what the operator's file says
+	}
 	if set.Validation == "" {
 		set.Validation = s.settings[AllTypes].Validation
 	}
@@ -224,18 +249,6 @@ func (s *state) lookup(name string) (*Type, bool) {
 	return t, ok
 }
 
-// Canonical returns the name of the type that name is an alias of, else name.
-func (r *Registry) Canonical(tenant event.TenantID, name string) string {
-	s := r.state(tenant)
-	if _, ok := s.types[name]; ok {
-		return name
-	}
-	if to, ok := s.aliases[name]; ok {
-		return to
-	}
-	return name
-}
-
 // List returns the tenant's types, by name. The slice is the caller's.
 func (r *Registry) List(tenant event.TenantID) []*Type {
 	return slices.SortedFunc(maps.Values(r.state(tenant).types), func(a, b *Type) int { return strings.Compare(a.Name, b.Name) })
@@ -255,36 +268,6 @@ func (r *Registry) Default(tenant event.TenantID) Settings {
 	return set
 }
 
-// Check holds an event that is about to be published against its type's schema, as the tenant's settings want it:
-// nothing is checked when the mode is Off. The schema is that of the version the event names, where the tenant has such
-// a version, else the current one. refuse means that the event must not be accepted.
-func (r *Registry) Check(e *event.Event) (violations []Violation, refuse bool) {
-	s := r.state(e.Tenant)
-	t, ok := s.lookup(e.Type)
-	if !ok || t.Archived {
-		if s.settings[AllTypes].Validation != Strict {
-			return nil, false
-		}
-		if ok {
-			return []Violation{{Path: "type", Message: "is archived"}}, true
-		}
-		return []Violation{{Path: "type", Message: "is not in the catalogue"}}, true
-	}
-	if t.Validation == Off {
-		return nil, false
-	}
-	schema := t
-	if e.Version != "" && e.Version != t.Version {
-		for _, v := range s.versions[t.Name] {
-			if v.Version == e.Version {
-				schema = v
-			}
-		}
-	}
-	violations = schema.Validate(e.Data, e.Attributes)
-	return violations, len(violations) > 0 && t.Validation == Strict
-}
-
 // Put adds a version of a type, which becomes the current one, or changes the version with the same name. See
 // Type: Name is required; an empty Version is "1", an absent example is made from the schema. The errors are problems
 // that name the field.
@@ -301,6 +284,33 @@ func (r *Registry) PutMany(ctx context.Context, tenant event.TenantID, types []T
 	r.change.Lock()
 	defer r.change.Unlock()
 	s := r.state(tenant)
+	records, err := s.typeRecords(tenant, types)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.put(ctx, tenant, s, records); err != nil {
+		return nil, err
+	}
+	out := make([]*Type, len(records))
+	s = r.state(tenant)
+	for i, rec := range records {
+		out[i] = s.version(rec.Name, rec.Version)
+	}
+	return out, nil
+}
+
+// version returns a version of a type, the current one without an own one of that name.
+func (s *state) version(name, version string) *Type {
+	for _, v := range s.versions[name] {
+		if v.Version == version && version != s.types[name].Version {
+			return v
+		}
+	}
+	return s.types[name]
+}
+
+// typeRecords checks types and returns them as they are stored.
+func (s *state) typeRecords(tenant event.TenantID, types []Type) ([]Record, error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	records := make([]Record, 0, len(types))
 	added := make(map[string]bool)
@@ -332,20 +342,7 @@ func (r *Registry) PutMany(ctx context.Context, tenant event.TenantID, types []T
 		}
 		records = append(records, rec)
 	}
-	if err := r.put(ctx, tenant, s, records); err != nil {
-		return nil, err
-	}
-	out := make([]*Type, len(records))
-	s = r.state(tenant)
-	for i, rec := range records {
-		out[i] = s.types[rec.Name]
-		for _, v := range s.versions[rec.Name] {
-			if v.Version == rec.Version && out[i].Version != rec.Version {
-				out[i] = v
-			}
-		}
-	}
-	return out, nil
+	return records, nil
 }
 
 // inItem names the type that an import's error is about.
@@ -380,9 +377,7 @@ func (r *Registry) put(ctx context.Context, tenant event.TenantID, s *state, rec
 	if err := r.store.CataloguePutMany(ctx, records); err != nil {
 		return fmt.Errorf("storing %s %q: %w", records[0].Kind, records[0].Name, err)
 	}
-	r.mu.Lock()
-	r.tenants[tenant] = next
-	r.mu.Unlock()
+	r.replace(tenant, next)
 	return nil
 }
 
@@ -390,14 +385,14 @@ func (r *Registry) remove(ctx context.Context, tenant event.TenantID, s *state, 
 	if err := r.store.CatalogueDelete(ctx, tenant, key.kind, key.name, key.version); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("deleting %s %q: %w", key.kind, key.name, err)
 	}
-	all := slices.DeleteFunc(slices.Clone(s.list), func(o Record) bool { return o.key() == key })
+	all := slices.DeleteFunc(slices.Clone(s.list), func(o Record) bool {
+		return o.Kind == key.kind && o.Name == key.name && (o.Version == key.version || key.version == "")
+	})
 	next, err := r.build(s, all)
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	r.tenants[tenant] = next
-	r.mu.Unlock()
+	r.replace(tenant, next)
 	return nil
 }
 
@@ -420,8 +415,8 @@ func (r *Registry) Set(ctx context.Context, tenant event.TenantID, name string, 
 	}
 	before := set
 	change(&set)
-	if set.Validation != "" && !KnownMode(set.Validation) {
-		return problem.InvalidField("validation", "must be %q, %q or %q, got %q", Off, Warn, Strict, clip(string(set.Validation)))
+	if err := set.check(); err != nil {
+		return err
 	}
 	if name == AllTypes && (set.Archived || set.Deprecated) {
 		return problem.InvalidField("name", "must be a type to be archived or deprecated")
@@ -441,14 +436,23 @@ func (r *Registry) Archive(ctx context.Context, tenant event.TenantID, name stri
 }
 
 func (r *Registry) putBody(ctx context.Context, tenant event.TenantID, s *state, kind Kind, name string, v any) error {
+	rec, err := s.record(tenant, kind, name, v)
+	if err != nil {
+		return err
+	}
+	return r.put(ctx, tenant, s, []Record{rec})
+}
+
+// record returns v as it is stored.
+func (s *state) record(tenant event.TenantID, kind Kind, name string, v any) (Record, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("writing %s %q: %w", kind, name, err)
+		return Record{}, fmt.Errorf("writing %s %q: %w", kind, name, err)
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	rec := Record{Tenant: tenant, Kind: kind, Name: name, Body: body, CreatedAt: now, UpdatedAt: now}
 	if before, ok := s.records[recordKey{kind: kind, name: name}]; ok {
 		rec.CreatedAt = before.CreatedAt
 	}
-	return r.put(ctx, tenant, s, []Record{rec})
+	return rec, nil
 }

@@ -32,11 +32,18 @@ func (r *Registry) addRules(s *state, own []Rule, off map[string]bool) error {
 			if _, err := rule.compile(r.ev); err != nil {
 				return fmt.Errorf("compiling rule %q of pack %q: %w", rule.Name, p.Name, err)
 			}
+			if x, taken := s.rule(rule.Name); taken {
+				return fmt.Errorf("reading pack %q: its rule %q is one of the pack %q, too: call it otherwise", p.Name, rule.Name, x.Pack)
+			}
 			s.ruleList = append(s.ruleList, RuleState{rule, !off[rule.Name]})
 		}
 	}
 	for _, rule := range own {
-		if _, err := rule.compile(r.ev); err != nil {
+		_, err := rule.compile(r.ev)
+		if x, taken := s.rule(rule.Name); err == nil && taken {
+			err = fmt.Errorf("the pack %q has a rule of this name now", x.Pack)
+		}
+		if err != nil {
 			s.broken = append(s.broken, fmt.Sprintf("rule %q: %v", rule.Name, err))
 			s.ruleList = append(s.ruleList, RuleState{rule, false})
 			continue
@@ -53,27 +60,110 @@ func (r *Registry) addRules(s *state, own []Rule, off map[string]bool) error {
 	return err
 }
 
+// Rule returns the tenant's rule with the name.
+func (r *Registry) Rule(tenant event.TenantID, name string) (RuleState, bool) {
+	return r.state(tenant).rule(name)
+}
+
+func (s *state) rule(name string) (RuleState, bool) {
+	i := slices.IndexFunc(s.ruleList, func(x RuleState) bool { return x.Name == name })
+	if i < 0 {
+		return RuleState{}, false
+	}
+	return s.ruleList[i], true
+}
+
 // PutRule adds a rule of the tenant's own, or changes the one with its name.
 func (r *Registry) PutRule(ctx context.Context, tenant event.TenantID, rule Rule) error {
-	if _, err := rule.compile(r.ev); err != nil {
-		return err
-	}
 	r.change.Lock()
 	defer r.change.Unlock()
 	s := r.state(tenant)
-	own := 0
+	records, err := r.ruleRecords(s, tenant, []Rule{rule})
+	if err != nil {
+		return err
+	}
+	return r.put(ctx, tenant, s, records)
+}
+
+// CreateRule adds a rule of the tenant's own, switched off if it is not to be on.
+func (r *Registry) CreateRule(ctx context.Context, tenant event.TenantID, rule Rule, on bool) (RuleState, error) {
+	r.change.Lock()
+	defer r.change.Unlock()
+	s := r.state(tenant)
+	if _, taken := s.rule(rule.Name); taken {
+		return RuleState{}, &problem.Error{Kind: problem.Conflict, Detail: fmt.Sprintf("there is a rule %q already", clip(rule.Name)),
+			Fields: []problem.Field{{Name: "name", Reason: "is taken"}}}
+	}
+	records, err := r.ruleRecords(s, tenant, []Rule{rule})
+	if err != nil {
+		return RuleState{}, err
+	}
+	if !on {
+		off, err := s.record(tenant, KindSwitch, rule.Name, struct{}{})
+		if err != nil {
+			return RuleState{}, err
+		}
+		records = append(records, off)
+	}
+	if err := r.put(ctx, tenant, s, records); err != nil {
+		return RuleState{}, err
+	}
+	created, _ := r.state(tenant).rule(rule.Name)
+	return created, nil
+}
+
+// UpdateRule lets change edit a rule of the tenant's own. Those of packs can be switched off.
+func (r *Registry) UpdateRule(ctx context.Context, tenant event.TenantID, name string, change func(*Rule)) error {
+	r.change.Lock()
+	defer r.change.Unlock()
+	s := r.state(tenant)
+	x, ok := s.rule(name)
+	if !ok {
+		return problem.New(problem.NotFound, "there is no rule %q", clip(name))
+	}
+	rule := x.Rule
+	change(&rule)
+	if rule == x.Rule {
+		return nil
+	}
+	if x.Pack != "" {
+		return problem.New(problem.Conflict, "the rule %q comes with the pack %q: it can be switched off, and a rule of another name can take its place", clip(name), x.Pack)
+	}
+	records, err := r.ruleRecords(s, tenant, []Rule{rule})
+	if err != nil {
+		return err
+	}
+	return r.put(ctx, tenant, s, records)
+}
+
+// ruleRecords checks rules of the tenant's own and returns them as they are stored.
+func (r *Registry) ruleRecords(s *state, tenant event.TenantID, rules []Rule) ([]Record, error) {
+	own := make(map[string]bool)
 	for _, other := range s.ruleList {
-		switch {
-		case other.Pack != "" && other.Name == rule.Name:
-			return problem.InvalidField("name", "must not be %q, which is the name of a rule that ships with Relay", rule.Name)
-		case other.Pack == "" && other.Name != rule.Name:
-			own++
+		if other.Pack == "" {
+			own[other.Name] = true
 		}
 	}
-	if own >= MaxRules {
-		return problem.New(problem.Forbidden, "a tenant may have %d rules of its own", MaxRules)
+	records := make([]Record, 0, len(rules))
+	for _, rule := range rules {
+		rule.Pack = ""
+		rule.On, rule.Type = s.canonical(rule.On), s.canonical(rule.Type)
+		if _, err := rule.compile(r.ev); err != nil {
+			return nil, inItem(err, len(rules) > 1, rule.Name)
+		}
+		if x, taken := s.rule(rule.Name); taken && x.Pack != "" {
+			return nil, problem.InvalidField("name", "must not be %q, which is the name of a rule of the pack %q", rule.Name, x.Pack)
+		}
+		if own[rule.Name] = true; len(own) > MaxRules {
+			return nil, problem.New(problem.Forbidden, "a tenant may have %d rules of its own", MaxRules)
+		}
+		rec, err := s.record(tenant, KindRule, rule.Name, rule)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, rec)
 	}
-	return r.putBody(ctx, tenant, s, KindRule, rule.Name, rule)
+	return records, nil
 }
 
 // SwitchRule switches a rule of a pack or of the tenant's own on or off.

@@ -48,11 +48,13 @@ func (m *memory) CatalogueDelete(_ context.Context, tenant event.TenantID, kind 
 	if m.fail != nil {
 		return m.fail
 	}
-	i := slices.IndexFunc(m.list, func(o Record) bool { return o.Tenant == tenant && o.key() == recordKey{kind, name, version} })
-	if i < 0 {
+	before := len(m.list)
+	m.list = slices.DeleteFunc(m.list, func(o Record) bool {
+		return o.Tenant == tenant && o.Kind == kind && o.Name == name && (version == "" || o.Version == version)
+	})
+	if len(m.list) == before {
 		return ErrNotFound
 	}
-	m.list = slices.Delete(m.list, i, i+1)
 	return nil
 }
 

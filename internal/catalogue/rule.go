@@ -86,6 +86,12 @@ func (r *Rule) check() error {
 	if err := event.CheckType(r.Type); err != nil {
 		return problem.InvalidField("type", "%v", err)
 	}
+	if err := checkPublic(r.On); err != nil {
+		return problem.InvalidField("on", "%v", err)
+	}
+	if err := checkPublic(r.Type); err != nil {
+		return problem.InvalidField("type", "%v", err)
+	}
 	if r.On == r.Type {
 		return problem.InvalidField("type", "must not be %q, the type the rule is on: it would derive from itself", r.On)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
 )
 
 // Kind says what a Record holds.
@@ -42,7 +43,7 @@ type Store interface {
 	// CataloguePutMany stores the records, all or none. A record with the same tenant, kind, name and version as one that is
 	// there replaces its Body and UpdatedAt; CreatedAt and the place in CatalogueList stay.
 	CataloguePutMany(ctx context.Context, records []Record) error
-	// CatalogueDelete removes a record; ErrNotFound without one.
+	// CatalogueDelete removes a record, or with an empty version all records with the kind and name; ErrNotFound without one.
 	CatalogueDelete(ctx context.Context, tenant event.TenantID, kind Kind, name, version string) error
 }
 
@@ -55,4 +56,11 @@ type Settings struct {
 	Validation Mode `json:"validation,omitempty"` // empty: as for AllTypes, there: Warn
 	Deprecated bool `json:"deprecated,omitempty"`
 	Archived   bool `json:"archived,omitempty"`
+}
+
+func (s *Settings) check() error {
+	if s.Validation != "" && !KnownMode(s.Validation) {
+		return problem.InvalidField("validation", "must be %q, %q or %q, got %q", Off, Warn, Strict, clip(string(s.Validation)))
+	}
+	return nil
 }

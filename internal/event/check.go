@@ -20,6 +20,10 @@ const (
 	MaxDepth = 128
 )
 
+// OperationalPrefix begins the types of the events Relay itself publishes
+// about its webhooks: nobody else may.
+const OperationalPrefix = "webhook."
+
 // CheckType reports why s is no event type's name. A name has parts of letters,
 // digits, "_" and "-", joined by single dots: "call.completed".
 func CheckType(s string) error {

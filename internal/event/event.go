@@ -40,6 +40,9 @@ type Event struct {
 	DeliverAt time.Time
 	// Cause is the event this one was derived from; zero when it was published.
 	Cause ID
+	// Warnings says what was odd about it when it was accepted: a JSON array of
+	// objects with path and message; empty: nothing.
+	Warnings string
 }
 
 // PublicID returns the id the outside knows the event by: the publisher's name
@@ -53,6 +56,6 @@ func (e *Event) PublicID() string {
 
 // Size returns about how many bytes the event takes in memory.
 func (e *Event) Size() int {
-	const fixed = 200 // the struct and its allocations' overhead
-	return fixed + len(e.Name) + len(e.Type) + len(e.Key) + len(e.Attributes) + len(e.Data)
+	const fixed = 216 // the struct and its allocations' overhead
+	return fixed + len(e.Name) + len(e.Type) + len(e.Key) + len(e.Attributes) + len(e.Data) + len(e.Warnings)
 }

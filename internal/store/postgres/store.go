@@ -48,9 +48,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
-	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -114,11 +114,11 @@ type Store struct {
 }
 
 var (
-	_ ingest.Store   = (*Store)(nil)
-	_ delivery.Store = (*Store)(nil)
-	_ webhook.Store  = (*Store)(nil)
-	_ account.Store  = (*Store)(nil)
-	_ gate.Store     = (*Store)(nil)
+	_ ingest.Store    = (*Store)(nil)
+	_ delivery.Store  = (*Store)(nil)
+	_ webhook.Store   = (*Store)(nil)
+	_ account.Store   = (*Store)(nil)
+	_ catalogue.Store = (*Store)(nil)
 )
 
 // Open connects to the database, brings its schema up to date and joins as a

@@ -16,6 +16,7 @@ func testConfig(t *testing.T, open Open) {
 	t.Run("DefaultTenant", func(t *testing.T) { defaultTenant(t, open(t)) })
 	t.Run("Keys", func(t *testing.T) { keys(t, open(t)) })
 	t.Run("Webhooks", func(t *testing.T) { webhooks(t, open(t)) })
+	t.Run("Catalogue", func(t *testing.T) { catalogueRecords(t, open(t)) })
 	t.Run("Jobs", func(t *testing.T) { jobs(t, open(t)) })
 }
 

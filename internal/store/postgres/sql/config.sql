@@ -88,3 +88,17 @@ FOR UPDATE;
 -- name: KeysSet
 UPDATE relay_meta
 SET keys = $1, key_check = $2;
+
+-- name: CatalogueList
+SELECT tenant, kind, name, version, body, created, updated
+FROM catalogue
+ORDER BY number;
+
+-- name: CataloguePut
+INSERT INTO catalogue(tenant, kind, name, version, body, created, updated)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (tenant, kind, name, version) DO UPDATE SET body = $5, updated = $7;
+
+-- name: CatalogueDelete
+DELETE FROM catalogue
+WHERE tenant = $1 AND kind = $2 AND name = $3 AND ($4 = '' OR version = $4);

@@ -1,0 +1,124 @@
+package catalogue
+
+import (
+	"context"
+
+	"github.com/relay-events/relay/internal/event"
+)
+
+// View is a tenant's catalogue at one moment, for whoever accepts events. It never changes.
+type View struct{ s *state }
+
+// View returns the tenant's catalogue as it is now.
+func (r *Registry) View(tenant event.TenantID) View { return View{r.state(tenant)} }
+
+// Plan says what there is to do about events of a type before they are stored. It is made when the catalogue changes, so
+// that an event costs one look.
+type Plan struct {
+	// Name is the type's name, also where the event has an alias of it.
+	Name string
+	// Derives reports whether a rule looks at such events.
+	Derives bool
+
+	s      *state
+	t      *Type       // nil: not checked
+	refuse []Violation // why no such event is accepted; nil: it may be
+}
+
+// Plan returns what there is to do about events of a type; nil: nothing.
+func (v View) Plan(eventType string) *Plan {
+	if p, ok := v.s.plans[eventType]; ok {
+		return p
+	}
+	return v.s.unknown
+}
+
+// Derive returns what follows from an event, see Rules.Derive.
+func (v View) Derive(ctx context.Context, e *event.Event) (Derivation, error) {
+	return v.s.rules.Derive(ctx, e)
+}
+
+// Check holds an event that is about to be published against its type's schema, as the tenant's settings want it: nothing
+// is checked when the mode is Off. The schema is that of the version the event names, where the tenant has such a version,
+// else the current one. refuse means that the event must not be accepted.
+func (p *Plan) Check(e *event.Event) (violations []Violation, refuse bool) {
+	if p.refuse != nil {
+		return p.refuse, true
+	}
+	t := p.t
+	if t == nil {
+		return nil, false
+	}
+	if e.Version != "" && e.Version != t.Version {
+		for _, v := range p.s.versions[t.Name] {
+			if v.Version == e.Version {
+				violations = v.Validate(e.Data, e.Attributes)
+				return violations, len(violations) > 0 && t.Validation == Strict
+			}
+		}
+	}
+	violations = t.Validate(e.Data, e.Attributes)
+	return violations, len(violations) > 0 && t.Validation == Strict
+}
+
+// Canonical returns the name of the type that name is an alias of, else name.
+func (r *Registry) Canonical(tenant event.TenantID, name string) string {
+	return r.state(tenant).canonical(name)
+}
+
+func (s *state) canonical(name string) string {
+	if _, ok := s.types[name]; ok {
+		return name
+	}
+	if to, ok := s.aliases[name]; ok {
+		return to
+	}
+	return name
+}
+
+// Check is Plan.Check for one event.
+func (r *Registry) Check(e *event.Event) (violations []Violation, refuse bool) {
+	if p := r.View(e.Tenant).Plan(e.Type); p != nil {
+		return p.Check(e)
+	}
+	return nil, false
+}
+
+// plan fills plans and unknown from the rest of the state. Where there is nothing to do it says so: nil is a plan, too.
+func (s *state) plan() {
+	strict := s.settings[AllTypes].Validation == Strict
+	refusing := func(name, why string) *Plan {
+		return &Plan{Name: name, Derives: s.rules.On(name), s: s, refuse: []Violation{{Path: "type", Message: why}}}
+	}
+	if strict {
+		s.unknown = refusing("", "is not in the catalogue")
+	}
+	s.plans = make(map[string]*Plan, len(s.types)+len(s.aliases))
+	for name, t := range s.types {
+		p := &Plan{Name: name, Derives: s.rules.On(name), s: s}
+		switch {
+		case t.Archived && strict:
+			p = refusing(name, "is archived")
+		case !t.Archived && t.Validation != Off && (len(t.Schema) > 0 || len(t.AttributesSchema) > 0 || len(s.versions[name]) > 1):
+			p.t = t
+		case !p.Derives:
+			p = nil
+		}
+		s.plans[name] = p
+	}
+	for alias, name := range s.aliases {
+		if _, taken := s.types[alias]; taken {
+			continue
+		}
+		p := s.plans[name]
+		if p == nil { // the name is to be put right all the same
+			p = &Plan{Name: name, s: s}
+		}
+		s.plans[alias] = p
+	}
+	for on := range s.rules.on {
+		if _, known := s.plans[on]; !known && !strict {
+			s.plans[on] = &Plan{Name: on, Derives: true, s: s}
+		}
+	}
+}

@@ -1,0 +1,295 @@
+package catalogue
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
+)
+
+// Change is what is to change of a type; nil leaves a thing as it is.
+type Change struct {
+	Description, Fires *string
+	// Version names the version that is changed, or a new one. Nil: the current one, unless a schema changes; then a new one
+	// is made, numbered on.
+	Version                                              *string
+	Aliases                                              *[]string
+	Schema, AttributesSchema, Example, ExampleAttributes *json.RawMessage
+
+	Validation           *Mode // empty: the default again
+	Deprecated, Archived *bool
+}
+
+// Create adds a type of the tenant's own. A name that is in the catalogue, be it as an alias, is a Conflict.
+func (r *Registry) Create(ctx context.Context, tenant event.TenantID, t Type, set Settings) (*Type, error) {
+	r.change.Lock()
+	defer r.change.Unlock()
+	s := r.state(tenant)
+	if other, taken := s.lookup(t.Name); taken {
+		what := "there is an event type %q already: change that"
+		if other.Pack != "" && len(s.versions[other.Name]) == 0 {
+			what = "the event type %q comes with a pack: change that, which makes a version of your own"
+		}
+		return nil, &problem.Error{Kind: problem.Conflict, Detail: fmt.Sprintf(what, clip(other.Name)),
+			Fields: []problem.Field{{Name: "name", Reason: "is taken"}}}
+	}
+	if err := set.check(); err != nil {
+		return nil, err
+	}
+	records, err := s.typeRecords(tenant, []Type{t})
+	if err != nil {
+		return nil, err
+	}
+	if set != (Settings{}) {
+		rec, err := s.record(tenant, KindSettings, t.Name, set)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, rec)
+	}
+	if err := r.put(ctx, tenant, s, records); err != nil {
+		return nil, err
+	}
+	return r.state(tenant).types[t.Name], nil
+}
+
+// Update changes a type and how the tenant treats it, all or nothing. What describes a type of a pack is not changed: the
+// tenant gets a version of its own, which takes that one's place until it is deleted.
+func (r *Registry) Update(ctx context.Context, tenant event.TenantID, name string, c Change) (*Type, error) {
+	r.change.Lock()
+	defer r.change.Unlock()
+	s := r.state(tenant)
+	current, ok := s.lookup(name)
+	if !ok {
+		return nil, problem.New(problem.NotFound, "there is no event type %q", clip(name))
+	}
+	name = current.Name
+	records, err := s.update(tenant, current, &c)
+	if err != nil {
+		return nil, err
+	}
+	set, has := s.settings[name]
+	if !has {
+		set = Settings{Deprecated: current.Deprecated, Archived: current.Archived}
+	}
+	before := set
+	apply(c.Validation, &set.Validation)
+	apply(c.Deprecated, &set.Deprecated)
+	apply(c.Archived, &set.Archived)
+	if err := set.check(); err != nil {
+		return nil, err
+	}
+	if set != before {
+		rec, err := s.record(tenant, KindSettings, name, set)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, rec)
+	}
+	if len(records) > 0 {
+		if err := r.put(ctx, tenant, s, records); err != nil {
+			return nil, err
+		}
+	}
+	version := ""
+	if c.Version != nil {
+		version = *c.Version
+	}
+	return r.state(tenant).version(name, version), nil
+}
+
+func apply[T any](from, into *T) {
+	if from != nil {
+		*into = *from
+	}
+}
+
+// update returns the record of a type's new or changed version, none if nothing changes.
+func (s *state) update(tenant event.TenantID, current *Type, c *Change) ([]Record, error) {
+	t := *current
+	if c.Version != nil {
+		t = *s.version(t.Name, *c.Version)
+		t.Version = *c.Version
+	}
+	apply(c.Description, &t.Description)
+	apply(c.Fires, &t.Fires)
+	apply(c.Aliases, &t.Aliases)
+	apply(c.Schema, &t.Schema)
+	apply(c.AttributesSchema, &t.AttributesSchema)
+	apply(c.Example, &t.Example)
+	apply(c.ExampleAttributes, &t.ExampleAttributes)
+	if c.Example != nil || c.ExampleAttributes != nil {
+		// A document's example has an id and a time; this one is another.
+		t.ExampleID, t.ExampleTime = "", time.Time{}
+	}
+	err := t.normalize()
+	if err != nil && c.Example == nil && c.ExampleAttributes == nil {
+		// The example was that of the schema before.
+		t.Example, t.ExampleAttributes, t.ExampleID, t.ExampleTime = nil, nil, "", time.Time{}
+		err = t.normalize()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.same(current) && (c.Version == nil || *c.Version == current.Version) {
+		return nil, nil
+	}
+	if c.Version == nil && !t.sameSchemas(current) {
+		if t.Version, err = s.nextVersion(current); err != nil {
+			return nil, err
+		}
+	}
+	return s.typeRecords(tenant, []Type{t})
+}
+
+func (t *Type) sameSchemas(o *Type) bool {
+	return bytes.Equal(t.Schema, o.Schema) && bytes.Equal(t.AttributesSchema, o.AttributesSchema)
+}
+
+func (t *Type) same(o *Type) bool {
+	return t.sameSchemas(o) && t.Description == o.Description && t.Fires == o.Fires && slices.Equal(t.Aliases, o.Aliases) &&
+		bytes.Equal(t.Example, o.Example) && bytes.Equal(t.ExampleAttributes, o.ExampleAttributes)
+}
+
+// nextVersion numbers a type's versions on.
+func (s *state) nextVersion(current *Type) (string, error) {
+	taken := func(v string) bool {
+		return v == current.Version || slices.ContainsFunc(s.versions[current.Name], func(t *Type) bool { return t.Version == v })
+	}
+	n, err := strconv.Atoi(current.Version)
+	if err != nil {
+		n = len(s.versions[current.Name])
+	}
+	for range MaxVersions + 1 {
+		if n++; !taken(strconv.Itoa(n)) {
+			return strconv.Itoa(n), nil
+		}
+	}
+	return "", problem.InvalidField("version", "must be given: the numbers that follow are taken")
+}
+
+// Delete removes all versions of a type of the tenant's own, and how the tenant treats it. Events of the type may be
+// published still. Where a pack has a type of that name, that is the tenant's again.
+func (r *Registry) Delete(ctx context.Context, tenant event.TenantID, name string) error {
+	r.change.Lock()
+	defer r.change.Unlock()
+	s := r.state(tenant)
+	if len(s.versions[name]) == 0 {
+		if t, ok := s.lookup(name); ok && t.Name == name {
+			return problem.New(problem.Conflict, "the event type %q comes with the pack %q: archive it to hide it", clip(name), t.Pack)
+		}
+		return problem.New(problem.NotFound, "there is no event type %q", clip(name))
+	}
+	// The settings first: a type without them can be deleted again, should this be cut short.
+	if _, has := s.settings[name]; has {
+		if err := r.remove(ctx, tenant, s, recordKey{kind: KindSettings, name: name}); err != nil {
+			return err
+		}
+		s = r.state(tenant)
+	}
+	return r.remove(ctx, tenant, s, recordKey{kind: KindType, name: name})
+}
+
+// Imported is what an import did, or would do, with a type.
+type Imported struct {
+	Name, Version string
+	Outcome       Outcome
+}
+
+// Outcome says what an import does with a type.
+type Outcome string
+
+// The outcomes.
+const (
+	Created   Outcome = "created"
+	Updated   Outcome = "updated" // a version was changed, or a new one made
+	Unchanged Outcome = "unchanged"
+)
+
+// Import takes types and rules over, all or nothing: types that are there get a new version if their schemas differ,
+// and are changed otherwise. The Validation and Deprecated of a type become the tenant's settings for it, where they are
+// given. With dryRun everything is checked and nothing is changed.
+func (r *Registry) Import(ctx context.Context, tenant event.TenantID, types []Type, rules []Rule, dryRun bool) ([]Imported, error) {
+	r.change.Lock()
+	defer r.change.Unlock()
+	s := r.state(tenant)
+	var changed []Type
+	var records []Record
+	out := make([]Imported, 0, len(types))
+	for i := range types {
+		t := types[i]
+		done := Imported{Name: t.Name, Version: t.Version, Outcome: Created}
+		if current, there := s.types[t.Name]; there {
+			done.Outcome = Updated
+			switch {
+			case t.same(current):
+				done.Outcome, done.Version = Unchanged, current.Version
+			case t.sameSchemas(current):
+				t.Version = current.Version
+			default:
+				var err error
+				if t.Version, err = s.nextVersion(current); err != nil {
+					return nil, inItem(err, len(types) > 1, t.Name)
+				}
+			}
+			if done.Outcome == Updated {
+				done.Version = t.Version
+			}
+		}
+		if done.Outcome != Unchanged {
+			changed = append(changed, t)
+		}
+		if set := (Settings{Validation: t.Validation, Deprecated: t.Deprecated}); set != (Settings{}) && set != s.settings[t.Name] {
+			rec, err := s.record(tenant, KindSettings, t.Name, set)
+			if err != nil {
+				return nil, err
+			}
+			records = append(records, rec)
+		}
+		out = append(out, done)
+	}
+	list, err := s.typeRecords(tenant, changed)
+	if err != nil {
+		return nil, err
+	}
+	records = append(list, records...)
+	if list, err = r.ruleRecords(s, tenant, rules); err != nil {
+		return nil, err
+	}
+	records = append(records, list...)
+	if dryRun || len(records) == 0 {
+		return out, nil
+	}
+	return out, r.put(ctx, tenant, s, records)
+}
+
+// errOwn is returned for a document that cannot be a pack.
+var errOwn = errors.New("has neither types nor rules")
+
+// ImportPack reads a document as ReadFile does, for a tenant. The errors are problems.
+func ImportPack(document []byte) ([]Type, []Rule, error) {
+	if len(document) > MaxFileBytes {
+		return nil, nil, problem.New(problem.TooLarge, "the document must have at most %d bytes, got %d", MaxFileBytes, len(document))
+	}
+	p, err := ReadFile(document)
+	if err == nil && len(p.Types)+len(p.Rules) == 0 {
+		err = errOwn
+	}
+	if err == nil && len(p.Types) > MaxImport {
+		err = fmt.Errorf("has %d types, at most %d can be imported at a time", len(p.Types), MaxImport)
+	}
+	if err != nil {
+		return nil, nil, problem.InvalidField("body", "%v", err)
+	}
+	for i := range p.Types {
+		p.Types[i].Pack = ""
+	}
+	return p.Types, p.Rules, nil
+}

@@ -1,0 +1,71 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/catalogue"
+	"github.com/relay-events/relay/internal/event"
+)
+
+func catalogueRecords(t *testing.T, s Backend) {
+	rec := func(tenant event.TenantID, kind catalogue.Kind, name, version, body string) catalogue.Record {
+		return catalogue.Record{Tenant: tenant, Kind: kind, Name: name, Version: version, Body: []byte(body), CreatedAt: noon, UpdatedAt: noon}
+	}
+	one := rec(1, catalogue.KindType, "order.created", "1", `{"name":"order.created","description":"ü \u0000"}`)
+	two := rec(1, catalogue.KindType, "order.created", "2", `{}`)
+	rule := rec(1, catalogue.KindRule, "order.created", "", `{"a":[1.10]}`)
+	other := rec(2, catalogue.KindType, "order.created", "1", `{"other":true}`)
+	put := func(records ...catalogue.Record) {
+		t.Helper()
+		if err := s.CataloguePutMany(ctx, records); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(want ...catalogue.Record) {
+		t.Helper()
+		for range 2 {
+			got, err := s.CatalogueList(ctx)
+			if err != nil || len(got) != len(want) {
+				t.Fatalf("got %d records, %v, want %d", len(got), err, len(want))
+			}
+			for i := range want {
+				if !same(got[i], want[i]) || string(got[i].Body) != string(want[i].Body) {
+					t.Errorf("record %d: got  %+v\nwant %+v", i, got[i], want[i])
+				}
+			}
+			s.Reopen(t)
+		}
+	}
+	check()
+	put(two, one)
+	put(rule, other)
+	check(two, one, rule, other)
+
+	// A record that is there keeps its place and the time it was made.
+	two.Body, two.UpdatedAt = []byte(`{"new":1}`), noon.Add(time.Hour)
+	again := two
+	again.CreatedAt = noon.Add(time.Hour)
+	third := rec(1, catalogue.KindSwitch, "urgent-call", "", `{}`)
+	put(third, again)
+	check(two, one, rule, other, third)
+
+	for _, missing := range []catalogue.Record{
+		rec(3, catalogue.KindType, "order.created", "1", ""), rec(1, catalogue.KindType, "order.created", "9", ""),
+		rec(1, catalogue.KindSettings, "order.created", "", ""),
+	} {
+		if err := s.CatalogueDelete(ctx, missing.Tenant, missing.Kind, missing.Name, missing.Version); !errors.Is(err, catalogue.ErrNotFound) {
+			t.Errorf("deleting %+v: got %v, want %v", missing, err, catalogue.ErrNotFound)
+		}
+	}
+	if err := s.CatalogueDelete(ctx, 1, catalogue.KindType, "order.created", "1"); err != nil {
+		t.Fatal(err)
+	}
+	check(two, rule, other, third)
+	put(one)
+	if err := s.CatalogueDelete(ctx, 1, catalogue.KindType, "order.created", ""); err != nil {
+		t.Fatal(err)
+	}
+	check(rule, other, third)
+}
