@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
@@ -70,6 +71,25 @@ type Engine interface {
 	Stats(ctx context.Context, q delivery.StatsQuery) ([]delivery.StatsPoint, error)
 }
 
+// Types is the catalogue; catalogue.Registry is it.
+type Types interface {
+	List(tenant event.TenantID) []*catalogue.Type
+	Lookup(tenant event.TenantID, name string) (*catalogue.Type, bool)
+	Versions(tenant event.TenantID, name string) []*catalogue.Type
+	Create(ctx context.Context, tenant event.TenantID, t catalogue.Type, set catalogue.Settings) (*catalogue.Type, error)
+	Update(ctx context.Context, tenant event.TenantID, name string, c catalogue.Change) (*catalogue.Type, error)
+	Delete(ctx context.Context, tenant event.TenantID, name string) error
+	Import(ctx context.Context, tenant event.TenantID, types []catalogue.Type, rules []catalogue.Rule, dryRun bool) ([]catalogue.Imported, error)
+	Default(tenant event.TenantID) catalogue.Settings
+	Set(ctx context.Context, tenant event.TenantID, name string, change func(*catalogue.Settings)) error
+	RuleList(tenant event.TenantID) []catalogue.RuleState
+	Rule(tenant event.TenantID, name string) (catalogue.RuleState, bool)
+	CreateRule(ctx context.Context, tenant event.TenantID, rule catalogue.Rule, on bool) (catalogue.RuleState, error)
+	UpdateRule(ctx context.Context, tenant event.TenantID, name string, change func(*catalogue.Rule)) error
+	SwitchRule(ctx context.Context, tenant event.TenantID, name string, on bool) error
+	DeleteRule(ctx context.Context, tenant event.TenantID, name string) error
+}
+
 // Publisher stores events; ingest.Ingester does.
 type Publisher interface {
 	Publish(ctx context.Context, p *ingest.Publication) error
@@ -88,7 +108,7 @@ type Options struct {
 	Engine    Engine
 	Publisher Publisher
 	Events    Events
-	Gate      Gate
+	Types     Types
 	// Ready reports why requests cannot be served now, in words fit for the public; nil: they can.
 	Ready func(ctx context.Context) error
 	// Metrics answers GET /metrics, without authentication. Nil: there is no such page.
@@ -116,8 +136,8 @@ type API struct {
 // answers with problem documents and belongs behind a web.Server, which bounds time and size.
 func New(o Options) (*API, error) {
 	switch {
-	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Publisher == nil, o.Events == nil, o.Gate == nil, o.Ready == nil:
-		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Publisher, Events, Gate or Ready")
+	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Ready == nil:
+		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Publisher, Events, Types or Ready")
 	}
 	if o.Limits == (ingest.Limits{}) {
 		o.Limits = ingest.DefaultLimits()

@@ -17,7 +17,8 @@ import (
 // knows the few types that requests have, names every wrong field by its full path, and never repeats a value, which
 // may be a secret.
 
-// maxBodyDepth is how deep a request of this API may nest; the deepest has three levels.
+// maxBodyDepth is how deep a request of this API may nest, unless its tag depth says otherwise; the deepest of those
+// has three levels.
 const maxBodyDepth = 16
 
 // decodeBody reads raw, which may nest as deep as depth, into the struct dst points to. Its errors are *problem.Error.
@@ -27,7 +28,7 @@ func decodeBody(raw []byte, dst any, depth int) error {
 		return syntaxProblem(raw, err)
 	}
 	d := decoder{limits: limits}
-	d.value("", rawjson.Value{Raw: raw, Kind: kindOf(raw)}, reflect.ValueOf(dst).Elem())
+	d.value("", rawjson.Value{Raw: raw, Kind: kindOf(raw, limits)}, reflect.ValueOf(dst).Elem())
 	if d.wrong != nil {
 		return &problem.Error{Kind: problem.Invalid, Detail: "the request has fields that are not acceptable", Fields: d.wrong}
 	}
@@ -35,9 +36,9 @@ func decodeBody(raw []byte, dst any, depth int) error {
 }
 
 // kindOf returns the kind of a checked document.
-func kindOf(raw []byte) rawjson.Kind {
+func kindOf(raw []byte, limits rawjson.Limits) rawjson.Kind {
 	var s rawjson.Scanner
-	s.Reset(raw, rawjson.Limits{Depth: maxBodyDepth})
+	s.Reset(raw, limits)
 	return s.Kind()
 }
 

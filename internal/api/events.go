@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
@@ -25,13 +24,29 @@ type Event struct {
 	Data       json.RawMessage `json:"data" doc:"the payload, any JSON value" example:"{\"sid\":\"CA1\",\"duration\":142}"`
 	DeliverAt  *Time           `json:"deliverAt" doc:"delivery is held back until then"`
 	CauseID    *string         `json:"causeId" doc:"the event this one was derived from"`
+	Warnings   []Warning       `json:"warnings" doc:"what was odd about it when it was published: how it departs from its type's schema, and derivation rules that failed"`
+}
+
+// Warning is what was odd about a part of an event. It names places and what was wanted there, never values.
+type Warning struct {
+	Path    string `json:"path" example:"\"data.duration\""`
+	Message string `json:"message" doc:"completes the path to a sentence" example:"\"must be an integer, got a string\""`
+}
+
+// showWarnings reads what ingest has noted.
+func showWarnings(text string) []Warning {
+	list := []Warning{} // [], not null
+	if text != "" {
+		_ = json.Unmarshal([]byte(text), &list) // written by Relay
+	}
+	return list
 }
 
 func showEvent(e *event.Event) Event {
 	v := Event{
 		ID: e.PublicID(), Type: e.Type, Timestamp: Time(e.Time), AcceptedAt: Time(e.ID.Time()),
 		Version: textOrNil(e.Version), Key: textOrNil(e.Key), Attributes: e.Attributes, Data: e.Data,
-		DeliverAt: timeOrNil(e.DeliverAt),
+		DeliverAt: timeOrNil(e.DeliverAt), Warnings: showWarnings(e.Warnings),
 	}
 	if e.Cause != 0 {
 		cause := e.Cause.Public(event.EventPrefix)
@@ -216,26 +231,6 @@ func (a *API) eventResend(ctx context.Context, c *caller, in *resendInput) (*Res
 		answer.Deliveries[i] = id.String()
 	}
 	return answer, nil
-}
-
-// EventType is a type of the catalogue.
-type EventType struct {
-	Name        string          `json:"name" example:"\"call.completed\""`
-	Pack        string          `json:"pack" doc:"the pack it came with" example:"\"calls\""`
-	Description string          `json:"description"`
-	Fires       string          `json:"fires" doc:"when such an event is published"`
-	Example     json.RawMessage `json:"example" doc:"the data of such an event"`
-}
-
-var docTypeList = doc{id: "listEventTypes", tag: "Event types", summary: "List the event types of the catalogue",
-	text: "Other types may be published all the same. The list is never paged."}
-
-func (a *API) typeList(context.Context, *caller, *none) (*List[EventType], error) {
-	var data []EventType
-	for _, t := range catalogue.Types() {
-		data = append(data, EventType{Name: t.Name, Pack: t.Pack, Description: t.Description, Fires: t.Fires, Example: t.Example})
-	}
-	return pageOf(data, ""), nil
 }
 
 // Delivery is what one webhook is owed, or was owed, of one event.

@@ -64,6 +64,7 @@ func TestLifeOfAnEvent(t *testing.T) {
 	}
 
 	const data = `{"b":1.50,"a":"\u00e9 <tag>","b2":[ 1 , 2 ]}`
+	w.into(nil, 200, "PATCH", "/v1/event-types/call.completed", `{"validation":"off"}`) // the data is no call
 	a := w.do("POST", "/v1/events", `{"type":"call.completed","data":`+data+`,"timestamp":"2026-05-05T16:23:00+02:00"}`)
 	var published struct {
 		ID, Type, Timestamp string

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/web"
@@ -55,7 +56,8 @@ type none struct{}
 //
 //	path:"id"      a path parameter
 //	query:"limit"  a query parameter; its zero value when absent, or what the tag default says; min, max and enum are checked
-//	body:"required" or body:"optional"  the JSON body, a struct
+//	body:"required" or body:"optional"  the JSON body, a struct; see roomy. A document
+//	               instead of a struct is taken unread; media:"…,…" then lists the media types it may have
 //
 // Query parameters that In does not name are refused, so that a misspelled filter does not select everything.
 func handle[In, Out any](a *API, pattern string, scope account.Scope, d doc, f func(ctx context.Context, c *caller, in *In) (*Out, error)) route {
@@ -145,8 +147,14 @@ type plan struct {
 	params   []param
 	body     []int // index of the body's field; nil: none
 	bodyType reflect.Type
-	required bool // the body is
+	required bool     // the body is
+	media    []string // nil: JSON
 }
+
+// document is a body that is handed on unread.
+type document []byte
+
+func (*document) room() (bytes int64, depth int) { return catalogue.MaxFileBytes, event.MaxDepth }
 
 func planOf(t reflect.Type) plan {
 	var p plan
@@ -164,15 +172,19 @@ func planOf(t reflect.Type) plan {
 			p.params = append(p.params, param{f.Tag.Get("query"), false, f.Index, f.Type, f.Tag})
 		case f.Tag.Get("body") != "":
 			p.body, p.bodyType, p.required = f.Index, f.Type, f.Tag.Get("body") == "required"
+			if list := f.Tag.Get("media"); list != "" {
+				p.media = strings.Split(list, ",")
+			}
 		}
 	}
 	return p
 }
 
-// maxRequest bounds the body of every call but publishing, in bytes: a webhook with all its headers takes 16 KiB.
+// maxRequest bounds the body of every call but publishing and those that say otherwise, in bytes: a webhook with all
+// its headers takes 16 KiB.
 const maxRequest = 256 << 10
 
-// roomy is a body that needs more room than others, because it holds events: bytes of it, and levels of nesting.
+// roomy is a body that needs more room than others, because it holds events or schemas: bytes of it, and levels of nesting.
 type roomy interface {
 	room() (bytes int64, depth int)
 }
@@ -197,6 +209,13 @@ func (p *plan) read(r *http.Request, dst reflect.Value) error {
 	case p.body == nil && len(raw) > 0:
 		return problem.InvalidField("body", "must be empty for this call")
 	case p.body == nil, len(raw) == 0 && !p.required:
+		return nil
+	}
+	if p.media != nil {
+		if !slices.Contains(p.media, mediaType(r.Header.Get("Content-Type"))) {
+			return problem.New(problem.UnsupportedType, "the body must have the header Content-Type: %s", strings.Join(p.media, " or "))
+		}
+		dst.FieldByIndex(p.body).SetBytes(raw)
 		return nil
 	}
 	if !isJSON(r.Header.Get("Content-Type")) {

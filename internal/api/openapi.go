@@ -141,7 +141,6 @@ func (p paths) MarshalJSON() ([]byte, error) {
 type bodies struct {
 	publish bool   // the three forms of publishing
 	answer  string // media type of an answer that is not JSON
-	once    bool   // takes the header Idempotency-Key
 }
 
 // anyJSON and anyObject stand for values that requests hand on unread.
@@ -153,6 +152,13 @@ type (
 func (*anyJSON) schema() *Schema             { return &Schema{Description: "any JSON value"} }
 func (*anyJSON) decode(rawjson.Value) string { return "" }
 func (*anyJSON) parse(string) string         { return "" }
+
+// rawJSON is a value that requests hand on as it is.
+type rawJSON []byte
+
+func (r *rawJSON) decode(v rawjson.Value) string { *r = slices.Clone(v.Raw); return "" }
+func (*rawJSON) parse(string) string             { return "" }
+func (*rawJSON) schema() *Schema                 { return &Schema{Description: "any JSON value"} }
 
 func (*anyObject) schema() *Schema             { return &Schema{Type: "object", Additional: &Schema{}} }
 func (*anyObject) decode(rawjson.Value) string { return "" }
@@ -176,11 +182,10 @@ type ProblemField struct {
 
 var tags = []tag{
 	{"Events", "Publish events, look them up, and find out what became of them."},
-	{"Event types", "The catalogue of event types."},
+	{"Event types", "The catalogue: what types of events there are, how they look, and which events follow from others."},
 	{"Webhooks", "Subscriptions: where events go, which ones, in which shape."},
 	{"Log", "Every request made, with what was sent and what came back."},
 	{"Deliveries", "What each webhook is owed, or was owed."},
-	{"Respondents", "People in campaigns, and on their way there."},
 	{"Jobs", "Recoveries and replays in the background."},
 	{"Stats", "Counters over time."},
 	{"Keys", "API keys."},
@@ -282,13 +287,15 @@ func (rt *route) operation(requests, answers *schemas) *Operation {
 			Description: "the tenant to act for, with a key of the scope platform"})
 		kinds = append(kinds, problem.NotFound)
 	}
-	if d.bodies.once {
-		op.Parameters = append(op.Parameters, Parameter{Name: "Idempotency-Key", In: "header", Schema: &Schema{Type: "string", MaxLength: ptr(256)},
-			Description: "sending a request with the same key again stores nothing twice"})
-		kinds = append(kinds, problem.Conflict)
-	}
 	json := func(s *Schema) map[string]media { return map[string]media{"application/json": {s}} }
 	switch {
+	case plan.media != nil:
+		content := make(map[string]media)
+		for _, m := range plan.media {
+			content[m] = media{&Schema{Description: "the document"}}
+		}
+		op.Body = &requestBody{Required: plan.required, Content: content}
+		kinds = append(kinds, problem.TooLarge, problem.UnsupportedType, problem.Invalid)
 	case plan.body != nil:
 		op.Body = &requestBody{Required: plan.required, Content: json(requests.of(plan.bodyType))}
 		kinds = append(kinds, problem.TooLarge, problem.UnsupportedType, problem.Invalid)

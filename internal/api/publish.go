@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strconv"
 	"sync"
@@ -22,6 +21,8 @@ var docPublish = doc{id: "publishEvents", tag: "Events", summary: "Publish event
 		"(`application/x-ndjson`, an event a line). `202` is answered when the events are durable.\n\n" +
 		"Sending an event with the same `id`, or a request with the same `Idempotency-Key`, again stores nothing twice and answers " +
 		"the first result with `\"duplicate\":true`; the same id with another body is a `409`.\n\n" +
+		"An event that is not as the catalogue describes its type is accepted with `warnings`, or refused with `422` where the type's validation is `strict`. " +
+		"Events that follow from it are stored with it, all or nothing, and once however often it is published.\n\n" +
 		"A stream is answered with lines while it runs: what was stored so far (`line`, `accepted`, `duplicates`), each bad line " +
 		"(`line`, `error`), which does not stop the others, and at last a summary (`done`, `lines`, `accepted`, `duplicates`, `failed`). " +
 		"`done` is false when the stream was given up; whatever no line reports as stored is to be sent again, with ids so that nothing is stored twice.",
@@ -45,6 +46,8 @@ type PublishedEvent struct {
 	Type      string `json:"type" example:"\"call.completed\""`
 	Timestamp Time   `json:"timestamp"`
 	Duplicate bool   `json:"duplicate" doc:"it was stored before; this is the first result"`
+
+	Warnings []Warning `json:"warnings,omitempty" doc:"what is odd about it; left out when nothing is"`
 }
 
 // PublishedEvents is the answer for an array.
@@ -104,9 +107,9 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := ingest.Publication{Tenant: c.tenant}
 	now := time.Now()
 	array := isArray(raw)
+	p := ingest.Publication{Tenant: c.tenant, Array: array}
 	if array {
 		if p.Items, err = ingest.ParseArray(c.tenant, raw, a.Limits, key, now); err != nil {
 			return err
@@ -127,7 +130,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	if array {
 		*out = appendPublishedMany((*out)[:0], p.Items)
 	} else {
-		*out = appendPublished((*out)[:0], &p.Items[0])
+		*out = appendPublished((*out)[:0], published(p.Items))
 	}
 	web.Send(w, http.StatusAccepted, "application/json", *out)
 	return nil
@@ -149,9 +152,9 @@ func (a *API) expressPublish(ctx context.Context, h *web.ExpressHead, body, dst 
 		len(h.IdempotencyKey) > ingest.MaxHeaderKeyBytes {
 		return nil, false
 	}
-	p := ingest.Publication{Tenant: k.Tenant}
 	now, key := time.Now(), string(h.IdempotencyKey)
 	array := isArray(body)
+	p := ingest.Publication{Tenant: k.Tenant, Array: array}
 	if array {
 		p.Items, err = ingest.ParseArray(k.Tenant, body, a.Limits, key, now)
 	} else {
@@ -165,7 +168,7 @@ func (a *API) expressPublish(ctx context.Context, h *web.ExpressHead, body, dst 
 	if array {
 		return appendPublishedMany(dst, p.Items), true
 	}
-	return appendPublished(dst, &p.Items[0]), true
+	return appendPublished(dst, published(p.Items)), true
 }
 
 // idempotencyKey returns the header's value, empty when it is absent.
@@ -208,37 +211,52 @@ func appendPublished(dst []byte, it *ingest.Item) []byte {
 	dst = format.AppendTime(dst, e.Time)
 	dst = append(dst, `","duplicate":`...)
 	dst = strconv.AppendBool(dst, it.Duplicate)
+	if e.Warnings != "" {
+		dst = append(append(dst, `,"warnings":`...), e.Warnings...)
+	}
 	return append(dst, '}')
 }
 
+// published returns the first item that was published, not derived.
+func published(items []ingest.Item) *ingest.Item {
+	i := 0
+	for items[i].Cause != 0 {
+		i++
+	}
+	return &items[i]
+}
+
 func appendPublishedMany(dst []byte, items []ingest.Item) []byte {
-	duplicates := countDuplicates(items)
+	all, duplicates := countPublished(items)
 	dst = append(dst, `{"accepted":`...)
-	dst = strconv.AppendInt(dst, int64(len(items)-duplicates), 10)
+	dst = strconv.AppendInt(dst, int64(all-duplicates), 10)
 	dst = append(dst, `,"duplicates":`...)
 	dst = strconv.AppendInt(dst, int64(duplicates), 10)
 	dst = append(dst, `,"events":[`...)
+	first := true
 	for i := range items {
-		if i > 0 {
+		if items[i].Cause != 0 {
+			continue
+		}
+		if !first {
 			dst = append(dst, ',')
 		}
+		first = false
 		dst = appendPublished(dst, &items[i])
 	}
 	return append(dst, `]}`...)
 }
 
-func countDuplicates(items []ingest.Item) int {
-	n := 0
+// countPublished counts the items that were published, and those of them that were there before.
+func countPublished(items []ingest.Item) (all, duplicates int) {
 	for i := range items {
+		if items[i].Cause != 0 {
+			continue
+		}
+		all++
 		if items[i].Duplicate {
-			n++
+			duplicates++
 		}
 	}
-	return n
-}
-
-// isConflict reports whether an idempotency key was used with another body.
-func isConflict(err error) bool {
-	var p *problem.Error
-	return errors.As(err, &p) && p.Kind == problem.Conflict
+	return all, duplicates
 }

@@ -4,9 +4,9 @@ import "github.com/relay-events/relay/internal/account"
 
 // Routes returns the route table. Who calls what:
 //
-//	publish  the application that has events or respondents, with a key of the scope publish
+//	publish  the application that has events, with a key of the scope publish
 //	read     dashboards, scripts and support, who look
-//	manage   whoever sets webhooks up and repairs deliveries
+//	manage   whoever sets webhooks and event types up, and repairs deliveries
 //	admin    whoever hands out keys
 //	(none)   load balancers, Prometheus, people reading the documentation
 func (a *API) Routes() []route {
@@ -26,6 +26,19 @@ func (a *API) Routes() []route {
 		handle(a, "POST /v1/events/{id}/resend", manage, docEventResend, a.eventResend),
 
 		handle(a, "GET /v1/event-types", read, docTypeList, a.typeList),
+		handle(a, "POST /v1/event-types", manage, docTypeCreate, a.typeCreate),
+		handle(a, "POST /v1/event-types/import", manage, docTypeImport, a.typeImport),
+		handle(a, "GET /v1/event-types/{name}", read, docTypeGet, a.typeGet),
+		handle(a, "PATCH /v1/event-types/{name}", manage, docTypeUpdate, a.typeUpdate),
+		handle(a, "DELETE /v1/event-types/{name}", manage, docTypeDelete, a.typeDelete),
+		handle(a, "GET /v1/event-types/{name}/example", read, docTypeExample, a.typeExample),
+		handle(a, "GET /v1/catalogue", read, docCatalogueGet, a.catalogueGet),
+		handle(a, "PATCH /v1/catalogue", manage, docCatalogueUpdate, a.catalogueUpdate),
+		handle(a, "GET /v1/derivation-rules", read, docRuleList, a.ruleList),
+		handle(a, "POST /v1/derivation-rules", manage, docRuleCreate, a.ruleCreate),
+		handle(a, "GET /v1/derivation-rules/{name}", read, docRuleGet, a.ruleGet),
+		handle(a, "PATCH /v1/derivation-rules/{name}", manage, docRuleUpdate, a.ruleUpdate),
+		handle(a, "DELETE /v1/derivation-rules/{name}", manage, docRuleDelete, a.ruleDelete),
 
 		handle(a, "GET /v1/webhooks", read, docWebhookList, a.webhookList),
 		handle(a, "POST /v1/webhooks", manage, docWebhookCreate, a.webhookCreate),
@@ -50,18 +63,6 @@ func (a *API) Routes() []route {
 		handle(a, "GET /v1/jobs", read, docJobList, a.jobList),
 		handle(a, "GET /v1/jobs/{id}", read, docJobGet, a.jobGet),
 		handle(a, "POST /v1/jobs/{id}/cancel", manage, docJobCancel, a.jobCancel),
-
-		handle(a, "GET /v1/campaigns", read, docCampaignList, a.campaignList),
-		handle(a, "POST /v1/campaigns", manage, docCampaignCreate, a.campaignCreate),
-		handle(a, "GET /v1/campaigns/{id}", read, docCampaignGet, a.campaignGet),
-		handle(a, "PATCH /v1/campaigns/{id}", manage, docCampaignUpdate, a.campaignUpdate),
-		handle(a, "DELETE /v1/campaigns/{id}", manage, docCampaignDelete, a.campaignDelete),
-		a.respondentAddRoute(publish),
-		handle(a, "GET /v1/respondents", read, docRespondentList, a.respondentList),
-		a.respondentExportRoute(read),
-		handle(a, "POST /v1/respondents/erase", manage, docPersonErase, a.personErase),
-		handle(a, "GET /v1/respondents/{id}", read, docRespondentGet, a.respondentGet),
-		handle(a, "DELETE /v1/respondents/{id}", manage, docRespondentErase, a.respondentErase),
 
 		handle(a, "GET /v1/stats", read, docStats, a.stats),
 

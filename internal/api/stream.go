@@ -37,10 +37,12 @@ type group struct {
 	lines []int // the line number of each item
 	items []ingest.Item
 	bytes int
-	last  int // the last line it accounts for, bad and empty ones included
-	bad   []badLine
-	done  chan struct{} // closed when the items are stored or refused
-	err   error         // nothing of the group was stored
+	// stored are the items with what followed from them, once they are stored.
+	stored []ingest.Item
+	last   int // the last line it accounts for, bad and empty ones included
+	bad    []badLine
+	done   chan struct{} // closed when the items are stored or refused
+	err    error         // nothing of the group was stored
 }
 
 type badLine struct {
@@ -186,27 +188,37 @@ func (s *stream) store(ctx context.Context, g *group) {
 	}
 	p := ingest.Publication{Tenant: s.tenant, Items: g.items}
 	err := s.api.Publisher.Publish(ctx, &p)
-	if !isConflict(err) {
+	switch {
+	case err == nil:
+		g.stored = p.Items
+		return
+	case !isOneLine(err):
 		g.err = err
 		return
 	}
-	// One line uses an id that was used for something else, and nothing was stored: find it, one by one.
+	// One line uses an id that was used for something else, or is refused by its type, and nothing was stored: find it,
+	// one by one.
 	items, lines := g.items, g.lines
 	g.items, g.lines = nil, nil
 	for i := range items {
 		single := ingest.Publication{Tenant: s.tenant, Items: items[i : i+1]}
 		switch err := s.api.Publisher.Publish(ctx, &single); {
-		case isConflict(err):
-			g.bad = append(g.bad, badLine{lines[i], err})
 		case err != nil:
 			g.bad = append(g.bad, badLine{lines[i], err})
-			if problem.KindOf(err) != problem.Invalid {
+			if !isOneLine(err) {
 				s.giveUp() // what holds for this line holds for all that follow
 			}
 		default:
 			g.items, g.lines = append(g.items, items[i]), append(g.lines, lines[i])
+			g.stored = append(g.stored, single.Items...)
 		}
 	}
+}
+
+// isOneLine reports whether an error is about one event and says nothing about others.
+func isOneLine(err error) bool {
+	var p *problem.Error
+	return errors.As(err, &p) && (p.Kind == problem.Conflict || p.Kind == problem.Invalid || p.Kind == problem.TooLarge)
 }
 
 // write answers for the groups, in order.
@@ -237,8 +249,8 @@ func (s *stream) answer(g *group) {
 		}
 		return
 	}
-	duplicates := countDuplicates(g.items)
-	s.accepted += len(g.items) - duplicates
+	all, duplicates := countPublished(g.stored)
+	s.accepted += all - duplicates
 	s.duplicates += duplicates
 	if s.failed > maxBadLines && s.err == nil {
 		s.err = problem.New(problem.Invalid, "more than %d lines could not be taken", maxBadLines)

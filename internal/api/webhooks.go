@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
@@ -390,7 +389,7 @@ func (a *API) webhookRotate(ctx context.Context, c *caller, in *rotateInput) (*W
 
 // TestRequest asks for a test event.
 type TestRequest struct {
-	Type Opt[string] `json:"type" doc:"the type whose example is sent; left out: the first type the webhook names, else call.completed" example:"\"call.completed\""`
+	Type Opt[string] `json:"type" doc:"the type whose example is sent; left out: the first type the webhook names, else one of the catalogue that it wants" example:"\"call.completed\""`
 }
 
 // TestAnswer is what the endpoint said.
@@ -413,31 +412,36 @@ func (a *API) webhookTest(ctx context.Context, c *caller, in *testInput) (*TestA
 	}
 	eventType := in.Body.Type.Value
 	if !in.Body.Type.Given || in.Body.Type.Null {
-		eventType = testType(w)
+		eventType = a.testType(w)
 	} else if err := event.CheckType(eventType); err != nil {
 		return nil, problem.InvalidField("type", "%v", err)
 	}
-	data, ok := catalogue.Example(eventType)
-	if !ok {
-		data = catalogue.Generic
-	}
-	at, err := a.Engine.Test(ctx, w, event.Event{
-		Tenant: c.tenant, Type: eventType, Data: data, Time: time.Now().UTC().Truncate(time.Millisecond),
-	})
+	example := a.exampleFor(c.tenant, eventType)
+	example.Time = time.Now().UTC().Truncate(time.Millisecond)
+	at, err := a.Engine.Test(ctx, w, example)
 	if err != nil {
 		return nil, err
 	}
 	return &TestAnswer{Attempt: a.showAttempt(at)}, nil
 }
 
-// testType returns the type of a test event for a webhook: the first that it names, as that is one its endpoint knows.
-func testType(w *webhook.Webhook) string {
+// testType returns the type of a test event for a webhook: the first that it names, as that is one its endpoint knows,
+// else the first of the catalogue that its patterns match.
+func (a *API) testType(w *webhook.Webhook) string {
 	for _, pattern := range w.Events {
 		if !strings.Contains(pattern, "*") {
 			return pattern
 		}
 	}
-	return "call.completed"
+	const usual = "call.completed"
+	if !w.Wants(usual) {
+		for _, t := range a.Types.List(w.Tenant) {
+			if !t.Archived && w.Wants(t.Name) {
+				return t.Name
+			}
+		}
+	}
+	return usual
 }
 
 // SinceRequest asks for a background job over everything since a time.

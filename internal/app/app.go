@@ -24,7 +24,6 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
-	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/problem"
@@ -122,9 +121,14 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	outgoing := egress.New(way)
 	a.onStop("outgoing connections", func(context.Context) error { outgoing.Close(); return nil })
 
+	types, err := a.openCatalogue(ctx, cfg.Catalogue, store)
+	if err != nil {
+		return err
+	}
 	if a.webhooks, err = webhook.NewRegistry(ctx, store, outgoing); err != nil {
 		return fmt.Errorf("reading webhooks: %w", err)
 	}
+	a.webhooks.Canonical(types.Canonical)
 
 	// Nothing is compiled or allocated before a webhook has a transform. Its queue is a part of the attempts under way, so
 	// that those that wait for their transform leave room for the others.
@@ -150,16 +154,10 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	ingester = ingest.New(store, a.engine)
+	ingester = ingest.New(store, a.engine, types)
 	// Stopped after the requests, which would be refused otherwise. What it still commits finds a stopped engine, which
 	// leaves it to the next start.
 	a.onStop("accepting events", func(context.Context) error { ingester.Stop(); return nil })
-
-	people, err := gate.New(gate.Config{Store: store, Log: component("gate")})
-	if err != nil {
-		return err
-	}
-	a.onStop("the gate", func(context.Context) error { people.Stop(); return nil })
 
 	metrics := observe.NewMetrics(observe.MetricsOptions{
 		Engine: a.engine, Ingester: ingester, Backlog: store, Version: config.Version, Log: component("metrics"),
@@ -167,10 +165,9 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	limits := ingest.DefaultLimits()
 	limits.EventBytes = int(cfg.MaxEventBytes)
 	routes, err := api.New(api.Options{
-		Keys: a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store,
+		Keys: a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store, Types: types,
 		EgressIPs: cfg.Egress.IPs.Texts(),
 		Ready:     a.ready, Metrics: privately(metrics, a.keys), Limits: limits, Version: config.Version, Log: component("api"),
-		Gate: people,
 	})
 	if err != nil {
 		return err
@@ -335,7 +332,7 @@ func (a *App) ready(context.Context) error {
 
 // operational is the publication of an event of Relay's own.
 func operational(tenant event.TenantID, eventType string, data []byte) *ingest.Publication {
-	return &ingest.Publication{Tenant: tenant, Items: []ingest.Item{{Event: event.Event{
+	return &ingest.Publication{Tenant: tenant, Operational: true, Items: []ingest.Item{{Event: event.Event{
 		Tenant: tenant, Type: eventType, Data: data, Time: time.Now().UTC().Truncate(time.Millisecond),
 	}}}}
 }

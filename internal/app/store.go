@@ -7,9 +7,9 @@ import (
 
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/api"
+	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/config"
 	"github.com/relay-events/relay/internal/delivery"
-	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/secret"
@@ -22,8 +22,8 @@ import (
 type store interface {
 	account.Store
 	api.Events
+	catalogue.Store
 	delivery.Store
-	gate.Store
 	ingest.Store
 	observe.Backlog
 	webhook.Store

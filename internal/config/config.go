@@ -78,6 +78,11 @@ type Config struct {
 	// SecretKeyFile names a file that holds SecretKey. A line end behind the key is ignored. Excludes SecretKey.
 	SecretKeyFile string `name:"secretKeyFile" help:"file that holds secretKey"`
 
+	// Catalogue names a file, YAML or JSON, of event types and derivation rules that every tenant has beside those that
+	// ship with Relay; docs/event-types.md describes it. It is read at the start, which fails if something is wrong with
+	// the file. Empty: none.
+	Catalogue string `name:"catalogue" help:"file of event types and derivation rules, YAML or JSON, that every tenant has"`
+
 	Retention Retention `name:"retention"`
 
 	// Memory bounds the deliveries that wait in memory, in bytes; more waits on disk. A small value costs speed when

@@ -75,7 +75,7 @@ func (r *rig) start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.ingester = ingest.New(r.store, r.engine)
+	r.ingester = ingest.New(r.store, r.engine, nil)
 	if err := r.engine.Start(ctx); err != nil {
 		r.t.Fatal(err)
 	}

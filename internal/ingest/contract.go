@@ -12,7 +12,14 @@ import (
 // or none.
 type Publication struct {
 	Tenant event.TenantID
-	Items  []Item
+	// Items are what is published; Publish puts what follows from them beside
+	// them (see Item.Cause), in a new slice then.
+	Items []Item
+	// Array says that errors name an item by its number: "[3].type".
+	Array bool
+	// Operational marks events of Relay's own: they are taken as they are, and
+	// nobody else may publish their types.
+	Operational bool
 
 	// Err is set by Append: a *problem.Error with kind Conflict when an item's
 	// idempotency key was used for another body. Nothing of the publication is
@@ -31,8 +38,20 @@ type Item struct {
 	// the event. Compared when Key was used before.
 	Digest [16]byte
 	// Duplicate is set by Append: the key was stored before with the same
-	// digest; Event is then the event stored first.
+	// digest; Event is then the event stored first. An item with a Cause is
+	// one if its Root is, and its Event stays as it was.
 	Duplicate bool
+
+	// Cause is where in Items the event is that this one was derived from, as a
+	// distance: -1 for the item before. Zero: it was published. Root is
+	// likewise the distance to the published one it all follows from. What has
+	// one root stands together in Items.
+	//
+	// Append stores an item with a Cause if and only if it stores its Root, in
+	// the same intake, and sets the event's Cause. So what follows from an event is
+	// stored once, however often the event is published and whatever the rules
+	// are by then.
+	Cause, Root int32
 }
 
 // Query selects events. Zero fields select everything.
@@ -52,7 +71,7 @@ type Store interface {
 	// Append stores publications in one group commit and returns the intakes
 	// it made of them, whose events are exactly the newly stored ones. When it
 	// returns without error, everything is durable and each publication's Err
-	// and each item's ID and Duplicate are set. On an error nothing was stored
+	// and each item's ID, Cause and Duplicate are set. On an error nothing was stored
 	// and nothing may be acknowledged; delivery.ErrUnavailable (wrapped) means
 	// trying again later can help. Only one Append runs at a time.
 	Append(ctx context.Context, pubs []*Publication) ([]delivery.Intake, error)

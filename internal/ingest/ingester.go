@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -37,6 +38,7 @@ type Router interface {
 type Ingester struct {
 	store  Store
 	router Router
+	types  *catalogue.Registry // nil: none
 
 	queue   chan *waiting
 	stop    chan struct{} // closed by Stop
@@ -54,10 +56,11 @@ type waiting struct {
 	done chan error // receives once; buffered
 }
 
-// New returns an Ingester whose commit loop runs.
-func New(store Store, router Router) *Ingester {
+// New returns an Ingester whose commit loop runs. types is the catalogue that
+// events are held against and that says what follows from them; nil: none.
+func New(store Store, router Router, types *catalogue.Registry) *Ingester {
 	i := &Ingester{
-		store: store, router: router,
+		store: store, router: router, types: types,
 		queue: make(chan *waiting, queueLength),
 		stop:  make(chan struct{}), done: make(chan struct{}),
 	}
@@ -74,11 +77,15 @@ func (i *Ingester) Stop() {
 
 var errStopping = &problem.Error{Kind: problem.Unavailable, Detail: "Relay is stopping; nothing was stored"}
 
-// Publish stores the publication and returns when it is durable: each item's
+// Publish holds the publication's events against the catalogue, stores them
+// with what follows from them, and returns when they are durable: each item's
 // Event.ID and Duplicate are then set. An error means that nothing may be
 // taken as stored: a *problem.Error, or one that wraps delivery.ErrUnavailable.
 // When ctx ends first, the events may or may not be stored later on.
 func (i *Ingester) Publish(ctx context.Context, p *Publication) error {
+	if err := i.prepare(ctx, p); err != nil {
+		return err
+	}
 	w := &waiting{pub: p, done: make(chan error, 1)}
 	select {
 	case i.queue <- w:
@@ -104,7 +111,7 @@ func (i *Ingester) Publish(ctx context.Context, p *Publication) error {
 	}
 }
 
-// Counts returns how many events were accepted and how many were duplicates
+// Counts returns how many events were accepted, derived ones among them, and how many were duplicates
 // since the start, and in how many commits.
 func (i *Ingester) Counts() (accepted, duplicates, commits int64) {
 	return i.accepted.Load(), i.duplicates.Load(), i.commits.Load()
@@ -170,13 +177,16 @@ func (i *Ingester) commit(group []*waiting, pubs []*Publication) {
 	i.commits.Add(1)
 	for _, w := range group {
 		if w.pub.Err == nil {
-			duplicates := 0
+			stored, duplicates := 0, 0
 			for n := range w.pub.Items {
-				if w.pub.Items[n].Duplicate {
+				switch it := &w.pub.Items[n]; {
+				case !it.Duplicate:
+					stored++
+				case it.Cause == 0:
 					duplicates++
 				}
 			}
-			i.accepted.Add(int64(len(w.pub.Items) - duplicates))
+			i.accepted.Add(int64(stored))
 			i.duplicates.Add(int64(duplicates))
 		}
 		w.done <- w.pub.Err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,7 +32,8 @@ type Registry struct {
 	byNumber map[uint32]*Webhook
 	tenants  map[event.TenantID][]*Webhook // oldest first; slices are replaced, not changed
 
-	onChange func(old, new *Webhook) // set once before use; see OnChange
+	onChange  func(old, new *Webhook)                         // set once before use; see OnChange
+	canonical func(tenant event.TenantID, name string) string // likewise; see Canonical
 }
 
 // NewRegistry returns a registry with everything the store holds.
@@ -69,6 +71,29 @@ func NewRegistry(ctx context.Context, store Store, urls URLChecker) (*Registry, 
 // webhook that was not there before or is not any more. It must be set before
 // the registry is shared, and must not call the registry's changing methods.
 func (r *Registry) OnChange(f func(old, new *Webhook)) { r.onChange = f }
+
+// Canonical sets the function that gives the name of the event type that a name
+// in "events" is an alias of, else the name. It must be set before the registry is
+// shared. Without one names are stored as they are given.
+func (r *Registry) Canonical(f func(tenant event.TenantID, name string) string) { r.canonical = f }
+
+// putNamesRight replaces aliases of event types by their names, of which each
+// is kept once.
+func (r *Registry) putNamesRight(tenant event.TenantID, events []string) []string {
+	if r.canonical == nil {
+		return events
+	}
+	out := make([]string, 0, len(events))
+	for _, name := range events {
+		if !strings.Contains(name, "*") {
+			name = r.canonical(tenant, name)
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
 
 // Get returns the tenant's webhook with the public id, else a NotFound problem.
 func (r *Registry) Get(tenant event.TenantID, id string) (*Webhook, error) {
@@ -119,6 +144,7 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 	if err != nil {
 		return nil, err
 	}
+	s.Events = r.putNamesRight(tenant, s.Events)
 	if secret == "" {
 		secret = signing.NewSecret()
 	} else if err := signing.CheckSecret(secret); err != nil {
@@ -175,6 +201,7 @@ func (r *Registry) Update(ctx context.Context, tenant event.TenantID, id string,
 		if err != nil {
 			return err
 		}
+		s.Events = r.putNamesRight(tenant, s.Events)
 		w.Settings, w.Target, w.Program, w.Script = s, target, program, script
 		return nil
 	})

@@ -202,7 +202,7 @@ func checkPattern(pattern string) error {
 // OperationalPrefix begins the types of the events Relay itself publishes
 // about webhooks. Globs match them only from this prefix on, so that "*" means
 // the application's own events.
-const OperationalPrefix = "webhook."
+const OperationalPrefix = event.OperationalPrefix
 
 // Wants reports whether the webhook asks for events of the type.
 func (s *Settings) Wants(eventType string) bool {

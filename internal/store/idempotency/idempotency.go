@@ -8,6 +8,7 @@ package idempotency
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
@@ -103,15 +104,34 @@ func (g *Group[H]) Choose(pubs []*ingest.Publication) {
 		}
 		k := from
 		for i := range pub.Items {
-			if k < next && g.Keyed[k].index == i {
+			it := &pub.Items[i]
+			switch {
+			case it.Cause != 0: // goes the way of its root
+				if it.Duplicate = from < next && g.repeats(from, next, i+int(it.Root)); it.Duplicate {
+					continue
+				}
+			case k < next && g.Keyed[k].index == i:
 				k++
-				if c := &g.Keyed[k-1]; c.Event.ID != 0 || c.first != k-1 {
+				if g.repeated(k - 1) {
 					continue
 				}
 			}
-			g.Items = append(g.Items, &pub.Items[i])
+			g.Items = append(g.Items, it)
 		}
 	}
+}
+
+// repeated reports whether Keyed[i] is not to be stored, being there already.
+func (g *Group[H]) repeated(i int) bool {
+	k := &g.Keyed[i]
+	return k.Event.ID != 0 || k.first != i
+}
+
+// repeats reports whether the item at index of the publication whose keyed
+// items begin at from and end before next is not to be stored.
+func (g *Group[H]) repeats(from, next, index int) bool {
+	i, found := slices.BinarySearchFunc(g.Keyed[from:next], index, func(k Keyed, index int) int { return k.index - index })
+	return found && g.repeated(from+i)
 }
 
 func conflict(pub *ingest.Publication, k *Keyed) error {

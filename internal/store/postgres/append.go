@@ -133,6 +133,9 @@ func (a *appender) finish(pubs []*ingest.Publication) []delivery.Intake {
 		in := delivery.Intake{ID: b.id, Events: make([]event.Event, len(b.items))}
 		for n, it := range b.items {
 			it.Event.ID = b.id + event.ID(n)
+			if it.Cause != 0 {
+				it.Event.Cause = it.Event.ID + event.ID(it.Cause)
+			}
 			in.Events[n] = it.Event
 		}
 		intakes = append(intakes, in)
@@ -176,7 +179,7 @@ func (s *Store) appendStore(ctx context.Context, r *registration) error {
 	a.encode()
 	_, err := s.change(ctx, r, change{
 		sql:  append(a.keySQL(), a.intakeSQL(r)),
-		copy: "COPY event(id, tenant, name, type, time, version, key, deliver_at, cause, attributes, data) FROM STDIN BINARY",
+		copy: "COPY event(id, tenant, name, type, time, version, key, deliver_at, cause, attributes, data, warnings) FROM STDIN BINARY",
 		rows: a.rows.b,
 	})
 	if err != nil && uncertain(err) && wasSent(err) && !errors.Is(err, ErrFenced) {
@@ -189,18 +192,22 @@ func (s *Store) appendStore(ctx context.Context, r *registration) error {
 	return err
 }
 
-// cut makes intakes of the items, and gives them their ids.
+// cut makes intakes of the items, and gives them their ids. What follows from
+// an event is in one intake with it, however large that gets.
 func (a *appender) cut(seq *event.Sequence, now time.Time) {
 	items := a.group.Items
 	a.intakes = a.intakes[:0]
 	from, size := 0, 0
+	root, first, before := -1, 0, 0 // of the items that stay together; before is size up to them
 	for i, it := range items {
-		n := it.Event.Size()
-		if i > from && (size+n > intakeBytes || i-from == event.MaxReserve) {
-			a.intakes = append(a.intakes, newIntake{items: items[from:i]})
-			from, size = i, 0
+		if r := i + int(it.Root); r != root {
+			root, first, before = r, i, size
 		}
-		size += n
+		size += it.Event.Size()
+		if first > from && (size > intakeBytes || i-from >= event.MaxReserve) {
+			a.intakes = append(a.intakes, newIntake{items: items[from:first]})
+			from, size, before = first, size-before, 0
+		}
 	}
 	a.intakes = append(a.intakes, newIntake{items: items[from:]})
 	for i := range a.intakes {
@@ -216,7 +223,7 @@ func (a *appender) encode() {
 		id := a.intakes[i].id
 		for _, it := range a.intakes[i].items {
 			e := &it.Event
-			w.row(11)
+			w.row(12)
 			w.int64(int64(id))
 			w.int32(int32(e.Tenant))
 			w.text(e.Name)
@@ -225,13 +232,22 @@ func (a *appender) encode() {
 			w.text(e.Version)
 			w.text(e.Key)
 			w.int64(column.Millis(e.DeliverAt))
-			w.int64(int64(e.Cause))
+			if it.Cause != 0 {
+				w.int64(int64(id) + int64(it.Cause))
+			} else {
+				w.int64(int64(e.Cause))
+			}
 			if e.Attributes == nil {
 				w.null()
 			} else {
 				w.bytes(e.Attributes)
 			}
 			w.bytes(e.Data)
+			if e.Warnings == "" {
+				w.null()
+			} else {
+				w.text(e.Warnings)
+			}
 			id++
 		}
 	}

@@ -37,10 +37,10 @@ func scanEvent(row pgx.CollectableRow) (event.Event, error) {
 	var e event.Event
 	var id, at, deliverAt, cause int64
 	var tenant int32
-	var version []byte
-	err := row.Scan(&id, &tenant, &e.Name, &e.Type, &at, &version, &e.Key, &deliverAt, &cause, &e.Attributes, &e.Data)
+	var version, warnings []byte
+	err := row.Scan(&id, &tenant, &e.Name, &e.Type, &at, &version, &e.Key, &deliverAt, &cause, &e.Attributes, &e.Data, &warnings)
 	e.ID, e.Tenant, e.Cause, e.Version = event.ID(id), event.TenantID(tenant), event.ID(cause), string(version)
-	e.Time, e.DeliverAt = time.UnixMilli(at).UTC(), column.Time(deliverAt)
+	e.Time, e.DeliverAt, e.Warnings = time.UnixMilli(at).UTC(), column.Time(deliverAt), string(warnings)
 	return e, err
 }
 
@@ -79,12 +79,12 @@ func (s *Store) keysGet(ctx context.Context, hashes []keyHash) (map[keyHash]used
 			var hash, digest [16]byte
 			var of, id, at, deliverAt, cause int64
 			var tenant int32
-			var version []byte
+			var version, warnings []byte
 			var u usedKey
 			e := &u.event
-			err := row.Scan(&hash, &of, &digest, &u.found, &id, &tenant, &e.Name, &e.Type, &at, &version, &e.Key, &deliverAt, &cause, &e.Attributes, &e.Data)
+			err := row.Scan(&hash, &of, &digest, &u.found, &id, &tenant, &e.Name, &e.Type, &at, &version, &e.Key, &deliverAt, &cause, &e.Attributes, &e.Data, &warnings)
 			e.ID, e.Tenant, e.Cause, e.Version = event.ID(of), event.TenantID(tenant), event.ID(cause), string(version)
-			e.Time, e.DeliverAt = time.UnixMilli(at).UTC(), column.Time(deliverAt)
+			e.Time, e.DeliverAt, e.Warnings = time.UnixMilli(at).UTC(), column.Time(deliverAt), string(warnings)
 			u.digest = digest
 			keys[hash] = u
 			return err

@@ -80,6 +80,9 @@ func (s *Store) Append(ctx context.Context, pubs []*ingest.Publication) ([]deliv
 		intakes[i] = delivery.Intake{ID: b.id, Events: make([]event.Event, len(b.items))}
 		for n, it := range b.items {
 			it.Event.ID = b.id + event.ID(n)
+			if it.Cause != 0 {
+				it.Event.Cause = it.Event.ID + event.ID(it.Cause)
+			}
 			intakes[i].Events[n] = it.Event
 		}
 	}
@@ -148,21 +151,26 @@ func (s *Store) findKeys(ctx context.Context) error {
 	return nil
 }
 
-// encode makes blocks of the items.
+// encode makes blocks of the items. What follows from an event is in one block
+// with it, however large that gets.
 func (a *appender) encode() {
 	from := 0
+	root, first, start := -1, 0, 0 // of the items that stay together
 	for i, it := range a.group.Items {
 		if len(a.raw) == 0 {
 			a.raw = append(a.raw, recordVersion)
 		}
-		start := len(a.raw)
-		a.raw = appendRecord(a.raw, &it.Event, it.Key, &it.Digest)
+		if r := i + int(it.Root); r != root {
+			root, first, start = r, i, len(a.raw)
+		}
+		a.raw = appendRecord(a.raw, &it.Event, it.Key, &it.Digest, it.Cause)
 		if start > 1 && (len(a.raw) > blockBytes || i-from >= event.MaxReserve) {
-			// The record that is too much begins the next block.
-			a.seal(a.group.Items[from:i], start)
-			from = i
+			// The records that are too much begin the next block.
+			a.seal(a.group.Items[from:first], start)
+			from = first
 			n := copy(a.raw[1:], a.raw[start:])
 			a.raw = a.raw[:1+n]
+			start = 1
 		}
 	}
 	if from < len(a.group.Items) {

@@ -12,13 +12,14 @@ import (
 // A block of events, before S2 compression:
 //
 //	block  = version (1 byte) record*
-//	record = size (4 bytes, little endian, of what follows) head text attributes data
+//	record = size (4 bytes, little endian, of what follows) head text attributes data [warnings]
 //	head   = flags (1 byte) tenant time
 //	         lengths of: name type version key idempotencyKey attributes data
-//	         [deliverAt] [cause] [digest (16 bytes)]
+//	         [deliverAt] [cause] [digest (16 bytes)] [near] [length of: warnings]
 //	text   = name type version key idempotencyKey
 //
-// Numbers are varints, time and deliverAt zigzag milliseconds since 1970.
+// Numbers are varints, time and deliverAt zigzag milliseconds since 1970; near
+// is the distance to the cause, which is in the same block, zigzag.
 // Brackets stand for what is there only if the flag is set. Event ids are not
 // stored: the n-th record has the block's id plus n.
 const (
@@ -28,6 +29,8 @@ const (
 	flagCause     = 1 << 1
 	flagKeyed     = 1 << 2 // an idempotency key came with the event
 	flagNameIsKey = 1 << 3 // it is the one made of the name, and not stored again
+	flagNear      = 1 << 4
+	flagWarnings  = 1 << 5
 
 	recordSizeBytes = 4
 )
@@ -36,16 +39,23 @@ const (
 // no records of a known version.
 var errRecordFormat = errors.New("not records of a known version")
 
-// appendRecord appends the record of an event. Digest counts only with a key.
-func appendRecord(dst []byte, e *event.Event, key string, digest *[16]byte) []byte {
+// appendRecord appends the record of an event. Digest counts only with a key;
+// near is the distance to the event's cause if that is stored with it, else 0.
+func appendRecord(dst []byte, e *event.Event, key string, digest *[16]byte, near int32) []byte {
 	start := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
 	var flags byte
 	if !e.DeliverAt.IsZero() {
 		flags |= flagDeliverAt
 	}
-	if e.Cause != 0 {
+	switch {
+	case near != 0:
+		flags |= flagNear
+	case e.Cause != 0:
 		flags |= flagCause
+	}
+	if e.Warnings != "" {
+		flags |= flagWarnings
 	}
 	if key != "" {
 		flags |= flagKeyed
@@ -69,6 +79,12 @@ func appendRecord(dst []byte, e *event.Event, key string, digest *[16]byte) []by
 	if flags&flagKeyed != 0 {
 		dst = append(dst, digest[:]...)
 	}
+	if flags&flagNear != 0 {
+		dst = binary.AppendVarint(dst, int64(near))
+	}
+	if flags&flagWarnings != 0 {
+		dst = binary.AppendUvarint(dst, uint64(len(e.Warnings)))
+	}
 	dst = append(dst, e.Name...)
 	dst = append(dst, e.Type...)
 	dst = append(dst, e.Version...)
@@ -76,6 +92,7 @@ func appendRecord(dst []byte, e *event.Event, key string, digest *[16]byte) []by
 	dst = append(dst, key...)
 	dst = append(dst, e.Attributes...)
 	dst = append(dst, e.Data...)
+	dst = append(dst, e.Warnings...)
 	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start-recordSizeBytes))
 	return dst
 }
@@ -87,6 +104,7 @@ type record struct {
 	time      int64 // ms
 	deliverAt int64 // ms, if flagged
 	cause     event.ID
+	near      int64
 	digest    []byte
 	text      []byte // all strings
 	lengths   [5]int // name, type, version, key, idempotency key
@@ -96,6 +114,7 @@ type record struct {
 	idem      []byte
 	attr      []byte
 	data      []byte
+	warnings  []byte
 }
 
 // nextRecord takes the first record off raw.
@@ -164,6 +183,16 @@ func (r *record) parse(b []byte) error {
 		}
 		r.digest, b = b[:16], b[16:]
 	}
+	if r.flags&flagNear != 0 {
+		r.near = varint()
+	}
+	noted := uint64(0)
+	if r.flags&flagWarnings != 0 {
+		if noted = uvarint(); noted > uint64(len(b)) {
+			return errRecordFormat
+		}
+		total += noted
+	}
 	if !ok || total != uint64(len(b)) {
 		return errRecordFormat
 	}
@@ -173,6 +202,7 @@ func (r *record) parse(b []byte) error {
 	cut(lengths[2])
 	r.key, r.idem = cut(lengths[3]), cut(lengths[4])
 	r.attr, r.data = cut(lengths[5]), cut(lengths[6])
+	r.warnings = cut(int(noted))
 	return nil
 }
 
@@ -198,6 +228,12 @@ func (r *record) event(id event.ID) event.Event {
 		Cause:  r.cause,
 	}
 	e.Name, e.Type, e.Version, e.Key = cut(r.lengths[0]), cut(r.lengths[1]), cut(r.lengths[2]), cut(r.lengths[3])
+	if r.flags&flagNear != 0 {
+		e.Cause = id + event.ID(r.near)
+	}
+	if len(r.warnings) > 0 {
+		e.Warnings = string(r.warnings)
+	}
 	if r.flags&flagDeliverAt != 0 {
 		e.DeliverAt = time.UnixMilli(r.deliverAt).UTC()
 	}

@@ -318,9 +318,11 @@ func TestListStopsInTime(t *testing.T) {
 
 func FuzzRecord(f *testing.F) {
 	it := storetest.Event("name", "type", "data")
-	f.Add(appendRecord(nil, &it.Event, it.Key, &it.Digest))
+	f.Add(appendRecord(nil, &it.Event, it.Key, &it.Digest, 0))
 	it.Event.Cause, it.Event.DeliverAt, it.Event.Attributes = 7, time.Unix(5, 0), []byte("{}")
-	f.Add(appendRecord(nil, &it.Event, "hx", &it.Digest))
+	f.Add(appendRecord(nil, &it.Event, "hx", &it.Digest, 0))
+	it.Event.Warnings = `[{"path":"data.a","message":"is missing"}]`
+	f.Add(appendRecord(nil, &it.Event, "", &it.Digest, -3))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var r record
 		if _, err := nextRecord(b, &r); err != nil {
@@ -329,7 +331,7 @@ func FuzzRecord(f *testing.F) {
 		e := r.event(5)
 		key, digest := r.idempotencyKey(), [16]byte{}
 		copy(digest[:], r.digest)
-		again := appendRecord(nil, &e, key, &digest)
+		again := appendRecord(nil, &e, key, &digest, 0)
 		var r2 record
 		if _, err := nextRecord(again, &r2); err != nil {
 			t.Fatalf("a record that was read cannot be read again: %v", err)

@@ -30,6 +30,8 @@ func testEvents(t *testing.T, open Open) {
 		{"ConflictNamesTheField", conflictNamesTheField},
 		{"TenantsAreApart", tenantsAreApart},
 		{"OneOfManyWithTheSameKey", oneOfManyWithTheSameKey},
+		{"DerivedGoWithTheirRoot", derivedGoWithTheirRoot},
+		{"DerivedStayTogether", derivedStayTogether},
 		{"FindByNameAndID", findByNameAndID},
 		{"ListPagesAndFilters", listPagesAndFilters},
 		{"ScanInOrder", scanInOrder},
