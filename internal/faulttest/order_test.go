@@ -28,8 +28,8 @@ const (
 	// stuckAt is the number of its event that fails.
 	stuckAt = 5
 	// orderWindow is for how long a result may not have been recorded yet when a kill comes, beside the time that the
-	// machine stood still; see kill.
-	orderWindow = 250 * time.Millisecond
+	// machine stood still; see kill. It is wide because all of a slow machine's cores are busy at that moment.
+	orderWindow = 3 * time.Second
 )
 
 // TestOrder publishes events of many ordering keys to an endpoint that fails at random, kills the server twice and

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -89,7 +88,9 @@ func (s *Store) changeOnce(ctx context.Context, r *registration, c *change) ([]*
 	}
 	// Several statements sent at once are one transaction:
 	// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT
-	_, err = conn.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(c.rows), strings.Join(append(sql, c.copy), ";"))
+	rows := copyReader{rest: c.rows}
+	_, err = conn.Conn().PgConn().CopyFrom(ctx, &rows, strings.Join(append(sql, c.copy), ";"))
+	rows.close()
 	if err != nil || len(c.after) == 0 {
 		return nil, err
 	}

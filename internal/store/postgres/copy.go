@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"encoding/binary"
+	"io"
+	"sync"
 )
 
 // copyRows encodes rows in the binary format of COPY:
@@ -61,4 +63,30 @@ func (c *copyRows) shrink() {
 	if cap(c.b) > 8<<20 {
 		c.b = nil
 	}
+}
+
+// copyReader reads rows for a COPY. When its connection breaks, pgx returns
+// while a goroutine of its may still be reading; after close that reader gets
+// no more of them, and their memory may be used again.
+type copyReader struct {
+	mu   sync.Mutex
+	rest []byte
+}
+
+// Read implements io.Reader.
+func (r *copyReader) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+func (r *copyReader) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rest = nil
 }
