@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/signing"
@@ -136,6 +137,9 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 	if err != nil {
 		return nil, err
 	}
+	if err := s.normalizeAuth(ctx, r.urls, "", auth.Settings{}); err != nil {
+		return nil, err
+	}
 	program, err := s.compile()
 	if err != nil {
 		return nil, err
@@ -165,7 +169,9 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 }
 
 // Update lets change edit a copy of the settings, checks them and stores them.
-// It may call change twice, with copies of its own each time.
+// change may be called twice, with copies of its own each time. It is shown the
+// credentials of Auth as "***", and leaves that, or puts it there, for those
+// to keep.
 func (r *Registry) Update(ctx context.Context, tenant event.TenantID, id string, change func(*Settings) error) (*Webhook, error) {
 	// A new transform is compiled before the lock is taken: that can take
 	// seconds, while the sandbox is busy with others.
@@ -174,6 +180,7 @@ func (r *Registry) Update(ctx context.Context, tenant event.TenantID, id string,
 		return nil, err
 	}
 	planned := old.Settings.clone()
+	planned.Auth = planned.Auth.Hide()
 	if err := change(&planned); err != nil {
 		return nil, err
 	}
@@ -185,6 +192,7 @@ func (r *Registry) Update(ctx context.Context, tenant event.TenantID, id string,
 	}
 	return r.edit(ctx, tenant, id, func(w *Webhook) error {
 		s := w.Settings.clone()
+		s.Auth = s.Auth.Hide()
 		if err := change(&s); err != nil {
 			return err
 		}
@@ -196,6 +204,13 @@ func (r *Registry) Update(ctx context.Context, tenant event.TenantID, id string,
 		target, err := s.normalize(ctx, r.urls)
 		if err != nil {
 			return err
+		}
+		if err := s.normalizeAuth(ctx, r.urls, w.URL, w.Auth); err != nil {
+			return err
+		}
+		if s.Auth != w.Auth {
+			w.Health.Accept() // that the old one was rejected says nothing about the new one
+			w.unread = nil
 		}
 		program, err := s.compile()
 		if err != nil {
@@ -319,7 +334,7 @@ func (r *Registry) edit(ctx context.Context, tenant event.TenantID, id string, f
 		}
 		return nil, err
 	}
-	if w.Health == old.Health || w.Status != old.Status {
+	if w.Health == old.Health || w.Status != old.Status || w.Auth != old.Auth {
 		w.UpdatedAt = time.Now().UTC().Truncate(time.Millisecond)
 	}
 	if err := r.store.WebhookUpdate(ctx, &w); err != nil {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/relay-events/relay/internal/egress/auth"
 )
 
 // A Sealer encrypts what is secret before it is stored. Its methods are safe
@@ -45,24 +47,96 @@ func (w *Webhook) secretsContext() string {
 	return fmt.Sprintf("webhook.secrets/%d/%s", w.Tenant, w.ID)
 }
 
-// SealSecrets returns the secrets as they are stored. Its errors hold none.
+// sealed is what is stored under the seal: the secrets, and the settings that
+// hold credentials, or may.
+type sealed struct {
+	Secrets
+	Auth    json.RawMessage   `json:"auth,omitempty"` // of type none: left out
+	Headers map[string]string `json:"headers,omitempty"`
+}
+
+// unreadable is the type of an authentication that was stored by another
+// version of Relay and cannot be read by this one: attempts fail and say so.
+const unreadable auth.Type = "unreadable"
+
+// SealSecrets returns the secrets as they are stored, and with them Auth and
+// Headers of the settings. Its errors hold none.
 func (w *Webhook) SealSecrets(s Sealer) ([]byte, error) {
-	b, err := json.Marshal(w.Secrets)
+	all := sealed{Secrets: w.Secrets, Headers: w.Headers}
+	var err error
+	switch w.Auth.Type {
+	case auth.None, "":
+	case unreadable:
+		all.Auth = w.unread
+	default:
+		all.Auth, err = w.Auth.Reveal()
+	}
 	if err != nil {
-		return nil, errors.New("secrets cannot be encoded") // the cause could repeat them
+		return nil, errors.New("the authentication cannot be encoded") // the cause could repeat it
+	}
+	b, err := json.Marshal(all)
+	if err != nil {
+		return nil, errors.New("secrets cannot be encoded") // as above
 	}
 	return s.Seal(b, w.secretsContext())
 }
 
-// OpenSecrets sets the secrets from what is stored; the webhook's ID and
-// Tenant must be set. Its errors hold none.
+// ResealSecrets seals what is stored with the Sealer's newest key, as it is;
+// the webhook's ID and Tenant must be set. Its errors hold no secrets.
+func (w *Webhook) ResealSecrets(s Sealer, stored []byte) ([]byte, error) {
+	b, err := s.Open(stored, w.secretsContext())
+	if err != nil {
+		return nil, fmt.Errorf("secrets of webhook %q cannot be read: %w", w.ID, err)
+	}
+	return s.Seal(b, w.secretsContext())
+}
+
+// OpenSecrets sets from what is stored what SealSecrets was given; the
+// webhook's ID and Tenant must be set. It must come after OpenSettings. An
+// authentication that cannot be read is kept as it is, and is no error: one
+// webhook must not keep all others from being delivered to. Errors hold no
+// secrets.
 func (w *Webhook) OpenSecrets(s Sealer, stored []byte) error {
 	b, err := s.Open(stored, w.secretsContext())
 	if err != nil {
 		return fmt.Errorf("secrets of webhook %q cannot be read: %w", w.ID, err)
 	}
-	if json.Unmarshal(b, &w.Secrets) != nil {
+	var all sealed
+	if json.Unmarshal(b, &all) != nil {
 		return fmt.Errorf("secrets of webhook %q cannot be read", w.ID) // as above
+	}
+	w.Secrets = all.Secrets
+	if all.Headers != nil {
+		w.Headers = all.Headers
+	}
+	w.Auth = auth.Settings{Type: auth.None}
+	if all.Auth != nil && json.Unmarshal(all.Auth, &w.Auth) != nil {
+		w.Auth, w.unread = auth.Settings{Type: unreadable}, all.Auth
 	}
 	return nil
 }
+
+// StoredSettings returns the settings as they are stored in clear: without
+// Auth and Headers, which SealSecrets takes.
+func (w *Webhook) StoredSettings() ([]byte, error) {
+	s := w.Settings
+	s.Headers = nil
+	b, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("settings of webhook %q cannot be encoded: %w", w.ID, err)
+	}
+	return b, nil
+}
+
+// OpenSettings sets the settings from what StoredSettings returned.
+func (w *Webhook) OpenSettings(stored []byte) error {
+	if err := json.Unmarshal(stored, &w.Settings); err != nil {
+		return fmt.Errorf("settings of webhook %q cannot be read: %w", w.ID, err)
+	}
+	w.headersInClear = w.Headers != nil
+	return nil
+}
+
+// HeadersInClear tells that the stored settings hold headers, as they did
+// before headers were sealed: the webhook should be stored again.
+func (w *Webhook) HeadersInClear() bool { return w.headersInClear }

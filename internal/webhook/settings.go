@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/filter"
 	"github.com/relay-events/relay/internal/format"
@@ -34,6 +35,7 @@ func Default() Settings {
 		Events:    []string{"*"},
 		Format:    format.Relay,
 		Signature: SignRelay,
+		Auth:      auth.Settings{Type: auth.None},
 		Retry:     RelayRetry(),
 		Timeout:   DefaultTimeout,
 		Ordering:  OrderingNone,
@@ -120,7 +122,38 @@ func (s *Settings) normalize(ctx context.Context, urls URLChecker) (egress.Targe
 		return none, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Name: "url", Reason: err.Error()}}}
 	}
 	s.URL = target.String()
+	if s.Auth.Type == auth.MTLS && !strings.HasPrefix(s.URL, "https:") {
+		return none, problem.InvalidField("auth.type", "%q needs an https:// url: a certificate is only shown over TLS", auth.MTLS)
+	}
 	return target, nil
+}
+
+// normalizeAuth checks the authentication in place of old, of a webhook whose
+// URL was oldURL; both are zero for a new webhook. An authentication that has
+// not changed is not checked again: a token server that cannot be looked up
+// now, or a certificate that has expired, must not be in the way of another
+// change.
+func (s *Settings) normalizeAuth(ctx context.Context, urls URLChecker, oldURL string, old auth.Settings) error {
+	kept := s.Auth
+	kept.Keep(old)
+	if kept != s.Auth && originOf(oldURL) != originOf(s.URL) {
+		// As with a token server's address: whoever may change the URL may not
+		// have what was entered before sent to a place of their own.
+		return problem.InvalidField("auth", "its credentials must be given again with a url that leads to another host: they were given for %s", originOf(oldURL))
+	}
+	s.Auth = kept
+	if s.Auth == old {
+		return nil
+	}
+	return s.Auth.Check(ctx, urls)
+}
+
+// originOf returns the scheme, host and port of a URL in its stored form.
+func originOf(u string) string {
+	scheme, rest, _ := strings.Cut(u, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	host, _, _ = strings.Cut(host, "?")
+	return scheme + "://" + host
 }
 
 // normalizePacing checks what says when deliveries are made.

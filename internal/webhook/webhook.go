@@ -9,11 +9,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
 
 	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/filter"
 	"github.com/relay-events/relay/internal/transform"
@@ -44,9 +46,13 @@ type Webhook struct {
 	Target  egress.Target
 	Program *filter.Program
 	Script  *transform.Script
+
+	unread         json.RawMessage // see OpenSecrets
+	headersInClear bool            // see OpenSettings
 }
 
-// Settings is what the user chooses, as stored.
+// Settings is what the user chooses. Stored, it is in two parts: what
+// StoredSettings returns, and what is sealed with the secrets.
 type Settings struct {
 	URL         string   `json:"url"`
 	Description string   `json:"description,omitempty"`
@@ -59,7 +65,8 @@ type Settings struct {
 	Transform string            `json:"transform,omitempty"`
 	Format    string            `json:"format"`            // see package format
 	Signature Signature         `json:"signature"`         // which headers sign the request
-	Headers   map[string]string `json:"headers,omitempty"` // added to every request
+	Headers   map[string]string `json:"headers,omitempty"` // added to every request; sealed
+	Auth      auth.Settings     `json:"-"`                 // how requests say who they come from; sealed
 	Retry     Retry             `json:"retry"`
 	Timeout   time.Duration     `json:"timeout"` // of one attempt, from DNS to the last byte read
 	// MaxConcurrency bounds attempts under way at a time; zero: Relay adapts it.
@@ -207,6 +214,20 @@ type Health struct {
 	// DisabledAt and DisabledReason say when and why Relay disabled it.
 	DisabledAt     time.Time `json:"disabledAt,omitzero"`
 	DisabledReason string    `json:"disabledReason,omitempty"`
+	// RejectedSince is the first answer 401 or 403 since the last success or
+	// change of the authentication; zero: none. Rejections counts them, and
+	// RejectedReason is the last one in words.
+	RejectedSince  time.Time `json:"rejectedSince,omitzero"`
+	Rejections     int       `json:"rejections,omitempty"`
+	RejectedReason string    `json:"rejectedReason,omitempty"`
+	// RejectedNoticedAt is when webhook.authentication_rejected was published
+	// about it; zero: not yet.
+	RejectedNoticedAt time.Time `json:"rejectedNoticedAt,omitzero"`
+}
+
+// Accept forgets that the endpoint rejected the authentication.
+func (h *Health) Accept() {
+	h.RejectedSince, h.Rejections, h.RejectedReason, h.RejectedNoticedAt = time.Time{}, 0, "", time.Time{}
 }
 
 // The automatic rule, SPEC section 6: a webhook whose attempts did nothing but

@@ -103,6 +103,17 @@ func (s *Settings) Keep(old Settings) {
 	}
 }
 
+// Hide returns the settings with "***" in the place of secrets, for a caller who may change but not read them: Keep
+// puts back those that are left.
+func (s Settings) Hide() Settings {
+	for _, t := range []*secret.Text{&s.Password, &s.Token, &s.ClientSecret, &s.Key} {
+		if *t != "" {
+			*t = secret.Hidden
+		}
+	}
+	return s
+}
+
 // header returns the header of type apiKey.
 func (s *Settings) header() string {
 	if s.Header == "" {

@@ -28,7 +28,7 @@ func Time(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// Webhook is what is stored of a webhook as JSON, and its sealed secrets.
+// Webhook is what is stored of a webhook as JSON, and what is sealed of it.
 type Webhook struct {
 	Settings, Health, Inactive string
 	Secrets                    []byte
@@ -41,14 +41,16 @@ func OfWebhook(w *webhook.Webhook, sealer webhook.Sealer) (col Webhook, err erro
 		err = errors.Join(err, e)
 		return string(b)
 	}
-	col.Settings, col.Health = text(w.Settings), text(w.Health)
+	col.Health = text(w.Health)
 	col.Inactive = "[]"
 	if len(w.Inactive) > 0 {
 		col.Inactive = text(w.Inactive)
 	}
-	if err != nil {
+	settings, e := w.StoredSettings()
+	if err = errors.Join(err, e); err != nil {
 		return col, err
 	}
+	col.Settings = string(settings)
 	col.Secrets, err = w.SealSecrets(sealer)
 	return col, err
 }
@@ -56,11 +58,13 @@ func OfWebhook(w *webhook.Webhook, sealer webhook.Sealer) (col Webhook, err erro
 // Read sets what the columns hold of the webhook, whose ID and Tenant are set:
 // the secrets are sealed to them. It keeps none of the columns' memory.
 func (col *Webhook) Read(w *webhook.Webhook, sealer webhook.Sealer) error {
+	if err := w.OpenSettings([]byte(col.Settings)); err != nil {
+		return err
+	}
 	if err := w.OpenSecrets(sealer, col.Secrets); err != nil {
 		return err
 	}
 	err := errors.Join(
-		json.Unmarshal([]byte(col.Settings), &w.Settings),
 		json.Unmarshal([]byte(col.Health), &w.Health),
 		json.Unmarshal([]byte(col.Inactive), &w.Inactive))
 	if err != nil {

@@ -95,7 +95,7 @@ func (s *Store) Reseal(ctx context.Context) (n int, err error) {
 			break
 		}
 		var sealed []byte
-		if sealed, err = x.w.SealSecrets(s.sealer); err != nil {
+		if sealed, err = x.w.ResealSecrets(s.sealer, x.stored); err != nil {
 			break
 		}
 		err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {

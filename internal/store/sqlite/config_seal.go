@@ -14,10 +14,11 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// sealedMark is the application id of a relay.db whose secrets are all sealed
-// and whose free space holds none from before: "Rsec". It is set after the
-// file was written anew, so that a crash before that has it done again.
-const sealedMark = 0x52736563
+// sealedMark is the application id of a relay.db whose secrets and headers are
+// all sealed and whose free space holds none from before: "Rse2" ("Rsec" was
+// without the headers). It is set after the file was written anew, so that a
+// crash before that has it done again.
+const sealedMark = 0x52736532
 
 // resealBatch bounds how many rows one transaction seals again.
 const resealBatch = 200
@@ -56,7 +57,7 @@ func (s *Store) Reseal(ctx context.Context) (n int, err error) {
 			done = 0
 			for i := range batch {
 				r := &batch[i]
-				sealed, err := r.w.SealSecrets(s.sealer)
+				sealed, err := r.w.ResealSecrets(s.sealer, r.stored)
 				if err == nil {
 					err = c.exec(sqlWebhookSecretsUpdate, r.number, r.stored, sealed)
 				}
@@ -97,10 +98,31 @@ func (s *Store) sealConfig(ctx context.Context) error {
 		return err
 	})
 	if err == nil && mark != sealedMark {
+		if err := s.sealHeaders(ctx); err != nil {
+			return err
+		}
 		err = s.config.rewrite(ctx, fmt.Sprintf(`PRAGMA application_id=%d`, sealedMark))
 	}
 	if err != nil {
 		return fmt.Errorf("removing what was stored in clear: %w", err)
+	}
+	return nil
+}
+
+// sealHeaders moves the headers of webhooks that were stored before headers
+// were sealed under the seal.
+func (s *Store) sealHeaders(ctx context.Context) error {
+	list, err := s.WebhookList(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range list {
+		if !w.HeadersInClear() {
+			continue
+		}
+		if err := s.WebhookUpdate(ctx, w); err != nil {
+			return fmt.Errorf("sealing headers: %w", err)
+		}
 	}
 	return nil
 }

@@ -169,6 +169,37 @@ func TestSecretsFromBefore(t *testing.T) {
 	}
 }
 
+// TestHeadersFromBefore: headers that were stored in clear beside sealed secrets are moved under the seal at the start.
+func TestHeadersFromBefore(t *testing.T) {
+	dir, k := t.TempDir(), newKeyring(t)
+	s := openSealed(t, dir, k)
+	w := canaryHook(1, 1)
+	putHook(t, s, w)
+	err := s.config.write(t.Context(), func(c *conn) error {
+		return errors.Join(
+			c.exec(`UPDATE webhook SET settings = json_set(settings, '$.headers', json('{"X-A":"canary-header"}'))`),
+			c.exec(`PRAGMA application_id=1382245731`)) // "Rsec", as it was then
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if filesWith(t, dir, "canary-header") == nil {
+		t.Fatal("no header stands in clear before, so this shows nothing")
+	}
+	s = openSealed(t, dir, k)
+	list, err := s.WebhookList(t.Context())
+	if err != nil || len(list) != 1 || list[0].Headers["X-A"] != "canary-header" || list[0].HeadersInClear() {
+		t.Errorf("got %+v, %v, want the header, sealed", list, err)
+	}
+	wantSecrets(t, s, 1, 1)
+	if files := filesWith(t, dir, "canary-header"); files != nil {
+		t.Errorf("headers stand in clear in %q", files)
+	}
+}
+
 func TestSecretsNeedTheirKeys(t *testing.T) {
 	dir := t.TempDir()
 	s := openSealed(t, dir, newKeyring(t))

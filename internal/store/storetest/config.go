@@ -8,6 +8,7 @@ import (
 
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -100,6 +101,8 @@ func webhooks(t *testing.T, s Backend) {
 	full.URL = "https://example.com/a?b=c"
 	full.Headers = map[string]string{"X-A": "ü"}
 	full.DisableOn = []int{410}
+	full.Auth = auth.Settings{Type: auth.OAuth2, ClientID: "me", ClientSecret: "hush", TokenURL: "https://example.com/token", Style: auth.StyleBody}
+	full.Health.RejectedSince, full.Health.Rejections, full.Health.RejectedReason, full.Health.RejectedNoticedAt = noon, 2, "401", noon
 	plain := &webhook.Webhook{ID: webhook.NewID(), Tenant: 2, Settings: webhook.Default(), Status: webhook.Active, CreatedAt: noon, UpdatedAt: noon}
 	var last uint32
 	for _, w := range []*webhook.Webhook{full, plain} {
@@ -135,6 +138,8 @@ func webhooks(t *testing.T, s Backend) {
 	changed := *full
 	changed.Status, changed.Health, changed.Inactive = webhook.Active, webhook.Health{}, nil
 	changed.Secrets = webhook.Secrets{Current: "whsec_c"}
+	changed.Auth = auth.Settings{Type: auth.Basic, Username: "u", Password: "p"}
+	changed.Headers = map[string]string{"X-B": "b"}
 	changed.URL, changed.UpdatedAt = "https://example.com/new", noon.Add(time.Hour)
 	if err := s.WebhookUpdate(ctx, &changed); err != nil {
 		t.Fatal(err)
