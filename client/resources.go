@@ -109,6 +109,7 @@ type Webhook struct {
 	Events         []string          `json:"events"`
 	Format         string            `json:"format"`
 	Signature      string            `json:"signature"`
+	Auth           Auth              `json:"auth"` // credentials are "***"
 	Headers        map[string]string `json:"headers"`
 	Retry          Retry             `json:"retry"`
 	Timeout        Duration          `json:"timeout"`
@@ -132,6 +133,35 @@ type Health struct {
 	DisabledAt     time.Time `json:"disabledAt"`
 	DisabledReason string    `json:"disabledReason"`
 	DisableAfter   Duration  `json:"disableAfter"`
+	// AuthenticationRejected is set while the endpoint answers 401 or 403.
+	AuthenticationRejected *Rejection `json:"authenticationRejected"`
+}
+
+// Rejection is that an endpoint does not accept who Relay says it is.
+type Rejection struct {
+	Since  time.Time `json:"since"`
+	Count  int       `json:"count"`
+	Reason string    `json:"reason"`
+}
+
+// Auth is how requests to an endpoint say who they come from. Which fields are used depends on Type: "none"; "basic"
+// (Username, Password); "apiKey" (Token, Header, Prefix); "oauth2" (ClientID, ClientSecret, TokenURL, Scope, Audience,
+// Style); "mtls" (Cert, Key). Fields left empty stay as they are in an update that does not change Type.
+type Auth struct {
+	Type         string `json:"type"`
+	Username     string `json:"username,omitempty"`
+	Password     string `json:"password,omitempty"`
+	Token        string `json:"token,omitempty"`
+	Header       string `json:"header,omitempty"`
+	Prefix       string `json:"prefix,omitempty"`
+	ClientID     string `json:"clientId,omitempty"`
+	ClientSecret string `json:"clientSecret,omitempty"`
+	TokenURL     string `json:"tokenUrl,omitempty"`
+	Scope        string `json:"scope,omitempty"`
+	Audience     string `json:"audience,omitempty"`
+	Style        string `json:"style,omitempty"` // "header" or "body"
+	Cert         string `json:"cert,omitempty"`
+	Key          string `json:"key,omitempty"`
 }
 
 // WebhookSettings is what a caller sets of a webhook. Nil fields are left out: the default at creation, unchanged in
@@ -142,6 +172,7 @@ type WebhookSettings struct {
 	Events         []string          `json:"events,omitempty"` // exact types and globs, "call.*"; default "*"
 	Format         *string           `json:"format,omitempty"`
 	Signature      *string           `json:"signature,omitempty"` // "relay", "standard", "relay+standard" or "none"
+	Auth           *Auth             `json:"auth,omitempty"`
 	Headers        map[string]string `json:"headers,omitempty"`
 	Retry          *Retry            `json:"retry,omitempty"`
 	Timeout        *Duration         `json:"timeout,omitempty"`

@@ -22,6 +22,7 @@ type Webhook struct {
 	Transform      string            `json:"transform" doc:"a script that makes the request; empty: the format does"`
 	Format         string            `json:"format" doc:"shape of the body" example:"\"relay\""`
 	Signature      string            `json:"signature" doc:"headers that sign a request" example:"\"relay\""`
+	Auth           Auth              `json:"auth" doc:"how requests say who they come from"`
 	Headers        map[string]string `json:"headers" doc:"sent with every request"`
 	Retry          Retry             `json:"retry" doc:"when to try again" example:"{\"preset\":\"relay\"}"`
 	Timeout        Duration          `json:"timeout" doc:"of an attempt"`
@@ -82,19 +83,31 @@ type Health struct {
 	DisabledAt     *Time    `json:"disabledAt"`
 	DisabledReason *string  `json:"disabledReason"`
 	DisableAfter   Duration `json:"disableAfter" doc:"the webhook is disabled when nothing but failures came for this long" example:"\"120h\""`
+	// AuthenticationRejected is the flag of the contract push, shown whatever the policy.
+	AuthenticationRejected *Rejection `json:"authenticationRejected" doc:"set while the endpoint answers 401 or 403; cleared by the next success or a change of auth"`
+}
+
+// Rejection is that an endpoint does not accept who Relay says it is.
+type Rejection struct {
+	Since  Time   `json:"since" doc:"the first such answer"`
+	Count  int    `json:"count" doc:"such answers since then"`
+	Reason string `json:"reason" example:"\"authentication rejected: the endpoint answered 401 Unauthorized\""`
 }
 
 func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 	h := a.Engine.Health(w)
 	v := &Webhook{
 		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Filter: w.Filter, Transform: w.Transform, Format: w.Format, Signature: string(w.Signature),
-		Headers: w.Headers, Retry: showRetry(&w.Retry), Timeout: Duration(w.Timeout), MaxConcurrency: w.MaxConcurrency,
+		Auth: showAuth(w.Auth), Headers: w.Headers, Retry: showRetry(&w.Retry), Timeout: Duration(w.Timeout), MaxConcurrency: w.MaxConcurrency,
 		DisableOn: w.DisableOn, Ordering: string(w.Ordering), Status: string(w.Status), CreatedAt: Time(w.CreatedAt), UpdatedAt: Time(w.UpdatedAt),
 		Health: Health{
 			FailingSince: timeOrNil(h.FailingSince), Failures: h.Failures, LastError: textOrNil(h.LastError),
 			NoticedAt: timeOrNil(h.NoticedAt), DisabledAt: timeOrNil(h.DisabledAt),
 			DisabledReason: textOrNil(h.DisabledReason), DisableAfter: Duration(webhook.DisableAfter),
 		},
+	}
+	if !h.RejectedSince.IsZero() {
+		v.Health.AuthenticationRejected = &Rejection{Since: Time(h.RejectedSince), Count: h.Rejections, Reason: h.RejectedReason}
 	}
 	if l := w.RateLimit; l != nil {
 		v.RateLimit = &RateLimit{PerSecond: l.PerSecond, Burst: l.Burst}
@@ -146,6 +159,7 @@ type webhookFields struct {
 	Transform      Opt[string]            `json:"transform" doc:"JavaScript that defines transform(event), which returns {body, headers, query, url} of the request, all optional and on the same host, or null to drop the event; empty: none. It is compiled when it is saved" default:"\"\"" maxLength:"65536" example:"\"function transform(event) { return { body: { text: event.data.summary } } }\""`
 	Format         Opt[string]            `json:"format" doc:"shape of the body, unless a transform returns one" default:"\"relay\"" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
 	Signature      Opt[string]            `json:"signature" doc:"headers that sign a request: X-Relay-Signature, those of Standard Webhooks, both, or none" default:"\"relay\"" enum:"relay,standard,relay+standard,none"`
+	Auth           Opt[AuthFields]        `json:"auth" doc:"how requests say who they come from. A PATCH changes the members it names; another type starts anew. Credentials are shown as ***, and *** keeps the one there is" default:"{\"type\":\"none\"}" example:"{\"type\":\"basic\",\"username\":\"relay\",\"password\":\"…\"}"`
 	Headers        Opt[map[string]string] `json:"headers" doc:"sent with every request" default:"{}"`
 	Retry          Opt[RetryFields]       `json:"retry" doc:"when to try again. A PATCH changes the members it names, and a preset becomes a custom policy by it"`
 	Timeout        Opt[Duration]          `json:"timeout" doc:"of an attempt, from looking up the name to the last byte of the answer; 100ms to 60s" default:"\"10s\""`
@@ -179,6 +193,13 @@ func (f *webhookFields) apply(s *webhook.Settings) {
 	f.Format.Apply(&s.Format, def.Format)
 	f.Signature.Apply((*string)(&s.Signature), string(def.Signature))
 	f.Headers.Apply(&s.Headers, nil)
+	switch {
+	case !f.Auth.Given:
+	case f.Auth.Null:
+		s.Auth = def.Auth
+	default:
+		f.Auth.Value.apply(&s.Auth)
+	}
 	f.Timeout.Apply((*Duration)(&s.Timeout), Duration(def.Timeout))
 	f.MaxConcurrency.Apply(&s.MaxConcurrency, def.MaxConcurrency)
 	f.DisableOn.Apply(&s.DisableOn, nil)

@@ -66,7 +66,7 @@ func newWorld(t *testing.T) *world {
 	scripts := transform.NewPool(transform.Options{})
 	t.Cleanup(scripts.Close)
 	hooks.SetCompiler(scripts)
-	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Sender: client, Transforms: scripts, Log: quiet, UserAgent: "Relay/test"})
+	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Sender: client, Tokens: client, Transforms: scripts, Log: quiet, UserAgent: "Relay/test"})
 	check("making the engine", err)
 	check("starting the engine", engine.Start(ctx))
 	t.Cleanup(func() { engine.Stop(ctx) })

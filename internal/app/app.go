@@ -145,7 +145,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	// are ordinary events of their tenant, back. The engine publishes nothing before it is started.
 	var ingester *ingest.Ingester
 	a.engine, err = delivery.New(delivery.Config{
-		Store: store, Webhooks: a.webhooks, Sender: outgoing, Transforms: transforms, Log: component("delivery"), UserAgent: userAgent,
+		Store: store, Webhooks: a.webhooks, Sender: outgoing, Tokens: outgoing, Transforms: transforms, Log: component("delivery"), UserAgent: userAgent,
 		Memory: int64(cfg.Memory), MaxInFlight: cfg.MaxInFlight,
 		Publish: func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error {
 			return ingester.Publish(ctx, operational(tenant, eventType, data))

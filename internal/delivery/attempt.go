@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/webhook"
@@ -37,6 +39,8 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 		l.rest(t)
 		e.giveBack(t)
 		return false
+	case endChanged:
+		return l.giveBack(t)
 	case endDropped:
 		if e.canceled.take(t.owed.Delivery()) {
 			e.recorder.drop(t) // which is recorded already
@@ -107,6 +111,9 @@ func strainOf(r webhook.Result) strain {
 const (
 	kindStatus    = "status"    // the endpoint answered with a status that is no success
 	kindTransform = "transform" // the webhook's transform failed; nothing was sent
+	// kindAuth: there was no token, or the settings of the authentication cannot
+	// be used. Policies take it for a failure of the network, not for an answer.
+	kindAuth = "auth"
 )
 
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
@@ -120,6 +127,7 @@ type ending uint8
 const (
 	endDone        ending = iota // the log's entry says what came of it
 	endInterrupted               // ctx ended first
+	endChanged                   // the webhook's authentication was changed first
 	endBusy                      // there is no room for its transform now
 	endDropped                   // the transform dropped it: nothing is to be sent
 )
@@ -161,8 +169,24 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 		// what a transform makes of one may change.
 		a.Request.Body, a.Request.BodyFormat = body, ""
 	}
+	// Before the signature, whose time is that of the request: there may be a
+	// token to wait for.
+	field, hasField, err := ep.auth.field(ctx, w.Timeout)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return a, endInterrupted
+	case errors.Is(err, auth.ErrClosed):
+		return a, endChanged
+	case err != nil:
+		a.ErrorKind, a.Error, a.Timing.Total = kindAuth, authError(err, w.Timeout), time.Since(now)
+		return a, endDone
+	}
 	id := d.String()
-	header := make([]egress.Field, 0, 10+len(m.header))
+	fields := 10 + len(m.header)
+	if hasField {
+		fields++
+	}
+	header := make([]egress.Field, 0, fields)
 	header = append(header,
 		egress.Field{Name: "User-Agent", Value: e.userAgent},
 		egress.Field{Name: "Content-Type", Value: m.contentType},
@@ -174,6 +198,9 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 		header = append(header, egress.Field{Name: headerTest, Value: "true"})
 	}
 	unix := now.Unix()
+	if hasField {
+		unix = time.Now().Unix()
+	}
 	if ep.relay != nil {
 		var sig [80]byte
 		header = append(header,
@@ -193,13 +220,25 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 			egress.Field{Name: signing.HeaderStandardSignature, Value: string(s.AppendSignature(nil, id, unix, body))},
 		)
 	}
-	a.Request.Header = append(header, m.header...)
+	header = append(header, m.header...)
+	if hasField && w.Script != nil { // which may have set it as well
+		own := len(header) - len(m.header)
+		header = append(header[:own], slices.DeleteFunc(header[own:], func(f egress.Field) bool { return strings.EqualFold(f.Name, field.Name) })...)
+	}
 
 	e.metrics.inFlight.Add(1)
-	req := egress.Request{Method: http.MethodPost, Target: m.target, Header: a.Request.Header, Body: body, Timeout: w.Timeout}
-	res, timing, fail := e.sender.Do(ctx, &req)
+	req := egress.Request{Method: http.MethodPost, Target: m.target, Header: header, Body: body, Timeout: w.Timeout, Identity: ep.auth.identity()}
+	var res *egress.Response
+	var fail *egress.Error
+	if hasField {
+		res, a.Timing, fail, err = e.call(ctx, ep, &req, field, now)
+		a.Timing.Total = time.Since(now)
+		header = append(header, auth.Masked(field)) // what is sent stays out of the log
+	} else {
+		res, a.Timing, fail = e.sender.Do(ctx, &req)
+	}
 	e.metrics.inFlight.Add(-1)
-	a.Timing, a.Response = timing, res
+	a.Request.Header, a.Response = header, res
 	if fail == nil && a.Request.BodyFormat != "" && cap(body) <= maxPooledBody {
 		*buf = body // nobody holds it any more; after a failure the transport may still read it
 		bodies.Put(buf)
@@ -209,6 +248,11 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 		return a, endInterrupted
 	case fail != nil:
 		a.ErrorKind, a.Error = string(fail.Kind), fail.Message
+	case err != nil && ctx.Err() != nil:
+		return a, endInterrupted
+	case err != nil:
+		// Not the endpoint's last word: with a token it might be another.
+		a.ErrorKind, a.Error = kindAuth, fmt.Sprintf("the endpoint answered %s, and there is no fresh token: %s", statusText(res.Status), authError(err, w.Timeout))
 	case res.Status >= 200 && res.Status <= 299:
 		a.Outcome = Delivered
 	default:

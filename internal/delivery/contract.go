@@ -53,8 +53,8 @@ type Attempt struct {
 	At        time.Time // when it began, UTC
 	Outcome   Outcome
 	Test      bool // made by "test"
-	// ErrorKind is one of a closed set: egress.Kind, "status", "transform"
-	// (nothing was sent), or "" for none.
+	// ErrorKind is one of a closed set: egress.Kind, "status", "transform" or
+	// "auth" (nothing was sent, or sent in vain), or "" for none.
 	ErrorKind string
 	Error     string // the failure in words; empty for none
 	Request   SentRequest

@@ -21,8 +21,10 @@ func (e *Engine) Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (
 	if ev.Time.IsZero() {
 		ev.Time = ev.ID.Time()
 	}
-	a, how := e.send(ctx, newEndpoint(w), &ev, 1, true)
+	a, how := e.send(ctx, e.lane(w).current(), &ev, 1, true)
 	switch how {
+	case endChanged:
+		return nil, problem.New(problem.Conflict, "the webhook's authentication was changed meanwhile: test it again")
 	case endInterrupted:
 		return nil, fmt.Errorf("sending a test: %w", ctx.Err())
 	case endBusy:

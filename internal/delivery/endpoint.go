@@ -1,8 +1,6 @@
 package delivery
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/relay-events/relay/internal/egress"
@@ -22,20 +20,17 @@ const (
 // a change of the webhook makes a new one.
 type endpoint struct {
 	hook   *webhook.Webhook
-	custom []egress.Field // the webhook's own headers, sorted by name
-	relay  *signing.Relay // nil: not this signature
+	auth   *authentication // nil: none; shared with the endpoints before and after this one
+	custom []egress.Field  // the webhook's own headers, sorted by name
+	relay  *signing.Relay  // nil: not this signature
 	// standard signs with both secrets until overlapEnd, standardLater from
 	// then on. Nil: not this signature.
 	standard, standardLater *signing.Standard
 	overlapEnd              time.Time
 }
 
-func newEndpoint(w *webhook.Webhook) *endpoint {
-	ep := &endpoint{hook: w}
-	for name, value := range w.Headers {
-		ep.custom = append(ep.custom, egress.Field{Name: name, Value: value})
-	}
-	slices.SortFunc(ep.custom, func(a, b egress.Field) int { return strings.Compare(a.Name, b.Name) })
+func newEndpoint(w *webhook.Webhook, a *authentication) *endpoint {
+	ep := &endpoint{hook: w, auth: a, custom: withoutAuth(w, a)}
 	if w.Signature == webhook.SignRelay || w.Signature == webhook.SignBoth {
 		ep.relay = signing.NewRelay(w.Secrets.Current)
 	}

@@ -47,6 +47,9 @@ type Config struct {
 	Store    Store
 	Webhooks *webhook.Registry // its OnChange is set by New
 	Sender   Sender
+	// Tokens is asked for the tokens of webhooks that authenticate by OAuth.
+	// Nil: their attempts fail.
+	Tokens *egress.Client
 	// Transforms runs the scripts of webhooks that have one. Nil: their
 	// attempts fail.
 	Transforms Transformer
@@ -68,6 +71,7 @@ type Engine struct {
 	store      Store
 	hooks      *webhook.Registry
 	sender     Sender
+	tokens     *egress.Client // nil: none
 	transforms Transformer
 	log        *slog.Logger
 	userAgent  string
@@ -123,7 +127,7 @@ func New(c Config) (*Engine, error) {
 		c.MaxInFlight = 4096
 	}
 	e := &Engine{
-		store: c.Store, hooks: c.Webhooks, sender: c.Sender, transforms: c.Transforms, log: c.Log,
+		store: c.Store, hooks: c.Webhooks, sender: c.Sender, tokens: c.Tokens, transforms: c.Transforms, log: c.Log,
 		userAgent: c.UserAgent, publish: c.Publish, memory: c.Memory,
 		intakes:   make(chan []Intake, routeAhead),
 		lanes:     make(map[uint32]*lane),
@@ -216,6 +220,11 @@ func (e *Engine) Stop(ctx context.Context) error {
 			<-ended
 		}
 		e.interrupt()
+		e.mu.RLock()
+		for _, l := range e.lanes {
+			l.current().auth.end()
+		}
+		e.mu.RUnlock()
 		err = e.recorder.stop()
 	})
 	return err
@@ -298,6 +307,9 @@ func (e *Engine) webhookChanged(old, new *webhook.Webhook) {
 	resumed := old != nil && old.Status != webhook.Active && new.Status == webhook.Active
 	if resumed {
 		e.health.forget(new.ID)
+	}
+	if old != nil && old.Auth != new.Auth {
+		e.health.accept(new.Number)
 	}
 	if l := e.laneOf(new.Number); l != nil {
 		l.setWebhook(new)

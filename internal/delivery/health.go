@@ -17,6 +17,7 @@ import (
 const (
 	EventFailing  = "webhook.failing"
 	EventDisabled = "webhook.disabled"
+	EventRejected = "webhook.authentication_rejected"
 )
 
 // healthEvery is how often changed health is stored: an endpoint that fails
@@ -41,6 +42,7 @@ type health struct {
 	changed bool // differs from what is stored
 	disable bool // the rule, or a status code, asks for it
 	notice  bool // webhook.failing is to be published
+	refused bool // webhook.authentication_rejected is to be published
 }
 
 func newHealthKeeper(e *Engine) *healthKeeper {
@@ -63,7 +65,7 @@ func (k *healthKeeper) observe(w *webhook.Webhook, a *Attempt, now time.Time) {
 		if !h.FailingSince.IsZero() || h.Failures > 0 {
 			h.Health, h.changed = webhook.Health{}, true
 		}
-		h.notice, h.disable = false, false
+		h.notice, h.disable, h.refused = false, false, false
 		return
 	}
 	if h.FailingSince.IsZero() {
@@ -77,6 +79,18 @@ func (k *healthKeeper) observe(w *webhook.Webhook, a *Attempt, now time.Time) {
 	if h.NoticedAt.IsZero() && failing >= webhook.NoticeAfter {
 		h.NoticedAt = now.UTC().Truncate(time.Millisecond)
 		h.notice, urgent = true, true
+	}
+	if rejected(a) && k.engine.authenticatesLike(w) {
+		h.Rejections++
+		h.RejectedReason = fmt.Sprintf("authentication rejected: %s", a.Error)
+		if h.RejectedSince.IsZero() {
+			h.RejectedSince = now.UTC().Truncate(time.Millisecond)
+		}
+		// Where the policy goes on trying it may have been a moment's.
+		if a.Outcome == Failed && h.RejectedNoticedAt.IsZero() {
+			h.RejectedNoticedAt = now.UTC().Truncate(time.Millisecond)
+			h.refused, urgent = true, true
+		}
 	}
 	switch {
 	case a.Response != nil && slices.Contains(w.DisableOn, a.Response.Status):
@@ -95,6 +109,23 @@ func (k *healthKeeper) observe(w *webhook.Webhook, a *Attempt, now time.Time) {
 		case k.act <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// authenticatesLike reports whether requests to the webhook still authenticate
+// as w says: an attempt may end after that was changed.
+func (e *Engine) authenticatesLike(w *webhook.Webhook) bool {
+	now, ok := e.hooks.ByNumber(w.Number)
+	return ok && now.Auth == w.Auth
+}
+
+// accept forgets that the webhook's authentication was rejected: it was changed.
+func (k *healthKeeper) accept(number uint32) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if h := k.state[number]; h != nil && !h.RejectedSince.IsZero() {
+		h.Accept()
+		h.refused, h.changed = false, true
 	}
 }
 
@@ -138,9 +169,9 @@ func (k *healthKeeper) store() {
 	k.mu.Lock()
 	var changed []health
 	for number, h := range k.state {
-		if h.changed || h.disable || h.notice {
+		if h.changed || h.disable || h.notice || h.refused {
 			changed = append(changed, *h)
-			h.changed, h.disable, h.notice = false, false, false
+			h.changed, h.disable, h.notice, h.refused = false, false, false, false
 		} else if h.FailingSince.IsZero() {
 			delete(k.state, number)
 		}
@@ -151,6 +182,10 @@ func (k *healthKeeper) store() {
 		ctx := context.Background()
 		if h.notice {
 			k.announce(EventFailing, h)
+		}
+		if h.refused {
+			e.log.Warn("authentication rejected", "webhook", h.id, "reason", h.RejectedReason)
+			k.announce(EventRejected, h)
 		}
 		var err error
 		if h.disable {
@@ -201,8 +236,11 @@ func (k *healthKeeper) announce(eventType string, h *health) {
 		"failures":     h.Failures,
 		"lastError":    h.LastError,
 	}
-	if eventType == EventDisabled {
+	switch eventType {
+	case EventDisabled:
 		data["disabledAt"], data["reason"] = h.DisabledAt, h.DisabledReason
+	case EventRejected:
+		data["rejectedSince"], data["rejections"], data["reason"] = h.RejectedSince, h.Rejections, h.RejectedReason
 	}
 	raw, err := json.Marshal(data)
 	if err == nil {

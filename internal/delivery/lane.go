@@ -66,7 +66,7 @@ type lane struct {
 }
 
 func newLane(e *Engine, w *webhook.Webhook) *lane {
-	l := &lane{engine: e, number: w.Number, endpoint: newEndpoint(w)}
+	l := &lane{engine: e, number: w.Number, endpoint: newEndpoint(w, e.authenticationOf(w.Auth))}
 	l.pace.init(w, time.Now())
 	if w.Health.Failures >= downAfter {
 		l.pace.startDown(time.Now())
@@ -77,8 +77,12 @@ func newLane(e *Engine, w *webhook.Webhook) *lane {
 // setWebhook takes over changed settings.
 func (l *lane) setWebhook(w *webhook.Webhook) {
 	l.mu.Lock()
-	old := l.endpoint.hook
-	l.endpoint = newEndpoint(w)
+	old, using := l.endpoint.hook, l.endpoint.auth
+	var ended *authentication
+	if w.Auth != old.Auth {
+		using, ended = l.engine.authenticationOf(w.Auth), using
+	}
+	l.endpoint = newEndpoint(w, using)
 	if old.URL != w.URL || old.MaxConcurrency != w.MaxConcurrency || !sameLimit(old.RateLimit, w.RateLimit) {
 		l.pace = pace{} // what was learned about the endpoint does not hold
 		l.pace.init(w, time.Now())
@@ -90,6 +94,33 @@ func (l *lane) setWebhook(w *webhook.Webhook) {
 	l.startLocked()
 	l.mu.Unlock()
 	l.engine.recorder.spill(spilled)
+	ended.end()
+}
+
+// current returns what requests to the webhook have in common now.
+func (l *lane) current() *endpoint {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.endpoint
+}
+
+// giveBack makes a delivery wait for its turn again whose attempt was broken
+// off by a change of the webhook. It reports whether it was dropped instead,
+// with its webhook.
+func (l *lane) giveBack(t *task) (dropped bool) {
+	l.mu.Lock()
+	dropped = l.removed
+	if !dropped && t.owed.Token == 0 && !l.engine.stopping() {
+		l.backlog = true
+		l.spilling++
+	}
+	l.mu.Unlock()
+	if dropped {
+		l.engine.recorder.drop(t)
+	} else {
+		l.engine.giveBack(t)
+	}
+	return dropped
 }
 
 func sameLimit(a, b *webhook.RateLimit) bool {
@@ -105,7 +136,9 @@ func (l *lane) remove() {
 	if l.timer != nil {
 		l.timer.Stop()
 	}
+	using := l.endpoint.auth
 	l.mu.Unlock()
+	using.end()
 	for _, t := range dropped {
 		for ; t != nil; t = t.next {
 			l.engine.recorder.drop(t)

@@ -62,7 +62,9 @@ func (e *Engine) Preview(ctx context.Context, w *webhook.Webhook, events []*even
 	case <-limited.Done():
 		return nil, errors.Join(ctx.Err(), busy)
 	}
-	ep := newEndpoint(w)
+	using := e.authenticationOf(w.Auth) // not the lane's: it asks for no token
+	defer using.end()
+	ep := newEndpoint(w, using)
 	list := make([]Previewed, len(events))
 	for i, ev := range events {
 		p, err := e.preview(limited, ep, ev)
@@ -144,11 +146,21 @@ func (e *Engine) previewRequest(ep *endpoint, ev *event.Event, d event.DeliveryI
 		add(signing.HeaderStandardTimestamp, now)
 		add(signing.HeaderStandardSignature, "v1,"+masked)
 	}
+	var own egress.Field // what the authentication adds
+	if ep.auth != nil {
+		own = ep.auth.shown
+	}
 	for _, f := range m.header {
+		if strings.EqualFold(f.Name, own.Name) {
+			continue
+		}
 		if isCredential(f.Name) {
 			f.Value = masked
 		}
 		r.Header = append(r.Header, f)
+	}
+	if own.Name != "" {
+		r.Header = append(r.Header, own)
 	}
 	return r
 }

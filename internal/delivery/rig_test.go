@@ -64,7 +64,7 @@ func (r *rig) start() {
 		r.hooks.SetCompiler(r.transforms.(webhook.Compiler))
 	}
 	r.engine, err = delivery.New(delivery.Config{
-		Store: r.store, Webhooks: r.hooks, Sender: r.client, Log: log, UserAgent: "Relay/test",
+		Store: r.store, Webhooks: r.hooks, Sender: r.client, Tokens: r.client, Log: log, UserAgent: "Relay/test",
 		Transforms: r.transforms, Memory: r.memory, MaxInFlight: r.maxInFlight,
 		Publish: func(ctx context.Context, tenant event.TenantID, typ string, data []byte) error {
 			return r.ingester.Publish(ctx, &ingest.Publication{Tenant: tenant, Items: []ingest.Item{{

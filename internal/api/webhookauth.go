@@ -1,0 +1,73 @@
+package api
+
+import (
+	"github.com/relay-events/relay/internal/egress/auth"
+	"github.com/relay-events/relay/internal/secret"
+)
+
+// Auth is how requests to an endpoint say who they come from, as the API shows it: members of other types are left out.
+type Auth struct {
+	Type         string      `json:"type" enum:"none,basic,apiKey,oauth2,mtls"`
+	Username     string      `json:"username,omitempty"`
+	Password     secret.Text `json:"password,omitempty" doc:"always ***"`
+	Token        secret.Text `json:"token,omitempty" doc:"always ***"`
+	Header       string      `json:"header,omitempty" example:"\"ApiKey\""`
+	Prefix       string      `json:"prefix,omitempty"`
+	ClientID     string      `json:"clientId,omitempty"`
+	ClientSecret secret.Text `json:"clientSecret,omitempty" doc:"always ***"`
+	TokenURL     string      `json:"tokenUrl,omitempty"`
+	Scope        string      `json:"scope,omitempty"`
+	Audience     string      `json:"audience,omitempty"`
+	Style        string      `json:"style,omitempty"`
+	Cert         string      `json:"cert,omitempty"`
+	Key          secret.Text `json:"key,omitempty" doc:"always ***"`
+}
+
+func showAuth(s auth.Settings) Auth {
+	return Auth{
+		Type: string(s.Type), Username: s.Username, Password: s.Password, Token: s.Token, Header: s.Header, Prefix: s.Prefix,
+		ClientID: s.ClientID, ClientSecret: s.ClientSecret, TokenURL: s.TokenURL, Scope: s.Scope, Audience: s.Audience, Style: string(s.Style),
+		Cert: s.Cert, Key: s.Key,
+	}
+}
+
+// AuthFields is an authentication as a caller sets it.
+type AuthFields struct {
+	Type         Opt[string] `json:"type" enum:"none,basic,apiKey,oauth2,mtls" default:"\"none\""`
+	Username     Opt[string] `json:"username" doc:"of basic"`
+	Password     Opt[string] `json:"password" doc:"of basic; write-only"`
+	Token        Opt[string] `json:"token" doc:"of apiKey; write-only"`
+	Header       Opt[string] `json:"header" doc:"of apiKey: the header it is sent in" default:"\"ApiKey\""`
+	Prefix       Opt[string] `json:"prefix" doc:"of apiKey: put before the token as it is" default:"\"\"" example:"\"Token \""`
+	ClientID     Opt[string] `json:"clientId" doc:"of oauth2, the client credentials grant"`
+	ClientSecret Opt[string] `json:"clientSecret" doc:"of oauth2; write-only"`
+	TokenURL     Opt[string] `json:"tokenUrl" doc:"of oauth2: the https address that gives out tokens" example:"\"https://login.example.com/oauth/token\""`
+	Scope        Opt[string] `json:"scope" doc:"of oauth2" default:"\"\""`
+	Audience     Opt[string] `json:"audience" doc:"of oauth2" default:"\"\""`
+	Style        Opt[string] `json:"style" enum:"header,body" doc:"of oauth2: where the token request carries clientId and clientSecret" default:"\"header\""`
+	Cert         Opt[string] `json:"cert" doc:"of mtls: the client certificate and its intermediates, PEM"`
+	Key          Opt[string] `json:"key" doc:"of mtls: the certificate's key, PEM; write-only"`
+}
+
+// apply merges the members given into settings. Another type starts from nothing, as members of the one are no settings
+// of the other.
+func (f *AuthFields) apply(s *auth.Settings) {
+	was := s.Type
+	f.Type.Apply((*string)(&s.Type), string(auth.None))
+	if s.Type != was {
+		*s = auth.Settings{Type: s.Type}
+	}
+	f.Username.Apply(&s.Username, "")
+	f.Password.Apply((*string)(&s.Password), "")
+	f.Token.Apply((*string)(&s.Token), "")
+	f.Header.Apply(&s.Header, "")
+	f.Prefix.Apply(&s.Prefix, "")
+	f.ClientID.Apply(&s.ClientID, "")
+	f.ClientSecret.Apply((*string)(&s.ClientSecret), "")
+	f.TokenURL.Apply(&s.TokenURL, "")
+	f.Scope.Apply(&s.Scope, "")
+	f.Audience.Apply(&s.Audience, "")
+	f.Style.Apply((*string)(&s.Style), "")
+	f.Cert.Apply(&s.Cert, "")
+	f.Key.Apply((*string)(&s.Key), "")
+}

@@ -1,0 +1,175 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/egress/auth"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// authentication is what all requests to a webhook authenticate with, those of
+// tests too. It outlives changes of the webhook that are not its own, so that
+// a token is kept.
+type authentication struct {
+	*auth.Authenticator // nil: err says why
+
+	err         error        // of settings that cannot be used
+	shown       egress.Field // what it sends as the log shows it, in place of a header of the webhook's own; zero: none
+	credentials []string     // beside tokens: what an answer that echoes requests is cleared of
+}
+
+// authenticationOf returns what the settings ask for, nil for none. It sends nothing.
+func (e *Engine) authenticationOf(s auth.Settings) *authentication {
+	if s.Type == auth.None || s.Type == "" {
+		return nil
+	}
+	a := &authentication{credentials: []string{s.Password.Reveal(), s.Token.Reveal()}}
+	switch s.Type {
+	case auth.Basic:
+		a.shown = auth.Masked(egress.Field{Name: "Authorization", Value: "Basic "})
+	case auth.OAuth2:
+		a.shown = auth.Masked(egress.Field{Name: "Authorization", Value: "Bearer "})
+	case auth.APIKey:
+		a.shown = auth.Masked(egress.Field{Name: s.Header, Value: s.Prefix + s.Token.Reveal()})
+	}
+	if s.Type == auth.OAuth2 && e.tokens == nil {
+		a.err = errors.New("this relay asks for no tokens")
+		return a
+	}
+	var err error
+	if a.Authenticator, err = auth.New(s, e.tokens); err != nil {
+		a.err = fmt.Errorf("the webhook's authentication cannot be used, set it again: %w", err)
+	}
+	return a
+}
+
+// end closes the authentication, which may be nil. What waits for a token then
+// is given back uncounted.
+func (a *authentication) end() {
+	if a != nil && a.Authenticator != nil {
+		a.Close()
+	}
+}
+
+// identity returns the client certificate to show, nil for none.
+func (a *authentication) identity() *egress.Identity {
+	if a == nil || a.Authenticator == nil {
+		return nil
+	}
+	return a.Identity()
+}
+
+// field returns the header field to send, and false where there is none. It
+// waits for a token for at most the limit.
+func (a *authentication) field(ctx context.Context, limit time.Duration) (egress.Field, bool, error) {
+	if a == nil {
+		return egress.Field{}, false, nil
+	}
+	if a.err != nil {
+		return egress.Field{}, false, a.err
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return a.Header(ctx)
+}
+
+// authError says in words why there is nothing to authenticate with.
+func authError(err error, limit time.Duration) string {
+	var why *auth.Error
+	switch {
+	case errors.As(err, &why):
+		return why.Message
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("the limit of %v for the attempt ran out while waiting for a token", limit)
+	default:
+		return err.Error()
+	}
+}
+
+// call makes the request of an attempt that began at start, and once more with
+// a fresh token if the endpoint refuses the one that field holds. header is
+// the request's without field. It returns with an error if there is no fresh
+// token: what came of the request is then the answer that refused the old one.
+func (e *Engine) call(ctx context.Context, ep *endpoint, req *egress.Request, field egress.Field, start time.Time) (
+	res *egress.Response, timing egress.Timing, fail *egress.Error, err error,
+) {
+	header := req.Header
+	limit := req.Timeout
+	req.Header = append(slices.Clip(header), field)
+	req.Timeout = remaining(limit, start)
+	res, timing, fail = e.sender.Do(ctx, req)
+	if fail != nil || res.Status != http.StatusUnauthorized {
+		return conceal(ep, res, field), timing, fail, nil
+	}
+	waiting, cancel := context.WithDeadline(ctx, start.Add(limit))
+	defer cancel()
+	again, err := ep.auth.Refused(waiting, field)
+	var fresh egress.Field
+	if again && err == nil {
+		fresh, _, err = ep.auth.Header(waiting)
+	}
+	if left := remaining(limit, start); again && err == nil && left > 0 {
+		req.Header = append(slices.Clip(header), fresh)
+		req.Timeout = left
+		field = fresh
+		res, timing, fail = e.sender.Do(ctx, req)
+	}
+	return conceal(ep, res, field), timing, fail, err
+}
+
+// remaining returns what is left of an attempt's limit. Instants are not
+// counted: "within 10s" says more than "within 9.99998s".
+func remaining(limit time.Duration, start time.Time) time.Duration {
+	return limit - time.Since(start).Truncate(10*time.Millisecond)
+}
+
+// leastConcealed is the length, in bytes, from which on a credential is looked
+// for in answers: a shorter one would be found everywhere.
+const leastConcealed = 8
+
+// conceal removes credentials from an answer that repeats the request, as
+// endpoints for tests and some error pages do: the log must not hold them.
+func conceal(ep *endpoint, res *egress.Response, field egress.Field) *egress.Response {
+	if res == nil {
+		return nil
+	}
+	_, bare, _ := strings.Cut(field.Value, " ") // without the scheme
+	for _, s := range append([]string{field.Value, bare}, ep.auth.credentials...) {
+		if len(s) < leastConcealed {
+			continue
+		}
+		if bytes.Contains(res.Body, []byte(s)) {
+			res.Body = bytes.ReplaceAll(res.Body, []byte(s), []byte("***"))
+		}
+		for i := range res.Header {
+			res.Header[i].Value = strings.ReplaceAll(res.Header[i].Value, s, "***")
+		}
+	}
+	return res
+}
+
+// rejected reports whether the endpoint did not accept who we say we are.
+func rejected(a *Attempt) bool {
+	return a.ErrorKind == kindStatus && a.Response != nil &&
+		(a.Response.Status == http.StatusUnauthorized || a.Response.Status == http.StatusForbidden)
+}
+
+// withoutAuth returns the webhook's own headers but for the one that its
+// authentication sets, sorted by name.
+func withoutAuth(w *webhook.Webhook, a *authentication) (custom []egress.Field) {
+	for name, value := range w.Headers {
+		if a == nil || !strings.EqualFold(name, a.shown.Name) {
+			custom = append(custom, egress.Field{Name: name, Value: value})
+		}
+	}
+	slices.SortFunc(custom, func(a, b egress.Field) int { return strings.Compare(a.Name, b.Name) })
+	return custom
+}
