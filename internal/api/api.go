@@ -109,6 +109,7 @@ type Options struct {
 	Publisher Publisher
 	Events    Events
 	Types     Types
+	Gate      Gate
 	// Ready reports why requests cannot be served now, in words fit for the public; nil: they can.
 	Ready func(ctx context.Context) error
 	// Metrics answers GET /metrics, without authentication. Nil: there is no such page.
@@ -136,8 +137,8 @@ type API struct {
 // answers with problem documents and belongs behind a web.Server, which bounds time and size.
 func New(o Options) (*API, error) {
 	switch {
-	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Ready == nil:
-		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Publisher, Events, Types or Ready")
+	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Gate == nil, o.Ready == nil:
+		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Publisher, Events, Types, Gate or Ready")
 	}
 	if o.Limits == (ingest.Limits{}) {
 		o.Limits = ingest.DefaultLimits()

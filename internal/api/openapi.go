@@ -141,6 +141,7 @@ func (p paths) MarshalJSON() ([]byte, error) {
 type bodies struct {
 	publish bool   // the three forms of publishing
 	answer  string // media type of an answer that is not JSON
+	once    bool   // takes the header Idempotency-Key
 }
 
 // anyJSON and anyObject stand for values that requests hand on unread.
@@ -186,6 +187,7 @@ var tags = []tag{
 	{"Webhooks", "Subscriptions: where events go, which ones, in which shape."},
 	{"Log", "Every request made, with what was sent and what came back."},
 	{"Deliveries", "What each webhook is owed, or was owed."},
+	{"Respondents", "People in campaigns, and on their way there."},
 	{"Jobs", "Recoveries and replays in the background."},
 	{"Stats", "Counters over time."},
 	{"Keys", "API keys."},
@@ -286,6 +288,11 @@ func (rt *route) operation(requests, answers *schemas) *Operation {
 		op.Parameters = append(op.Parameters, Parameter{Name: "Relay-Tenant", In: "header", Schema: &Schema{Type: "string"},
 			Description: "the tenant to act for, with a key of the scope platform"})
 		kinds = append(kinds, problem.NotFound)
+	}
+	if d.bodies.once {
+		op.Parameters = append(op.Parameters, Parameter{Name: "Idempotency-Key", In: "header", Schema: &Schema{Type: "string", MaxLength: ptr(256)},
+			Description: "sending a request with the same key again stores nothing twice"})
+		kinds = append(kinds, problem.Conflict)
 	}
 	json := func(s *Schema) map[string]media { return map[string]media{"application/json": {s}} }
 	switch {

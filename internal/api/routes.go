@@ -4,7 +4,7 @@ import "github.com/relay-events/relay/internal/account"
 
 // Routes returns the route table. Who calls what:
 //
-//	publish  the application that has events, with a key of the scope publish
+//	publish  the application that has events or respondents, with a key of the scope publish
 //	read     dashboards, scripts and support, who look
 //	manage   whoever sets webhooks and event types up, and repairs deliveries
 //	admin    whoever hands out keys
@@ -63,6 +63,18 @@ func (a *API) Routes() []route {
 		handle(a, "GET /v1/jobs", read, docJobList, a.jobList),
 		handle(a, "GET /v1/jobs/{id}", read, docJobGet, a.jobGet),
 		handle(a, "POST /v1/jobs/{id}/cancel", manage, docJobCancel, a.jobCancel),
+
+		handle(a, "GET /v1/campaigns", read, docCampaignList, a.campaignList),
+		handle(a, "POST /v1/campaigns", manage, docCampaignCreate, a.campaignCreate),
+		handle(a, "GET /v1/campaigns/{id}", read, docCampaignGet, a.campaignGet),
+		handle(a, "PATCH /v1/campaigns/{id}", manage, docCampaignUpdate, a.campaignUpdate),
+		handle(a, "DELETE /v1/campaigns/{id}", manage, docCampaignDelete, a.campaignDelete),
+		a.respondentAddRoute(publish),
+		handle(a, "GET /v1/respondents", read, docRespondentList, a.respondentList),
+		a.respondentExportRoute(read),
+		handle(a, "POST /v1/respondents/erase", manage, docPersonErase, a.personErase),
+		handle(a, "GET /v1/respondents/{id}", read, docRespondentGet, a.respondentGet),
+		handle(a, "DELETE /v1/respondents/{id}", manage, docRespondentErase, a.respondentErase),
 
 		handle(a, "GET /v1/stats", read, docStats, a.stats),
 

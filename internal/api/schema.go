@@ -132,11 +132,14 @@ func (s *schemas) object(t reflect.Type) *Schema {
 	if r, ok := reflect.New(t).Interface().(requirer); ok {
 		o.Required = r.requires()
 	}
-	if s.request {
+	if _, open := reflect.New(t).Interface().(tolerant); s.request && !open {
 		o.Additional = false
 	}
 	return o
 }
+
+// tolerant marks a request whose unknown members are not refused: data of others, that we hand on.
+type tolerant interface{ tolerant() }
 
 // requirer names the members a request must have that the domain insists on, where a struct shared with PATCH cannot say so.
 type requirer interface{ requires() []string }

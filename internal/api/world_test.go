@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/store/sqlite"
 	"github.com/relay-events/relay/internal/transform"
@@ -38,6 +40,8 @@ type world struct {
 	keys  *account.Authenticator
 	api   *api.API
 	hooks *webhook.Registry
+	dir   string // the store's
+	gate  *gate.Gate
 }
 
 func newWorld(t *testing.T) *world {
@@ -50,7 +54,8 @@ func newWorld(t *testing.T) *world {
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
-	store, err := sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), Log: quiet})
+	dir := t.TempDir()
+	store, err := sqlite.Open(ctx, sqlite.Options{Dir: dir, Log: quiet})
 	check("opening the store", err)
 	t.Cleanup(func() { store.Close() })
 	keys, err := account.NewAuthenticator(ctx, store)
@@ -72,7 +77,11 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { engine.Stop(ctx) })
 	publisher := ingest.New(store, engine, types)
 	t.Cleanup(publisher.Stop)
+	people, err := gate.New(gate.Config{Store: store, Log: quiet})
+	check("making the gate", err)
+	t.Cleanup(people.Stop)
 	a, err := api.New(api.Options{
+		Gate: people,
 		Keys: keys, Webhooks: hooks, Engine: engine, Publisher: publisher, Events: store, Types: types, Version: "test", Log: quiet,
 		Ready:   func(context.Context) error { return nil },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "relay_up 1\n") }),
@@ -95,7 +104,7 @@ func newWorld(t *testing.T) *world {
 			t.Errorf("serving: %v", err)
 		}
 	})
-	return &world{t: t, url: "http://" + l.Addr().String(), addr: l.Addr().String(), store: store, keys: keys, api: a, hooks: hooks}
+	return &world{t: t, url: "http://" + l.Addr().String(), addr: l.Addr().String(), store: store, keys: keys, api: a, hooks: hooks, dir: dir, gate: people}
 }
 
 // answer is what came back.
@@ -107,6 +116,21 @@ type answer struct {
 
 // do makes a request with the admin's key; headers are pairs and win over those set here.
 func (w *world) do(method, path, body string, headers ...string) answer {
+	w.t.Helper()
+	resp, err := http.DefaultClient.Do(w.request(method, path, body, headers...))
+	if err != nil {
+		w.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatalf("%s %s: reading the answer: %v", method, path, err)
+	}
+	return answer{resp.StatusCode, resp.Header, b}
+}
+
+// request makes the request that do sends.
+func (w *world) request(method, path, body string, headers ...string) *http.Request {
 	w.t.Helper()
 	req, err := http.NewRequest(method, w.url+path, strings.NewReader(body))
 	if err != nil {
@@ -122,16 +146,23 @@ func (w *world) do(method, path, body string, headers ...string) answer {
 			req.Header.Set(headers[i], headers[i+1])
 		}
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		w.t.Fatalf("%s %s: %v", method, path, err)
+	return req
+}
+
+// fill stores n respondents below the API.
+func (w *world) fill(n int) {
+	w.t.Helper()
+	at := time.Now().UTC()
+	for i := 0; i < n; {
+		var changes []*gate.Change
+		for ; i < n && len(changes) < 1000; i++ {
+			text := fmt.Sprintf(`{"campaignId":1,"respondent":{"firstName":"Name %d","lastName":"Of somebody","emailAddress":"p%d@example.com","address1":"Surveystreet 42"},"custom":{"n":%d,"text":"%0200d"}}`, i, i, i, i)
+			changes = append(changes, &gate.Change{Add: &gate.Respondent{Tenant: event.DefaultTenant, Campaign: 1, State: gate.Stored, Payload: []byte(text), CreatedAt: at, DecidedAt: at}})
+		}
+		if err := w.store.RespondentWrite(context.Background(), changes); err != nil {
+			w.t.Fatal(err)
+		}
 	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatalf("%s %s: reading the answer: %v", method, path, err)
-	}
-	return answer{resp.StatusCode, resp.Header, b}
 }
 
 // into makes a request that must succeed with the status, and decodes the answer.

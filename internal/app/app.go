@@ -24,6 +24,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/problem"
@@ -159,6 +160,12 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	// leaves it to the next start.
 	a.onStop("accepting events", func(context.Context) error { ingester.Stop(); return nil })
 
+	people, err := gate.New(gate.Config{Store: store, Log: component("gate")})
+	if err != nil {
+		return err
+	}
+	a.onStop("the gate", func(context.Context) error { people.Stop(); return nil })
+
 	metrics := observe.NewMetrics(observe.MetricsOptions{
 		Engine: a.engine, Ingester: ingester, Backlog: store, Version: config.Version, Log: component("metrics"),
 	})
@@ -168,6 +175,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		Keys: a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store, Types: types,
 		EgressIPs: cfg.Egress.IPs.Texts(),
 		Ready:     a.ready, Metrics: privately(metrics, a.keys), Limits: limits, Version: config.Version, Log: component("api"),
+		Gate: people,
 	})
 	if err != nil {
 		return err

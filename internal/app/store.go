@@ -10,6 +10,7 @@ import (
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/config"
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/secret"
@@ -24,6 +25,7 @@ type store interface {
 	api.Events
 	catalogue.Store
 	delivery.Store
+	gate.Store
 	ingest.Store
 	observe.Backlog
 	webhook.Store

@@ -102,7 +102,7 @@ func newRoot(env *Env) *cobra.Command {
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(env), newDemo(env), newVersion(env))
+	root.AddCommand(newServe(env), newDemo(env), newBackup(env), newRestore(env), newVersion(env))
 	root.AddCommand(bench.Commands()...)
 	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)

@@ -254,7 +254,8 @@ type Store interface {
 
 	// Expire removes what retention no longer keeps: events accepted before
 	// eventsBefore (never one that is still owed or in an open intake), with
-	// their idempotency keys, and attempts made before attemptsBefore. It never
+	// their idempotency keys, attempts made before attemptsBefore, and what the
+	// products above keep as long as those. It never
 	// holds a writer for more than some 20 ms at a time.
 	Expire(ctx context.Context, eventsBefore, attemptsBefore time.Time) error
 

@@ -132,6 +132,7 @@ func (s *Store) Expire(ctx context.Context, eventsBefore, attemptsBefore time.Ti
 	if err == nil {
 		err = s.expireRest(ctx, attemptsBefore)
 	}
+	err = errors.Join(err, s.RespondentExpire(ctx, attemptsBefore))
 	if err != nil {
 		return fmt.Errorf("expiring: %w", err)
 	}

@@ -51,6 +51,7 @@ import (
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -119,6 +120,7 @@ var (
 	_ webhook.Store   = (*Store)(nil)
 	_ account.Store   = (*Store)(nil)
 	_ catalogue.Store = (*Store)(nil)
+	_ gate.Store      = (*Store)(nil)
 )
 
 // Open connects to the database, brings its schema up to date and joins as a

@@ -3,8 +3,18 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
+)
+
+const (
+	// truncateWait is how long writers are held up, at most, by readers that
+	// keep the WAL from being emptied.
+	truncateWait = 50 * time.Millisecond
+	// truncateEvery spaces attempts after one that readers made fail. A backup
+	// may read one state of a file for minutes.
+	truncateEvery = time.Second
 )
 
 func (d *db) wakeCheckpointer() {
@@ -50,7 +60,7 @@ func (d *db) checkpoint(ctx context.Context, c *conn) error {
 	if _, _, err := c.raw.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE); err != nil {
 		return err
 	}
-	if pages*d.pageBytes < truncateBytes {
+	if pages*d.pageBytes < truncateBytes || time.Now().Before(d.truncateAt) {
 		return nil
 	}
 	// Little is left to copy now; keep writers out until the WAL is empty.
@@ -58,7 +68,14 @@ func (d *db) checkpoint(ctx context.Context, c *conn) error {
 		return nil
 	}
 	defer d.unlockWriter()
-	if err := c.truncateWAL(); err != nil {
+	if err := c.raw.BusyTimeout(truncateWait); err != nil {
+		return err
+	}
+	err := c.truncateWAL()
+	if errors.Is(err, sqlite3.BUSY) {
+		d.truncateAt = time.Now().Add(truncateEvery)
+	}
+	if err := errors.Join(err, c.raw.BusyTimeout(busyTimeout)); err != nil {
 		return err
 	}
 	d.walPages.Store(0)

@@ -241,15 +241,15 @@ func TestSecretsStayInTheirRow(t *testing.T) {
 	}
 }
 
-// A gate is a Sealer that stops before it answers the first Stale after it was armed.
-type gate struct {
+// A barrier is a Sealer that stops before it answers the first Stale after it was armed.
+type barrier struct {
 	webhook.Sealer
 	once          sync.Once
 	armed         atomic.Bool
 	arrived, pass chan struct{}
 }
 
-func (g *gate) Stale(sealed []byte) bool {
+func (g *barrier) Stale(sealed []byte) bool {
 	stale := g.Sealer.Stale(sealed)
 	if g.armed.Load() {
 		g.once.Do(func() {
@@ -263,7 +263,7 @@ func (g *gate) Stale(sealed []byte) bool {
 // TestResealWhileInUse: the operator makes a new key, and what changes while secrets are sealed again is not undone.
 func TestResealWhileInUse(t *testing.T) {
 	k := newKeyring(t)
-	g := &gate{Sealer: k, arrived: make(chan struct{}), pass: make(chan struct{})}
+	g := &barrier{Sealer: k, arrived: make(chan struct{}), pass: make(chan struct{})}
 	s := openSealed(t, t.TempDir(), g)
 	n := resealBatch + 10
 	hooks := make([]*webhook.Webhook, n)

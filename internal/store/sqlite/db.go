@@ -33,6 +33,9 @@ type dbOptions struct {
 	Schema []string
 	// ReadOnly opens an existing file for reading; the schema is left as it is.
 	ReadOnly bool
+	// SecureDelete has what is deleted overwritten, which costs a little more
+	// writing.
+	SecureDelete bool
 	// Readers is how many may read at a time; zero: 4.
 	Readers int
 	// Log receives what happens in the background; nil: slog.Default.
@@ -85,6 +88,8 @@ type db struct {
 	stop      context.CancelFunc
 	done      chan struct{} // the checkpointer's end
 	pageBytes int64
+
+	truncateAt time.Time // not tried before; the checkpointer's
 
 	rlock  chan struct{} // counts readers
 	rmu    sync.Mutex
@@ -228,6 +233,9 @@ func (d *db) connect() (_ *conn, err error) {
 	}
 	script := fmt.Sprintf(`PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA synchronous=%s;`,
 		d.o.CacheKB, sync)
+	if d.o.SecureDelete {
+		script += ` PRAGMA secure_delete=ON;`
+	}
 	if d.o.ReadOnly {
 		script += ` PRAGMA query_only=ON;`
 	} else {

@@ -17,7 +17,7 @@ func (s *Store) Expire(ctx context.Context, eventsBefore, attemptsBefore time.Ti
 	if err == nil {
 		err = s.expireKeys(ctx)
 	}
-	return errors.Join(err, s.attempts.expire(attemptsBefore))
+	return errors.Join(err, s.attempts.expire(attemptsBefore), s.RespondentExpire(ctx, attemptsBefore))
 }
 
 func (s *Store) expireEvents(ctx context.Context, before time.Time) error {

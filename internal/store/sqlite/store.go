@@ -10,6 +10,7 @@
 //
 //	relay.lock               held while a process uses the folder
 //	relay.db                 configuration
+//	gate.db                  campaigns and respondents
 //	work.db                  owed deliveries, closed intakes
 //	keys.db                  idempotency keys; derived
 //	events/2026-11-21.db     accepted events of a day
@@ -32,6 +33,7 @@ import (
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/store/utcday"
 	"github.com/relay-events/relay/internal/webhook"
@@ -58,11 +60,14 @@ type Store struct {
 
 	sealer   webhook.Sealer
 	config   *db
+	gate     *db // campaigns and respondents
 	events   *eventLog
 	keys     *keyIndex
 	work     *workDB
 	attempts *attemptLog
 	append   appender
+
+	respondents *event.Sequence // ids of respondents
 
 	// openAtStart lists the intakes that were open when the store was opened.
 	openAtStart []event.ID
@@ -74,6 +79,7 @@ var (
 	_ webhook.Store   = (*Store)(nil)
 	_ account.Store   = (*Store)(nil)
 	_ catalogue.Store = (*Store)(nil)
+	_ gate.Store      = (*Store)(nil)
 )
 
 // Open opens the store in a folder, and creates what is missing. It fails at
@@ -102,9 +108,17 @@ func (s *Store) open(ctx context.Context, node int) (err error) {
 	if s.lock, err = lockDir(s.dir); err != nil {
 		return err
 	}
+	if _, err := os.Lstat(filepath.Join(s.dir, UnfinishedName)); err == nil {
+		return errUnfinished
+	}
 	if err := s.openConfig(ctx); err != nil {
 		return err
 	}
+	lastRespondent, err := s.openGate(ctx)
+	if err != nil {
+		return err
+	}
+	s.respondents = event.NewSequence(node, lastRespondent)
 	days, err := openDays(filepath.Join(s.dir, "events"), dbOptions{
 		Full: true, PageSize: 8192, CacheKB: 2 << 10, Schema: loadMigrations("events"),
 	}, s.log)
@@ -160,6 +174,12 @@ func (s *Store) open(ctx context.Context, node int) (err error) {
 	return syncDir(s.dir)
 }
 
+// UnfinishedName is the file that marks a folder into which a backup is being
+// restored: it holds a part of one, on which no server may start.
+const UnfinishedName = "restore.unfinished"
+
+var errUnfinished = errors.New("a restore into this folder was interrupted: run it again, it begins anew")
+
 // lockDir takes the lock of the folder.
 func lockDir(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "relay.lock"), os.O_RDWR|os.O_CREATE, 0o600)
@@ -192,6 +212,9 @@ func (s *Store) Close() error {
 		s.events.release(s.append.file)
 		s.append.file = nil
 		errs = append(errs, s.events.close())
+	}
+	if s.gate != nil {
+		errs = append(errs, s.gate.close())
 	}
 	if s.config != nil {
 		errs = append(errs, s.config.close())

@@ -8,6 +8,7 @@ import (
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -19,6 +20,7 @@ type Backend interface {
 	webhook.Store
 	account.Store
 	catalogue.Store
+	gate.Store
 	// Reopen closes the store and opens it again on the same data, for all who
 	// hold this Backend; it returns itself. It ends the test when that fails.
 	Reopen(t *testing.T) Backend
@@ -32,6 +34,7 @@ type Open func(t *testing.T) Backend
 func Run(t *testing.T, open Open) {
 	t.Run("Events", func(t *testing.T) { testEvents(t, open) })
 	t.Run("Config", func(t *testing.T) { testConfig(t, open) })
+	t.Run("Gate", func(t *testing.T) { testGate(t, open) })
 	t.Run("Owed", func(t *testing.T) { testOwed(t, open) })
 	t.Run("Log", func(t *testing.T) { testLog(t, open) })
 }

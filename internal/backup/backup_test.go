@@ -1,0 +1,372 @@
+package backup
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/store/storetest"
+)
+
+func open(t *testing.T, dir string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("closing: %v", err)
+		}
+	})
+	return s
+}
+
+// load stores events, settles every second intake and owes a delivery of the others, until stop.
+type load struct {
+	acked atomic.Pointer[[]event.ID] // all ids acknowledged
+	ended sync.WaitGroup
+	stop  context.CancelFunc
+}
+
+func startLoad(t *testing.T, s *sqlite.Store) *load {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	l := &load{stop: stop}
+	l.acked.Store(new([]event.ID))
+	l.ended.Go(func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			p := storetest.Publication(storetest.Event(fmt.Sprint("e", n), "a.b", fmt.Sprint(n)), storetest.Event("", "a.b", "x"))
+			intakes, err := s.Append(ctx, []*ingest.Publication{p})
+			if err != nil {
+				if ctx.Err() == nil {
+					t.Errorf("storing: %v", err)
+				}
+				return
+			}
+			ids := slices.Clone(*l.acked.Load())
+			r := new(delivery.Record)
+			for _, in := range intakes {
+				for i := range in.Events {
+					ids = append(ids, in.Events[i].ID)
+				}
+				switch n % 3 {
+				case 0:
+					a := storetest.MakeAttempts(time.Now(), 1)[0]
+					a.Event, a.Outcome = in.ID, delivery.Delivered
+					r.Attempts, r.Close = []*delivery.Attempt{a}, []event.ID{in.ID}
+				case 1:
+					r.Owe = []delivery.Owed{{Event: in.ID, Webhook: 1, Tenant: 1, Due: time.Now(), Since: time.Now()}}
+					r.Close = []event.ID{in.ID}
+				}
+			}
+			if err := s.Record(ctx, r); err != nil && ctx.Err() == nil {
+				t.Errorf("recording: %v", err)
+			}
+			l.acked.Store(&ids)
+		}
+	})
+	t.Cleanup(l.end)
+	return l
+}
+
+func (l *load) end() { l.stop(); l.ended.Wait() }
+
+// check opens a restored folder: every id is there, and is settled, owed or open.
+func check(t *testing.T, dir string, ids []event.ID) {
+	t.Helper()
+	s := open(t, dir)
+	got, err := s.EventGetMany(t.Context(), ids)
+	if err != nil || len(got) != len(ids) {
+		t.Fatalf("got %d events, %v, want %d", len(got), err, len(ids))
+	}
+	known := make(map[event.ID]bool)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(s.IntakeOpen(t.Context(), func(in delivery.Intake) error {
+		for i := range in.Events {
+			known[in.Events[i].ID] = true
+		}
+		return nil
+	}))
+	must(s.SettledSince(t.Context(), 0, func(d event.DeliveryID) { known[d.Event], known[d.Event+1] = true, true }))
+	for before := (event.DeliveryID{Event: 1<<63 - 1}); ; {
+		page, err := s.OwedList(t.Context(), 1, 1, before, 1000)
+		must(err)
+		for _, o := range page {
+			known[o.Event], known[o.Event+1] = true, true
+		}
+		if len(page) < 1000 {
+			break
+		}
+		before = event.DeliveryID{Event: page[999].Event, Webhook: 1}
+	}
+	for i, id := range ids {
+		if !known[id] {
+			t.Fatalf("event %d of %d is neither settled nor owed nor open", i, len(ids))
+		}
+	}
+}
+
+func TestBackupUnderLoad(t *testing.T) {
+	for _, to := range []string{"backup", "backup.tar"} {
+		t.Run(to, func(t *testing.T) {
+			dir := t.TempDir()
+			data := filepath.Join(dir, "data")
+			s := open(t, data)
+			l := startLoad(t, s)
+			for len(*l.acked.Load()) < 60 {
+				time.Sleep(time.Millisecond) // for the load; nothing depends on how long
+			}
+			if err := os.WriteFile(filepath.Join(data, KeyName), []byte("key"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			place := filepath.Join(dir, to)
+			for round := range 3 {
+				before := *l.acked.Load()
+				m, err := Create(t.Context(), CreateOptions{Data: data, To: place, Version: "1"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !m.HasKey() || m.Version != "1" || len(m.Files) < 5 {
+					t.Errorf("got %+v", m)
+				}
+				restored := filepath.Join(dir, fmt.Sprint("restored", round))
+				if _, err := Restore(t.Context(), RestoreOptions{From: place, Data: restored}); err != nil {
+					t.Fatal(err)
+				}
+				check(t, restored, before)
+				if b, err := os.ReadFile(filepath.Join(restored, KeyName)); string(b) != "key" || err != nil {
+					t.Errorf("the file of keys: got %q, %v", b, err)
+				}
+				if err := os.RemoveAll(place); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l.end()
+			left, err := filepath.Glob(filepath.Join(dir, "*partial*"))
+			if len(left) > 0 || err != nil {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// made makes a backup of a small store.
+func made(t *testing.T, to string) (place string, ids []event.ID) {
+	t.Helper()
+	dir := t.TempDir()
+	s := open(t, filepath.Join(dir, "data"))
+	p := storetest.Publication(storetest.Event("a", "a.b", "1"))
+	storetest.MustAppend(t, s, p)
+	place = filepath.Join(dir, to)
+	if _, err := Create(t.Context(), CreateOptions{Data: filepath.Join(dir, "data"), To: place}); err != nil {
+		t.Fatal(err)
+	}
+	return place, []event.ID{p.Items[0].Event.ID}
+}
+
+func TestNothingIsOverwritten(t *testing.T) {
+	place, ids := made(t, "b.tar")
+	data := filepath.Join(filepath.Dir(place), "data")
+	if _, err := Create(t.Context(), CreateOptions{Data: data, To: place}); !errors.Is(err, ErrExists) {
+		t.Errorf("a backup where there is one: got %v, want ErrExists", err)
+	}
+	if _, err := Create(t.Context(), CreateOptions{Data: data, To: filepath.Join(data, "b")}); err == nil || !strings.Contains(err.Error(), "within the data folder") {
+		t.Errorf("a backup into the data: got %v, want a refusal", err)
+	}
+	if _, err := Create(t.Context(), CreateOptions{Data: t.TempDir(), To: place + "2"}); !errors.Is(err, sqlite.ErrNoData) {
+		t.Errorf("a backup of nothing: got %v, want ErrNoData", err)
+	}
+	full := t.TempDir()
+	if err := os.WriteFile(filepath.Join(full, "mine"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(t.Context(), RestoreOptions{From: place, Data: full}); err == nil || !strings.Contains(err.Error(), `not empty (it holds "mine")`) {
+		t.Errorf("a restore where there is something: got %v, want a refusal", err)
+	}
+	empty := t.TempDir()
+	if _, err := Restore(t.Context(), RestoreOptions{From: place, Data: empty}); err != nil {
+		t.Fatal(err)
+	}
+	check(t, empty, ids)
+}
+
+func TestInterruptedBackupLeavesNothing(t *testing.T) {
+	place, _ := made(t, "b.tar")
+	dir := filepath.Dir(place)
+	for _, to := range []string{"c", "c.tar"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := Create(ctx, CreateOptions{
+			Data: filepath.Join(dir, "data"), To: filepath.Join(dir, to),
+			Progress: func(name string, _, _ int64) {
+				if strings.HasPrefix(name, "events/") {
+					cancel()
+				}
+			},
+		})
+		cancel()
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want that it was canceled", err)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if len(entries) != 2 || err != nil {
+		t.Errorf("got %v, %v, want the data and one backup", entries, err)
+	}
+}
+
+func TestInterruptedRestoreBeginsAnew(t *testing.T) {
+	place, ids := made(t, "b")
+	data := filepath.Join(t.TempDir(), "data")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	_, err := Restore(ctx, RestoreOptions{From: place, Data: data, Progress: func(name string, _, _ int64) {
+		if name == "work.db" {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want that it was canceled", err)
+	}
+	if _, err := os.Stat(filepath.Join(data, "relay.db")); err != nil {
+		t.Errorf("the test needs a restore that got somewhere: %v", err)
+	}
+	if s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: data}); err == nil || !strings.Contains(err.Error(), "was interrupted") {
+		t.Errorf("opening it: got %v, %v, want a refusal", s, err)
+	}
+	if _, err := Restore(t.Context(), RestoreOptions{From: place, Data: data}); err != nil {
+		t.Fatal(err)
+	}
+	check(t, data, ids)
+}
+
+func TestDamagedBackupsAreRefused(t *testing.T) {
+	edit := func(f func(m *Manifest)) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) {
+			file := filepath.Join(dir, ManifestName)
+			b, err := os.ReadFile(file)
+			var m Manifest
+			if err := errors.Join(err, json.Unmarshal(b, &m)); err != nil {
+				t.Fatal(err)
+			}
+			f(&m)
+			if b, err = json.Marshal(m); err == nil {
+				err = os.WriteFile(file, b, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	rename := func(name string) func(t *testing.T, dir string) {
+		return edit(func(m *Manifest) { m.Files[1].Name = name })
+	}
+	for name, test := range map[string]struct {
+		damage func(t *testing.T, dir string)
+		want   string
+	}{
+		"a bit": {func(t *testing.T, dir string) {
+			file := filepath.Join(dir, "relay.db")
+			b, err := os.ReadFile(file)
+			if err == nil {
+				b[len(b)/2] ^= 1
+				err = os.WriteFile(file, b, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}, `"relay.db" has`},
+		"cut":         {func(_ *testing.T, dir string) { os.Truncate(filepath.Join(dir, "relay.db"), 4096) }, `"relay.db" has 4096 bytes`},
+		"longer":      {edit(func(m *Manifest) { m.Files[0].Bytes-- }), "longer than it was"},
+		"gone":        {func(_ *testing.T, dir string) { os.Remove(filepath.Join(dir, "work.db")) }, `"work.db" is missing`},
+		"no manifest": {func(_ *testing.T, dir string) { os.Remove(filepath.Join(dir, ManifestName)) }, "no backup of Relay"},
+		"no json":     {func(_ *testing.T, dir string) { os.WriteFile(filepath.Join(dir, ManifestName), []byte("{"), 0o600) }, "no backup of Relay"},
+		"newer":       {edit(func(m *Manifest) { m.Format, m.Version = 2, "9.0.0" }), "made by a newer Relay (9.0.0, format 2)"},
+		"empty":       {edit(func(m *Manifest) { m.Files = nil }), "no backup of Relay"},
+		"outside":     {rename("../a.db"), "no backup has"},
+		"absolute":    {rename("/etc/a.db"), "no backup has"},
+		"drive":       {rename(`c:\a.db`), "no backup has"},
+		"other kind":  {rename("events/a.sh"), "no backup has"},
+		"twice":       {rename("relay.db"), "no backup has"},
+		"not clean":   {rename("events//a.db"), "no backup has"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			place, _ := made(t, "b")
+			test.damage(t, place)
+			data := filepath.Join(t.TempDir(), "data")
+			if _, err := Restore(t.Context(), RestoreOptions{From: place, Data: data}); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if _, err := os.Stat(data); errors.Is(err, os.ErrNotExist) {
+				return // it was refused before anything was written
+			}
+			if s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: data}); err == nil {
+				s.Close()
+				t.Error("a store opens on a part of it")
+			}
+		})
+	}
+}
+
+func TestDamagedTarIsRefused(t *testing.T) {
+	place, _ := made(t, "b.tar")
+	whole, err := os.ReadFile(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(what string, b []byte) {
+		t.Helper()
+		if err := os.WriteFile(place, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Restore(t.Context(), RestoreOptions{From: place, Data: filepath.Join(t.TempDir(), "data")}); err == nil {
+			t.Errorf("%s was restored", what)
+		}
+	}
+	for _, n := range []int{0, 100, len(whole) / 2, len(whole) - 8192} {
+		refused(fmt.Sprintf("a backup cut to %d of %d bytes", n, len(whole)), whole[:n])
+	}
+	var more bytes.Buffer
+	w, r := tar.NewWriter(&more), tar.NewReader(bytes.NewReader(whole))
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = w.WriteHeader(h)
+		}
+		if err == nil {
+			_, err = io.Copy(w, r)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.WriteHeader(&tar.Header{Name: "events/more.db", Mode: 0o600}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	refused("a backup with one file more", more.Bytes())
+}

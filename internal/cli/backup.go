@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/relay-events/relay/internal/backup"
+	"github.com/relay-events/relay/internal/config"
+)
+
+// placeFlags adds the settings that say where data are, and the file of settings.
+func placeFlags(flags *pflag.FlagSet) (file *string) {
+	file = flags.String("config", "", "YAML `file` with settings (RELAY_CONFIG)")
+	addSettings(flags, func(s config.Setting) bool {
+		return s.Name == "data" || s.Name == "database" || s.Name == "databaseFile" || s.Name == "secretKeyFile"
+	})
+	return file
+}
+
+// place reads the settings that placeFlags has flags for.
+func (e *Env) place(flags *pflag.FlagSet, file string) (config.Config, error) {
+	cfg, err := config.Load(config.Sources{File: file, Getenv: e.LookupEnv, Flags: given(flags)})
+	if err != nil {
+		return cfg, usageError{err}
+	}
+	return cfg, nil
+}
+
+// errInDatabase is returned for commands on the folder of a server that stores in PostgreSQL.
+var errInDatabase = errors.New("this installation stores everything in PostgreSQL: back that up with its own tools, pg_dump or archived WAL, and the key file apart")
+
+func newBackup(env *Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "backup --to FILE.tar|DIR", Short: "Copy the data folder while the server runs", Args: noArgs,
+		Long: "Copy the data folder, whether a server runs on it or not, to a tar file or a folder that does not exist yet.\n" +
+			"Every event acknowledged before the backup began is in it. Run it as the user the server runs as.\n\n" +
+			"The file of keys (relay.key), which opens the secrets of webhooks, is part of the backup unless --no-key leaves\n" +
+			"it out: keep a copy of it apart then, a backup without it does not start.\n\n" +
+			"A backup that fails or is interrupted leaves nothing; one that is killed leaves a folder NAME.partial-…,\n" +
+			"which can be removed. \"relay restore\" makes a data folder of a backup.",
+		Example: "  relay backup --data /var/lib/relay --to /backup/relay-$(date +%F).tar\n  relay backup --to /mnt/backup/relay",
+	}
+	f := cmd.Flags()
+	to := f.String("to", "", "`place` of the backup: a tar file if it ends in .tar, else a folder")
+	noKey := f.Bool("no-key", false, "leave the file of keys out")
+	file := placeFlags(f)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := env.place(f, *file)
+		if err != nil {
+			return err
+		}
+		switch {
+		case *to == "":
+			return usageError{errors.New("--to must say where the backup is made")}
+		case cfg.Database != "":
+			return usageError{errInDatabase}
+		}
+		if err := sameUser(cfg.Data); err != nil {
+			return err
+		}
+		return env.backup(cmd.Context(), backup.CreateOptions{Data: cfg.Data, To: *to, NoKey: *noKey, Version: config.Version})
+	}
+	return cmd
+}
+
+// backupResult is what the commands print for programs.
+type backupResult struct {
+	Backup    string    `json:"backup"`
+	Data      string    `json:"data"`
+	Files     int       `json:"files"`
+	Bytes     int64     `json:"bytes"`
+	Key       bool      `json:"key"` // the file of keys is part of it
+	StartedAt time.Time `json:"startedAt"`
+	Seconds   float64   `json:"seconds"`
+}
+
+func newBackupResult(place, data string, m *backup.Manifest, start time.Time) backupResult {
+	abs := func(path string) string {
+		if a, err := filepath.Abs(path); err == nil {
+			return a
+		}
+		return path
+	}
+	return backupResult{
+		Backup: abs(place), Data: abs(data), Files: len(m.Files), Bytes: m.Bytes(), Key: m.HasKey(),
+		StartedAt: m.StartedAt, Seconds: time.Since(start).Round(time.Millisecond).Seconds(),
+	}
+}
+
+func (e *Env) backup(ctx context.Context, o backup.CreateOptions) error {
+	start := time.Now()
+	p := e.progress()
+	o.Progress = func(name string, done, total int64) { p.show("%s  %s of %s", name, bytesText(done), bytesText(total)) }
+	m, err := backup.Create(ctx, o)
+	p.end()
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted: there is no backup")
+	case errors.Is(err, backup.ErrExists):
+		return fmt.Errorf("%q exists already: choose another place with --to", o.To)
+	case err != nil:
+		return err
+	}
+	r := newBackupResult(o.To, o.Data, m, start)
+	return e.result(r, func() {
+		fmt.Fprintf(e.Stdout, "%s %s: %d files, %s, in %.1f s\n", p.style.green("Backup made:"), printable(r.Backup), r.Files, bytesText(r.Bytes), r.Seconds)
+		if r.Key {
+			fmt.Fprintln(e.Stdout, p.style.yellow("It holds the file of keys: who has it can read the webhooks' secrets, unless secretKey encrypts that file."))
+		}
+	})
+}
+
+func newRestore(env *Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "restore --from FILE.tar|DIR", Short: "Make a data folder of a backup", Args: noArgs,
+		Long: "Make a data folder of a backup. The folder must be empty or not exist; nothing is ever overwritten. Every file is\n" +
+			"compared with its checksum. Run it as the user the server is to run as.\n\n" +
+			"A server does not start on a folder whose restore was interrupted; restoring into it again begins anew.",
+		Example: "  relay restore --from /backup/relay-2026-11-21.tar --data /var/lib/relay",
+	}
+	f := cmd.Flags()
+	from := f.String("from", "", "the `backup`: a tar file or a folder")
+	file := placeFlags(f)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := env.place(f, *file)
+		if err != nil {
+			return err
+		}
+		if *from == "" {
+			return usageError{errors.New("--from must name the backup")}
+		}
+		return env.restore(cmd.Context(), backup.RestoreOptions{From: *from, Data: cfg.Data})
+	}
+	return cmd
+}
+
+func (e *Env) restore(ctx context.Context, o backup.RestoreOptions) error {
+	start := time.Now()
+	p := e.progress()
+	o.Progress = func(name string, done, total int64) { p.show("%s  %s of %s", name, bytesText(done), bytesText(total)) }
+	m, err := backup.Restore(ctx, o)
+	p.end()
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted: the folder is not complete, run the restore again")
+	case err != nil:
+		return err
+	}
+	r := newBackupResult(o.From, o.Data, m, start)
+	return e.result(r, func() {
+		fmt.Fprintf(e.Stdout, "%s %s: %d files, %s, of %s\n", p.style.green("Restored to"), printable(r.Data), r.Files, bytesText(r.Bytes), r.StartedAt.Format(time.DateTime+" MST"))
+		if _, err := os.Stat(filepath.Join(o.Data, backup.KeyName)); err != nil {
+			fmt.Fprintln(e.Stdout, p.style.yellow("The backup has no file of keys: put relay.key into the folder before you start the server."))
+		}
+	})
+}

@@ -1,0 +1,180 @@
+// Package gate keeps respondents in campaigns, and lets the customer's own logic decide who gets there
+// (respondent-gate.txt).
+//
+// The idea: a respondent is one row from the moment it is received. With the gate off it is stored at once. With the
+// gate on the row is pending, and an event of an internal type is published that names it; the delivery engine takes the
+// event to the gate's endpoint like any other, with the same retries, log and egress guard. What comes of it is a change
+// of the row's state from pending, which can happen once only, however often a crash repeats the delivery. So nobody is
+// lost, and nobody is stored twice.
+//
+// The event holds nothing but the row's id, and what the log keeps of the endpoint's answers is encrypted with a key in
+// the row: erasing the row erases the person from events, log and backups of either.
+//
+// The parts: payload.go reads what integrations send, contact.go doubts it; intake.go takes respondents in; settings.go
+// says what the gate does; parcel.go is the gate's side of a delivery; verdict.go reads answers; recover.go looks for
+// respondents whose event was never published; writer.go commits changes in groups; csv.go exports.
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
+)
+
+// Config is what a Gate is made of.
+type Config struct {
+	Store Store
+	Log   *slog.Logger // nil: nothing is logged
+}
+
+// Gate keeps campaigns and respondents. It is safe for concurrent use. Make it with New; Stop ends it.
+type Gate struct {
+	store  Store
+	log    *slog.Logger
+	writer *writer
+}
+
+// New returns a Gate.
+func New(c Config) (*Gate, error) {
+	if c.Store == nil {
+		return nil, errors.New("gate: no store")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	g := &Gate{store: c.Store, log: c.Log}
+	g.writer = newWriter(c.Store)
+	return g, nil
+}
+
+// Stop ends the gate's own work. Calls that come later are refused. Stopping twice is harmless.
+func (g *Gate) Stop() { g.writer.stop() }
+
+// now is the time as it is stored.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+func errNoRespondent() error { return problem.New(problem.NotFound, "there is no such respondent") }
+
+// Respondent returns the tenant's respondent with the public id, else a NotFound problem.
+func (g *Gate) Respondent(ctx context.Context, tenant event.TenantID, publicID string) (Respondent, error) {
+	id, err := event.ParseID(RespondentPrefix, publicID)
+	if err != nil {
+		return Respondent{}, errNoRespondent()
+	}
+	r, ok, err := g.store.RespondentGet(ctx, tenant, id)
+	if err != nil {
+		return Respondent{}, err
+	}
+	if !ok {
+		return Respondent{}, errNoRespondent()
+	}
+	return r, nil
+}
+
+// Respondents returns respondents newest first, and the cursor for more, zero when there are none.
+func (g *Gate) Respondents(ctx context.Context, q Query) ([]Respondent, event.ID, error) {
+	q.normalize()
+	return g.store.RespondentList(ctx, q)
+}
+
+// Erase removes a respondent for good, and with it what the log holds about it. Its idempotency key is free again.
+func (g *Gate) Erase(ctx context.Context, tenant event.TenantID, publicID string) error {
+	id, err := event.ParseID(RespondentPrefix, publicID)
+	if err != nil {
+		return errNoRespondent()
+	}
+	n, err := g.store.RespondentErase(ctx, tenant, id, "", "")
+	if err == nil && n == 0 {
+		err = errNoRespondent()
+	}
+	return err
+}
+
+// ErasePerson removes all respondents with the e-mail address or the telephone number, of every campaign and state, as
+// Erase does, and returns how many there were.
+func (g *Gate) ErasePerson(ctx context.Context, tenant event.TenantID, email, phone string) (int, error) {
+	if email == "" && phone == "" {
+		return 0, problem.New(problem.Invalid, "emailAddress or phoneNumber must be given")
+	}
+	return g.store.RespondentErase(ctx, tenant, 0, normalEmail(email), normalPhone(phone))
+}
+
+// maxCampaignName bounds a campaign's name, in bytes.
+const maxCampaignName = 200
+
+func checkCampaign(id int64, name string) error {
+	switch {
+	case id < 1 || id > MaxCampaign:
+		return problem.InvalidField("id", "must be an integer from 1 to %d", int64(MaxCampaign))
+	case len(name) > maxCampaignName:
+		return problem.InvalidField("name", "must have at most %d bytes, got %d", maxCampaignName, len(name))
+	}
+	return nil
+}
+
+func errNoCampaign(id int64) error {
+	return problem.New(problem.NotFound, "there is no campaign %d", id)
+}
+
+// CreateCampaign makes a campaign; a Conflict problem says that there is one with its id.
+func (g *Gate) CreateCampaign(ctx context.Context, tenant event.TenantID, id int64, name string) (Campaign, error) {
+	if err := checkCampaign(id, name); err != nil {
+		return Campaign{}, err
+	}
+	at := now()
+	c := Campaign{Tenant: tenant, ID: id, Name: name, CreatedAt: at, UpdatedAt: at}
+	ok, err := g.store.CampaignCreate(ctx, c)
+	switch {
+	case err != nil:
+		return c, err
+	case !ok:
+		return c, problem.New(problem.Conflict, "there is a campaign %d already", id)
+	}
+	return c, nil
+}
+
+// RenameCampaign changes a campaign's name.
+func (g *Gate) RenameCampaign(ctx context.Context, tenant event.TenantID, id int64, name string) (Campaign, error) {
+	if err := checkCampaign(id, name); err != nil {
+		return Campaign{}, err
+	}
+	err := g.store.CampaignUpdate(ctx, Campaign{Tenant: tenant, ID: id, Name: name, UpdatedAt: now()})
+	if errors.Is(err, ErrNotFound) {
+		return Campaign{}, errNoCampaign(id)
+	}
+	if err != nil {
+		return Campaign{}, err
+	}
+	return g.Campaign(ctx, tenant, id)
+}
+
+// Campaign returns a campaign, else a NotFound problem.
+func (g *Gate) Campaign(ctx context.Context, tenant event.TenantID, id int64) (Campaign, error) {
+	c, ok, err := g.store.CampaignGet(ctx, tenant, id)
+	if err == nil && !ok {
+		err = errNoCampaign(id)
+	}
+	return c, err
+}
+
+// Campaigns returns up to limit campaigns with ids above after, in order.
+func (g *Gate) Campaigns(ctx context.Context, tenant event.TenantID, after int64, limit int) ([]Campaign, error) {
+	return g.store.CampaignList(ctx, tenant, after, limit)
+}
+
+// DeleteCampaign removes a campaign with all its respondents, as Erase does.
+func (g *Gate) DeleteCampaign(ctx context.Context, tenant event.TenantID, id int64) error {
+	err := g.store.CampaignDelete(ctx, tenant, id)
+	if errors.Is(err, ErrNotFound) {
+		return errNoCampaign(id)
+	}
+	if err != nil {
+		return fmt.Errorf("deleting a campaign: %w", err)
+	}
+	return nil
+}
