@@ -138,7 +138,11 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 	w := ep.hook
 	d := event.DeliveryID{Event: ev.ID, Webhook: w.Number}
 	buf := bodies.Get().(*[]byte)
-	m, err := e.render(ctx, (*buf)[:0], ep, ev, d)
+	making := ctx
+	if !test {
+		making = e.claiming // what waits for its transform when Relay stops is given back at once: nothing was sent
+	}
+	m, err := e.render(making, (*buf)[:0], ep, ev, d)
 	now := time.Now().UTC() // after render, which may have waited for its turn: receivers check how old a signature is
 	a = &Attempt{
 		Tenant: w.Tenant, Event: ev.ID, EventName: ev.Name, EventType: ev.Type,
@@ -153,7 +157,7 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 			return a, endDone
 		case errors.Is(err, errDropped):
 			return a, endDropped
-		case ctx.Err() != nil:
+		case making.Err() != nil:
 			return a, endInterrupted
 		default:
 			return a, endBusy

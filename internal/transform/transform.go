@@ -26,7 +26,8 @@
 //
 // There are few instances. Scripts with runs waiting take turns, and a script that has not yet run, or ended badly last time
 // (out of time or memory), never gets the last free instance: endless loops delay each other, not the rest. Scripts that ended
-// badly are last among those, and together run half of the time at most.
+// badly are last among those, and together run half of the time at most. All of these run on threads of the lowest priority,
+// where there is such a thing (Linux).
 //
 // Weak points: the first use compiles the engine, about half a second of CPU. The limit of the engine's stack cannot be set in this
 // build, so endless recursion ends in a trap and costs the instance.
@@ -63,6 +64,11 @@ type Options struct {
 	MemoryMB int
 	// Waiting is how many runs may wait for an instance; further ones fail with ErrBusy. Default 4096.
 	Waiting int
+
+	// Started is called once, with the number of instances, when the first use is about to start the engine. A script that runs
+	// holds one of the Go scheduler's processors (GOMAXPROCS) for milliseconds at a time, so a program that must stay quick
+	// meanwhile adds so many. May be nil.
+	Started func(instances int)
 
 	// compiled lets tests compile the engine once for all their pools.
 	compiled wazero.CompilationCache
@@ -270,6 +276,15 @@ func (p *Pool) use(ctx context.Context, s *Script, proves bool, f func(context.C
 	if err != nil {
 		return err
 	}
+	if t.doubted {
+		lowly(func() { err = p.take(ctx, t, proves, f) })
+		return err
+	}
+	return p.take(ctx, t, proves, f)
+}
+
+// take is use, once it is its turn.
+func (p *Pool) take(ctx context.Context, t *turn, proves bool, f func(context.Context, *instance) error) error {
 	start, end := time.Now(), unknown
 	defer func() { p.gate.leave(t, end, time.Since(start)) }()
 	in, err := p.instance()
@@ -320,6 +335,10 @@ func (p *Pool) instance() (*instance, error) {
 		return in, nil
 	}
 	if p.engine == nil {
+		if p.o.Started != nil {
+			p.o.Started(p.o.Instances)
+			p.o.Started = nil
+		}
 		// Under the lock: others would have to wait for it anyway.
 		e, err := newEngine(p.o)
 		if err != nil {
