@@ -28,6 +28,7 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 	}
 	if now.Sub(since) > ep.hook.Retry.MaxAge {
 		e.recorder.settle(t, Expired, fmt.Sprintf("not attempted within %v of being due", ep.hook.Retry.MaxAge))
+		l.notAttempted()
 		return true
 	}
 	a, how := e.send(e.working, ep, t.ev, t.owed.Attempts+1, false)

@@ -93,6 +93,13 @@ func (b *bucket) take() {
 	}
 }
 
+// giveBack undoes a take that no attempt came of.
+func (b *bucket) giveBack() {
+	if b.rate > 0 {
+		b.tokens++
+	}
+}
+
 func (p *pace) init(w *webhook.Webhook, now time.Time) {
 	p.max = maxConcurrency
 	p.conc = 1
@@ -153,6 +160,13 @@ func (p *pace) delay(now time.Time, take bool) time.Duration {
 		p.user.take()
 	}
 	return wait
+}
+
+// giveBack undoes the permission that delay gave, for a delivery that ends without an attempt: what is expired or
+// canceled must not use up the rate of what is not.
+func (p *pace) giveBack() {
+	p.ramp.giveBack()
+	p.user.giveBack()
 }
 
 // strain says what an attempt tells about the endpoint's load.
