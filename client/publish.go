@@ -57,6 +57,13 @@ type Published struct {
 	Type      string    `json:"type"`
 	Timestamp time.Time `json:"timestamp"`
 	Duplicate bool      `json:"duplicate"` // it was stored before; this is the first result
+	Warnings  []Warning `json:"warnings"`  // how it departs from its type's schema, and derivation rules that failed
+}
+
+// Warning is what was odd about a part of an event when it was published.
+type Warning struct {
+	Path    string `json:"path"`    // "data.duration"
+	Message string `json:"message"` // completes the path to a sentence: "must be an integer, got a string"
 }
 
 // PublishedMany is the result of PublishMany.

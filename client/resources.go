@@ -20,7 +20,8 @@ type Event struct {
 	Attributes json.RawMessage `json:"attributes"`
 	Data       json.RawMessage `json:"data"`
 	DeliverAt  time.Time       `json:"deliverAt"` // zero: at once
-	CauseID    string          `json:"causeId"`
+	CauseID    string          `json:"causeId"`   // the event it was derived from; empty: it was published
+	Warnings   []Warning       `json:"warnings"`
 }
 
 // EventQuery selects events; zero fields select everything.

@@ -496,3 +496,24 @@ func TestTestEventsAreTheTenantsOwn(t *testing.T) {
 		}
 	}
 }
+
+func TestFiltersAsOperators(t *testing.T) {
+	w := newWorld(t)
+	url, got := endpoint(t, func() int { return 200 })
+	var hook struct{ ID, Filter string }
+	w.into(&hook, 201, "POST", "/v1/webhooks", `{"url":"`+url+`","filter":{"data.amount":{"$gte":100},"type":"order.created"}}`)
+	if want := `event.data.amount >= 100 && event.type == "order.created"`; hook.Filter != want {
+		t.Errorf("got the filter %s, want %s", hook.Filter, want)
+	}
+	for _, amount := range []string{"99", "100"} {
+		w.into(nil, 202, "POST", "/v1/events", `{"type":"order.created","data":{"amount":`+amount+`}}`)
+	}
+	if body := string((<-got).body); !strings.Contains(body, `"amount":100`) {
+		t.Errorf("delivered: got %s, want the one of 100", body)
+	}
+	for _, bad := range []string{`{"data.amount":{"$above":1}}`, `7`, `["a"]`} {
+		if p := w.refused(422, "PATCH", "/v1/webhooks/"+hook.ID, `{"filter":`+bad+`}`); p.fields() != "filter" {
+			t.Errorf("filter %s: got the fields %q, want filter", bad, p.fields())
+		}
+	}
+}

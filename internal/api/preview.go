@@ -29,12 +29,12 @@ const (
 
 // PreviewRequest says what to try, on what.
 type PreviewRequest struct {
-	Filter    Opt[string]    `json:"filter" doc:"the filter to try; left out: the webhook's" maxLength:"8192" example:"\"event.data.duration > 60\""`
-	Transform Opt[string]    `json:"transform" doc:"the transform to try; left out: the webhook's" maxLength:"65536"`
-	Format    Opt[string]    `json:"format" doc:"the format to try; left out: the webhook's" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
-	Last      Opt[int]       `json:"last" min:"1" max:"50" default:"10" doc:"try the last so many events of the types that the webhook asks for, of the last 1000"`
-	EventIDs  Opt[[]string]  `json:"eventIds" maxItems:"50" doc:"try these past events"`
-	Events    Opt[rawEvents] `json:"events" maxItems:"50" doc:"try these events, given as for publishing; they are not stored"`
+	Filter    Opt[filterText] `json:"filter" doc:"the filter to try; left out: the webhook's" example:"\"event.data.duration > 60\""`
+	Transform Opt[string]     `json:"transform" doc:"the transform to try; left out: the webhook's" maxLength:"65536"`
+	Format    Opt[string]     `json:"format" doc:"the format to try; left out: the webhook's" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
+	Last      Opt[int]        `json:"last" min:"1" max:"50" default:"10" doc:"try the last so many events of the types that the webhook asks for, of the last 1000"`
+	EventIDs  Opt[[]string]   `json:"eventIds" maxItems:"50" doc:"try these past events"`
+	Events    Opt[rawEvents]  `json:"events" maxItems:"50" doc:"try these events, given as for publishing; they are not stored"`
 }
 
 func (*PreviewRequest) room() (bytes int64, depth int) {
@@ -101,7 +101,7 @@ func (a *API) webhookPreview(ctx context.Context, c *caller, in *previewInput) (
 	}
 	draft, err := a.Webhooks.Draft(ctx, w, func(s *webhook.Settings) {
 		def := webhook.Default()
-		in.Body.Filter.Apply(&s.Filter, "")
+		in.Body.Filter.Apply((*filterText)(&s.Filter), "")
 		in.Body.Transform.Apply(&s.Transform, "")
 		in.Body.Format.Apply(&s.Format, def.Format)
 	})

@@ -159,7 +159,7 @@ type webhookFields struct {
 	URL            Opt[string]            `json:"url" doc:"where to send events: an https address. Addresses inside of private networks are refused" example:"\"https://example.com/hook\""`
 	Description    Opt[string]            `json:"description" doc:"a label for people" default:"\"\""`
 	Events         Opt[[]string]          `json:"events" doc:"event types it wants; * stands for any characters, as in call.*" default:"[\"*\"]" maxItems:"100"`
-	Filter         Opt[string]            `json:"filter" doc:"a CEL expression over event (type, data, attributes, time, key) that is true for the events it wants; empty: all. A member that is absent is no match" default:"\"\"" maxLength:"8192" example:"\"event.data.urgency == 'urgent'\""`
+	Filter         Opt[filterText]        `json:"filter" doc:"a CEL expression over event (type, data, attributes, time, key) that is true for the events it wants; empty: all. A member that is absent is no match. An object of operators is taken, too, and becomes an expression" default:"\"\"" example:"\"event.data.urgency == 'urgent'\""`
 	Transform      Opt[string]            `json:"transform" doc:"JavaScript that defines transform(event), which returns {body, headers, query, url} of the request, all optional and on the same host, or null to drop the event; empty: none. It is compiled when it is saved" default:"\"\"" maxLength:"65536" example:"\"function transform(event) { return { body: { text: event.data.summary } } }\""`
 	Format         Opt[string]            `json:"format" doc:"shape of the body, unless a transform returns one" default:"\"relay\"" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
 	Signature      Opt[string]            `json:"signature" doc:"headers that sign a request: X-Relay-Signature, those of Standard Webhooks, both, or none" default:"\"relay\"" enum:"relay,standard,relay+standard,none"`
@@ -192,7 +192,7 @@ func (f *webhookFields) apply(s *webhook.Settings) {
 	f.URL.Apply(&s.URL, "")
 	f.Description.Apply(&s.Description, "")
 	f.Events.Apply(&s.Events, def.Events)
-	f.Filter.Apply(&s.Filter, "")
+	f.Filter.Apply((*filterText)(&s.Filter), "")
 	f.Transform.Apply(&s.Transform, "")
 	f.Format.Apply(&s.Format, def.Format)
 	f.Signature.Apply((*string)(&s.Signature), string(def.Signature))
