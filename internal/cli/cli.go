@@ -75,6 +75,9 @@ func Run(args []string, env Env) int {
 	if err == nil {
 		return exitOK
 	}
+	if errors.As(err, new(pendingError)) {
+		return exitPending
+	}
 	fmt.Fprintf(env.Stderr, "relay: %s\n", strings.ReplaceAll(printableLines(err.Error()), "\n", "\n       "))
 	var usage usageError
 	if errors.As(err, &usage) {
@@ -102,7 +105,7 @@ func newRoot(env *Env) *cobra.Command {
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(env), newDemo(env), newBackup(env), newRestore(env), newVersion(env))
+	root.AddCommand(newServe(env), newDemo(env), newBackup(env), newRestore(env), newMigrate(env), newVersion(env))
 	root.AddCommand(bench.Commands()...)
 	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)

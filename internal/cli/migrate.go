@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/relay-events/relay/internal/config"
+	"github.com/relay-events/relay/internal/store/postgres"
+	"github.com/relay-events/relay/internal/store/sqlite"
+)
+
+// exitPending is the exit code of "relay migrate status" for a schema that is to be migrated.
+const exitPending = 3
+
+// pendingError ends a command with exitPending; what there is to say is said.
+type pendingError struct{}
+
+func (pendingError) Error() string { return "the schema is to be migrated" }
+
+func newMigrate(env *Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "migrate", Short: "Look at, update or move what is stored",
+		Long: "A server that starts updates the schema by itself. These commands do it beforehand, tell whether it is to be\n" +
+			"done, and move an installation from a folder to PostgreSQL.",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return usageError{unknownCommand(cmd, args[0])}
+		},
+	}
+	cmd.AddCommand(newMigrateStatus(env), newMigrateUp(env))
+	return cmd
+}
+
+// schemaPart is a database or file with a schema of its own, as it is printed for programs.
+type schemaPart struct {
+	Name    string `json:"name"`
+	Version int    `json:"version"`
+	Latest  int    `json:"latest"`
+}
+
+// schema is what "relay migrate status" prints.
+type schema struct {
+	Store string       `json:"store"` // "sqlite" or "postgres"
+	State string       `json:"state"` // "current", "pending" or "newer"
+	Parts []schemaPart `json:"parts"`
+}
+
+func newMigrateStatus(env *Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "status", Short: "Tell whether the schema is up to date", Args: noArgs,
+		Long: fmt.Sprintf("Tell whether the schema is up to date. Nothing is changed, and a server may run meanwhile.\n\n"+
+			"Exit codes: 0 it is, %d it is to be migrated, 1 a newer Relay has changed it or it cannot be read.", exitPending),
+	}
+	file := placeFlags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := env.place(cmd.Flags(), *file)
+		if err != nil {
+			return err
+		}
+		s, err := readSchema(cmd.Context(), &cfg)
+		if err != nil {
+			return err
+		}
+		if err := env.result(s, func() { env.showSchema(s) }); err != nil {
+			return err
+		}
+		switch s.State {
+		case "newer":
+			return errors.New("it was changed by a newer Relay: run that version or a later one")
+		case "pending":
+			return pendingError{}
+		}
+		return nil
+	}
+	return cmd
+}
+
+func readSchema(ctx context.Context, cfg *config.Config) (s schema, err error) {
+	if cfg.Database != "" {
+		st, err := postgres.Schema(ctx, cfg.Database.Reveal())
+		s.Store, s.Parts = "postgres", []schemaPart{{"database", st.Version, st.Latest}}
+		return s.judged(), err
+	}
+	if err := sameUser(cfg.Data); err != nil {
+		return s, err
+	}
+	files, err := sqlite.Schema(cfg.Data)
+	s.Store = "sqlite"
+	for _, f := range files {
+		s.Parts = append(s.Parts, schemaPart{f.Name, f.Version, f.Latest})
+	}
+	return s.judged(), err
+}
+
+// judged returns the schema with its state.
+func (s schema) judged() schema {
+	s.State = "current"
+	for _, p := range s.Parts {
+		if p.Version > p.Latest {
+			s.State = "newer"
+			break
+		}
+		if p.Version < p.Latest {
+			s.State = "pending"
+		}
+	}
+	return s
+}
+
+func (e *Env) showSchema(s schema) {
+	st := newStyle(e)
+	for _, p := range s.Parts {
+		state := st.green("up to date")
+		switch {
+		case p.Version > p.Latest:
+			state = st.yellow(fmt.Sprintf("newer: this Relay knows %d", p.Latest))
+		case p.Version < p.Latest:
+			state = st.yellow(fmt.Sprintf("to be migrated to %d", p.Latest))
+		}
+		fmt.Fprintf(e.Stdout, "%-28s schema %d  %s\n", printable(p.Name), p.Version, state)
+	}
+}
+
+func newMigrateUp(env *Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "up", Short: "Bring the schema up to date", Args: noArgs,
+		Long: "Bring the schema up to date, as a server does when it starts. With PostgreSQL, servers of the version before may\n" +
+			"go on meanwhile; in a folder no server may run.\n\n" +
+			"Exit codes: 0 it is up to date now, 1 it failed or a newer Relay has changed it; nothing is half done.",
+	}
+	file := placeFlags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := env.place(cmd.Flags(), *file)
+		if err != nil {
+			return err
+		}
+		return env.migrateUp(cmd.Context(), &cfg)
+	}
+	return cmd
+}
+
+func (e *Env) migrateUp(ctx context.Context, cfg *config.Config) error {
+	step := func(name string, version, latest int) {
+		if isTerminal(e.Stdout) {
+			fmt.Fprintf(e.Stdout, "%s: schema %d of %d\n", printable(name), version, latest)
+		}
+	}
+	var err error
+	if cfg.Database != "" {
+		err = postgres.Migrate(ctx, cfg.Database.Reveal(), func(s postgres.SchemaStatus) { step("database", s.Version, s.Latest) })
+	} else {
+		if _, statErr := os.Stat(filepath.Join(cfg.Data, "relay.db")); errors.Is(statErr, fs.ErrNotExist) {
+			return fmt.Errorf("%q holds no data of Relay: name its folder with --data", cfg.Data)
+		}
+		if err = sameUser(cfg.Data); err == nil {
+			err = sqlite.Migrate(ctx, cfg.Data, func(f sqlite.FileSchema) { step(f.Name, f.Latest, f.Latest) })
+		}
+	}
+	if err != nil {
+		return explain(err, cfg)
+	}
+	s, err := readSchema(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return e.result(s, func() { e.showSchema(s) })
+}

@@ -1,0 +1,126 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// FileSchema says which version of its schema a file has.
+type FileSchema struct {
+	Name    string // with slashes, below the data folder
+	Version int    // migrations applied
+	Latest  int    // migrations this Relay knows
+}
+
+// Newer reports whether a newer Relay has written the file.
+func (f FileSchema) Newer() bool { return f.Version > f.Latest }
+
+// schemaDays of each folder are migrated, the newest; older ones are only read,
+// as they are.
+const schemaDays = 2
+
+// Schema returns the versions of the files of a folder that are migrated. It
+// may be called while a server uses the folder.
+func Schema(dir string) ([]FileSchema, error) {
+	c := &Cut{dir: dir}
+	names, err := c.migrated()
+	var list []FileSchema
+	for _, name := range names {
+		if err != nil {
+			break
+		}
+		var file *conn
+		if file, err = c.dial(name); err != nil {
+			break
+		}
+		f := FileSchema{Name: name, Latest: len(loadMigrations(schemaOf(name)))}
+		var version int64
+		version, err = file.integer(`PRAGMA user_version`)
+		file.close()
+		f.Version = int(version)
+		list = append(list, f)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the schema of %q: %w", dir, err)
+	}
+	return list, nil
+}
+
+// schemaOf returns the name of a file's migrations: that of its folder, or its own.
+func schemaOf(name string) string {
+	if folder := path.Dir(name); folder != "." {
+		return folder
+	}
+	return strings.TrimSuffix(name, ".db")
+}
+
+// migrated returns the names of the files that are migrated.
+func (c *Cut) migrated() ([]string, error) {
+	if _, err := os.Stat(filepath.Join(c.dir, "relay.db")); err != nil {
+		return nil, errors.Join(ErrNoData, err)
+	}
+	names, err := c.list(".")
+	if err != nil {
+		return nil, err
+	}
+	folders, err := c.folders()
+	if err != nil {
+		return nil, err
+	}
+	for _, folder := range append(folders, eventsFolder) {
+		days, err := c.list(folder)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, days[max(len(days)-schemaDays, 0):]...)
+	}
+	return names, nil
+}
+
+// Migrate brings the schemas of a folder's files up to date, as Open does, and
+// calls progress, unless nil, before each file that lacks something. It fails
+// when a server uses the folder, and changes nothing where a newer Relay has
+// written a file.
+func Migrate(ctx context.Context, dir string, progress func(FileSchema)) error {
+	list, err := Schema(dir)
+	if err != nil {
+		return err
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	for _, f := range list {
+		if f.Newer() {
+			return fmt.Errorf("%q was written by a newer Relay (schema %d, this one knows %d): run that version or a later one", f.Name, f.Version, f.Latest)
+		}
+	}
+	for _, f := range list {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if f.Version == f.Latest {
+			continue
+		}
+		if progress != nil {
+			progress(f)
+		}
+		d, err := openDB(filepath.Join(dir, filepath.FromSlash(f.Name)), dbOptions{
+			Full: true, Schema: loadMigrations(schemaOf(f.Name)), Log: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			return err
+		}
+		if err := d.close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
