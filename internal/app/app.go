@@ -12,9 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -22,6 +20,7 @@ import (
 
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/api"
+	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/config"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
@@ -49,6 +48,7 @@ type App struct {
 
 	keys     *account.Authenticator
 	webhooks *webhook.Registry
+	types    *catalogue.Registry
 	engine   *delivery.Engine
 	server   *web.Server
 	listen   net.Listener
@@ -125,6 +125,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	a.onStop("outgoing connections", func(context.Context) error { outgoing.Close(); return nil })
 
 	types, err := a.openCatalogue(ctx, cfg.Catalogue, store)
+	a.types = types
 	if err != nil {
 		return err
 	}
@@ -135,10 +136,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 
 	// Nothing is compiled or allocated before a webhook has a transform. Its queue is a part of the attempts under way, so
 	// that those that wait for their transform leave room for the others.
-	transforms := transform.NewPool(transform.Options{
-		Waiting: max(cfg.MaxInFlight/4, 64),
-		Started: func(n int) { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n) },
-	})
+	transforms := transform.NewPool(transform.Options{Waiting: max(cfg.MaxInFlight/4, 64)})
 	a.onStop("transforms", func(context.Context) error { transforms.Close(); return nil })
 	a.webhooks.SetCompiler(transforms)
 
@@ -152,7 +150,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	var ingester *ingest.Ingester
 	a.engine, err = delivery.New(delivery.Config{
 		Store: store, Webhooks: a.webhooks, Sender: outgoing, Tokens: outgoing, Transforms: transforms, Log: component("delivery"), UserAgent: userAgent,
-		Memory: int64(cfg.Memory), MaxInFlight: cfg.MaxInFlight,
+		Memory: int64(cfg.Memory), MaxInFlight: cfg.MaxInFlight, Refresh: a.refresh,
 		Publish: func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error {
 			return ingester.Publish(ctx, operational(tenant, eventType, data))
 		},
@@ -171,16 +169,17 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	}
 	a.onStop("the gate", func(context.Context) error { people.Stop(); return nil })
 
+	node, _ := store.(observe.Node) // a folder's is none
 	metrics := observe.NewMetrics(observe.MetricsOptions{
+		Node:   node,
 		Engine: a.engine, Ingester: ingester, Backlog: store, Version: config.Version, Log: component("metrics"),
 	})
 	limits := ingest.DefaultLimits()
 	limits.EventBytes = int(cfg.MaxEventBytes)
-	failures := account.NewFailures()
 	routes, err := api.New(api.Options{
 		Keys: a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store, Types: types,
-		EgressIPs: cfg.Egress.IPs.Texts(), Failures: failures, TrustedProxies: cfg.TrustedProxies,
-		Ready: a.ready, Metrics: privately(metrics, a.keys, failures, cfg.TrustedProxies), Limits: limits, Version: config.Version, Log: component("api"),
+		EgressIPs: cfg.Egress.IPs.Texts(),
+		Ready:     a.ready, Metrics: privately(metrics, a.keys), Limits: limits, Version: config.Version, Log: component("api"),
 		Gate: people,
 	})
 	if err != nil {
@@ -338,6 +337,8 @@ func (a *App) ready(context.Context) error {
 		return errors.New("Relay is stopping") //nolint:staticcheck,revive // the name of the program
 	case !a.serving.Load():
 		return errors.New("Relay is starting") //nolint:staticcheck,revive // the name of the program
+	case a.engine.Snapshot().Idle:
+		return errors.New("the database cannot be reached, or this server was taken for dead: see the log")
 	case a.engine.Snapshot().StoreDown:
 		return errors.New("the store cannot record deliveries, see the log")
 	}
@@ -358,7 +359,7 @@ var forwarding = []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"}
 
 // privately shows a page to programs on this machine, and to others only with a key that may read the tenant default
 // or is a platform key. It holds no tenant's data, but how busy a server is tells something to its tenants, too.
-func privately(page http.Handler, keys *account.Authenticator, failures *account.Failures, proxies []netip.Prefix) http.Handler {
+func privately(page http.Handler, keys *account.Authenticator) http.Handler {
 	return web.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		if !fromHere(r) {
 			text, ok := account.ParseAuthorization(r.Header.Get("Authorization"))
@@ -367,7 +368,7 @@ func privately(page http.Handler, keys *account.Authenticator, failures *account
 			}
 			k, err := keys.Authenticate(text)
 			if err != nil {
-				return failures.Failed(web.ClientAddr(r, proxies), err)
+				return err
 			}
 			if !k.Allows(account.ScopePlatform) && (k.Tenant != event.DefaultTenant || !k.Allows(account.ScopeRead)) {
 				return errMetricsScope

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 
@@ -63,4 +64,16 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 		return nil, nil, err
 	}
 	return s, keys, nil
+}
+
+// refresh takes over what other servers on the same database have changed.
+func (a *App) refresh(ctx context.Context, p delivery.Pulse) error {
+	var errs []error
+	if p.Revision != 0 {
+		errs = append(errs, a.keys.Refresh(ctx), a.types.Reload(ctx))
+	}
+	if p.Webhooks != 0 {
+		errs = append(errs, a.webhooks.Refresh(ctx))
+	}
+	return errors.Join(errs...)
 }

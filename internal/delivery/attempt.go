@@ -28,10 +28,9 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 	}
 	if now.Sub(since) > ep.hook.Retry.MaxAge {
 		e.recorder.settle(t, Expired, fmt.Sprintf("not attempted within %v of being due", ep.hook.Retry.MaxAge))
-		l.notAttempted()
 		return true
 	}
-	a, how := e.send(e.working, ep, t.ev, t.owed.Attempts+1, false)
+	a, how := e.send(e.holding(), ep, t.ev, t.owed.Attempts+1, false)
 	switch how {
 	case endInterrupted:
 		e.giveBack(t) // Relay stops
@@ -139,11 +138,7 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 	w := ep.hook
 	d := event.DeliveryID{Event: ev.ID, Webhook: w.Number}
 	buf := bodies.Get().(*[]byte)
-	making := ctx
-	if !test {
-		making = e.claiming // what waits for its transform when Relay stops is given back at once: nothing was sent
-	}
-	m, err := e.render(making, (*buf)[:0], ep, ev, d)
+	m, err := e.render(ctx, (*buf)[:0], ep, ev, d)
 	now := time.Now().UTC() // after render, which may have waited for its turn: receivers check how old a signature is
 	a = &Attempt{
 		Tenant: w.Tenant, Event: ev.ID, EventName: ev.Name, EventType: ev.Type,
@@ -158,7 +153,7 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 			return a, endDone
 		case errors.Is(err, errDropped):
 			return a, endDropped
-		case making.Err() != nil:
+		case ctx.Err() != nil:
 			return a, endInterrupted
 		default:
 			return a, endBusy

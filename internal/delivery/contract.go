@@ -165,6 +165,12 @@ type Record struct {
 	Close []event.ID
 }
 
+// ErrFenced is returned (wrapped) by writes of a node that was taken for dead:
+// others have, or will have, its open intakes and claims. Nothing of the call
+// was done, and trying it again with what the caller holds cannot help. See
+// SharedStore.OnLost.
+var ErrFenced = errors.New("this node's lease was lost")
+
 // ErrUnavailable is returned (wrapped) by a store that cannot work now: a full
 // disk, a failing sync, a lost database. Nothing of the call was done; the
 // caller tries again later.
@@ -174,6 +180,11 @@ var ErrUnavailable = errors.New("store unavailable")
 type Intake struct {
 	ID     event.ID // the id of its first event; the others follow without a gap
 	Events []event.Event
+	// Token is that of whose it is, among several nodes; see SharedStore.
+	Token int64
+	// Owed lists deliveries of the events that were stored as owed with them;
+	// see SharedStore.OweWith.
+	Owed []event.DeliveryID
 }
 
 // OwedSummary tells what is owed to one webhook.
@@ -353,12 +364,25 @@ type Job struct {
 	Error      string    // why it failed; empty otherwise
 	CreatedAt  time.Time
 	FinishedAt time.Time // zero: not yet
+	// Token proves a claim; see JobStore.JobClaim. Zero: none.
+	Token int64
 }
 
 // JobStore keeps jobs.
 type JobStore interface {
 	// JobPut adds a job or replaces the one with the same id; durable on return.
 	JobPut(ctx context.Context, j Job) error
+	// JobClaim returns the running jobs that nobody runs, and makes them the
+	// caller's until the store is opened again (or, with several nodes, its
+	// lease has run out): they carry its Token, and are not given again.
+	JobClaim(ctx context.Context) ([]Job, error)
+	// JobProgress stores how far a job has come: State, Cursor, Scanned, Owed,
+	// Error and FinishedAt. It reports false, and changes nothing, when the job
+	// is not running any more or its claim has ended.
+	JobProgress(ctx context.Context, j Job) (bool, error)
+	// JobCancel ends a running job of the tenant, durably; it reports whether
+	// there was one.
+	JobCancel(ctx context.Context, tenant event.TenantID, id string, at time.Time) (bool, error)
 	// JobGet returns a job of the tenant; ok is false without one.
 	JobGet(ctx context.Context, tenant event.TenantID, id string) (j Job, ok bool, err error)
 	// JobList returns the jobs of a tenant (zero: of all), newest first, at most 250.

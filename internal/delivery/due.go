@@ -12,6 +12,8 @@ type dueLoop struct {
 	engine *Engine
 	signal chan struct{} // buffered, 1
 
+	failing bool // the last fetch failed; of run alone
+
 	mu    sync.Mutex
 	heap  dueHeap
 	index map[*lane]*dueEntry
@@ -75,7 +77,6 @@ func (d *dueLoop) run() {
 // serve fetches for every lane that is due and returns how long to sleep.
 func (d *dueLoop) serve(now time.Time) time.Duration {
 	e := d.engine
-	failures := 0
 	for !e.stopping() {
 		d.mu.Lock()
 		if len(d.heap) == 0 {
@@ -92,11 +93,10 @@ func (d *dueLoop) serve(now time.Time) time.Duration {
 		d.mu.Unlock()
 
 		again, err := en.lane.fetch(e.claiming, now)
-		if err != nil && !e.stopping() {
-			if failures++; failures == 1 {
-				e.log.Error("fetching owed deliveries failed, trying again", "err", err)
-			}
+		if err != nil && !d.failing && !e.stopping() {
+			e.log.Error("fetching owed deliveries failed, trying again", "err", err)
 		}
+		d.failing = err != nil
 		if !again.IsZero() {
 			d.schedule(en.lane, again.Add(time.Nanosecond))
 		}

@@ -64,6 +64,10 @@ type Config struct {
 	// Publish accepts an operational event; it must not block for long. Nil:
 	// operational events are dropped (tests).
 	Publish func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error
+	// Refresh takes over what other nodes have changed, where the Store is a
+	// SharedStore; what has not changed is zero in the pulse. Nil: only Webhooks
+	// is refreshed.
+	Refresh func(ctx context.Context, p Pulse) error
 }
 
 // Engine delivers events. Make it with New, then Start; Stop ends it.
@@ -87,6 +91,9 @@ type Engine struct {
 	lanes        map[uint32]*lane
 	tables       map[event.TenantID]*table // compiled on first use after a change
 	tableVersion atomic.Int64              // raised, under mu, with each change that matters to tables
+
+	shared     *sharing     // nil: the store is this process's alone
+	endedBelow atomic.Int64 // see ended
 
 	recorder *recorder
 	due      *dueLoop
@@ -143,6 +150,9 @@ func New(c Config) (*Engine, error) {
 	e.health = newHealthKeeper(e)
 	e.jobs = newJobRunner(e)
 	c.Webhooks.OnChange(e.webhookChanged)
+	if s, ok := c.Store.(SharedStore); ok {
+		e.shared = newSharing(e, s, c.Refresh)
+	}
 	return e, nil
 }
 
@@ -150,6 +160,9 @@ func New(c Config) (*Engine, error) {
 // intakes are routed in the background (see Recovered).
 func (e *Engine) Start(ctx context.Context) error {
 	summaries, err := e.store.OwedSummaries(ctx)
+	if err == nil && e.shared != nil {
+		err = e.shared.begin(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("reading what is owed: %w", err)
 	}
@@ -170,6 +183,10 @@ func (e *Engine) Start(ctx context.Context) error {
 			close(e.recovered)
 			e.due.run()
 		})
+		if e.shared != nil {
+			e.loops.Go(e.shared.run)
+			e.loops.Go(e.shared.runTakeOver)
+		}
 		e.loops.Go(e.health.run)
 		e.loops.Go(e.jobs.run)
 	})
@@ -310,6 +327,9 @@ func (e *Engine) webhookChanged(old, new *webhook.Webhook) {
 	}
 	if old != nil && old.Auth != new.Auth {
 		e.health.accept(new.Number)
+	}
+	if old != nil && old.Health != new.Health {
+		e.health.stored(new)
 	}
 	if l := e.laneOf(new.Number); l != nil {
 		l.setWebhook(new)

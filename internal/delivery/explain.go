@@ -14,7 +14,7 @@ import (
 // Explain says for one webhook, or (nil) for each of the tenant, what became
 // of the event and why.
 func (e *Engine) Explain(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]Explanation, error) {
-	log, rows, err := e.historyOf(ctx, ev)
+	log, rows, open, err := e.historyOf(ctx, ev)
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +24,7 @@ func (e *Engine) Explain(ctx context.Context, ev *event.Event, w *webhook.Webhoo
 	}
 	list := make([]Explanation, 0, len(hooks))
 	for _, h := range hooks {
-		list = append(list, e.explain(ev, h, rows[h.Number], log[h.Number]))
+		list = append(list, e.explain(ev, h, rows[h.Number], log[h.Number], open))
 	}
 	return list, nil
 }
@@ -62,10 +62,10 @@ func filterFailure(w *webhook.Webhook, ev *event.Event) string {
 	return ""
 }
 
-func (e *Engine) explain(ev *event.Event, w *webhook.Webhook, o *Owed, log []*Attempt) Explanation {
+func (e *Engine) explain(ev *event.Event, w *webhook.Webhook, o *Owed, log []*Attempt, open bool) Explanation {
 	x := Explanation{WebhookID: w.ID}
 	at := ev.ID.Time()
-	if o != nil || len(log) > 0 || e.inMemory(ev, w) {
+	if o != nil || len(log) > 0 || open && e.inMemory(ev, w) {
 		d := e.delivery(event.DeliveryID{Event: ev.ID, Webhook: w.Number}, ev, o, log)
 		x.Delivery = &d
 		x.Verdict = map[State]Verdict{

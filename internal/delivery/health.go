@@ -30,6 +30,8 @@ type healthKeeper struct {
 	engine *Engine
 	act    chan struct{} // buffered, 1: something to do at once
 
+	failing bool // the last store failed; of run alone
+
 	mu    sync.Mutex
 	state map[uint32]*health
 }
@@ -37,10 +39,12 @@ type healthKeeper struct {
 // health is the state of one webhook that is failing, or was until lately.
 type health struct {
 	webhook.Health
+	base    webhook.Health // what is stored, as far as known
 	tenant  event.TenantID
 	id      string
 	changed bool // differs from what is stored
 	disable bool // the rule, or a status code, asks for it
+	told    bool // it is a status code that does
 	notice  bool // webhook.failing is to be published
 	refused bool // webhook.authentication_rejected is to be published
 }
@@ -58,7 +62,7 @@ func (k *healthKeeper) observe(w *webhook.Webhook, a *Attempt, now time.Time) {
 	defer k.mu.Unlock()
 	h := k.state[w.Number]
 	if h == nil {
-		h = &health{Health: w.Health, tenant: w.Tenant, id: w.ID}
+		h = &health{Health: w.Health, base: w.Health, tenant: w.Tenant, id: w.ID}
 		k.state[w.Number] = h
 	}
 	if a.Outcome == Delivered {
@@ -95,7 +99,7 @@ func (k *healthKeeper) observe(w *webhook.Webhook, a *Attempt, now time.Time) {
 	switch {
 	case a.Response != nil && slices.Contains(w.DisableOn, a.Response.Status):
 		h.DisabledReason = fmt.Sprintf("the endpoint answered %s", statusText(a.Response.Status))
-		h.disable, urgent = true, true
+		h.disable, h.told, urgent = true, true, true
 	case failing >= webhook.DisableAfter:
 		h.DisabledReason = fmt.Sprintf("nothing but failures for %d days (%d attempts); the last: %s",
 			int(webhook.DisableAfter.Hours()/24), h.Failures, h.LastError)
@@ -171,47 +175,86 @@ func (k *healthKeeper) store() {
 	for number, h := range k.state {
 		if h.changed || h.disable || h.notice || h.refused {
 			changed = append(changed, *h)
+			h.base = h.Health // so that what is stored now is not taken for another node's
 			h.changed, h.disable, h.notice, h.refused = false, false, false, false
 		} else if h.FailingSince.IsZero() {
 			delete(k.state, number)
 		}
 	}
 	k.mu.Unlock()
+	failed := 0
+	var failure error
 	for i := range changed {
-		h := &changed[i]
-		ctx := context.Background()
-		if h.notice {
+		if err := k.storeOne(&changed[i]); err != nil {
+			failed++
+			failure = err
+		}
+	}
+	if failed > 0 && !k.failing {
+		e.log.Error("storing webhooks' health failed, trying again", "webhooks", failed, "err", failure)
+	}
+	k.failing = failed > 0
+}
+
+// storeOne writes the health of a webhook. Several nodes may do that: what
+// they have seen is put together, and one of them makes it known.
+func (k *healthKeeper) storeOne(h *health) error {
+	e := k.engine
+	notice, refused, disable := false, false, false
+	w, err := e.hooks.SetHealth(context.Background(), h.tenant, h.id, func(stored webhook.Health) (webhook.Health, bool) {
+		now := time.Now()
+		merged := h.Merge(stored, h.base, now)
+		notice = h.notice && stored.NoticedAt.IsZero() && !merged.NoticedAt.IsZero()
+		refused = h.refused && stored.RejectedNoticedAt.IsZero() && !merged.RejectedNoticedAt.IsZero()
+		disable = h.disable && (h.told || now.Sub(merged.FailingSince) >= webhook.DisableAfter)
+		if !disable {
+			merged.DisabledAt, merged.DisabledReason = time.Time{}, ""
+		}
+		return merged, disable
+	})
+	if err == nil {
+		active := w.Status == webhook.Active
+		if notice && (active || disable) {
 			k.announce(EventFailing, h)
 		}
-		if h.refused {
+		if refused && (active || disable) {
 			e.log.Warn("authentication rejected", "webhook", h.id, "reason", h.RejectedReason)
 			k.announce(EventRejected, h)
 		}
-		var err error
-		if h.disable {
-			if _, err = e.hooks.Disable(ctx, h.tenant, h.id, h.Health); err == nil {
-				e.log.Warn("webhook disabled", "webhook", h.id, "reason", h.DisabledReason)
-				k.announce(EventDisabled, h)
-				k.forget(h.id)
-			}
-		} else {
-			_, err = e.hooks.SetHealth(ctx, h.tenant, h.id, h.Health)
+		if disable && !active && w.Health.DisabledAt.Equal(h.DisabledAt) {
+			e.log.Warn("webhook disabled", "webhook", h.id, "reason", h.DisabledReason)
+			k.announce(EventDisabled, h)
 		}
-		if err != nil {
-			if _, gone := e.hooks.Get(h.tenant, h.id); gone != nil {
-				k.forget(h.id)
-				continue
-			}
-			e.log.Error("storing a webhook's health failed", "webhook", h.id, "err", err)
-			k.mu.Lock()
-			for _, cur := range k.state {
-				if cur.id == h.id {
-					cur.changed, cur.disable = true, cur.disable || h.disable
-				}
-			}
-			k.mu.Unlock()
+		if !active {
+			k.forget(h.id)
+		}
+		return nil
+	}
+	if _, gone := e.hooks.Get(h.tenant, h.id); gone != nil {
+		k.forget(h.id)
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, cur := range k.state {
+		if cur.id == h.id {
+			cur.base = h.base
+			cur.changed, cur.disable, cur.notice, cur.refused = true, cur.disable || h.disable, cur.notice || h.notice, cur.refused || h.refused
 		}
 	}
+	return err
+}
+
+// stored takes in what another node has stored of a webhook's health.
+func (k *healthKeeper) stored(w *webhook.Webhook) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h := k.state[w.Number]
+	if h == nil || w.Health == h.base {
+		return
+	}
+	h.Health, h.base = h.Merge(w.Health, h.base, time.Now()), w.Health
+	h.changed = h.Health != h.base
 }
 
 func (k *healthKeeper) forget(id string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,7 +30,8 @@ type jobRunner struct {
 	signal chan struct{} // buffered, 1
 
 	mu       sync.Mutex
-	running  []*Job // by turns
+	running  []*Job // claimed by us, by turns
+	looking  bool   // jobs that nobody runs are to be claimed
 	discards []discard
 }
 
@@ -63,26 +65,23 @@ func (e *Engine) StartJob(ctx context.Context, w *webhook.Webhook, kind JobKind,
 		ID: newJobID(), Tenant: w.Tenant, Webhook: w.Number, Kind: kind, State: JobRunning,
 		Since: since.UTC(), Until: now, Cursor: event.FirstID(since) - 1, CreatedAt: now,
 	}
-	r := e.jobs
-	r.mu.Lock()
+	others, err := e.store.JobList(ctx, w.Tenant)
+	if err != nil {
+		return Job{}, fmt.Errorf("counting jobs: %w", err)
+	}
 	n := 0
-	for _, other := range r.running {
-		if other.Tenant == w.Tenant {
+	for i := range others {
+		if others[i].State == JobRunning {
 			n++
 		}
 	}
-	r.mu.Unlock()
 	if n >= maxRunningJobs {
 		return Job{}, problem.New(problem.TooMany, "%d jobs are running already", n)
 	}
 	if err := e.store.JobPut(ctx, j); err != nil {
 		return Job{}, fmt.Errorf("storing a job: %w", err)
 	}
-	r.mu.Lock()
-	running := j
-	r.running = append(r.running, &running)
-	r.mu.Unlock()
-	r.wake()
+	e.jobs.look()
 	return j, nil
 }
 
@@ -105,22 +104,34 @@ func (e *Engine) Jobs(ctx context.Context, tenant event.TenantID) ([]Job, error)
 
 // CancelJob stops a running job; what it made deliveries of stays owed.
 func (e *Engine) CancelJob(ctx context.Context, tenant event.TenantID, id string) (Job, error) {
-	r := e.jobs
-	r.mu.Lock()
-	defer r.mu.Unlock() // held while storing, so that the runner cannot store "running" after us
-	j, err := e.Job(ctx, tenant, id)
-	if err != nil {
+	if _, err := e.Job(ctx, tenant, id); err != nil {
 		return Job{}, err
 	}
-	if j.State != JobRunning {
+	// Whoever runs it finds that it cannot store its progress any more.
+	canceled, err := e.store.JobCancel(ctx, tenant, id, time.Now().UTC().Truncate(time.Millisecond))
+	if err != nil {
+		return Job{}, fmt.Errorf("canceling a job: %w", err)
+	}
+	j, err := e.Job(ctx, tenant, id)
+	if err == nil && !canceled {
 		return Job{}, problem.New(problem.Conflict, "the job is %s already", j.State)
 	}
-	j.State, j.FinishedAt = JobCanceled, time.Now().UTC().Truncate(time.Millisecond)
-	if err := e.store.JobPut(ctx, j); err != nil {
-		return Job{}, fmt.Errorf("storing a job: %w", err)
-	}
-	r.running = slices.DeleteFunc(r.running, func(o *Job) bool { return o.ID == id })
-	return j, nil
+	return j, err
+}
+
+// look has the runner claim jobs that nobody runs.
+func (r *jobRunner) look() {
+	r.mu.Lock()
+	r.looking = true
+	r.mu.Unlock()
+	r.wake()
+}
+
+// forget drops what was claimed under an ended registration.
+func (r *jobRunner) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running = slices.DeleteFunc(r.running, func(j *Job) bool { return r.engine.ended(j.Token) })
 }
 
 func (r *jobRunner) wake() {
@@ -145,27 +156,16 @@ func (r *jobRunner) run() {
 	case <-e.claiming.Done():
 		return
 	}
-	for !e.stopping() {
-		jobs, err := e.store.JobList(e.claiming, 0)
-		if err == nil {
-			r.mu.Lock()
-			for i := range jobs {
-				known := slices.ContainsFunc(r.running, func(o *Job) bool { return o.ID == jobs[i].ID })
-				if jobs[i].State == JobRunning && !known {
-					r.running = append(r.running, &jobs[i])
-				}
-			}
-			r.mu.Unlock()
-			break
-		}
-		e.log.Error("reading jobs failed, trying again", "err", err)
-		e.sleep(time.Second)
-	}
+	r.look()
+	failing := false
 	for !e.stopping() {
 		worked, err := r.turn()
+		if err != nil && !e.stopping() && !failing {
+			e.log.Error("background work failed, trying again", "err", err)
+		}
+		failing = err != nil
 		switch {
-		case err != nil && !e.stopping():
-			e.log.Error("a job's step failed, trying again", "err", err)
+		case failing:
 			e.sleep(time.Second)
 		case !worked:
 			select {
@@ -181,6 +181,23 @@ func (r *jobRunner) run() {
 func (r *jobRunner) turn() (worked bool, err error) {
 	e := r.engine
 	r.mu.Lock()
+	if r.looking {
+		r.looking = false
+		r.mu.Unlock()
+		jobs, err := e.store.JobClaim(e.claiming)
+		if err != nil {
+			r.mu.Lock()
+			r.looking = true
+			r.mu.Unlock()
+			return true, fmt.Errorf("looking for jobs: %w", err)
+		}
+		r.mu.Lock()
+		for i := range jobs {
+			r.running = append(r.running, &jobs[i])
+		}
+		r.mu.Unlock()
+		return true, nil
+	}
 	if len(r.discards) > 0 {
 		d := r.discards[0]
 		r.mu.Unlock()
@@ -205,17 +222,18 @@ func (r *jobRunner) turn() (worked bool, err error) {
 	if err != nil {
 		return true, fmt.Errorf("%s %s: %w", step.Kind, step.ID, err)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !slices.Contains(r.running, j) {
-		return true, nil // canceled meanwhile
-	}
-	if err := e.store.JobPut(e.claiming, step); err != nil {
+	ours, err := e.store.JobProgress(e.claiming, step)
+	switch {
+	case errors.Is(err, ErrFenced):
+		ours = false
+	case err != nil:
 		return true, fmt.Errorf("storing progress: %w", err)
 	}
 	*j = step
-	if j.State != JobRunning {
+	if !ours || j.State != JobRunning { // canceled meanwhile, another node's, or done
+		r.mu.Lock()
 		r.running = slices.DeleteFunc(r.running, func(o *Job) bool { return o == j })
+		r.mu.Unlock()
 	}
 	return true, nil
 }

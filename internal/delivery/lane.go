@@ -67,7 +67,7 @@ type lane struct {
 
 func newLane(e *Engine, w *webhook.Webhook) *lane {
 	l := &lane{engine: e, number: w.Number, endpoint: newEndpoint(w, e.authenticationOf(w.Auth))}
-	l.pace.init(w, time.Now())
+	l.pace.init(w, e.share(), time.Now())
 	if w.Health.Failures >= downAfter {
 		l.pace.startDown(time.Now())
 	}
@@ -85,7 +85,7 @@ func (l *lane) setWebhook(w *webhook.Webhook) {
 	l.endpoint = newEndpoint(w, using)
 	if old.URL != w.URL || old.MaxConcurrency != w.MaxConcurrency || !sameLimit(old.RateLimit, w.RateLimit) {
 		l.pace = pace{} // what was learned about the endpoint does not hold
-		l.pace.init(w, time.Now())
+		l.pace.init(w, l.engine.share(), time.Now())
 	}
 	var spilled []*task
 	if w.Status != webhook.Active || !w.HeldUntil(time.Now()).IsZero() {
@@ -151,7 +151,7 @@ func (l *lane) push(t *task) {
 	l.mu.Lock()
 	w := l.endpoint.hook
 	switch {
-	case l.removed:
+	case l.removed || l.engine.ended(t.token()):
 		l.mu.Unlock()
 		l.engine.recorder.drop(t)
 	case w.Ordering == webhook.OrderingFIFO:
@@ -191,7 +191,9 @@ func (l *lane) pushClaimed(tasks []*task) {
 		return
 	}
 	for _, t := range tasks {
-		l.addLocked(t)
+		if !l.engine.ended(t.token()) {
+			l.addLocked(t)
+		}
 	}
 	l.startLocked()
 	l.mu.Unlock()
@@ -257,10 +259,10 @@ func (l *lane) heldLocked(now time.Time) time.Time {
 
 // startLocked starts workers for what waits, as many as the pace allows.
 func (l *lane) startLocked() {
-	if l.removed || l.endpoint.hook.Status != webhook.Active || l.pacedLocked(false) {
-		return
-	}
 	e := l.engine
+	if l.removed || l.endpoint.hook.Status != webhook.Active || !e.leased() || l.pacedLocked(false) {
+		return // whoever changes one of these starts us
+	}
 	for l.starting < l.queue.len() && l.workers < l.pace.limit(e.slots.scarce()) {
 		c := l.pace.class()
 		if !e.slots.take(l, c) {
@@ -312,7 +314,6 @@ func (l *lane) work(c class) {
 			done := e.canceled.take(t.owed.Delivery())
 			if done {
 				e.recorder.drop(t)
-				l.notAttempted()
 			} else {
 				done = e.attempt(l, ep, t)
 			}
@@ -352,19 +353,12 @@ func (l *lane) rest(t *task) {
 	}
 }
 
-// notAttempted undoes the permission for an attempt that is not made.
-func (l *lane) notAttempted() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.pace.giveBack()
-}
-
 // mayGoOn reports whether a worker may make another attempt for the endpoint
 // it works for.
 func (l *lane) mayGoOn(ep *endpoint) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.endpoint == ep && !l.removed && !l.engine.stopping() && !l.pacedLocked(true)
+	return l.endpoint == ep && !l.removed && !l.engine.stopping() && l.engine.leased() && !l.pacedLocked(true)
 }
 
 // runOf returns the tasks of a run, each by itself.
@@ -388,7 +382,7 @@ func (l *lane) take(first bool) (*task, *endpoint) {
 	}
 	if l.queue.len() == 0 || l.removed || e.stopping() || l.endpoint.hook.Status != webhook.Active ||
 		l.workers > l.pace.limit(e.slots.scarce()) ||
-		!first && e.slots.contended() || l.pacedLocked(true) {
+		!first && e.slots.contended() || !e.leased() || l.pacedLocked(true) {
 		l.workers--
 		l.mu.Unlock()
 		return nil, nil
@@ -415,7 +409,7 @@ func (l *lane) wantsMoreLocked() bool {
 // tells that it was counted in spilling.
 func (l *lane) owedAt(due time.Time, spilled bool) {
 	l.mu.Lock()
-	if spilled {
+	if spilled && l.spilling > 0 { // none are counted of what was forgotten
 		l.spilling--
 	}
 	if l.next.IsZero() || due.Before(l.next) {
@@ -462,6 +456,11 @@ func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err e
 
 	l.mu.Lock()
 	l.claiming = false
+	if err == nil && !more && !next.IsZero() && l.engine.shared != nil {
+		if floor := now.Add(fetchPause/2 + rand.N(fetchPause)); next.Before(floor) {
+			next = floor
+		}
+	}
 	if err != nil {
 		next = now
 	} else if !more && spilling == 0 && l.spilling == 0 {

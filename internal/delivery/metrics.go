@@ -47,7 +47,11 @@ type Snapshot struct {
 	Starving    int64         // lanes waiting for a slot
 	LagSum      time.Duration // from acceptance to the first attempt, summed over LagCount
 	LagCount    int64
-	StoreDown   bool // results cannot be recorded at the moment
+	StoreDown   bool // results cannot be recorded at the moment, or the store cannot be reached
+	// Of a store that other nodes share; zero without one.
+	Nodes          int64 // that live, as far as known
+	Idle           bool  // the lease has run out: no attempt starts
+	DroppedResults int64 // not recorded, because others had taken the deliveries over
 }
 
 // Snapshot returns the engine's counters and gauges. It is cheap.
@@ -74,5 +78,9 @@ func (e *Engine) Snapshot() Snapshot {
 	e.recorder.mu.Lock()
 	s.StoreDown = !e.recorder.failing.IsZero()
 	e.recorder.mu.Unlock()
+	if h := e.shared; h != nil {
+		s.StoreDown = s.StoreDown || h.down.Load()
+		s.Nodes, s.DroppedResults, s.Idle = h.nodes.Load(), h.dropped.Load(), !e.leased()
+	}
 	return s
 }

@@ -93,23 +93,32 @@ func (b *bucket) take() {
 	}
 }
 
-// giveBack undoes a take that no attempt came of.
-func (b *bucket) giveBack() {
-	if b.rate > 0 {
-		b.tokens++
-	}
-}
-
-func (p *pace) init(w *webhook.Webhook, now time.Time) {
-	p.max = maxConcurrency
+// init begins with an endpoint nothing is known of. nodes is how many share
+// what the user allows.
+func (p *pace) init(w *webhook.Webhook, nodes int, now time.Time) {
 	p.conc = 1
 	p.probing = true
+	p.divide(w, nodes, now)
+}
+
+// divide sets this node's share of what the user allows: an attempt at a time
+// and a burst of one is the least.
+func (p *pace) divide(w *webhook.Webhook, nodes int, now time.Time) {
+	p.max = maxConcurrency
 	if w.MaxConcurrency > 0 {
-		p.max = w.MaxConcurrency
+		p.max = max(1, w.MaxConcurrency/nodes)
 	}
-	if l := w.RateLimit; l != nil {
-		p.user = bucket{rate: l.PerSecond, burst: float64(l.Burst), tokens: float64(l.Burst), filled: now}
+	l := w.RateLimit
+	if l == nil {
+		return
 	}
+	fresh := p.user.rate == 0
+	p.user.delay(now) // what has come at the old rate
+	p.user.rate, p.user.burst = l.PerSecond/float64(nodes), max(1, float64(l.Burst)/float64(nodes))
+	if fresh {
+		p.user.tokens, p.user.filled = p.user.burst, now
+	}
+	p.user.tokens = min(p.user.tokens, p.user.burst)
 }
 
 // startDown begins as if the endpoint had just been seen to be down, for one
@@ -160,13 +169,6 @@ func (p *pace) delay(now time.Time, take bool) time.Duration {
 		p.user.take()
 	}
 	return wait
-}
-
-// giveBack undoes the permission that delay gave, for a delivery that ends without an attempt: what is expired or
-// canceled must not use up the rate of what is not.
-func (p *pace) giveBack() {
-	p.ramp.giveBack()
-	p.user.giveBack()
 }
 
 // strain says what an attempt tells about the endpoint's load.

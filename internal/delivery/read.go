@@ -87,6 +87,10 @@ func (e *Engine) Stats(ctx context.Context, q StatsQuery) ([]StatsPoint, error) 
 
 // Delivery returns where a delivery stands, else a NotFound problem.
 func (e *Engine) Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (Delivery, error) {
+	open, err := e.isOpen(ctx, d.Event) // before all else, see historyOf
+	if err != nil {
+		return Delivery{}, err
+	}
 	o, owed, err := e.store.OwedGet(ctx, tenant, d) // before the log, see historyOf
 	if err != nil {
 		return Delivery{}, fmt.Errorf("reading what %s is owed: %w", d, err)
@@ -106,7 +110,7 @@ func (e *Engine) Delivery(ctx context.Context, tenant event.TenantID, d event.De
 	if len(log) == 0 && !owed {
 		// Nothing recorded: it is in flight, or it never was.
 		w, ok := e.hooks.ByNumber(d.Webhook)
-		if ev == nil || !ok || w.Tenant != tenant || !e.inMemory(ev, w) {
+		if ev == nil || !ok || w.Tenant != tenant || !(open && e.inMemory(ev, w)) {
 			return Delivery{}, errNoDelivery
 		}
 	}
@@ -117,11 +121,20 @@ func (e *Engine) Delivery(ctx context.Context, tenant event.TenantID, d event.De
 	return e.delivery(d, ev, row, log), nil
 }
 
-// inMemory reports whether an event that has neither row nor log entry for the
-// webhook is on its way to it.
+// isOpen reports whether the event is in an intake that is not closed: what is
+// neither owed nor in the log of its deliveries is in the memory of a node.
+func (e *Engine) isOpen(ctx context.Context, id event.ID) (bool, error) {
+	if e.shared == nil || e.open.has(id) {
+		return e.open.has(id), nil
+	}
+	return e.shared.store.IntakeHas(ctx, id)
+}
+
+// inMemory reports whether an event of an open intake that has neither row nor
+// log entry for the webhook is on its way to it.
 func (e *Engine) inMemory(ev *event.Event, w *webhook.Webhook) bool {
 	return w.Status == webhook.Active && wants(w, ev) && !ev.ID.Time().Before(w.CreatedAt) &&
-		!inactiveAt(w, ev.ID.Time()).Contains(ev.ID.Time()) && e.open.has(ev.ID)
+		!inactiveAt(w, ev.ID.Time()).Contains(ev.ID.Time())
 }
 
 // inactiveAt returns the period in which the webhook was inactive at t; an
@@ -187,7 +200,7 @@ func (e *Engine) delivery(d event.DeliveryID, ev *event.Event, o *Owed, log []*A
 // DeliveriesOfEvent returns the event's deliveries, one for each webhook that
 // is or was owed it, in the webhooks' order.
 func (e *Engine) DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]Delivery, error) {
-	byHook, rows, err := e.historyOf(ctx, ev)
+	byHook, rows, open, err := e.historyOf(ctx, ev)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +214,7 @@ func (e *Engine) DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]Deli
 		}
 	}
 	for _, w := range e.hooks.List(ev.Tenant) {
-		if len(byHook[w.Number]) > 0 || rows[w.Number] != nil || e.inMemory(ev, w) {
+		if len(byHook[w.Number]) > 0 || rows[w.Number] != nil || open && e.inMemory(ev, w) {
 			add(w.Number)
 		}
 	}
@@ -211,27 +224,31 @@ func (e *Engine) DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]Deli
 	return list, nil
 }
 
-// historyOf returns the log entries and rows of an event by webhook number.
-func (e *Engine) historyOf(ctx context.Context, ev *event.Event) (map[uint32][]*Attempt, map[uint32]*Owed, error) {
+// historyOf returns the log entries and rows of an event by webhook number, and
+// whether its intake is open.
+func (e *Engine) historyOf(ctx context.Context, ev *event.Event) (log map[uint32][]*Attempt, owed map[uint32]*Owed, open bool, err error) {
+	if open, err = e.isOpen(ctx, ev.ID); err != nil {
+		return nil, nil, false, err
+	}
 	// The rows first: what is recorded between the two reads then appears as
 	// its row or in the log, but never in neither.
 	rows, err := e.store.OwedOfEvent(ctx, ev.Tenant, ev.ID)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading what is owed of %s: %w", ev.PublicID(), err)
+		return nil, nil, false, fmt.Errorf("reading what is owed of %s: %w", ev.PublicID(), err)
 	}
-	log, err := e.store.AttemptsOfEvent(ctx, ev.Tenant, ev.ID)
+	entries, err := e.store.AttemptsOfEvent(ctx, ev.Tenant, ev.ID)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the log of %s: %w", ev.PublicID(), err)
+		return nil, nil, false, fmt.Errorf("reading the log of %s: %w", ev.PublicID(), err)
 	}
 	byHook := make(map[uint32][]*Attempt)
-	for _, a := range log {
+	for _, a := range entries {
 		byHook[a.Webhook] = append(byHook[a.Webhook], a)
 	}
-	owed := make(map[uint32]*Owed)
+	owed = make(map[uint32]*Owed)
 	for i := range rows {
 		owed[rows[i].Webhook] = &rows[i]
 	}
-	return byHook, owed, nil
+	return byHook, owed, open, nil
 }
 
 // Deliveries returns a tenant's deliveries and the cursor for more, empty when
@@ -337,7 +354,7 @@ func outcomesOf(s State) (outcomes []Outcome, open bool) {
 }
 
 func parseDeliveryCursor(s string) (settled bool, before event.DeliveryID, entry event.ID, err error) {
-	bad := problem.MalformedField("query cursor", "must be the nextCursor of an earlier answer")
+	bad := problem.InvalidField("query cursor", "is not one this list gave")
 	switch {
 	case s == "":
 		return false, before, 0, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,8 @@ type recorder struct {
 	signal chan struct{} // buffered, 1: something is pending
 	ended  chan struct{} // closed when the loop has ended
 
+	storing sync.Mutex // held while results are chosen and stored; before mu
+
 	mu       sync.Mutex
 	room     sync.Cond // pending has become shorter
 	pending  []result
@@ -46,6 +49,7 @@ type result struct {
 	settle  *Owed
 	in      *intake // released when durable
 	spilled bool    // owe was counted in lane.spilling
+	token   int64   // under which claim it is ours to record; see Engine.ended
 }
 
 func newRecorder(e *Engine) *recorder {
@@ -59,7 +63,7 @@ func (r *recorder) start() { go r.run() }
 // finish records an attempt of a task and what follows from it.
 func (r *recorder) finish(t *task, a *Attempt) {
 	r.engine.metrics.count(a)
-	res := result{attempt: a, in: t.in}
+	res := result{attempt: a, in: t.in, token: t.token()}
 	if a.Outcome == Retrying {
 		o := t.owed
 		o.Attempts++
@@ -79,7 +83,7 @@ func (r *recorder) settle(t *task, outcome Outcome, why string) {
 		Outcome: outcome, Error: why,
 	}
 	r.engine.metrics.count(a)
-	res := result{attempt: a, in: t.in}
+	res := result{attempt: a, in: t.in, token: t.token()}
 	if t.owed.Token != 0 {
 		res.settle = &t.owed
 	}
@@ -88,7 +92,7 @@ func (r *recorder) settle(t *task, outcome Outcome, why string) {
 
 // owe records that a fresh task cannot be finished now.
 func (r *recorder) owe(t *task) {
-	r.add(result{owe: &t.owed, in: t.in, spilled: t.owed.Reason == ReasonBacklog})
+	r.add(result{owe: &t.owed, in: t.in, spilled: t.owed.Reason == ReasonBacklog, token: t.token()})
 }
 
 // spill gives tasks back to the store: fresh ones become owed, claimed ones
@@ -125,7 +129,7 @@ func (r *recorder) spill(tasks []*task) {
 // drop forgets a task that nobody waits for any more: its webhook was deleted,
 // or it was canceled, which is recorded elsewhere. Its row goes, if it has one.
 func (r *recorder) drop(t *task) {
-	res := result{in: t.in}
+	res := result{in: t.in, token: t.token()}
 	if t.owed.Token != 0 {
 		res.settle = &t.owed
 	}
@@ -135,12 +139,17 @@ func (r *recorder) drop(t *task) {
 }
 
 // release takes the router's own hold off an intake.
-func (r *recorder) release(in *intake) { r.add(result{in: in}) }
+func (r *recorder) release(in *intake) { r.add(result{in: in, token: in.token}) }
 
 func (r *recorder) add(res result) {
 	r.mu.Lock()
 	for len(r.pending) >= maxPending && !r.draining {
 		r.room.Wait()
+	}
+	if r.engine.ended(res.token) {
+		r.mu.Unlock()
+		r.engine.shared.dropped.Add(1)
+		return // another node delivers it
 	}
 	r.pending = append(r.pending, res)
 	n := len(r.pending)
@@ -183,7 +192,7 @@ func (r *recorder) run() {
 	defer close(r.ended)
 	var batch []result
 	var rec Record
-	var closes []event.ID
+	var closes []closing
 	for {
 		r.mu.Lock()
 		batch, r.pending = r.pending, batch[:0]
@@ -217,25 +226,35 @@ func (r *recorder) run() {
 	}
 }
 
+// closing is an intake that is to be closed.
+type closing struct {
+	id    event.ID
+	token int64
+}
+
 // commit stores a batch of results and the closings, however long the store
 // needs, and returns the closings that follow from it.
-func (r *recorder) commit(rec *Record, batch []result, closes []event.ID) []event.ID {
-	rec.Attempts, rec.Owe, rec.Settle = rec.Attempts[:0], rec.Owe[:0], rec.Settle[:0]
-	rec.Close = append(rec.Close[:0], closes...)
-	for i := range batch {
-		res := &batch[i]
-		if res.attempt != nil {
-			rec.Attempts = append(rec.Attempts, res.attempt)
+func (r *recorder) commit(rec *Record, batch []result, closes []closing) []closing {
+	for {
+		r.storing.Lock()
+		// Not before: what was ours when we began may be others' by now.
+		batch = r.current(batch)
+		if r.engine.shared != nil {
+			closes = slices.DeleteFunc(closes, func(c closing) bool { return r.engine.ended(c.token) })
 		}
-		if res.owe != nil {
-			rec.Owe = append(rec.Owe, *res.owe)
+		rec.fill(batch, closes)
+		var err error
+		if len(rec.Attempts)+len(rec.Owe)+len(rec.Settle)+len(rec.Close) > 0 {
+			err = r.engine.store.Record(context.Background(), rec)
 		}
-		if res.settle != nil {
-			rec.Settle = append(rec.Settle, *res.settle)
+		r.storing.Unlock()
+		if !r.tryAgain(err, rec, batch) {
+			if err != nil {
+				return closes
+			}
+			break
 		}
-	}
-	if len(rec.Attempts)+len(rec.Owe)+len(rec.Settle)+len(rec.Close) > 0 && !r.store(rec, batch) {
-		return closes
+		time.Sleep(retryStore)
 	}
 	closes = closes[:0]
 	for i := range batch {
@@ -251,7 +270,7 @@ func (r *recorder) commit(rec *Record, batch []result, closes []event.ID) []even
 			}
 		}
 		if res.in != nil && res.in.open.Add(-1) == 0 {
-			closes = append(closes, res.in.id)
+			closes = append(closes, closing{res.in.id, res.in.token})
 			r.engine.open.remove(res.in.id)
 		}
 	}
@@ -259,36 +278,48 @@ func (r *recorder) commit(rec *Record, batch []result, closes []event.ID) []even
 	return closes
 }
 
-// store commits rec, trying again while the store cannot. It reports false,
-// with the batch back in pending, when the engine stops meanwhile.
-func (r *recorder) store(rec *Record, batch []result) bool {
-	for {
-		err := r.engine.store.Record(context.Background(), rec)
-		if err == nil {
-			r.mu.Lock()
-			if !r.failing.IsZero() {
-				r.engine.log.Info("recording works again", "after", time.Since(r.failing).Round(time.Millisecond))
-				r.failing = time.Time{}
-			}
-			r.mu.Unlock()
-			return true
-		}
-		r.mu.Lock()
-		if r.failing.IsZero() {
-			r.failing = time.Now()
-			r.engine.log.Error("recording attempts failed, trying again", "attempts", len(rec.Attempts),
-				"unavailable", errors.Is(err, ErrUnavailable), "err", err)
-		}
-		giveUp := r.stopping && time.Since(r.failing) > stopGrace
-		if giveUp {
-			r.pending = append(r.pending, batch...)
-		}
-		r.mu.Unlock()
-		if giveUp {
-			return false
-		}
-		time.Sleep(retryStore)
+// fill makes a record of results and closings.
+func (rec *Record) fill(batch []result, closes []closing) {
+	rec.Attempts, rec.Owe, rec.Settle, rec.Close = rec.Attempts[:0], rec.Owe[:0], rec.Settle[:0], rec.Close[:0]
+	for i := range closes {
+		rec.Close = append(rec.Close, closes[i].id)
 	}
+	for i := range batch {
+		res := &batch[i]
+		if res.attempt != nil {
+			rec.Attempts = append(rec.Attempts, res.attempt)
+		}
+		if res.owe != nil {
+			rec.Owe = append(rec.Owe, *res.owe)
+		}
+		if res.settle != nil {
+			rec.Settle = append(rec.Settle, *res.settle)
+		}
+	}
+}
+
+// tryAgain reports whether a commit that ended with err is to be made again.
+// It is not when the engine stops meanwhile: the batch is back in pending then.
+func (r *recorder) tryAgain(err error, rec *Record, batch []result) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		if !r.failing.IsZero() {
+			r.engine.log.Info("recording works again", "after", time.Since(r.failing).Round(time.Millisecond))
+			r.failing = time.Time{}
+		}
+		return false
+	}
+	if r.failing.IsZero() {
+		r.failing = time.Now()
+		r.engine.log.Error("recording attempts failed, trying again", "attempts", len(rec.Attempts),
+			"unavailable", errors.Is(err, ErrUnavailable), "err", err)
+	}
+	if r.stopping && time.Since(r.failing) > stopGrace {
+		r.pending = append(r.pending, batch...)
+		return false
+	}
+	return true
 }
 
 // gaveUp reports whether the last commit was given up.

@@ -15,6 +15,8 @@ import (
 type table struct {
 	exact map[string][]target // types named by at least one webhook; globs included
 	globs []target
+	// ordered tells that a webhook of the tenant wants its events in order.
+	ordered bool
 }
 
 // target is a webhook that events may go to, if its filter agrees.
@@ -37,6 +39,7 @@ func (e *Engine) compile(tenant event.TenantID) *table {
 			continue
 		}
 		l := e.lane(w)
+		t.ordered = t.ordered || w.Ordering == webhook.OrderingFIFO
 		isGlob := false
 		for _, p := range w.Events {
 			if hasStar(p) {
@@ -136,23 +139,29 @@ func (e *Engine) tableOf(tenant event.TenantID) *table {
 
 // intake counts the deliveries of a group commit that are not recorded yet.
 type intake struct {
-	id   event.ID
-	open atomic.Int64
+	id    event.ID
+	token int64 // see Intake.Token
+	open  atomic.Int64
 }
 
 // openIntakes knows the intakes whose deliveries are not all recorded.
 type openIntakes struct {
 	mu  sync.Mutex
-	set map[event.ID]int // to the number of events
+	set map[event.ID]openIntake
+}
+
+type openIntake struct {
+	events int
+	token  int64
 }
 
 func (o *openIntakes) add(in *Intake) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.set == nil {
-		o.set = make(map[event.ID]int)
+		o.set = make(map[event.ID]openIntake)
 	}
-	o.set[in.ID] = len(in.Events)
+	o.set[in.ID] = openIntake{len(in.Events), in.Token}
 }
 
 func (o *openIntakes) remove(id event.ID) {
@@ -165,8 +174,8 @@ func (o *openIntakes) remove(id event.ID) {
 func (o *openIntakes) has(id event.ID) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for first, n := range o.set {
-		if id >= first && id < first+event.ID(n) {
+	for first, in := range o.set {
+		if id >= first && id < first+event.ID(in.events) {
 			return true
 		}
 	}
@@ -190,7 +199,12 @@ func (e *Engine) route() {
 // routeIntake puts the intake's deliveries on their lanes, except those that
 // skip says are done.
 func (e *Engine) routeIntake(in *Intake, skip func(event.DeliveryID) bool) {
-	track := &intake{id: in.ID}
+	if e.ended(in.Token) {
+		e.open.remove(in.ID)
+		return // others have it
+	}
+	track := &intake{id: in.ID, token: in.Token}
+	owed := owedWith(in)
 	track.open.Store(1) // ours, until all events are routed
 	var targets []target
 	now := time.Now()
@@ -204,6 +218,10 @@ func (e *Engine) routeIntake(in *Intake, skip func(event.DeliveryID) bool) {
 		for _, to := range targets {
 			l := to.lane
 			if skip != nil && skip(event.DeliveryID{Event: ev.ID, Webhook: l.number}) {
+				continue
+			}
+			if _, ok := owed[event.DeliveryID{Event: ev.ID, Webhook: l.number}]; ok {
+				l.owedAt(ev.ID.Time(), false)
 				continue
 			}
 			track.open.Add(1)
@@ -225,6 +243,13 @@ func (e *Engine) routeIntake(in *Intake, skip func(event.DeliveryID) bool) {
 // recover routes the events of intakes that were open when the store was
 // opened: the node died, or stopped, before they were all recorded.
 func (e *Engine) recover() {
+	if e.shared != nil {
+		for err := e.shared.takeOver(); err != nil && !e.stopping(); err = e.shared.takeOver() {
+			e.log.Error("reading open intakes failed, trying again", "err", err)
+			e.sleep(time.Second)
+		}
+		return
+	}
 	var settled map[event.DeliveryID]struct{}
 	var last event.ID // routed up to here
 	events := 0

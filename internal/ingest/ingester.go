@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
@@ -44,6 +45,8 @@ type Ingester struct {
 	stop    chan struct{} // closed by Stop
 	stopped sync.Once
 	done    chan struct{} // closed when the commit loop has ended
+
+	failed atomic.Pointer[failure] // nil: the last commit did not fail
 
 	accepted   atomic.Int64
 	duplicates atomic.Int64
@@ -85,6 +88,9 @@ var errStopping = &problem.Error{Kind: problem.Unavailable, Detail: "Relay is st
 func (i *Ingester) Publish(ctx context.Context, p *Publication) error {
 	if err := i.prepare(ctx, p); err != nil {
 		return err
+	}
+	if f := i.failed.Load(); f != nil && time.Now().Before(f.until) {
+		return f.err
 	}
 	w := &waiting{pub: p, done: make(chan error, 1)}
 	select {
@@ -161,6 +167,31 @@ func size(p *Publication) (events, bytes int) {
 	return len(p.Items), bytes
 }
 
+// failedFor is how long publications are refused after a commit that failed:
+// the one that is tried again at once by the way it came must not wait for
+// another to fail.
+const failedFor = 100 * time.Millisecond
+
+// failure is why commits fail, until a while after the last one did.
+type failure struct {
+	err   error
+	until time.Time
+}
+
+// refuse answers what has waited while a commit failed: each of them would wait
+// as long for the next one, one after the other.
+func (i *Ingester) refuse(err error) {
+	i.failed.Store(&failure{err, time.Now().Add(failedFor)})
+	for n := len(i.queue); n > 0; n-- {
+		select {
+		case w := <-i.queue:
+			w.done <- err
+		default:
+			return
+		}
+	}
+}
+
 func (i *Ingester) commit(group []*waiting, pubs []*Publication) {
 	// The store decides when to give up; the callers' contexts are not the
 	// group's.
@@ -172,8 +203,12 @@ func (i *Ingester) commit(group []*waiting, pubs []*Publication) {
 		for _, w := range group {
 			w.done <- err
 		}
+		if errors.Is(err, delivery.ErrUnavailable) {
+			i.refuse(err)
+		}
 		return
 	}
+	i.failed.Store(nil)
 	i.commits.Add(1)
 	for _, w := range group {
 		if w.pub.Err == nil {

@@ -34,6 +34,16 @@ type Backlog interface {
 	OldestDue(ctx context.Context) (due time.Time, ok bool, err error)
 }
 
+// Node tells about this node among those that share a database; the store does, if there is one.
+type Node interface {
+	// Losses returns how often this node was taken for dead.
+	Losses() int64
+	// StaleWrites returns how many rows were not changed because their claims had ended, and RefusedWrites how many
+	// transactions were refused because the node had been taken for dead.
+	StaleWrites() int64
+	RefusedWrites() int64
+}
+
 // gatherTime bounds what the page asks of the store: Prometheus gives up after ten seconds by default.
 const gatherTime = 5 * time.Second
 
@@ -42,6 +52,7 @@ type MetricsOptions struct {
 	Engine   Engine
 	Ingester Ingester
 	Backlog  Backlog // nil: its gauges are left out
+	Node     Node    // nil: its series are left out
 	Version  string
 	Log      *slog.Logger // nil: errors while gathering are only shown on the page
 }
@@ -124,6 +135,7 @@ type engineCollector struct {
 	attempts, settled, duration, inFlight, queued, lanes, starving, lag, storeUp *prometheus.Desc
 	accepted, duplicates, commits                                                *prometheus.Desc
 	owed, oldest                                                                 *prometheus.Desc
+	nodes, leased, losses, refused                                               *prometheus.Desc
 }
 
 func newEngineCollector(o MetricsOptions) *engineCollector {
@@ -144,6 +156,10 @@ func newEngineCollector(o MetricsOptions) *engineCollector {
 		accepted:   desc("events_accepted_total", "Events stored."),
 		duplicates: desc("events_duplicate_total", "Events that had been stored before and were not stored again."),
 		commits:    desc("events_commits_total", "Group commits in which events were stored."),
+		nodes:      desc("nodes", "Servers that share the database, as far as this one knows, itself included."),
+		leased:     desc("node_lease_held", "1 while this server's lease holds; 0 when it has run out and nothing is sent."),
+		losses:     desc("node_lease_losses_total", "How often the others took this server for dead."),
+		refused:    desc("node_refused_writes_total", "What was not recorded because others had taken it over: results dropped, rows whose claims had ended, transactions refused."),
 		owed:       desc("deliveries_owed", "Deliveries that wait in the store: for a retry, a later time, or room in memory."),
 		oldest:     desc("deliveries_overdue_seconds", "How long the delivery that has waited longest is past its due time; 0: none is."),
 	}
@@ -185,6 +201,17 @@ func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
 	counter(c.accepted, float64(accepted))
 	counter(c.duplicates, float64(duplicates))
 	counter(c.commits, float64(commits))
+
+	if n := c.o.Node; n != nil {
+		gauge(c.nodes, float64(s.Nodes))
+		leased := 1.0
+		if s.Idle {
+			leased = 0
+		}
+		gauge(c.leased, leased)
+		counter(c.losses, float64(n.Losses()))
+		counter(c.refused, float64(n.StaleWrites()+n.RefusedWrites()+s.DroppedResults))
+	}
 
 	if c.o.Backlog != nil {
 		gauge(c.owed, float64(c.o.Backlog.OwedCount()))

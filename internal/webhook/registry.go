@@ -26,7 +26,8 @@ type Registry struct {
 
 	// change serialises changes, so that a change sees the one before. It is
 	// not held by readers.
-	change sync.Mutex
+	change  sync.Mutex
+	through int64 // see Refresh; guarded by change
 
 	mu       sync.RWMutex
 	byID     map[string]*Webhook
@@ -45,27 +46,84 @@ func NewRegistry(ctx context.Context, store Store, urls URLChecker) (*Registry, 
 		byNumber: make(map[uint32]*Webhook),
 		tenants:  make(map[event.TenantID][]*Webhook),
 	}
-	list, err := store.WebhookList(ctx)
+	var list []*Webhook
+	var err error
+	if log, ok := store.(ChangeLog); ok {
+		list, _, r.through, err = log.WebhookChanges(ctx, 0)
+	} else {
+		list, err = store.WebhookList(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading webhooks: %w", err)
 	}
 	slices.SortFunc(list, func(a, b *Webhook) int { return int(a.Number) - int(b.Number) })
 	for _, w := range list {
-		// A URL that an earlier configuration accepted and this one refuses
-		// keeps its webhook; the attempts say why they fail.
-		w.Target, _ = urls.ParseURL(w.URL)
-		if w.Program, err = w.compile(); err != nil {
-			return nil, fmt.Errorf("reading webhook %s: %w", w.ID, err) // it compiled when it was stored
-		}
-		w.Script = w.script()
-		if w.Ordering == "" {
-			w.Ordering = OrderingNone
+		if err := r.prepare(w); err != nil {
+			return nil, err
 		}
 		r.byID[w.ID] = w
 		r.byNumber[w.Number] = w
 		r.tenants[w.Tenant] = append(r.tenants[w.Tenant], w)
 	}
 	return r, nil
+}
+
+// prepare fills what is not stored of a webhook that was.
+func (r *Registry) prepare(w *Webhook) (err error) {
+	// A URL that an earlier configuration accepted and this one refuses
+	// keeps its webhook; the attempts say why they fail.
+	w.Target, _ = r.urls.ParseURL(w.URL)
+	if w.Program, err = w.compile(); err != nil {
+		return fmt.Errorf("reading webhook %s: %w", w.ID, err) // it compiled when it was stored
+	}
+	w.Script = w.script()
+	if w.Ordering == "" {
+		w.Ordering = OrderingNone
+	}
+	return nil
+}
+
+// Refresh takes over what other nodes have changed. Where the store belongs to
+// this process alone it does nothing.
+func (r *Registry) Refresh(ctx context.Context) error {
+	r.change.Lock()
+	defer r.change.Unlock()
+	return r.refreshLocked(ctx)
+}
+
+func (r *Registry) refreshLocked(ctx context.Context) error {
+	log, ok := r.store.(ChangeLog)
+	if !ok {
+		return nil
+	}
+	changed, deleted, through, err := log.WebhookChanges(ctx, r.through)
+	if err != nil {
+		return fmt.Errorf("reading changed webhooks: %w", err)
+	}
+	var wrong error
+	for _, w := range changed {
+		old, known := r.ByNumber(w.Number)
+		if known && old.Version >= w.Version {
+			continue // our own change
+		}
+		if err := r.prepare(w); err != nil {
+			wrong = errors.Join(wrong, err) // the others are taken over all the same
+			continue
+		}
+		if known && w.Filter == old.Filter {
+			w.Program = old.Program
+		}
+		r.put(old, w)
+	}
+	for _, number := range deleted {
+		if old, known := r.ByNumber(number); known {
+			r.put(old, nil)
+		}
+	}
+	if wrong == nil {
+		r.through = through
+	}
+	return wrong
 }
 
 // OnChange sets the function that is called after each change, with nil for a
@@ -256,25 +314,24 @@ func (r *Registry) Resume(ctx context.Context, tenant event.TenantID, id string)
 	})
 }
 
-// Disable stops deliveries on Relay's own decision.
-func (r *Registry) Disable(ctx context.Context, tenant event.TenantID, id string, h Health) (*Webhook, error) {
+// SetHealth stores how the endpoint of an active webhook fares, and with
+// disable stops deliveries on Relay's own decision. f gets what is stored, and
+// is called again when another node has changed that meanwhile.
+func (r *Registry) SetHealth(ctx context.Context, tenant event.TenantID, id string, f func(stored Health) (h Health, disable bool)) (*Webhook, error) {
 	return r.edit(ctx, tenant, id, func(w *Webhook) error {
 		if w.Status != Active {
 			return errUnchanged
 		}
-		w.Health = h
-		w.stop(Disabled, h.DisabledAt)
-		return nil
-	})
-}
-
-// SetHealth stores how the endpoint fares.
-func (r *Registry) SetHealth(ctx context.Context, tenant event.TenantID, id string, h Health) (*Webhook, error) {
-	return r.edit(ctx, tenant, id, func(w *Webhook) error {
-		if w.Health == h {
+		h, disable := f(w.Health)
+		switch {
+		case disable:
+			w.Health = h
+			w.stop(Disabled, h.DisabledAt)
+		case h == w.Health:
 			return errUnchanged
+		default:
+			w.Health = h
 		}
-		w.Health = h
 		return nil
 	})
 }
@@ -318,30 +375,45 @@ func (r *Registry) Delete(ctx context.Context, tenant event.TenantID, id string)
 // errUnchanged is returned by an edit that has nothing to do.
 var errUnchanged = errors.New("unchanged")
 
-// edit applies f to a copy of the webhook and stores it.
+// editTries bounds how often a change is made anew because other nodes have
+// changed the webhook meanwhile.
+const editTries = 20
+
+// edit applies f to a copy of the webhook and stores it. f is called again,
+// with a copy of what is there by then, when another node was faster.
 func (r *Registry) edit(ctx context.Context, tenant event.TenantID, id string, f func(*Webhook) error) (*Webhook, error) {
 	r.change.Lock()
 	defer r.change.Unlock()
-	old, err := r.Get(tenant, id)
-	if err != nil {
-		return nil, err
-	}
-	w := *old
-	w.Inactive = slices.Clone(w.Inactive)
-	if err := f(&w); err != nil {
-		if errors.Is(err, errUnchanged) {
-			return old, nil
+	for try := 1; ; try++ {
+		old, err := r.Get(tenant, id)
+		if err != nil {
+			return nil, err
 		}
-		return nil, err
+		w := *old
+		w.Inactive = slices.Clone(w.Inactive)
+		if err := f(&w); err != nil {
+			if errors.Is(err, errUnchanged) {
+				return old, nil
+			}
+			return nil, err
+		}
+		if healthOnly := w.Health != old.Health && w.Status == old.Status && w.Auth == old.Auth; healthOnly {
+			err = r.store.WebhookHealth(ctx, &w)
+		} else {
+			w.UpdatedAt = time.Now().UTC().Truncate(time.Millisecond)
+			err = r.store.WebhookUpdate(ctx, &w)
+		}
+		if errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound) {
+			if again := r.refreshLocked(ctx); again == nil && try < editTries {
+				continue // with what it is now, or to find that it is gone
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("storing webhook %s: %w", w.ID, err)
+		}
+		r.put(old, &w)
+		return &w, nil
 	}
-	if w.Health == old.Health || w.Status != old.Status || w.Auth != old.Auth {
-		w.UpdatedAt = time.Now().UTC().Truncate(time.Millisecond)
-	}
-	if err := r.store.WebhookUpdate(ctx, &w); err != nil {
-		return nil, fmt.Errorf("storing webhook %s: %w", w.ID, err)
-	}
-	r.put(old, &w)
-	return &w, nil
 }
 
 // put replaces old by new for all readers; either may be nil.

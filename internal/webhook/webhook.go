@@ -40,6 +40,8 @@ type Webhook struct {
 	Inactive  []Period
 	CreatedAt time.Time
 	UpdatedAt time.Time
+	// Version counts the changes since it was created; the store keeps it.
+	Version int64
 
 	// Target is the parsed URL, Program the compiled filter and Script the
 	// transform, both nil without one; filled by the Registry.
@@ -248,6 +250,18 @@ func NewID() string {
 // ErrNotFound is returned for a webhook that is not there, or is another tenant's.
 var ErrNotFound = errors.New("webhook: not found")
 
+// ErrChanged is returned for a change to a webhook that somebody else, another
+// node, has changed since it was read.
+var ErrChanged = errors.New("webhook: changed meanwhile")
+
+// ChangeLog is what a Store offers whose webhooks other nodes change, too.
+type ChangeLog interface {
+	// WebhookChanges returns the webhooks that were created or changed, and the
+	// numbers of those that were deleted, since an earlier call, which returned
+	// through; zero: since ever. The same change may be returned again.
+	WebhookChanges(ctx context.Context, since int64) (changed []*Webhook, deleted []uint32, through int64, err error)
+}
+
 // Store keeps webhooks. A change is durable when the call returns. All methods
 // are safe for concurrent use.
 type Store interface {
@@ -257,8 +271,12 @@ type Store interface {
 	// every number given before, also to webhooks since deleted.
 	WebhookCreate(ctx context.Context, w *Webhook) (number uint32, err error)
 	// WebhookUpdate replaces everything but number, id, tenant and creation
-	// time of the webhook with w's number and tenant; ErrNotFound without one.
+	// time of the webhook with w's number and tenant, and adds one to its
+	// version and w's. Where the stored version is not w's nothing is changed,
+	// and the error wraps ErrChanged; ErrNotFound without a webhook.
 	WebhookUpdate(ctx context.Context, w *Webhook) error
+	// WebhookHealth is WebhookUpdate for the health alone. A crash may undo it.
+	WebhookHealth(ctx context.Context, w *Webhook) error
 	// WebhookDelete removes the webhook; ErrNotFound without one. What is owed
 	// to it is removed by the delivery engine.
 	WebhookDelete(ctx context.Context, tenant event.TenantID, number uint32) error

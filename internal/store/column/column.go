@@ -55,6 +55,12 @@ func OfWebhook(w *webhook.Webhook, sealer webhook.Sealer) (col Webhook, err erro
 	return col, err
 }
 
+// OfHealth makes the column of a webhook's health.
+func OfHealth(w *webhook.Webhook) (string, error) {
+	b, err := json.Marshal(w.Health)
+	return string(b), err
+}
+
 // Read sets what the columns hold of the webhook, whose ID and Tenant are set:
 // the secrets are sealed to them. It keeps none of the columns' memory.
 func (col *Webhook) Read(w *webhook.Webhook, sealer webhook.Sealer) error {

@@ -48,13 +48,18 @@ type appender struct {
 	// The following are reused and hold nothing between calls.
 	intakes []newIntake
 	group   idempotency.Group[keyHash]
-	stale   []event.ID // per keyed item: the event that the key was stored for, which is gone
+	stale   []event.ID      // per keyed item: the event that the key was stored for, which is gone
+	owed    []delivery.Owed // with the events
+	token   int64           // of the registration they are stored under
+
+	oweWith func(ev *event.Event, owe func(delivery.Owed)) // see OweWith; nil: nothing
 }
 
 // newIntake is an intake about to be stored.
 type newIntake struct {
 	id    event.ID
 	items []*ingest.Item
+	owed  []event.DeliveryID // with the events
 }
 
 // Append implements ingest.Store. Of a group whose storing was interrupted,
@@ -130,7 +135,7 @@ func (a *appender) finish(pubs []*ingest.Publication) []delivery.Intake {
 	var intakes []delivery.Intake
 	for i := range a.intakes {
 		b := &a.intakes[i]
-		in := delivery.Intake{ID: b.id, Events: make([]event.Event, len(b.items))}
+		in := delivery.Intake{ID: b.id, Events: make([]event.Event, len(b.items)), Token: a.token, Owed: b.owed}
 		for n, it := range b.items {
 			it.Event.ID = b.id + event.ID(n)
 			if it.Cause != 0 {
@@ -171,14 +176,20 @@ func (s *Store) findKeys(ctx context.Context) error {
 // appendStore stores the items under a registration, all or none.
 func (s *Store) appendStore(ctx context.Context, r *registration) error {
 	a := &s.append
-	a.cut(s.seq.Load().events, time.Now())
+	now, err := s.afterOrders(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	a.cut(s.seq.Load().events, now)
 	first, last := a.intakes[0].id, a.intakes[len(a.intakes)-1].id
 	if err := s.ensureDays(ctx, first, last); err != nil {
 		return err
 	}
 	a.encode()
-	_, err := s.change(ctx, r, change{
-		sql:  append(a.keySQL(), a.intakeSQL(r)),
+	a.owe()
+	a.token = r.fence << claimBits
+	_, err = s.change(ctx, r, change{
+		sql:  append(append(a.keySQL(), a.intakeSQL(r)), a.oweSQL()...),
 		copy: "COPY event(id, tenant, name, type, time, version, key, deliver_at, cause, attributes, data, warnings) FROM STDIN BINARY",
 		rows: a.rows.b,
 	})

@@ -46,6 +46,7 @@ func (s *Store) change(ctx context.Context, r *registration, c change) ([]*pgcon
 			continue
 		}
 		if sqlState(err) == stateDivisionByZero {
+			s.refused.Add(1)
 			s.lost(r)
 			err = ErrFenced
 		}
@@ -113,8 +114,25 @@ func (s *Store) configure(ctx context.Context, f func(ctx context.Context, tx pg
 	})
 }
 
+// webhookChange runs f in a transaction that changes a webhook, and has all
+// nodes notice: f gets the number to note with the webhook. A crash of the
+// database may undo one that is lazy.
+func (s *Store) webhookChange(ctx context.Context, lazy bool, f func(ctx context.Context, tx pgx.Tx, changed int64) error) error {
+	return s.transactAs(ctx, lazy, func(ctx context.Context, tx pgx.Tx) error {
+		var changed int64
+		if err := tx.QueryRow(ctx, configSQL.Get("WebhooksBump")).Scan(&changed); err != nil {
+			return err
+		}
+		return f(ctx, tx, changed)
+	})
+}
+
 // transact runs f in a transaction of this node.
 func (s *Store) transact(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
+	return s.transactAs(ctx, false, f)
+}
+
+func (s *Store) transactAs(ctx context.Context, lazy bool, f func(ctx context.Context, tx pgx.Tx) error) error {
 	r, err := s.current()
 	if err != nil {
 		return err
@@ -123,7 +141,7 @@ func (s *Store) transact(ctx context.Context, f func(ctx context.Context, tx pgx
 	defer cancel()
 	for try := 0; ; try++ {
 		err := pgx.BeginFunc(short, s.pool, func(tx pgx.Tx) error {
-			for _, sql := range s.opening(r, false) {
+			for _, sql := range s.opening(r, lazy) {
 				if _, err := tx.Exec(short, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 					return err
 				}
@@ -134,6 +152,7 @@ func (s *Store) transact(ctx context.Context, f func(ctx context.Context, tx pgx
 			continue
 		}
 		if sqlState(err) == stateDivisionByZero {
+			s.refused.Add(1)
 			s.lost(r)
 			err = ErrFenced
 		}

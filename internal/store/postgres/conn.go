@@ -11,7 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/webhook"
 )
 
 const (
@@ -124,7 +126,7 @@ func storeError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err // the caller gave up
 	}
-	if errors.Is(err, pgx.ErrNoRows) {
+	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, webhook.ErrChanged) || errors.Is(err, webhook.ErrNotFound) || errors.Is(err, account.ErrNotFound) {
 		return err
 	}
 	var e *pgconn.PgError

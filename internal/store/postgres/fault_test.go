@@ -144,7 +144,7 @@ func TestSilentDatabase(t *testing.T) {
 		"EventList":    func() error { _, _, err := s.EventList(ctx, ingest.Query{Tenant: 1, Limit: 1}); return err },
 		"JobPut":       func() error { return s.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1}) },
 		"TakeOver":     func() error { return s.TakeOver(ctx, func(delivery.Intake) error { return nil }) },
-		"Revision":     func() error { _, err := s.Revision(ctx); return err },
+		"Pulse":        func() error { _, err := s.Pulse(ctx); return err },
 	}
 	proxy.Silence(true)
 	for range 2 { // connections that were there, and new ones

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/store/sqltext"
 )
@@ -27,11 +28,8 @@ const (
 	maxFence  = 1<<24 - 1
 )
 
-// ErrFenced is returned (wrapped) by writes of a node that was taken for dead:
-// others have, or will have, its open intakes and claims. Nothing of the call
-// was done, and trying it again cannot help: whatever the caller holds in
-// memory of events and claims is no longer its own. See Store.OnLost.
-var ErrFenced = errors.New("this node's lease was lost")
+// ErrFenced is delivery.ErrFenced.
+var ErrFenced = delivery.ErrFenced
 
 // registration is a node's identity from joining to losing its lease.
 type registration struct {
@@ -149,7 +147,7 @@ func (s *Store) lost(r *registration) {
 	s.mu.Lock()
 	mine := s.reg == r && r != nil
 	if mine {
-		s.reg = nil
+		s.reg, s.ended = nil, r
 	}
 	s.mu.Unlock()
 	if mine {
@@ -174,12 +172,8 @@ func (s *Store) Lease() time.Time {
 // a longer lease.
 func (s *Store) setLease(until time.Time) { s.leaseUntil.Store(&until) }
 
-// OnLost has f called when the lease was lost, before the node joins again:
-// until f returns, every write fails with ErrFenced. f must make the holder
-// forget what it knows of events, deliveries and claims, and let nothing of it
-// be recorded after it has returned; TakeOver then gives back what no other
-// node has taken. Only one function is kept; f must not call the Store.
-func (s *Store) OnLost(f func()) {
+// OnLost implements delivery.SharedStore.
+func (s *Store) OnLost(f func(below int64)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.onLost = f
@@ -188,6 +182,10 @@ func (s *Store) OnLost(f func()) {
 // StaleWrites returns how many rows were not changed because their claims had
 // ended, since the store was opened.
 func (s *Store) StaleWrites() int64 { return s.stale.Load() }
+
+// RefusedWrites returns how many transactions were refused because the lease
+// had been lost, since the store was opened.
+func (s *Store) RefusedWrites() int64 { return s.refused.Load() }
 
 // Losses returns how often the lease was lost since the store was opened.
 func (s *Store) Losses() int64 { return s.losses.Load() }
@@ -244,10 +242,10 @@ func (s *Store) heartbeat() error {
 		s.lost(r)
 	}
 	s.mu.Lock()
-	f := s.onLost
+	f, ended := s.onLost, s.ended
 	s.mu.Unlock()
-	if f != nil {
-		f()
+	if f != nil && ended != nil {
+		f((ended.fence + 1) << claimBits)
 	}
 	if err := s.register(context.Background()); err != nil {
 		return err

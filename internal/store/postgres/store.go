@@ -93,6 +93,7 @@ type Store struct {
 	leaseFailed atomic.Pointer[time.Time] // the last heartbeat that failed
 	holdLease   atomic.Bool               // for tests: no heartbeats
 	stale       atomic.Int64
+	refused     atomic.Int64
 	losses      atomic.Int64
 	claims      atomic.Int64 // claims made by this process
 
@@ -105,7 +106,8 @@ type Store struct {
 	mu          sync.Mutex
 	reg         *registration    // nil between two; guarded by mu, as all below
 	registered  chan struct{}    // closed when reg is set anew
-	onLost      func()           // see OnLost
+	ended       *registration    // the last one that was lost
+	onLost      func(int64)      // see OnLost
 	days        map[day]bool     // whose partitions are there
 	doubts      []event.ID       // intakes that may be stored, see doubt
 	turns       map[uint32]int64 // per webhook, behind which order the next claim looks
@@ -115,12 +117,14 @@ type Store struct {
 }
 
 var (
-	_ ingest.Store    = (*Store)(nil)
-	_ delivery.Store  = (*Store)(nil)
-	_ webhook.Store   = (*Store)(nil)
-	_ account.Store   = (*Store)(nil)
 	_ catalogue.Store = (*Store)(nil)
 	_ gate.Store      = (*Store)(nil)
+	_ ingest.Store    = (*Store)(nil)
+	_ account.Store   = (*Store)(nil)
+	_ webhook.Store   = (*Store)(nil)
+
+	_ webhook.ChangeLog    = (*Store)(nil)
+	_ delivery.SharedStore = (*Store)(nil)
 )
 
 // Open connects to the database, brings its schema up to date and joins as a

@@ -137,6 +137,7 @@ func (s *Store) takeIntakes(ctx context.Context, f func(delivery.Intake) error) 
 	slices.SortFunc(list, func(a, b taken) int { return int(min(max(a.id-b.id, -1), 1)) })
 	for i, t := range list {
 		in, err := s.intakeRead(ctx, t.id, t.events)
+		in.Token = r.fence << claimBits
 		if err == nil && len(in.Events) > 0 {
 			err = f(in)
 		}

@@ -30,6 +30,8 @@ var (
 	sqlWebhookList   = webhookSQL.Get("WebhookList")
 	sqlWebhookCreate = webhookSQL.Get("WebhookCreate")
 	sqlWebhookUpdate = webhookSQL.Get("WebhookUpdate")
+	sqlWebhookHealth = webhookSQL.Get("WebhookHealth")
+	sqlWebhookExists = webhookSQL.Get("WebhookExists")
 	sqlWebhookDelete = webhookSQL.Get("WebhookDelete")
 
 	sqlWebhookSecretsList   = webhookSQL.Get("WebhookSecretsList")
@@ -167,6 +169,7 @@ func (s *Store) WebhookList(ctx context.Context) ([]*webhook.Webhook, error) {
 			Status:    webhook.Status(st.ColumnText(5)),
 			CreatedAt: column.Time(st.ColumnInt64(8)),
 			UpdatedAt: column.Time(st.ColumnInt64(9)),
+			Version:   st.ColumnInt64(10),
 		}
 		col := column.Webhook{
 			Settings: st.ColumnText(3), Secrets: st.ColumnRawBlob(4), Health: st.ColumnText(6), Inactive: st.ColumnText(7),
@@ -204,15 +207,46 @@ func (s *Store) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number u
 func (s *Store) WebhookUpdate(ctx context.Context, w *webhook.Webhook) error {
 	col, err := column.OfWebhook(w, s.sealer)
 	if err == nil {
-		err = s.config.write(ctx, func(c *conn) error {
-			return c.changeOne(webhook.ErrNotFound, sqlWebhookUpdate, w.Number, w.Tenant, col.Settings, col.Secrets,
-				string(w.Status), col.Health, col.Inactive, column.Millis(w.UpdatedAt))
-		})
+		err = s.webhookReplace(ctx, w, sqlWebhookUpdate, col.Settings, col.Secrets, string(w.Status), col.Health, col.Inactive, column.Millis(w.UpdatedAt))
 	}
 	if err != nil {
 		return fmt.Errorf("changing webhook %q: %w", w.ID, err)
 	}
 	return nil
+}
+
+// WebhookHealth implements webhook.Store.
+func (s *Store) WebhookHealth(ctx context.Context, w *webhook.Webhook) error {
+	health, err := column.OfHealth(w)
+	if err == nil {
+		err = s.webhookReplace(ctx, w, sqlWebhookHealth, health)
+	}
+	if err != nil {
+		return fmt.Errorf("storing the health of webhook %q: %w", w.ID, err)
+	}
+	return nil
+}
+
+// webhookReplace changes the row of the webhook if it has still w's version.
+func (s *Store) webhookReplace(ctx context.Context, w *webhook.Webhook, sql string, values ...any) error {
+	err := s.config.write(ctx, func(c *conn) error {
+		args := append([]any{w.Number, w.Tenant, w.Version}, values...)
+		if err := c.changeOne(webhook.ErrChanged, sql, args...); !errors.Is(err, webhook.ErrChanged) {
+			return err
+		}
+		exists := false
+		err := c.query(func(*sqlite3.Stmt) error { exists = true; return nil }, sqlWebhookExists, w.Number, w.Tenant)
+		if err == nil {
+			if err = webhook.ErrChanged; !exists {
+				err = webhook.ErrNotFound
+			}
+		}
+		return err
+	})
+	if err == nil {
+		w.Version++
+	}
+	return err
 }
 
 // WebhookDelete implements webhook.Store.

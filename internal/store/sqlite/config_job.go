@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -17,7 +19,75 @@ var (
 	sqlJobPut  = jobSQL.Get("JobPut")
 	sqlJobGet  = jobSQL.Get("JobGet")
 	sqlJobList = jobSQL.Get("JobList")
+
+	sqlJobRunning  = jobSQL.Get("JobRunning")
+	sqlJobProgress = jobSQL.Get("JobProgress")
+	sqlJobCancel   = jobSQL.Get("JobCancel")
 )
+
+// jobToken is the token of all claims of jobs: they end with the process, which
+// is the only one.
+const jobToken = 1
+
+// jobClaims are the jobs that were claimed since the store was opened.
+type jobClaims struct {
+	mu  sync.Mutex
+	ids map[string]bool
+}
+
+// JobClaim implements delivery.JobStore.
+func (s *Store) JobClaim(ctx context.Context) ([]delivery.Job, error) {
+	s.jobs.mu.Lock()
+	defer s.jobs.mu.Unlock()
+	all, err := listRows(ctx, s.config, scanJob, sqlJobRunning)
+	if err != nil {
+		return nil, fmt.Errorf("claiming jobs: %w", err)
+	}
+	if s.jobs.ids == nil {
+		s.jobs.ids = make(map[string]bool)
+	}
+	var list []delivery.Job
+	for _, j := range all {
+		if !s.jobs.ids[j.ID] {
+			s.jobs.ids[j.ID] = true
+			j.Token = jobToken
+			list = append(list, j)
+		}
+	}
+	return list, nil
+}
+
+// JobProgress implements delivery.JobStore.
+func (s *Store) JobProgress(ctx context.Context, j delivery.Job) (ok bool, err error) {
+	s.jobs.mu.Lock()
+	claimed := s.jobs.ids[j.ID] && j.Token == jobToken
+	s.jobs.mu.Unlock()
+	if !claimed {
+		return false, nil
+	}
+	err = s.config.write(ctx, func(c *conn) error {
+		err := c.exec(sqlJobProgress, j.ID, string(j.State), j.Cursor, j.Scanned, j.Owed, j.Error, column.Millis(j.FinishedAt))
+		ok = c.changes() > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("storing the progress of job %q: %w", j.ID, err)
+	}
+	return ok, nil
+}
+
+// JobCancel implements delivery.JobStore.
+func (s *Store) JobCancel(ctx context.Context, tenant event.TenantID, id string, at time.Time) (ok bool, err error) {
+	err = s.config.write(ctx, func(c *conn) error {
+		err := c.exec(sqlJobCancel, id, tenant, column.Millis(at))
+		ok = c.changes() > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("canceling job %q: %w", id, err)
+	}
+	return ok, nil
+}
 
 // JobPut implements delivery.JobStore.
 func (s *Store) JobPut(ctx context.Context, j delivery.Job) error {

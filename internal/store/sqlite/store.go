@@ -66,6 +66,7 @@ type Store struct {
 	work     *workDB
 	attempts *attemptLog
 	append   appender
+	jobs     jobClaims
 
 	respondents *event.Sequence // ids of respondents
 

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -19,6 +20,7 @@ func testConfig(t *testing.T, open Open) {
 	t.Run("Webhooks", func(t *testing.T) { webhooks(t, open(t)) })
 	t.Run("Catalogue", func(t *testing.T) { catalogueRecords(t, open(t)) })
 	t.Run("Jobs", func(t *testing.T) { jobs(t, open(t)) })
+	t.Run("JobClaims", func(t *testing.T) { jobClaims(t, open(t)) })
 }
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 123_000_000, time.UTC)
@@ -144,10 +146,34 @@ func webhooks(t *testing.T, s Backend) {
 	if err := s.WebhookUpdate(ctx, &changed); err != nil {
 		t.Fatal(err)
 	}
+	if changed.Version != full.Version+1 {
+		t.Errorf("after a change: got version %d, want %d", changed.Version, full.Version+1)
+	}
+	// Whoever has not seen the change does not undo it.
+	late := *full
+	late.URL, late.Health = "https://example.com/late", webhook.Health{Failures: 1}
+	for what, change := range map[string]func(context.Context, *webhook.Webhook) error{"update": s.WebhookUpdate, "health": s.WebhookHealth} {
+		if err := change(ctx, &late); !errors.Is(err, webhook.ErrChanged) || late.Version != full.Version {
+			t.Errorf("%s of what has changed meanwhile: got %v, version %d, want %v", what, err, late.Version, webhook.ErrChanged)
+		}
+	}
+	check(&changed, plain)
+	// The health alone.
+	ill := changed
+	ill.URL, ill.Status, ill.Secrets = "https://example.com/not-stored", webhook.Paused, webhook.Secrets{Current: "not stored"}
+	ill.Health = webhook.Health{FailingSince: noon, Failures: 3, LastError: "no answer"}
+	if err := s.WebhookHealth(ctx, &ill); err != nil {
+		t.Fatal(err)
+	}
+	changed.Health, changed.Version = ill.Health, ill.Version
+	check(&changed, plain)
 	stranger := changed
 	stranger.Tenant = 2
 	if err := s.WebhookUpdate(ctx, &stranger); !errors.Is(err, webhook.ErrNotFound) {
 		t.Errorf("changing another tenant's webhook: got %v, want %v", err, webhook.ErrNotFound)
+	}
+	if err := s.WebhookHealth(ctx, &stranger); !errors.Is(err, webhook.ErrNotFound) {
+		t.Errorf("health of another tenant's webhook: got %v, want %v", err, webhook.ErrNotFound)
 	}
 	check(&changed, plain)
 
@@ -193,4 +219,75 @@ func jobs(t *testing.T, s Backend) {
 		}
 		s.Reopen(t)
 	}
+}
+
+// Of running jobs each is given once, to whoever asks first; only he tells how
+// far it has come, and not after somebody has canceled it.
+func jobClaims(t *testing.T, s Backend) {
+	make := func(id string, state delivery.JobState) delivery.Job {
+		j := delivery.Job{ID: id, Tenant: 1, Webhook: 3, Kind: delivery.JobReplay, State: state, Since: noon, Until: noon, CreatedAt: noon}
+		if err := s.JobPut(ctx, j); err != nil {
+			t.Fatal(err)
+		}
+		return j
+	}
+	claim := func(want ...string) (list []delivery.Job) {
+		t.Helper()
+		list, err := s.JobClaim(ctx)
+		var got []string
+		for _, j := range list {
+			got = append(got, j.ID)
+			if j.Token == 0 {
+				t.Errorf("job %s has no token", j.ID)
+			}
+		}
+		if err != nil || !same(got, want) {
+			t.Fatalf("claimed %v, %v, want %v", got, err, want)
+		}
+		return list
+	}
+	unclaimed := make("job_1", delivery.JobRunning)
+	make("job_2", delivery.JobDone)
+	make("job_3", delivery.JobRunning)
+	if ok, err := s.JobProgress(ctx, unclaimed); ok || err != nil {
+		t.Errorf("progress of a job that was not claimed: got %t, %v", ok, err)
+	}
+	list := claim("job_1", "job_3")
+	claim()
+
+	one := list[0]
+	one.Cursor, one.Scanned, one.Owed = event.FirstID(noon), 7, 5
+	if ok, err := s.JobProgress(ctx, one); !ok || err != nil {
+		t.Errorf("progress: got %t, %v", ok, err)
+	}
+	if ok, err := s.JobCancel(ctx, 2, one.ID, noon); ok || err != nil {
+		t.Errorf("canceling another tenant's job: got %t, %v", ok, err)
+	}
+	if ok, err := s.JobCancel(ctx, 1, one.ID, noon.Add(time.Hour)); !ok || err != nil {
+		t.Errorf("canceling: got %t, %v", ok, err)
+	}
+	if ok, err := s.JobCancel(ctx, 1, one.ID, noon); ok || err != nil {
+		t.Errorf("canceling again: got %t, %v", ok, err)
+	}
+	late := one
+	late.Scanned, late.State = 99, delivery.JobDone
+	if ok, err := s.JobProgress(ctx, late); ok || err != nil {
+		t.Errorf("progress of a canceled job: got %t, %v", ok, err)
+	}
+	one.State, one.FinishedAt, one.Token = delivery.JobCanceled, noon.Add(time.Hour), 0
+	if got, ok, err := s.JobGet(ctx, 1, one.ID); err != nil || !ok || !same(got, one) {
+		t.Errorf("got %+v, %t, %v\nwant %+v", got, ok, err, one)
+	}
+
+	three := list[1]
+	s.Reopen(t)
+	if ok, err := s.JobProgress(ctx, three); ok || err != nil {
+		t.Errorf("progress under a claim of before the store was opened again: got %t, %v", ok, err)
+	}
+	again := claim("job_3")[0]
+	again.State, again.FinishedAt = delivery.JobDone, noon
+	if ok, err := s.JobProgress(ctx, again); !ok || err != nil {
+		t.Errorf("ending a job: got %t, %v", ok, err)
+	}
+	claim()
 }

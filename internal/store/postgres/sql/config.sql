@@ -29,23 +29,58 @@ FROM api_key
 ORDER BY created, id;
 
 -- name: WebhookList
-SELECT number, id, tenant, settings, secrets, status, health, inactive, created, updated
+SELECT number, id, tenant, settings, secrets, status, health, inactive, created, updated, version
 FROM webhook
 ORDER BY number;
 
+-- name: WebhookChanged
+SELECT number, id, tenant, settings, secrets, status, health, inactive, created, updated, version
+FROM webhook
+WHERE changed > $1
+ORDER BY number;
+
+-- name: WebhookDeleted
+SELECT number
+FROM webhook_deleted
+WHERE changed > $1;
+
+-- name: WebhooksBump
+-- The row's lock lets one change after the other commit, so that who has read
+-- up to a number has missed none below it.
+UPDATE relay_meta
+SET webhooks = webhooks + 1
+RETURNING webhooks;
+
+-- name: WebhooksThrough
+SELECT webhooks
+FROM relay_meta;
+
 -- name: WebhookCreate
-INSERT INTO webhook(id, tenant, settings, secrets, status, health, inactive, created, updated)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO webhook(changed, id, tenant, settings, secrets, status, health, inactive, created, updated)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 RETURNING number;
 
 -- name: WebhookUpdate
 UPDATE webhook
-SET settings = $3, secrets = $4, status = $5, health = $6, inactive = $7, updated = $8
-WHERE number = $1 AND tenant = $2;
+SET changed = $1, settings = $5, secrets = $6, status = $7, health = $8, inactive = $9, updated = $10, version = version + 1
+WHERE number = $2 AND tenant = $3 AND version = $4;
+
+-- name: WebhookHealth
+UPDATE webhook
+SET changed = $1, health = $5, version = version + 1
+WHERE number = $2 AND tenant = $3 AND version = $4;
+
+-- name: WebhookExists
+SELECT EXISTS (SELECT FROM webhook WHERE number = $1 AND tenant = $2);
 
 -- name: WebhookDelete
-DELETE FROM webhook
-WHERE number = $1 AND tenant = $2;
+WITH gone AS (
+  DELETE FROM webhook
+  WHERE number = $2 AND tenant = $3
+  RETURNING number
+)
+INSERT INTO webhook_deleted(number, changed)
+SELECT number, $1 FROM gone;
 
 -- name: WebhookSecretsList
 SELECT number, id, tenant, secrets
@@ -76,9 +111,26 @@ WHERE $1 = 0 OR tenant = $1
 ORDER BY created DESC, id DESC
 LIMIT 250;
 
--- name: Revision
-SELECT revision
-FROM relay_meta;
+-- name: JobOrphans
+SELECT count(*)
+FROM job
+WHERE state = 'running' AND NOT EXISTS (SELECT FROM node WHERE node.fence = job.fence);
+
+-- name: JobClaim
+UPDATE job
+SET fence = $1
+WHERE state = 'running' AND NOT EXISTS (SELECT FROM node WHERE node.fence = job.fence)
+RETURNING id, tenant, webhook, kind, state, since, until, cursor, scanned, owed, error, created, finished;
+
+-- name: JobProgress
+UPDATE job
+SET state = $3, cursor = $4, scanned = $5, owed = $6, error = $7, finished = $8
+WHERE id = $1 AND fence = $2 AND state = 'running';
+
+-- name: JobCancel
+UPDATE job
+SET state = 'canceled', finished = $3
+WHERE id = $1 AND tenant = $2 AND state = 'running';
 
 -- name: KeysLock
 SELECT keys, key_check

@@ -51,10 +51,22 @@ FROM attempt
 WHERE id >= $1 AND ((id >> 12) & 511) = $2;
 
 -- name: OrphanFences
--- Owners of claims that live no more.
-SELECT DISTINCT claim >> 39
-FROM owed
-WHERE claim <> 0 AND NOT EXISTS (SELECT FROM node WHERE fence = claim >> 39);
+-- Owners of claims that live no more; each owner found after the other: there
+-- may be many claims.
+WITH RECURSIVE f AS (
+  (SELECT claim >> 39 AS fence FROM owed WHERE claim <> 0 ORDER BY claim LIMIT 1)
+  UNION ALL
+  SELECT n.fence
+  FROM f CROSS JOIN LATERAL (
+    SELECT claim >> 39 AS fence
+    FROM owed
+    WHERE claim <> 0 AND claim >= (f.fence + 1) << 39
+    ORDER BY claim
+    LIMIT 1) n
+)
+SELECT fence
+FROM f
+WHERE NOT EXISTS (SELECT FROM node WHERE node.fence = f.fence);
 
 -- name: ClaimsRelease
 WITH orphan AS MATERIALIZED (
@@ -73,3 +85,21 @@ WHERE owed.event = orphan.event AND owed.webhook = orphan.webhook;
 SELECT count(*)
 FROM intake
 WHERE fence >= 0 AND NOT EXISTS (SELECT FROM node WHERE node.fence = intake.fence);
+
+-- name: Pulse
+SELECT (SELECT count(*) FROM node WHERE expires >= clock_timestamp()), revision, webhooks, clock_timestamp()
+FROM relay_meta;
+
+-- name: IntakeOwed
+SELECT event, webhook
+FROM owed
+WHERE event >= $1 AND event < $2;
+
+-- name: IntakeSettled
+-- An attempt's id is above its event's.
+SELECT event, webhook
+FROM attempt
+WHERE event >= $1 AND event < $2 AND id > $1 AND outcome <> 2;
+
+-- name: IntakeHas
+SELECT EXISTS (SELECT FROM intake WHERE id <= $1 AND id > $1::bigint - $2::bigint AND id + events > $1 AND fence >= 0);

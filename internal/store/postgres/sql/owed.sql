@@ -35,12 +35,14 @@ SET due = $4, since = $4, base = attempts, reason = $5
 WHERE webhook = $1 AND ord = $2 AND ord <> 0 AND tenant = $3 AND claim = 0;
 
 -- name: Discard
+-- Not while the webhook is there: a node may not know yet of a new one.
 DELETE FROM owed
 WHERE (event, webhook) IN (
   SELECT event, webhook
   FROM owed
   WHERE webhook = $1 AND tenant = $2
-  LIMIT $3);
+  LIMIT $3)
+  AND NOT EXISTS (SELECT FROM webhook WHERE number = $1);
 
 -- name: NextPlain
 -- The earliest due time of an unclaimed row without an order.
@@ -132,3 +134,66 @@ SELECT least(
 -- name: Count
 SELECT count(*)
 FROM (SELECT FROM owed LIMIT 1000000) c;
+
+-- name: OverduePlain
+-- The earliest unclaimed row of each webhook, found one after the other.
+WITH RECURSIVE w AS (
+  (SELECT webhook, tenant, due FROM owed WHERE claim = 0 AND ord = 0 ORDER BY webhook, due LIMIT 1)
+  UNION ALL
+  SELECT n.webhook, n.tenant, n.due
+  FROM w CROSS JOIN LATERAL (
+    SELECT webhook, tenant, due
+    FROM owed
+    WHERE claim = 0 AND ord = 0 AND owed.webhook > w.webhook
+    ORDER BY owed.webhook, due
+    LIMIT 1) n
+)
+SELECT webhook, tenant, due
+FROM w
+WHERE due <= $1;
+
+-- name: OverdueOrdered
+-- For each webhook with orders the earliest first row of an order that is not
+-- claimed, of up to $2 orders above $1; and of how many.
+WITH RECURSIVE w AS (
+  (SELECT webhook, tenant FROM owed WHERE ord <> 0 ORDER BY webhook LIMIT 1)
+  UNION ALL
+  SELECT n.webhook, n.tenant
+  FROM w CROSS JOIN LATERAL (
+    SELECT webhook, tenant
+    FROM owed
+    WHERE ord <> 0 AND owed.webhook > w.webhook
+    ORDER BY owed.webhook
+    LIMIT 1) n
+)
+SELECT w.webhook, w.tenant, coalesce(x.due, 0), x.orders
+FROM w CROSS JOIN LATERAL (
+  WITH RECURSIVE h AS (
+    (SELECT ord, due, claim, 1 AS n
+     FROM owed
+     WHERE webhook = w.webhook AND ord > $1 AND ord <> 0
+     ORDER BY ord, event
+     LIMIT 1)
+    UNION ALL
+    SELECT y.ord, y.due, y.claim, h.n + 1
+    FROM h CROSS JOIN LATERAL (
+      SELECT ord, due, claim
+      FROM owed
+      WHERE webhook = w.webhook AND owed.ord > h.ord AND ord <> 0
+      ORDER BY ord, event
+      LIMIT 1) y
+    WHERE h.n < $2
+  )
+  SELECT min(due) FILTER (WHERE claim = 0) AS due, count(*) AS orders
+  FROM h) x;
+
+-- name: OrdersLast
+-- The newest event that is owed in some orders.
+SELECT max(x.event)
+FROM unnest($1::bigint[], $2::bigint[]) o(webhook, ord)
+CROSS JOIN LATERAL (
+  SELECT event
+  FROM owed
+  WHERE owed.webhook = o.webhook AND owed.ord = o.ord AND owed.ord <> 0
+  ORDER BY event DESC
+  LIMIT 1) x;

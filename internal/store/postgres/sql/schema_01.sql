@@ -5,7 +5,8 @@
 CREATE TABLE relay_meta(
   one      boolean PRIMARY KEY DEFAULT true CONSTRAINT relay_meta_one CHECK (one),
   fence    bigint  NOT NULL DEFAULT 0, -- the last fencing token given
-  revision bigint  NOT NULL DEFAULT 0, -- grows with every change of the configuration
+  revision bigint  NOT NULL DEFAULT 0, -- grows with every change of the configuration but webhooks
+  webhooks bigint  NOT NULL DEFAULT 0, -- grows with every change of a webhook
   keys     bytea, -- the keys that seal secrets, sealed themselves with a key from outside; NULL: they are elsewhere
   key_check bytea -- a known text, sealed: who cannot open it has other keys
 );
@@ -51,8 +52,18 @@ CREATE TABLE webhook(
   health   text    NOT NULL, -- JSON
   inactive text    NOT NULL, -- JSON array of periods
   created  bigint  NOT NULL,
-  updated  bigint  NOT NULL
+  updated  bigint  NOT NULL,
+  version  bigint  NOT NULL DEFAULT 0, -- changes since it was created
+  changed  bigint  NOT NULL            -- relay_meta.webhooks as of the last change
 );
+CREATE INDEX webhook_changed ON webhook(changed);
+
+-- Webhooks that were deleted, so that other nodes notice.
+CREATE TABLE webhook_deleted(
+  number  bigint PRIMARY KEY,
+  changed bigint NOT NULL -- as of webhook
+);
+CREATE INDEX webhook_deleted_changed ON webhook_deleted(changed);
 
 CREATE TABLE job(
   id       text    PRIMARY KEY,
@@ -67,8 +78,10 @@ CREATE TABLE job(
   owed     bigint  NOT NULL,
   error    text    NOT NULL,
   created  bigint  NOT NULL,
-  finished bigint  NOT NULL
+  finished bigint  NOT NULL,
+  fence    bigint  NOT NULL DEFAULT 0 -- the node that runs it; 0: none
 );
+CREATE INDEX job_running ON job(id) WHERE state = 'running';
 CREATE INDEX job_by_tenant ON job(tenant, created);
 
 -- Accepted events, one partition per UTC day of the ids' time: event_20261121.

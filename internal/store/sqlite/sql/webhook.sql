@@ -1,5 +1,5 @@
 -- name: WebhookList
-SELECT number, id, tenant, settings, secrets, status, health, inactive, created, updated
+SELECT number, id, tenant, settings, secrets, status, health, inactive, created, updated, version
 FROM webhook
 ORDER BY number;
 
@@ -9,7 +9,17 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: WebhookUpdate
 UPDATE webhook
-SET settings = ?3, secrets = ?4, status = ?5, health = ?6, inactive = ?7, updated = ?8
+SET settings = ?4, secrets = ?5, status = ?6, health = ?7, inactive = ?8, updated = ?9, version = version + 1
+WHERE number = ?1 AND tenant = ?2 AND version = ?3;
+
+-- name: WebhookHealth
+UPDATE webhook
+SET health = ?4, version = version + 1
+WHERE number = ?1 AND tenant = ?2 AND version = ?3;
+
+-- name: WebhookExists
+SELECT 1
+FROM webhook
 WHERE number = ?1 AND tenant = ?2;
 
 -- name: WebhookDelete

@@ -1,0 +1,58 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/relay-events/relay/internal/event"
+)
+
+// SharedStore is a Store that several nodes work on. Each has a lease that the
+// store renews by itself; a node whose lease has run out may be taken for dead
+// by others. Then its registration has ended: its open intakes and claims
+// belong to whoever takes them over, and its writes fail with ErrFenced until
+// it has joined again under a new one.
+//
+// The tokens of intakes, claims and jobs say under which registration they
+// were made: those of a later one are larger.
+type SharedStore interface {
+	Store
+	// Lease returns until when, by this machine's clock, the node may act on
+	// what is its own. No attempt may start after that. It costs next to nothing.
+	Lease() time.Time
+	// OnLost has f called when the registration has ended, before the node
+	// joins again: until f returns, every write fails with ErrFenced. f must make
+	// the holder forget everything with a token below the one it gets, and let
+	// nothing of it be recorded after it has returned; TakeOver then gives back
+	// what no other node has taken. Only one function is kept; f must not call
+	// the store.
+	OnLost(f func(below int64))
+	// Pulse returns the state of affairs among the nodes.
+	Pulse(ctx context.Context) (Pulse, error)
+	// TakeOver ends the claims of dead nodes, makes their open intakes this
+	// node's own and calls f for each. An intake for which f returns an error,
+	// and those after it, are given back. It is to be called every few seconds.
+	TakeOver(ctx context.Context, f func(Intake) error) error
+	// IntakeProgress calls f for each delivery of the n events from first on that
+	// is owed, or has a settling entry in the log. It may call twice for one. What
+	// is neither belongs to whoever has the intake.
+	IntakeProgress(ctx context.Context, first event.ID, n int, f func(event.DeliveryID)) error
+	// IntakeHas reports whether the event is in an intake that is not closed.
+	IntakeHas(ctx context.Context, id event.ID) (bool, error)
+	// OwedOverdue returns webhooks that are owed an unclaimed delivery due at or
+	// before the time, with Next, but without Count. Of webhooks with very many
+	// orders one call looks at some, and another at others.
+	OwedOverdue(ctx context.Context, before time.Time) ([]OwedSummary, error)
+	// OweWith has f called for each event about to be stored, which has its ID:
+	// the deliveries it gives to owe are stored in the same transaction, so that
+	// they are in order whichever nodes accept events. The intake lists them.
+	OweWith(f func(ev *event.Event, owe func(Owed)))
+}
+
+// Pulse is what nodes that share a store look at all the time.
+type Pulse struct {
+	Nodes    int   // that live, this one included
+	Revision int64 // grows with every change of tenants and keys
+	Webhooks int64 // grows with every change of a webhook
+	Clock    time.Time
+}
