@@ -22,6 +22,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -101,6 +102,13 @@ type Events interface {
 	EventList(ctx context.Context, q ingest.Query) (list []event.Event, next event.ID, err error)
 }
 
+// Encryption keeps the keys that seal secrets at rest; package app's does.
+type Encryption interface {
+	// Rotate makes a new key and seals everything with it again. A master key that is not empty encrypts the keys from
+	// then on. It returns how many webhooks were sealed again.
+	Rotate(ctx context.Context, master secret.Text) (webhooks int, err error)
+}
+
 // Options is what the API works on. All fields are required unless they say otherwise.
 type Options struct {
 	Keys      Keys
@@ -110,6 +118,8 @@ type Options struct {
 	Events    Events
 	Types     Types
 	Gate      Gate
+	// Encryption replaces the keys that seal secrets at rest. Nil: they cannot be replaced while the server runs.
+	Encryption Encryption
 	// Ready reports why requests cannot be served now, in words fit for the public; nil: they can.
 	Ready func(ctx context.Context) error
 	// Metrics answers GET /metrics, without authentication. Nil: there is no such page.

@@ -61,7 +61,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 		{"read", w.key(account.ScopeRead), "read"},
 		{"manage", w.key(account.ScopeManage), "read manage"},
 		{"admin", w.key(account.ScopeAdmin), "publish read manage admin"},
-		{"platform", w.key(account.ScopePlatform), "-"},
+		{"platform", w.key(account.ScopePlatform), "platform"},
 	}
 	open := []string{"GET /livez", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs"}
 	calls := 0

@@ -8,14 +8,16 @@ import "github.com/relay-events/relay/internal/account"
 //	read     dashboards, scripts and support, who look
 //	manage   whoever sets webhooks and event types up, and repairs deliveries
 //	admin    whoever hands out keys
+//	platform whoever runs the installation
 //	(none)   load balancers, Prometheus, people reading the documentation
 func (a *API) Routes() []route {
 	const (
-		open    account.Scope = ""
-		publish               = account.ScopePublish
-		read                  = account.ScopeRead
-		manage                = account.ScopeManage
-		admin                 = account.ScopeAdmin
+		open     account.Scope = ""
+		publish                = account.ScopePublish
+		read                   = account.ScopeRead
+		manage                 = account.ScopeManage
+		admin                  = account.ScopeAdmin
+		platform               = account.ScopePlatform
 	)
 	routes := []route{
 		a.publishRoute(publish),
@@ -83,6 +85,8 @@ func (a *API) Routes() []route {
 		handle(a, "GET /v1/keys", admin, docKeyList, a.keyList),
 		handle(a, "POST /v1/keys", admin, docKeyCreate, a.keyCreate),
 		handle(a, "DELETE /v1/keys/{id}", admin, docKeyRevoke, a.keyRevoke),
+
+		handle(a, "POST /v1/encryption-keys/rotate", platform, docEncryptionRotate, a.encryptionRotate),
 
 		handle(a, "GET /livez", open, docLive, a.live),
 		handle(a, "GET /readyz", open, docReady, a.ready),

@@ -180,7 +180,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		Keys: a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store, Types: types,
 		EgressIPs: cfg.Egress.IPs.Texts(),
 		Ready:     a.ready, Metrics: privately(metrics, a.keys), Limits: limits, Version: config.Version, Log: component("api"),
-		Gate: people,
+		Gate: people, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),
 	})
 	if err != nil {
 		return err

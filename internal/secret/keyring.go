@@ -46,6 +46,12 @@ var (
 	ErrDamaged = errors.New("it has been changed since it was sealed, or moved here from another place")
 )
 
+// errNoFile is returned for what only keys in a file can do.
+var errNoFile = errors.New("the keys are kept in a database, which other servers use, too: they cannot be replaced while they run")
+
+// CheckMaster tells what is wrong with a master key, nil for nothing.
+func CheckMaster(master []byte) error { return checkMaster(master) }
+
 // Keyring seals and opens. It is safe for concurrent use.
 type Keyring struct {
 	path string
@@ -63,6 +69,7 @@ type keys struct {
 	handle  *keyset.Handle
 	aead    tink.AEAD
 	primary uint32
+	oldest  uint32
 	ids     map[uint32]bool
 }
 
@@ -73,7 +80,10 @@ func newKeys(h *keyset.Handle) (*keys, error) {
 	}
 	info := h.KeysetInfo()
 	k := &keys{handle: h, aead: a, primary: info.GetPrimaryKeyId(), ids: make(map[uint32]bool)}
-	for _, key := range info.GetKeyInfo() {
+	for i, key := range info.GetKeyInfo() { // in the order they were made in
+		if i == 0 {
+			k.oldest = key.GetKeyId()
+		}
 		k.ids[key.GetKeyId()] = true
 	}
 	return k, nil
@@ -167,11 +177,18 @@ func keyID(sealed []byte) (uint32, bool) {
 	return binary.BigEndian.Uint32(sealed[2:idEnd]), true
 }
 
+// maxKeys is how many keys a key file holds. Old ones are there to open backups; without a bound they would outgrow
+// what is read of the file.
+const maxKeys = 64
+
 // Rotate makes a new key that seals from now on, and writes the key file before it does. Old keys still open; what
-// they sealed is Stale.
+// they sealed is Stale. Of more than 64 keys the oldest goes: nothing that counts may be Stale when Rotate is called.
 func (k *Keyring) Rotate() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.path == "" {
+		return errNoFile
+	}
 	err := k.saveLocked()
 	var next *keys
 	if err == nil {
@@ -196,6 +213,11 @@ func (k *Keyring) rotated() (*keys, error) {
 	if err := m.SetPrimary(id); err != nil {
 		return nil, err
 	}
+	if old := k.now.Load(); len(old.ids) >= maxKeys {
+		if err := m.Delete(old.oldest); err != nil {
+			return nil, err
+		}
+	}
 	h, err := m.Handle()
 	if err != nil {
 		return nil, err
@@ -209,6 +231,9 @@ func (k *Keyring) SetMaster(master []byte) error {
 	defer k.mu.Unlock()
 	if err := checkMaster(master); err != nil {
 		return err
+	}
+	if k.path == "" {
+		return errNoFile
 	}
 	err := k.saveLocked()
 	if err == nil {

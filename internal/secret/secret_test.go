@@ -431,3 +431,35 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	}
 }
+
+// TestOldKeysAreBounded: however often a key is replaced, the file stays readable, and opens what is not old.
+func TestOldKeysAreBounded(t *testing.T) {
+	path := ringPath(t)
+	k := newRing(t, path, nil)
+	var last []byte
+	for i := range maxKeys + 10 {
+		last = seal(t, k, fmt.Sprint(i), "x")
+		if err := k.Rotate(); err != nil {
+			t.Fatalf("Rotate %d: got %v, want no error", i, err)
+		}
+		wantOpens(t, fmt.Sprint("after rotation ", i), k, last, "x", fmt.Sprint(i))
+	}
+	if n := len(k.now.Load().ids); n != maxKeys {
+		t.Errorf("the file holds %d keys, want %d", n, maxKeys)
+	}
+	wantOpens(t, "opened again", newRing(t, path, nil), last, "x", fmt.Sprint(maxKeys+9))
+}
+
+// TestSharedKeysAreNotReplaced: other servers would not have the new ones.
+func TestSharedKeysAreNotReplaced(t *testing.T) {
+	master := []byte("0123456789abcdef0123456789abcdef")
+	k, _, err := OpenShared(ringPath(t), master, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{"Rotate": k.Rotate(), "SetMaster": k.SetMaster(master)} {
+		if !errors.Is(err, errNoFile) {
+			t.Errorf("%s: got %v, want %v", name, err, errNoFile)
+		}
+	}
+}

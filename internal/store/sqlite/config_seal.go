@@ -109,6 +109,16 @@ func (s *Store) sealConfig(ctx context.Context) error {
 	return nil
 }
 
+// EraseReplaced removes from relay.db and its WAL what was replaced or deleted
+// and is still in there, such as secrets sealed with an old key. Other changes
+// of the configuration wait meanwhile, which is short: the file is small.
+func (s *Store) EraseReplaced(ctx context.Context) error {
+	if err := s.config.rewrite(ctx, fmt.Sprintf(`PRAGMA application_id=%d`, sealedMark)); err != nil {
+		return fmt.Errorf("removing what was replaced: %w", err)
+	}
+	return nil
+}
+
 // sealHeaders moves the headers of webhooks that were stored before headers
 // were sealed under the seal.
 func (s *Store) sealHeaders(ctx context.Context) error {
