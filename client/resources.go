@@ -116,6 +116,7 @@ type Webhook struct {
 	Timeout        Duration          `json:"timeout"`
 	MaxConcurrency int               `json:"maxConcurrency"`
 	Ordering       string            `json:"ordering"` // "none" or "fifo"
+	Batch          *Batch            `json:"batch"`    // nil: each event has its own request
 	DisableOn      []int             `json:"disableOn"`
 	Status         string            `json:"status"` // "active", "paused" or "disabled"
 	Health         Health            `json:"health"`
@@ -123,6 +124,13 @@ type Webhook struct {
 	UpdatedAt      time.Time         `json:"updatedAt"`
 	// Secret signs the requests. Only CreateWebhook and RotateSecret return it.
 	Secret string `json:"secret"`
+}
+
+// Batch says when events that share a request are sent: as soon as one of the bounds is reached.
+type Batch struct {
+	MaxEvents int      `json:"maxEvents"` // 1 to 1000
+	MaxWait   Duration `json:"maxWait"`   // 0 to an hour
+	MaxBytes  int      `json:"maxBytes"`  // of the body, 1 KiB to 16 MiB; a larger event goes alone
 }
 
 // Health is how a webhook's endpoint has answered lately.
@@ -179,6 +187,7 @@ type WebhookSettings struct {
 	Timeout        *Duration         `json:"timeout,omitempty"`
 	MaxConcurrency *int              `json:"maxConcurrency,omitempty"`
 	Ordering       *string           `json:"ordering,omitempty"` // "none", or "fifo": in order of the events' keys
+	Batch          *Batch            `json:"batch,omitempty"`    // events share a request; not with fifo
 	DisableOn      []int             `json:"disableOn,omitempty"`
 	Preset         *string           `json:"preset,omitempty"` // at creation only
 	Secret         *string           `json:"secret,omitempty"` // at creation only; left out: Relay makes one
@@ -281,7 +290,20 @@ type Attempt struct {
 		FirstByteMs float64 `json:"firstByteMs"`
 		TotalMs     float64 `json:"totalMs"`
 	} `json:"timing"`
-	NextAttemptAt time.Time `json:"nextAttemptAt"` // zero: none
+	NextAttemptAt time.Time     `json:"nextAttemptAt"` // zero: none
+	Batch         *AttemptBatch `json:"batch"`         // what shared the request; nil: nothing
+}
+
+// AttemptBatch is what shared the request of an attempt.
+type AttemptBatch struct {
+	ID     string `json:"id"` // the same in each attempt of the batch
+	Events int    `json:"events"`
+	// Deliveries are in the order of the body. Lists leave them out, and the body.
+	Deliveries []struct {
+		DeliveryID string `json:"deliveryId"`
+		EventID    string `json:"eventId"`
+		EventType  string `json:"eventType"`
+	} `json:"deliveries"`
 }
 
 // AttemptQuery selects attempts; zero fields select everything.

@@ -48,6 +48,6 @@
 //
 // Set ReadTimeout and ReadHeaderTimeout on the http.Server: this package bounds the size of what strangers send, not
 // how slowly they send it. Anything in front that changes the body, a proxy that re-encodes JSON for example, breaks
-// the signature. Batches and formats other than relay have no envelope of this shape; use Receiver.Read for them,
-// which checks the signature and returns the bytes.
+// the signature. Formats other than relay have no envelope of this shape; use Receiver.Read for them, which checks the
+// signature and returns the bytes.
 package receiver

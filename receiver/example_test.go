@@ -84,14 +84,14 @@ func ExampleReceiver_Middleware() {
 	// Output: 401
 }
 
-// Read serves batches and other formats: it checks the signature and leaves the bytes to you.
+// Read serves formats other than relay: it checks the signature and leaves the bytes to you.
 func ExampleReceiver_Read() {
 	rc, err := receiver.New(receiver.Config{Secrets: []string{"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	http.HandleFunc("/relay-batches", func(w http.ResponseWriter, r *http.Request) {
+	http.HandleFunc("/relay-raw", func(w http.ResponseWriter, r *http.Request) {
 		body, err := rc.Read(w, r)
 		switch {
 		case errors.Is(err, receiver.ErrSignature):
@@ -99,7 +99,7 @@ func ExampleReceiver_Read() {
 		case err != nil:
 			http.Error(w, "cannot read the request", http.StatusBadRequest)
 		default:
-			fmt.Fprintf(io.Discard, "a batch of %d bytes", len(body))
+			fmt.Fprintf(io.Discard, "data of %d bytes", len(body))
 		}
 	})
 }

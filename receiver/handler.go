@@ -17,10 +17,14 @@ const retryAfter = "10"
 // Handle returns a handler that calls fn once for each event. When fn returns nil the event is remembered and answered
 // with 200; when it returns an error, the answer is 500 without details, and Relay will send the event again.
 //
-// The context is the request's: it ends when Relay stops waiting. Work that takes longer than 10 seconds belongs in a
-// queue of your own, filled by fn.
+// Of a webhook with batches, fn is called for each event in a request, in the order of the body. Those for which it
+// returns nil are remembered; when it fails for others, or the time is up, the answer is 500, Relay sends the same batch
+// again, and fn is called for what is left. Config.MaxBody must have room for the webhook's maxBytes.
+//
+// The context is the request's: it ends when Relay stops waiting. Work that takes longer than 10 seconds, for all events
+// of a batch, belongs in a queue of your own, filled by fn.
 func (rc *Receiver) Handle(fn func(ctx context.Context, e Event) error) http.Handler {
-	return rc.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	single := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e, _ := EventFrom(r.Context())
 		if err := fn(r.Context(), e); err != nil {
 			rc.report(r, fmt.Errorf("processing %q: %w", e.WebhookID, err))
@@ -28,14 +32,27 @@ func (rc *Receiver) Handle(fn func(ctx context.Context, e Event) error) http.Han
 			return
 		}
 		answerOK(w)
-	}))
+	})
+	return rc.checked(func(w http.ResponseWriter, r *http.Request, body []byte) {
+		if isBatch(body) {
+			rc.batch(w, r, body, fn)
+		} else {
+			rc.once(w, r, body, single)
+		}
+	})
 }
 
 // Middleware returns a handler that lets through to next only what Relay signed, each event once. It finds the event
 // with EventFrom in the request's context and the body, as it was signed, in the request. An answer of next
 // with a status of 2xx, also the implicit one, means that the event was processed: then it is remembered, and later
 // attempts are answered 200 without calling next. After any other answer, and after a panic, the event may come again.
+// Batches are refused; use Handle for them.
 func (rc *Receiver) Middleware(next http.Handler) http.Handler {
+	return rc.checked(func(w http.ResponseWriter, r *http.Request, body []byte) { rc.once(w, r, body, next) })
+}
+
+// checked returns a handler that calls next with the body of what Relay signed.
+func (rc *Receiver) checked(next func(w http.ResponseWriter, r *http.Request, body []byte)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
@@ -47,44 +64,49 @@ func (rc *Receiver) Middleware(next http.Handler) http.Handler {
 			rc.refuse(w, r, err)
 			return
 		}
-		e, err := Parse(body)
-		if err != nil {
-			rc.refuse(w, r, err)
-			return
-		}
-		if !slices.Contains(rc.versions, e.Version) {
-			rc.refuse(w, r, fmt.Errorf("%w %q, this program knows %q", ErrVersion, e.Version, rc.versions))
-			return
-		}
-
-		// Claim before asking whether it was processed: the other way round, an attempt that asks just before the
-		// other one finishes would process it again.
-		if !rc.claim(e.WebhookID) {
-			rc.answerLater(w, r, fmt.Errorf("%q is being processed by an earlier attempt", e.WebhookID))
-			return
-		}
-		defer rc.release(e.WebhookID)
-		switch done, err := rc.seen.Has(r.Context(), e.WebhookID); {
-		case err != nil:
-			rc.answerLater(w, r, fmt.Errorf("looking up %q: %w", e.WebhookID, err))
-			return
-		case done:
-			answerOK(w)
-			return
-		}
-
-		r = r.WithContext(context.WithValue(r.Context(), eventKey{}, e))
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		sw := &statusWriter{ResponseWriter: w}
-		next.ServeHTTP(sw, r)
-		if !sw.success() {
-			return
-		}
-		// Relay may have hung up by now; what was processed is remembered all the same.
-		if err := rc.seen.Add(context.WithoutCancel(r.Context()), e.WebhookID); err != nil {
-			rc.report(r, fmt.Errorf("remembering %q, which was processed and may come again: %w", e.WebhookID, err))
-		}
+		next(w, r, body)
 	})
+}
+
+// once has a verified event processed by next, unless it was.
+func (rc *Receiver) once(w http.ResponseWriter, r *http.Request, body []byte, next http.Handler) {
+	e, err := Parse(body)
+	if err != nil {
+		rc.refuse(w, r, err)
+		return
+	}
+	if !slices.Contains(rc.versions, e.Version) {
+		rc.refuse(w, r, fmt.Errorf("%w %q, this program knows %q", ErrVersion, e.Version, rc.versions))
+		return
+	}
+
+	// Claim before asking whether it was processed: the other way round, an attempt that asks just before the
+	// other one finishes would process it again.
+	if !rc.claim(e.WebhookID) {
+		rc.answerLater(w, r, fmt.Errorf("%q is being processed by an earlier attempt", e.WebhookID))
+		return
+	}
+	defer rc.release(e.WebhookID)
+	switch done, err := rc.seen.Has(r.Context(), e.WebhookID); {
+	case err != nil:
+		rc.answerLater(w, r, fmt.Errorf("looking up %q: %w", e.WebhookID, err))
+		return
+	case done:
+		answerOK(w)
+		return
+	}
+
+	r = r.WithContext(context.WithValue(r.Context(), eventKey{}, e))
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	sw := &statusWriter{ResponseWriter: w}
+	next.ServeHTTP(sw, r)
+	if !sw.success() {
+		return
+	}
+	// Relay may have hung up by now; what was processed is remembered all the same.
+	if err := rc.seen.Add(context.WithoutCancel(r.Context()), e.WebhookID); err != nil {
+		rc.report(r, fmt.Errorf("remembering %q, which was processed and may come again: %w", e.WebhookID, err))
+	}
 }
 
 type eventKey struct{}

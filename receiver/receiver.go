@@ -164,8 +164,8 @@ func signatureHeaders(header http.Header) (signed, error) {
 	return s, nil
 }
 
-// Read reads the body of a request and checks its signature. It serves formats and batches that Middleware does not
-// know; the caller answers the request, and deduplicates. The error wraps ErrSignature, ErrTooLarge, or what reading
+// Read reads the body of a request and checks its signature. It serves formats that Handle does not know, and
+// whoever wants a batch as a whole (see ParseBatch); the caller answers the request, and deduplicates. The error wraps ErrSignature, ErrTooLarge, or what reading
 // met. The writer is used only to tell the server not to keep a connection whose body was not read to its end.
 func (rc *Receiver) Read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if _, err := signatureHeaders(r.Header); err != nil {

@@ -154,7 +154,14 @@ func TestAnswers(t *testing.T) {
 		{name: "body over the limit, length unknown", body: big, change: func(r *http.Request) { r.ContentLength = -1 }, status: 413, text: "body too large\n", err: receiver.ErrTooLarge},
 		{name: "body cannot be parsed", body: []byte(`{"version":`), status: 400, text: "cannot read the request\n", err: receiver.ErrEnvelope},
 		{name: "empty body", body: []byte{}, status: 400, text: "cannot read the request\n", err: receiver.ErrEnvelope},
-		{name: "batch", body: fmt.Appendf(nil, "[%s]", good), status: 400, text: "cannot read the request\n", err: receiver.ErrEnvelope},
+		{name: "batch with something else in it", body: fmt.Appendf(nil, "[%s,{}]", good), status: 400, text: "cannot read the request\n", err: receiver.ErrEnvelope},
+		{name: "empty batch", body: []byte("[]"), status: 400, text: "cannot read the request\n", err: receiver.ErrEnvelope},
+		{name: "batch cut short", body: fmt.Appendf(nil, "[%s", good), status: 400, text: "cannot read the request\n", err: receiver.ErrEnvelope},
+		{name: "batch of next year", body: fmt.Appendf(nil, "[%s,%s]", good, bytes.Replace(good, []byte("2026-05-05\""), []byte("2027-01-01\""), 1)), status: 501, text: "unknown version\n", err: receiver.ErrVersion},
+		{name: "batch changed", body: fmt.Appendf(nil, "[%s]", good), change: func(r *http.Request) {
+			r.Body = io.NopCloser(bytes.NewReader(fmt.Appendf(nil, "[%s, %s]", good, good)))
+			r.ContentLength = -1
+		}, status: 401, text: "bad signature\n", err: receiver.ErrSignature},
 		{name: "version of next year", body: bytes.Replace(good, []byte("2026-05-05\""), []byte("2027-01-01\""), 1), status: 501, text: "unknown version\n", err: receiver.ErrVersion},
 	} {
 		t.Run(c.name, func(t *testing.T) {

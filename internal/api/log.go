@@ -27,6 +27,7 @@ type Attempt struct {
 	Response      *Response     `json:"response" doc:"null when no answer came"`
 	Timing        Timing        `json:"timing"`
 	NextAttemptAt *Time         `json:"nextAttemptAt"`
+	Batch         *AttemptBatch `json:"batch" doc:"what shared the request; null: nothing. The other members then tell of its first delivery, or of the one asked for"`
 }
 
 // AttemptError is why an attempt failed.
@@ -75,6 +76,7 @@ func (a *API) showAttempt(at *delivery.Attempt) Attempt {
 			FirstByteMs: inMs(at.Timing.FirstByte), TotalMs: inMs(at.Timing.Total),
 		},
 	}
+	v.Batch = showAttemptBatch(at)
 	if at.ErrorKind != "" {
 		v.Error = &AttemptError{Kind: at.ErrorKind, Message: at.Error}
 	}

@@ -29,6 +29,7 @@ type Webhook struct {
 	MaxConcurrency int               `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it"`
 	DisableOn      []int             `json:"disableOn" doc:"status codes that disable the webhook at once" example:"[410]"`
 	RateLimit      *RateLimit        `json:"rateLimit" doc:"attempts that may start in a second; null: no bound"`
+	Batch          *Batch            `json:"batch" doc:"several events share a request; null: each has its own"`
 	Ordering       string            `json:"ordering" doc:"fifo: strictly in order, per key" enum:"none,fifo"`
 	Maintenance    []Window          `json:"maintenance" doc:"windows in which nothing is sent"`
 	Status         string            `json:"status" enum:"active,paused,disabled" doc:"paused by a person, or disabled by Relay: see health"`
@@ -109,6 +110,7 @@ func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 	if !h.RejectedSince.IsZero() {
 		v.Health.AuthenticationRejected = &Rejection{Since: Time(h.RejectedSince), Count: h.Rejections, Reason: h.RejectedReason}
 	}
+	v.Batch = showBatch(w.Batch)
 	if l := w.RateLimit; l != nil {
 		v.RateLimit = &RateLimit{PerSecond: l.PerSecond, Burst: l.Burst}
 	}
@@ -166,6 +168,7 @@ type webhookFields struct {
 	MaxConcurrency Opt[int]               `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it" default:"0" min:"0" max:"1000"`
 	DisableOn      Opt[[]int]             `json:"disableOn" doc:"status codes that disable the webhook at once, as 410" default:"[]" example:"[410]"`
 	RateLimit      Opt[RateLimitFields]   `json:"rateLimit" doc:"bounds how many attempts start in a second" example:"{\"perSecond\":10,\"burst\":20}"`
+	Batch          Opt[BatchFields]       `json:"batch" doc:"events share a request, sent as soon as one of the bounds is reached; the answer is for all of them, and a retry sends the same again. Not with ordering fifo. A PATCH changes the members it names" example:"{\"maxEvents\":100,\"maxWait\":\"1s\"}"`
 	Ordering       Opt[string]            `json:"ordering" doc:"fifo delivers strictly in the order of acceptance, events with the same key among themselves; a delivery that waits for its retry holds those behind it" default:"\"none\"" enum:"none,fifo"`
 	Maintenance    Opt[[]WindowFields]    `json:"maintenance" doc:"windows in which nothing is sent; events are held and delivered afterwards" default:"[]" maxItems:"50"`
 }
@@ -208,6 +211,13 @@ func (f *webhookFields) apply(s *webhook.Settings) {
 		s.RateLimit = nil
 		if l := f.RateLimit.Value; !f.RateLimit.Null {
 			s.RateLimit = &webhook.RateLimit{PerSecond: l.PerSecond, Burst: l.Burst}
+		}
+	}
+	if f.Batch.Given {
+		if f.Batch.Null {
+			s.Batch = nil
+		} else {
+			s.Batch = f.Batch.Value.apply(s.Batch)
 		}
 	}
 	if f.Maintenance.Given {

@@ -42,32 +42,11 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 	case endChanged:
 		return l.giveBack(t)
 	case endDropped:
-		if e.canceled.take(t.owed.Delivery()) {
-			e.recorder.drop(t) // which is recorded already
-		} else {
-			e.recorder.settle(t, Discarded, errDropped.Error())
-		}
+		e.settleDropped(t)
 		return true
 	}
 	ended := a.At.Add(a.Timing.Total)
-	res := webhook.Result{Kind: egress.Kind(a.ErrorKind)}
-	if a.Response != nil {
-		res.Status = a.Response.Status
-		if a.ErrorKind != kindStatus && a.ErrorKind != "" {
-			res.Status = 0 // the answer broke off: as if none had come
-		}
-		res.After = func() string { return headerValue(a.Response.Header, "Retry-After") }
-	}
-	s := strainNone
-	if a.Outcome != Delivered {
-		s = strainOf(res)
-		round := t.owed.Attempts - t.owed.Base + 1
-		if d := ep.hook.Retry.Decide(res, round, since, ended); d.Retry {
-			a.Outcome, a.NextAt = Retrying, d.At.UTC().Truncate(time.Millisecond)
-		} else if d.Expired {
-			a.Error += fmt.Sprintf("; not tried again: the next attempt would come later than %v after the first", ep.hook.Retry.MaxAge)
-		}
-	}
+	s := decide(ep.hook, a, t.owed.Attempts-t.owed.Base+1, since, ended)
 	if e.canceled.take(t.owed.Delivery()) && a.Outcome == Retrying {
 		a.Outcome, a.NextAt = Failed, time.Time{}
 		a.Error += "; not tried again: canceled meanwhile"
@@ -86,6 +65,28 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 	e.recorder.finish(t, a)
 	e.health.observe(ep.hook, a, ended)
 	return a.Outcome.Settles()
+}
+
+// decide sets what follows from a request that ended so, the n-th of its round,
+// and returns what it tells about the endpoint.
+func decide(w *webhook.Webhook, a *Attempt, n int, since, ended time.Time) strain {
+	if a.Outcome == Delivered {
+		return strainNone
+	}
+	res := webhook.Result{Kind: egress.Kind(a.ErrorKind)}
+	if a.Response != nil {
+		res.Status = a.Response.Status
+		if a.ErrorKind != kindStatus && a.ErrorKind != "" {
+			res.Status = 0 // the answer broke off: as if none had come
+		}
+		res.After = func() string { return headerValue(a.Response.Header, "Retry-After") }
+	}
+	if d := w.Retry.Decide(res, n, since, ended); d.Retry {
+		a.Outcome, a.NextAt = Retrying, d.At.UTC().Truncate(time.Millisecond)
+	} else if d.Expired {
+		a.Error += fmt.Sprintf("; not tried again: the next attempt would come later than %v after the first", w.Retry.MaxAge)
+	}
+	return strainOf(res)
 }
 
 // giveBack gives a task back uncounted; those behind it in its order are the
@@ -138,13 +139,13 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 	w := ep.hook
 	d := event.DeliveryID{Event: ev.ID, Webhook: w.Number}
 	buf := bodies.Get().(*[]byte)
-	m, err := e.render(ctx, (*buf)[:0], ep, ev, d)
-	now := time.Now().UTC() // after render, which may have waited for its turn: receivers check how old a signature is
-	a = &Attempt{
-		Tenant: w.Tenant, Event: ev.ID, EventName: ev.Name, EventType: ev.Type,
-		Webhook: w.Number, Number: number, At: now.Truncate(time.Millisecond), Outcome: Failed, Test: test,
-		Request: SentRequest{Method: http.MethodPost, URL: w.URL},
+	making := ctx
+	if !test {
+		making = e.claiming // what waits for its transform when Relay stops is given back at once: nothing was sent
 	}
+	m, err := e.render(making, (*buf)[:0], ep, ev, d)
+	a = newAttempt(w, ev, number) // after render, which may have waited for its turn: receivers check how old a signature is
+	a.Test = test
 	if err != nil {
 		var failed *renderError
 		switch {
@@ -159,12 +160,41 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 			return a, endBusy
 		}
 	}
-	body := m.body
+	how, held := e.post(ctx, ep, a, &m, label{event: ev.Type, id: d.String(), number: number})
+	if !held && cap(m.body) <= maxPooledBody {
+		*buf = m.body
+		bodies.Put(buf)
+	}
+	return a, how
+}
+
+// newAttempt returns the entry of an attempt that begins now.
+func newAttempt(w *webhook.Webhook, ev *event.Event, number int) *Attempt {
+	return &Attempt{
+		Tenant: w.Tenant, Event: ev.ID, EventName: ev.Name, EventType: ev.Type,
+		Webhook: w.Number, Number: number, At: time.Now().UTC().Truncate(time.Millisecond), Outcome: Failed,
+		Request: SentRequest{Method: http.MethodPost, URL: w.URL},
+	}
+}
+
+// label is what a request says of its delivery, or of its batch.
+type label struct {
+	event  string // the type
+	id     string // the delivery's, or the batch's
+	number int    // of the attempt
+	batch  int    // events in it; 0: it is no batch
+}
+
+// post signs and sends a message and completes the entry of its attempt. held
+// tells that the message's body is still used.
+func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message, of label) (how ending, held bool) {
+	w, body := ep.hook, m.body
+	now := time.Now()
 	a.Request.BodyFormat = m.bodyFormat
 	if !m.target.IsZero() {
 		a.Request.URL = m.target.String()
 	}
-	if test || m.bodyFormat == "" {
+	if a.Test || m.bodyFormat == "" {
 		// The log must hold the body itself: a test's event is not stored, and
 		// what a transform makes of one may change.
 		a.Request.Body, a.Request.BodyFormat = body, ""
@@ -174,27 +204,32 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 	field, hasField, err := ep.auth.field(ctx, w.Timeout)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return a, endInterrupted
+		return endInterrupted, false
 	case errors.Is(err, auth.ErrClosed):
-		return a, endChanged
+		return endChanged, false
 	case err != nil:
 		a.ErrorKind, a.Error, a.Timing.Total = kindAuth, authError(err, w.Timeout), time.Since(now)
-		return a, endDone
+		return endDone, a.Request.Body != nil
 	}
-	id := d.String()
 	fields := 10 + len(m.header)
 	if hasField {
+		fields++
+	}
+	if of.batch > 0 {
 		fields++
 	}
 	header := make([]egress.Field, 0, fields)
 	header = append(header,
 		egress.Field{Name: "User-Agent", Value: e.userAgent},
 		egress.Field{Name: "Content-Type", Value: m.contentType},
-		egress.Field{Name: headerEvent, Value: ev.Type},
-		egress.Field{Name: headerDelivery, Value: id},
-		egress.Field{Name: headerAttempt, Value: strconv.Itoa(number)},
+		egress.Field{Name: headerEvent, Value: of.event},
+		egress.Field{Name: headerDelivery, Value: of.id},
+		egress.Field{Name: headerAttempt, Value: strconv.Itoa(of.number)},
 	)
-	if test {
+	if of.batch > 0 {
+		header = append(header, egress.Field{Name: headerBatch, Value: strconv.Itoa(of.batch)})
+	}
+	if a.Test {
 		header = append(header, egress.Field{Name: headerTest, Value: "true"})
 	}
 	unix := now.Unix()
@@ -212,12 +247,12 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 		s := ep.standardAt(now)
 		if s == nil {
 			a.ErrorKind, a.Error = string(egress.KindRequest), "the signing secret is not valid: rotate it"
-			return a, endDone
+			return endDone, true
 		}
 		header = append(header,
-			egress.Field{Name: signing.HeaderStandardID, Value: id},
+			egress.Field{Name: signing.HeaderStandardID, Value: of.id},
 			egress.Field{Name: signing.HeaderStandardTimestamp, Value: strconv.FormatInt(unix, 10)},
-			egress.Field{Name: signing.HeaderStandardSignature, Value: string(s.AppendSignature(nil, id, unix, body))},
+			egress.Field{Name: signing.HeaderStandardSignature, Value: string(s.AppendSignature(nil, of.id, unix, body))},
 		)
 	}
 	header = append(header, m.header...)
@@ -239,17 +274,15 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 	}
 	e.metrics.inFlight.Add(-1)
 	a.Request.Header, a.Response = header, res
-	if fail == nil && a.Request.BodyFormat != "" && cap(body) <= maxPooledBody {
-		*buf = body // nobody holds it any more; after a failure the transport may still read it
-		bodies.Put(buf)
-	}
+	// After a failure the transport may still read the body.
+	held = fail != nil || a.Request.BodyFormat == ""
 	switch {
 	case fail != nil && fail.Kind == egress.KindCanceled && ctx.Err() != nil:
-		return a, endInterrupted
+		return endInterrupted, held
 	case fail != nil:
 		a.ErrorKind, a.Error = string(fail.Kind), fail.Message
 	case err != nil && ctx.Err() != nil:
-		return a, endInterrupted
+		return endInterrupted, held
 	case err != nil:
 		// Not the endpoint's last word: with a token it might be another.
 		a.ErrorKind, a.Error = kindAuth, fmt.Sprintf("the endpoint answered %s, and there is no fresh token: %s", statusText(res.Status), authError(err, w.Timeout))
@@ -258,7 +291,7 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 	default:
 		a.ErrorKind, a.Error = kindStatus, fmt.Sprintf("the endpoint answered %s", statusText(res.Status))
 	}
-	return a, endDone
+	return endDone, held
 }
 
 // statusText returns a status as people write it: "404 Not Found".

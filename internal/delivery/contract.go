@@ -7,6 +7,7 @@ import (
 
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/webhook"
 )
 
 // Outcome is how an attempt ended, or how a delivery ended without one.
@@ -76,6 +77,15 @@ type Batch struct {
 	// Events are the deliveries' events in the order of the body, which is that
 	// of their ids; nil in the entries of all but the leader.
 	Events []event.ID
+	// Items tell of Events what is stored of them. They are not part of the log:
+	// Engine.Attempt sets them.
+	Items []BatchItem
+}
+
+// BatchItem is an event of a batch.
+type BatchItem struct {
+	Event           event.ID
+	Name, EventType string // empty when the event is no longer stored
 }
 
 // Follows reports whether the request is in the entry of another delivery.
@@ -108,11 +118,12 @@ const (
 	ReasonLater   Reason = 3 // the event asked for a later time
 	ReasonManual  Reason = 4 // a person asked for it: retry, resend, recover, replay
 	ReasonTurn    Reason = 5 // deliveries before it in its order are not done
+	ReasonGather  Reason = 6 // it waits for others to share its request
 )
 
 // String returns the reason in words.
 func (r Reason) String() string {
-	names := [...]string{"", "waiting for its retry", "waiting for its endpoint's turn", "not due yet", "asked for by hand", "waiting for those before it"}
+	names := [...]string{"", "waiting for its retry", "waiting for its endpoint's turn", "not due yet", "asked for by hand", "waiting for those before it", "waiting for its batch to fill"}
 	if int(r) < len(names) {
 		return names[r]
 	}
@@ -200,7 +211,7 @@ type OwedSummary struct {
 const MaxRun = 32
 
 // MaxBatch is how many deliveries a batch has at most (SPEC section 6).
-const MaxBatch = 1000
+const MaxBatch = webhook.MaxBatchEvents
 
 // Store is what the engine asks of storage. All methods are safe for
 // concurrent use. An error that wraps ErrUnavailable means nothing was done.

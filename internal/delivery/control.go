@@ -21,7 +21,14 @@ func (e *Engine) Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (
 	if ev.Time.IsZero() {
 		ev.Time = ev.ID.Time()
 	}
-	a, how := e.send(ctx, e.lane(w).current(), &ev, 1, true)
+	ep := e.lane(w).current()
+	var a *Attempt
+	var how ending
+	if w.Batch != nil {
+		a, how = e.testBatch(ctx, ep, &ev)
+	} else {
+		a, how = e.send(ctx, ep, &ev, 1, true)
+	}
 	switch how {
 	case endChanged:
 		return nil, problem.New(problem.Conflict, "the webhook's authentication was changed meanwhile: test it again")

@@ -14,6 +14,7 @@ const (
 	headerDelivery = "X-Relay-Delivery"
 	headerAttempt  = "X-Relay-Attempt"
 	headerTest     = "X-Relay-Test"
+	headerBatch    = "X-Relay-Batch" // the number of events in a batch
 )
 
 // endpoint is what all requests to a webhook have in common. It never changes:

@@ -20,6 +20,7 @@ type task struct {
 	owed Owed    // its history; Token is zero unless it was claimed
 	at   time.Time
 	size int32 // its share of the memory bound; of the first of a run, that of all
+	body int32 // about what it takes in a batch, bytes
 	next *task // the one behind it in its order, claimed with it
 }
 
@@ -32,6 +33,9 @@ const (
 	failingQueue = 256
 	// claimPage is how many owed deliveries are claimed at a time.
 	claimPage = 256
+	// claimAgain is how long a lane waits that could claim nothing of what is
+	// due: of a batch that is being taken apart, some are still claimed.
+	claimAgain = 100 * time.Millisecond
 	// staleAfter is how long a task may wait in memory. What waits longer goes
 	// to the store, so that its intake can close: recovery reads the log from
 	// the oldest open intake on.
@@ -49,6 +53,7 @@ type lane struct {
 	endpoint *endpoint  // what all requests have in common; replaced, never changed
 	removed  bool       // the webhook was deleted
 	queue    queue
+	gather   gather // what waits to become a batch
 	bytes    int64
 	workers  int // goroutines sending
 	starting int // of these, those that have not taken their first task
@@ -83,6 +88,9 @@ func (l *lane) setWebhook(w *webhook.Webhook) {
 		using, ended = l.engine.authenticationOf(w.Auth), using
 	}
 	l.endpoint = newEndpoint(w, using)
+	if old.Batch != w.Batch && (old.Batch == nil || w.Batch == nil || *old.Batch != *w.Batch) {
+		l.regroupLocked()
+	}
 	if old.URL != w.URL || old.MaxConcurrency != w.MaxConcurrency || !sameLimit(old.RateLimit, w.RateLimit) {
 		l.pace = pace{} // what was learned about the endpoint does not hold
 		l.pace.init(w, l.engine.share(), time.Now())
@@ -136,6 +144,9 @@ func (l *lane) remove() {
 	if l.timer != nil {
 		l.timer.Stop()
 	}
+	if l.gather.timer != nil {
+		l.gather.timer.Stop()
+	}
 	using := l.endpoint.auth
 	l.mu.Unlock()
 	using.end()
@@ -160,6 +171,10 @@ func (l *lane) push(t *task) {
 		l.mu.Unlock()
 		t.owed.Order, t.owed.Reason = orderOf(t.ev), ReasonTurn
 		l.engine.recorder.owe(t)
+	case w.Batch != nil && w.Batch.MaxWait > maxGather:
+		full := l.joinLocked(t)
+		l.mu.Unlock()
+		l.engine.recorder.gather(t, full)
 	case l.backlog || w.Status != webhook.Active || len(w.Maintenance) > 0 && !w.HeldUntil(time.Now()).IsZero() || !l.roomLocked(t):
 		l.backlog = true
 		l.spilling++
@@ -190,7 +205,7 @@ func (l *lane) pushClaimed(tasks []*task) {
 		l.engine.recorder.spill(tasks)
 		return
 	}
-	for _, t := range tasks {
+	for _, t := range regroup(l.endpoint.hook, tasks) {
 		if !l.engine.ended(t.token()) {
 			l.addLocked(t)
 		}
@@ -202,10 +217,11 @@ func (l *lane) pushClaimed(tasks []*task) {
 // roomLocked reports whether the queue may grow by the task. An empty lane
 // always takes one, so that everybody gets on.
 func (l *lane) roomLocked(t *task) bool {
-	if l.queue.len() == 0 {
+	n := l.lenLocked()
+	if n == 0 {
 		return true
 	}
-	if l.pace.failing() && l.queue.len() >= failingQueue {
+	if l.pace.failing() && n >= failingQueue && (l.endpoint.hook.Batch == nil || n >= l.endpoint.hook.Batch.MaxEvents) {
 		return false
 	}
 	size := int64(t.size)
@@ -214,9 +230,13 @@ func (l *lane) roomLocked(t *task) bool {
 
 func (l *lane) addLocked(t *task) {
 	t.at = time.Now()
-	l.queue.push(t)
 	l.bytes += int64(t.size)
 	l.engine.queued.Add(int64(t.size))
+	if l.endpoint.hook.Batch != nil && !t.isFormed() {
+		l.gatherLocked(t)
+		return
+	}
+	l.queue.push(t)
 }
 
 func (l *lane) popLocked() *task {
@@ -227,9 +247,14 @@ func (l *lane) popLocked() *task {
 }
 
 func (l *lane) emptyLocked() []*task {
-	tasks := make([]*task, 0, l.queue.len())
+	tasks := make([]*task, 0, l.lenLocked())
 	for l.queue.len() > 0 {
 		tasks = append(tasks, l.popLocked())
+	}
+	for l.gather.queue.len() > 0 {
+		t := l.gather.pop()
+		l.holdLocked(-int64(t.size))
+		tasks = append(tasks, t)
 	}
 	return tasks
 }
@@ -238,14 +263,7 @@ func (l *lane) emptyLocked() []*task {
 // returned to recorder.spill once it has let go of the lock.
 func (l *lane) spillLocked() []*task {
 	tasks := l.emptyLocked()
-	for _, t := range tasks {
-		if t.owed.Token == 0 {
-			l.spilling++
-		}
-	}
-	if len(tasks) > 0 {
-		l.backlog = true
-	}
+	l.spillingLocked(tasks)
 	return tasks
 }
 
@@ -263,7 +281,10 @@ func (l *lane) startLocked() {
 	if l.removed || l.endpoint.hook.Status != webhook.Active || !e.leased() || l.pacedLocked(false) {
 		return // whoever changes one of these starts us
 	}
-	for l.starting < l.queue.len() && l.workers < l.pace.limit(e.slots.scarce()) {
+	for l.starting < l.unitsLocked() && l.workers < l.pace.limit(e.slots.scarce()) {
+		if l.endpoint.hook.Batch != nil && l.workers > 0 && e.queued.Load() > e.memory {
+			return // a worker that ends starts the next
+		}
 		c := l.pace.class()
 		if !e.slots.take(l, c) {
 			return // whoever frees a slot starts us
@@ -275,6 +296,7 @@ func (l *lane) startLocked() {
 		l.workers++
 		l.starting++
 	}
+	l.alarmLocked()
 }
 
 // pacedLocked reports whether the pace forbids an attempt now, and sets the
@@ -290,7 +312,7 @@ func (l *lane) pacedLocked(take bool) bool {
 	} else if wait = l.pace.delay(now, take); wait <= 0 {
 		return false
 	}
-	if l.queue.len() > 0 && l.timer == nil {
+	if l.lenLocked() > 0 && l.timer == nil {
 		l.timer = time.AfterFunc(wait, func() {
 			l.mu.Lock()
 			l.timer = nil
@@ -309,6 +331,10 @@ func (l *lane) work(c class) {
 		t, ep := l.take(first)
 		if t == nil {
 			break
+		}
+		if ep.hook.Batch != nil {
+			l.workBatch(ep, t)
+			continue
 		}
 		for t != nil {
 			done := e.canceled.take(t.owed.Delivery())
@@ -347,9 +373,8 @@ func (l *lane) rest(t *task) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.resting = time.Now().Add(busyRest + rand.N(busyRest/2)) // lanes that were refused together do not come back together
-	if t.owed.Token == 0 {
-		l.backlog = true
-		l.spilling++
+	if t != nil {
+		l.spillingLocked([]*task{t})
 	}
 }
 
@@ -380,15 +405,15 @@ func (l *lane) take(first bool) (*task, *endpoint) {
 	if first {
 		l.starting--
 	}
-	if l.queue.len() == 0 || l.removed || e.stopping() || l.endpoint.hook.Status != webhook.Active ||
+	if l.unitsLocked() == 0 || l.removed || e.stopping() || l.endpoint.hook.Status != webhook.Active ||
 		l.workers > l.pace.limit(e.slots.scarce()) ||
 		!first && e.slots.contended() || !e.leased() || l.pacedLocked(true) {
 		l.workers--
 		l.mu.Unlock()
 		return nil, nil
 	}
-	t, ep := l.popLocked(), l.endpoint
-	if l.queue.len() > 0 && time.Since(l.queue.peek().at) > staleAfter {
+	t, ep := l.nextLocked(), l.endpoint
+	if l.queue.isStale() || l.gather.queue.isStale() {
 		spilled = l.spillLocked()
 	}
 	if l.wantsMoreLocked() {
@@ -402,7 +427,20 @@ func (l *lane) take(first bool) (*task, *endpoint) {
 // wantsMoreLocked reports whether owed deliveries should be fetched: some are
 // due, and the queue runs low.
 func (l *lane) wantsMoreLocked() bool {
-	return !l.claiming && !l.next.IsZero() && l.queue.len() < claimPage/2 && !l.next.After(time.Now())
+	return !l.claiming && !l.next.IsZero() && l.lenLocked() < l.pageLocked()/2 && !l.next.After(time.Now())
+}
+
+// pageLocked returns how many owed deliveries the queue is filled up to: enough
+// for two batches.
+func (l *lane) pageLocked() int {
+	page := claimPage
+	if l.pace.failing() {
+		page = failingQueue / 8
+	}
+	if b := l.endpoint.hook.Batch; b != nil {
+		page = max(page, 2*b.MaxEvents)
+	}
+	return page
 }
 
 // owedAt notes that an owed delivery is in the store, due at the time; spilled
@@ -424,12 +462,16 @@ func (l *lane) owedAt(due time.Time, spilled bool) {
 // before something wakes it.
 func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err error) {
 	e := l.engine
-	l.mu.Lock()
-	limit := claimPage
-	if l.pace.failing() {
-		limit = failingQueue / 8
+	if err := l.moveFull(ctx, now); err != nil {
+		return now.Add(time.Second), err
 	}
-	room := limit - l.queue.len()
+	l.mu.Lock()
+	limit := l.pageLocked()
+	room := limit - l.lenLocked()
+	if l.gather.filling {
+		l.gather.filling = false
+		defer l.start()
+	}
 	switch {
 	case l.removed || l.endpoint.hook.Status != webhook.Active || l.next.IsZero():
 		l.mu.Unlock()
@@ -443,7 +485,7 @@ func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err e
 		l.pace.limitRate(now)
 		l.mu.Unlock()
 		return again, nil
-	case room < limit/2 || l.queue.len() > 0 && e.queued.Load() > e.memory:
+	case room < limit/2 || l.lenLocked() > 0 && e.queued.Load() > e.memory:
 		l.mu.Unlock() // taking from the queue wakes us
 		return time.Time{}, nil
 	}
@@ -452,7 +494,7 @@ func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err e
 	spilling := l.spilling
 	l.mu.Unlock()
 
-	tasks, more, next, err := e.claim(ctx, l.number, now, room)
+	tasks, more, next, err := e.claim(ctx, l.number, now, min(room, claimPage))
 
 	l.mu.Lock()
 	l.claiming = false
@@ -461,6 +503,7 @@ func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err e
 			next = floor
 		}
 	}
+	l.gather.filling = err == nil && more && len(tasks) > 0
 	if err != nil {
 		next = now
 	} else if !more && spilling == 0 && l.spilling == 0 {
@@ -472,10 +515,17 @@ func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err e
 	next = l.next
 	l.mu.Unlock()
 	if err != nil {
+		l.start()
 		return now.Add(time.Second), err
 	}
 	l.pushClaimed(tasks)
 	return next, nil
+}
+
+func (l *lane) start() {
+	l.mu.Lock()
+	l.startLocked()
+	l.mu.Unlock()
 }
 
 // claim claims up to limit owed deliveries of a webhook and reads their
@@ -498,7 +548,11 @@ func (e *Engine) claim(ctx context.Context, number uint32, now time.Time, limit 
 		giveBack()
 		return nil, false, next, err
 	}
-	return tasks, ok && !next.After(now), next, nil
+	more = ok && !next.After(now)
+	if more && len(claims) == 0 {
+		next = now.Add(claimAgain)
+	}
+	return tasks, more, next, nil
 }
 
 // load reads the events of claims. A claim whose event is gone (retention
@@ -548,7 +602,23 @@ type queue struct {
 func (q *queue) len() int    { return q.n }
 func (q *queue) peek() *task { return q.ring[q.head] }
 
+// isStale reports whether the first task has waited for too long.
+func (q *queue) isStale() bool { return q.n > 0 && time.Since(q.peek().at) > staleAfter }
+
 func (q *queue) push(t *task) {
+	q.grow()
+	q.ring[(q.head+q.n)%len(q.ring)] = t
+	q.n++
+}
+
+func (q *queue) pushFront(t *task) {
+	q.grow()
+	q.head = (q.head + len(q.ring) - 1) % len(q.ring)
+	q.ring[q.head] = t
+	q.n++
+}
+
+func (q *queue) grow() {
 	if q.n == len(q.ring) {
 		ring := make([]*task, max(8, 2*q.n))
 		for i := range q.n {
@@ -556,8 +626,6 @@ func (q *queue) push(t *task) {
 		}
 		q.ring, q.head = ring, 0
 	}
-	q.ring[(q.head+q.n)%len(q.ring)] = t
-	q.n++
 }
 
 func (q *queue) pop() *task {

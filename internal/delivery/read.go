@@ -25,13 +25,20 @@ func (e *Engine) Attempt(ctx context.Context, tenant event.TenantID, id event.ID
 	if !ok || !a.Outcome.IsAttempt() {
 		return nil, problem.New(problem.NotFound, "there is no such attempt")
 	}
+	if a.Batch != nil {
+		return a, e.completeBatch(ctx, a)
+	}
 	return a, e.complete(ctx, []*Attempt{a})
 }
 
 // Attempts returns attempts of the log, newest first, with their bodies, and
-// the cursor for more; zero: none.
+// the cursor for more; zero: none. Those of batches come without body.
 func (e *Engine) Attempts(ctx context.Context, q LogQuery) ([]*Attempt, event.ID, error) {
-	list, next, err := e.store.AttemptList(ctx, q)
+	find := e.store.AttemptList
+	if w, ok := e.hooks.ByNumber(q.Webhook); ok && w.Batch != nil && q.EventType != "" {
+		find = e.attemptsOfType
+	}
+	list, next, err := find(ctx, q)
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the log: %w", err)
 	}
@@ -43,7 +50,7 @@ func (e *Engine) Attempts(ctx context.Context, q LogQuery) ([]*Attempt, event.ID
 func (e *Engine) complete(ctx context.Context, list []*Attempt) error {
 	var ids []event.ID
 	for _, a := range list {
-		if a.Request.BodyFormat != "" {
+		if a.Request.BodyFormat != "" && a.Batch == nil {
 			ids = append(ids, a.Event)
 		}
 	}
@@ -58,17 +65,26 @@ func (e *Engine) complete(ctx context.Context, list []*Attempt) error {
 		}
 	}
 	for _, a := range list {
+		if a.Batch != nil {
+			a.Request.Body = nil // many of them would be too much for a list
+			continue
+		}
 		if ev := byID[a.Event]; ev != nil && a.Request.BodyFormat != "" {
 			a.Request.Body, _ = format.Append(nil, a.Request.BodyFormat, ev, a.Delivery())
 		}
-		if a.Outcome.IsAttempt() && a.Request.Body != nil {
-			a.Request.Header = append([]egress.Field{
-				{Name: "Host", Value: hostOf(a.Request.URL)},
-				{Name: "Content-Length", Value: strconv.Itoa(len(a.Request.Body))},
-			}, a.Request.Header...)
-		}
+		a.completeHeader()
 	}
 	return nil
+}
+
+// completeHeader adds the header fields that are made when a request is sent.
+func (a *Attempt) completeHeader() {
+	if a.Outcome.IsAttempt() && a.Request.Body != nil {
+		a.Request.Header = append([]egress.Field{
+			{Name: "Host", Value: hostOf(a.Request.URL)},
+			{Name: "Content-Length", Value: strconv.Itoa(len(a.Request.Body))},
+		}, a.Request.Header...)
+	}
 }
 
 // hostOf returns the host and port of a URL in wire form.
@@ -290,7 +306,7 @@ func (e *Engine) Deliveries(ctx context.Context, q DeliveryQuery) ([]Delivery, s
 	}
 	for len(list) < q.Limit {
 		entries, next, err := e.store.AttemptList(ctx, LogQuery{
-			Tenant: q.Tenant, Webhook: q.Webhook, Outcomes: outcomes, Before: beforeEntry, Limit: q.Limit - len(list),
+			Tenant: q.Tenant, Webhook: q.Webhook, Outcomes: outcomes, Followers: true, Before: beforeEntry, Limit: q.Limit - len(list),
 		})
 		if err != nil {
 			return nil, "", fmt.Errorf("listing deliveries: %w", err)

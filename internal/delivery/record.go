@@ -50,6 +50,7 @@ type result struct {
 	in      *intake // released when durable
 	spilled bool    // owe was counted in lane.spilling
 	token   int64   // under which claim it is ours to record; see Engine.ended
+	fills   bool    // owe is the last of a full batch, see lane.filled
 }
 
 func newRecorder(e *Engine) *recorder {
@@ -67,6 +68,7 @@ func (r *recorder) finish(t *task, a *Attempt) {
 	if a.Outcome == Retrying {
 		o := t.owed
 		o.Attempts++
+		o.Order = max(o.Order, 0) // it was of a batch, and goes by itself now
 		o.Due, o.Reason = a.NextAt, ReasonRetry
 		res.owe = &o
 	} else if t.owed.Token != 0 {
@@ -93,6 +95,31 @@ func (r *recorder) settle(t *task, outcome Outcome, why string) {
 // owe records that a fresh task cannot be finished now.
 func (r *recorder) owe(t *task) {
 	r.add(result{owe: &t.owed, in: t.in, spilled: t.owed.Reason == ReasonBacklog, token: t.token()})
+}
+
+// gather records that a fresh task waits in the store for others to share its
+// request; full tells that it was the last they waited for.
+func (r *recorder) gather(t *task, full bool) {
+	r.add(result{owe: &t.owed, in: t.in, fills: full, token: t.token()})
+}
+
+// finishBatch records an attempt of a batch. The tasks' entries are in the same
+// order; order is what keeps the batch together if it is tried again.
+func (r *recorder) finishBatch(tasks []*task, entries []*Attempt, order int64) {
+	r.engine.metrics.count(entries[0])
+	results := make([]result, len(tasks))
+	for i, t := range tasks {
+		res := &results[i]
+		*res = result{attempt: entries[i], in: t.in, token: t.token()}
+		if entries[i].Outcome == Retrying {
+			t.owed.Attempts++
+			t.owed.Due, t.owed.Reason, t.owed.Order = entries[i].NextAt, ReasonRetry, order
+			res.owe = &t.owed
+		} else if t.owed.Token != 0 {
+			res.settle = &t.owed
+		}
+	}
+	r.add(results...) // in one commit: rows of a batch must not be seen in part
 }
 
 // spill gives tasks back to the store: fresh ones become owed, claimed ones
@@ -141,20 +168,23 @@ func (r *recorder) drop(t *task) {
 // release takes the router's own hold off an intake.
 func (r *recorder) release(in *intake) { r.add(result{in: in, token: in.token}) }
 
-func (r *recorder) add(res result) {
+// add has results recorded, in one commit.
+func (r *recorder) add(results ...result) {
 	r.mu.Lock()
 	for len(r.pending) >= maxPending && !r.draining {
 		r.room.Wait()
 	}
-	if r.engine.ended(res.token) {
-		r.mu.Unlock()
-		r.engine.shared.dropped.Add(1)
-		return // another node delivers it
+	first := len(r.pending) == 0
+	for i := range results {
+		if r.engine.ended(results[i].token) {
+			r.engine.shared.dropped.Add(1)
+			continue // another node delivers it
+		}
+		r.pending = append(r.pending, results[i])
 	}
-	r.pending = append(r.pending, res)
-	n := len(r.pending)
+	first = first && len(r.pending) > 0
 	r.mu.Unlock()
-	if n == 1 {
+	if first {
 		select {
 		case r.signal <- struct{}{}:
 		default:
@@ -262,9 +292,12 @@ func (r *recorder) commit(rec *Record, batch []result, closes []closing) []closi
 		if res.owe != nil {
 			if l := r.engine.laneOf(res.owe.Webhook); l != nil {
 				l.owedAt(res.owe.Due, res.spilled)
+				if res.fills {
+					l.filled(res.owe.Delivery())
+				}
 			}
 		}
-		if res.settle != nil && res.settle.Order != 0 {
+		if res.settle != nil && res.settle.Order > 0 {
 			if l := r.engine.laneOf(res.settle.Webhook); l != nil {
 				l.owedAt(time.Now(), false) // the one behind it may go
 			}

@@ -117,19 +117,25 @@ type Item struct {
 // (HTTP Protocol Binding 1.0.2, section 3.3); its batches are those of CloudEvents. ok is
 // false for an unknown name.
 func AppendBatch(dst []byte, name string, items []Item) (body []byte, ok bool) {
-	if name == CloudEventsBinary {
-		name = CloudEvents
-	}
 	dst = append(dst, '[')
 	for i, it := range items {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, ok = Append(dst, name, it.Event, it.Delivery); !ok {
+		if dst, ok = AppendItem(dst, name, it.Event, it.Delivery); !ok {
 			return dst, false
 		}
 	}
 	return append(dst, ']'), Known(name)
+}
+
+// AppendItem appends a delivery as it stands in a batch in the named format: an
+// entry of the array. ok is false for an unknown name.
+func AppendItem(dst []byte, name string, e *event.Event, d event.DeliveryID) (body []byte, ok bool) {
+	if name == CloudEventsBinary {
+		name = CloudEvents
+	}
+	return Append(dst, name, e, d)
 }
 
 func appendRelay(dst []byte, e *event.Event, d event.DeliveryID) []byte {

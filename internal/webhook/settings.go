@@ -164,6 +164,9 @@ func (s *Settings) normalizePacing() error {
 	if s.Ordering != OrderingNone && s.Ordering != OrderingFIFO {
 		return problem.InvalidField("ordering", "must be %q or %q, got %q", OrderingNone, OrderingFIFO, s.Ordering)
 	}
+	if err := s.checkBatch(); err != nil {
+		return err
+	}
 	if r := s.RateLimit; r != nil {
 		if !(r.PerSecond >= minPerSecond && r.PerSecond <= maxPerSecond) {
 			return problem.InvalidField("rateLimit.perSecond", "must be %v to %v, got %v", minPerSecond, maxPerSecond, r.PerSecond)
@@ -190,6 +193,25 @@ func (s *Settings) normalizePacing() error {
 		case w.To.Sub(w.From) > maxWindow:
 			return problem.InvalidField(field, "must be at most %d days long", int(maxWindow.Hours()/24))
 		}
+	}
+	return nil
+}
+
+func (s *Settings) checkBatch() error {
+	b := s.Batch
+	switch {
+	case b == nil:
+		return nil
+	case b.MaxEvents < 1 || b.MaxEvents > MaxBatchEvents:
+		return problem.InvalidField("batch.maxEvents", "must be 1 to %d, got %d", MaxBatchEvents, b.MaxEvents)
+	case b.MaxWait < 0 || b.MaxWait > MaxBatchWait:
+		return problem.InvalidField("batch.maxWait", "must be 0s to %v, got %v", MaxBatchWait, b.MaxWait)
+	case b.MaxBytes < MinBatchBytes || b.MaxBytes > MaxBatchBytes:
+		return problem.InvalidField("batch.maxBytes", "must be %d to %d, got %d", MinBatchBytes, MaxBatchBytes, b.MaxBytes)
+	case s.Ordering == OrderingFIFO:
+		// The order is kept by the rows of single deliveries, which wait for each
+		// other; a batch would have to wait for all keys in it.
+		return problem.InvalidField("batch", "cannot be used together with ordering %q", OrderingFIFO)
 	}
 	return nil
 }

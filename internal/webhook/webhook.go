@@ -79,6 +79,8 @@ type Settings struct {
 	RateLimit *RateLimit `json:"rateLimit,omitempty"`
 	// Ordering says whether deliveries wait for the ones before them.
 	Ordering Ordering `json:"ordering,omitempty"`
+	// Batch has several deliveries share a request; nil: each has its own.
+	Batch *Batch `json:"batch,omitempty"`
 	// Maintenance lists windows in which nothing is sent; what comes then is
 	// held, and delivered after the window.
 	Maintenance []Window `json:"maintenance,omitempty"`
@@ -89,6 +91,32 @@ type RateLimit struct {
 	PerSecond float64 `json:"perSecond"` // 0.01 to 10,000
 	Burst     int     `json:"burst"`     // attempts that may start together; 0: as PerSecond, at least 1
 }
+
+// Batch says when deliveries that wait for company go: as soon as one of the
+// bounds is reached. The answer to a batch is for all of it, and it is tried
+// again as it was.
+type Batch struct {
+	MaxEvents int `json:"maxEvents"` // 1 to MaxBatchEvents
+	// MaxWait is how long the first waits for others, from its acceptance on; 0
+	// to MaxBatchWait. What comes from the store, late already, does not wait.
+	MaxWait time.Duration `json:"maxWait"`
+	// MaxBytes bounds the body, MinBatchBytes to MaxBatchBytes; an event that is
+	// larger by itself goes alone.
+	MaxBytes int `json:"maxBytes"`
+}
+
+// Bounds of a batch (SPEC section 6 for the first), and what holds where a
+// caller leaves something out.
+const (
+	MaxBatchEvents = 1000
+	MaxBatchWait   = time.Hour
+	MinBatchBytes  = 1 << 10
+	MaxBatchBytes  = 16 << 20 // what a publisher may send at once
+
+	DefaultBatchEvents = 100
+	DefaultBatchWait   = time.Second
+	DefaultBatchBytes  = 1 << 20
+)
 
 // Ordering says in which order deliveries are made.
 type Ordering string

@@ -1,0 +1,98 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/format"
+)
+
+// completeBatch makes the entry of a delivery whole that was sent in a batch:
+// with the request, wherever that is logged, and the events of the batch.
+func (e *Engine) completeBatch(ctx context.Context, a *Attempt) error {
+	if a.Follows() {
+		lead, err := e.leader(ctx, a)
+		if err != nil {
+			return err
+		}
+		if lead != nil {
+			a.Request, a.Response, a.Timing, a.Batch.Events = lead.Request, lead.Response, lead.Timing, lead.Batch.Events
+		}
+	}
+	events, err := e.store.EventGetMany(ctx, a.Batch.Events)
+	if err != nil {
+		return fmt.Errorf("reading the events of a batch: %w", err)
+	}
+	byID := make(map[event.ID]*event.Event, len(events))
+	for i := range events {
+		byID[events[i].ID] = &events[i]
+	}
+	items := make([]format.Item, 0, len(a.Batch.Events))
+	a.Batch.Items = make([]BatchItem, len(a.Batch.Events))
+	for i, id := range a.Batch.Events {
+		a.Batch.Items[i].Event = id
+		if ev := byID[id]; ev != nil {
+			a.Batch.Items[i] = BatchItem{Event: id, Name: ev.Name, EventType: ev.Type}
+			items = append(items, format.Item{Event: ev, Delivery: event.DeliveryID{Event: id, Webhook: a.Webhook}})
+		}
+	}
+	// Of a batch of which an event is gone, the body is, too.
+	if a.Request.BodyFormat != "" && len(items) == len(a.Batch.Events) {
+		a.Request.Body, _ = format.AppendBatch(nil, a.Request.BodyFormat, items)
+	}
+	a.completeHeader()
+	return nil
+}
+
+// leader returns the entry that has the request which carried a, nil if that is
+// no longer in the log.
+func (e *Engine) leader(ctx context.Context, a *Attempt) (*Attempt, error) {
+	log, err := e.store.AttemptsOfDelivery(ctx, a.Tenant, event.DeliveryID{Event: a.Batch.Lead, Webhook: a.Webhook})
+	if err != nil {
+		return nil, fmt.Errorf("reading the request of a batch: %w", err)
+	}
+	for _, l := range log {
+		if l.Batch != nil && l.Batch.ID == a.Batch.ID && l.At.Equal(a.At) {
+			return l, nil
+		}
+	}
+	return nil, nil
+}
+
+// attemptsOfType is AttemptList for events of a type, where a batch counts that
+// has one of them anywhere.
+func (e *Engine) attemptsOfType(ctx context.Context, q LogQuery) (list []*Attempt, next event.ID, err error) {
+	low, high := q.StatusMin, q.StatusMax
+	q.Followers, q.StatusMin, q.StatusMax = true, 0, 0
+	entries, next, err := e.store.AttemptList(ctx, q)
+	if err != nil {
+		return nil, 0, err
+	}
+	var lead *Attempt // of the batch just seen
+	for _, a := range entries {
+		// The entries of a batch were recorded together, the leader's first.
+		if lead != nil && a.ID >= lead.ID {
+			continue
+		}
+		if lead = nil; a.Follows() {
+			if lead, err = e.leader(ctx, a); err != nil {
+				return nil, 0, err
+			}
+			if a = lead; a == nil {
+				continue
+			}
+		}
+		status := 0
+		if a.Response != nil {
+			status = a.Response.Status
+		}
+		if low == 0 && high == 0 || status != 0 && status >= low && (high == 0 || status <= high) {
+			list = append(list, a)
+		}
+	}
+	if lead != nil && next > lead.ID {
+		next = lead.ID
+	}
+	return list, next, nil
+}
