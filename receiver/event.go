@@ -11,7 +11,7 @@ import (
 // keys inside data do not change it (call-webhooks.txt, "Payload reference").
 const Version = "2026-05-05"
 
-// The three events of call-webhooks.txt. Relay carries any other types too; they have no structs here.
+// The three events of call-webhooks.txt. Relay carries any other types too; package push has structs for those of the push format.
 const (
 	CallCompleted     = "call.completed"     // data is a Call
 	CallUrgent        = "call.urgent"        // data is a Call

@@ -81,6 +81,7 @@ var places = map[string]place{
 	// Public packages: other people's programs link them, so they bring as little of Relay along as can be.
 	"client":                {layer: 7, only: []string{"internal/signing", "internal/event"}, what: "public: Go client of the API"},
 	"receiver":              {layer: 7, only: []string{"internal/signing", "internal/event"}, what: "public: verify, dedupe, typed events"},
+	"receiver/push":         {layer: 7, only: []string{}, what: "public: typed events of the push format"},
 	"receiver/receivertest": {layer: 8, kit: true, what: "public: signed requests for receivers' tests"},
 
 	"internal/app": {layer: 8, what: "builds, starts and stops everything"},
