@@ -3,19 +3,28 @@ package delivery_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -426,6 +435,60 @@ func TestTransformCannotAuthenticate(t *testing.T) {
 			t.Errorf("got %q and %q, want the credential, and the other header as it is", got, ep.fields("X-Other"))
 		}
 		wantUnlogged(t, r.attempts(w))
+		r.end()
+	})
+}
+
+// A shownTo notes which certificate each host is shown, and accepts everything.
+type shownTo struct {
+	mu    sync.Mutex
+	hosts map[string][]*egress.Identity
+}
+
+func (s *shownTo) Do(_ context.Context, req *egress.Request) (*egress.Response, egress.Timing, *egress.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hosts[req.Target.Host()] = append(s.hosts[req.Target.Host()], req.Identity)
+	return &egress.Response{Status: 200}, egress.Timing{}, nil
+}
+
+// TestCertificateIsShown: package egress shows it; here it counts that each request names the webhook's own, and no other.
+func TestCertificateIsShown(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+		cert, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sender := &shownTo{hosts: make(map[string][]*egress.Identity)}
+		r := newRig(t)
+		r.sender = sender
+		r.start()
+		r.webhook(&endpoint{url: "https://127.0.0.1:1001/"}, func(s *webhook.Settings) {
+			s.Auth = auth.Settings{
+				Type: auth.MTLS,
+				Cert: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})),
+				Key:  secret.Text(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})),
+			}
+		})
+		r.webhook(&endpoint{url: "https://127.0.0.1:1002/"})
+		r.publish(`{"type":"a","data":1}`, `{"type":"a","data":2}`)
+		time.Sleep(time.Second)
+		own, other := sender.hosts["127.0.0.1:1001"], sender.hosts["127.0.0.1:1002"]
+		if len(own) != 2 || own[0] == nil || own[0] != own[1] {
+			t.Errorf("got %v, want the same certificate in both requests", own)
+		}
+		if len(other) != 2 || other[0] != nil || other[1] != nil {
+			t.Errorf("the other webhook: got %v, want none in both requests", other)
+		}
 		r.end()
 	})
 }

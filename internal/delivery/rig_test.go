@@ -34,6 +34,7 @@ type rig struct {
 	// memory and maxInFlight are passed to the engine.
 	memory      int64
 	maxInFlight int
+	sender      delivery.Sender      // nil: client
 	transforms  delivery.Transformer // nil: none; see withTransforms
 
 	store    *sqlite.Store
@@ -63,8 +64,12 @@ func (r *rig) start() {
 	if r.transforms != nil {
 		r.hooks.SetCompiler(r.transforms.(webhook.Compiler))
 	}
+	var sender delivery.Sender = r.client
+	if r.sender != nil {
+		sender = r.sender
+	}
 	r.engine, err = delivery.New(delivery.Config{
-		Store: r.store, Webhooks: r.hooks, Sender: r.client, Tokens: r.client, Log: log, UserAgent: "Relay/test",
+		Store: r.store, Webhooks: r.hooks, Sender: sender, Tokens: r.client, Log: log, UserAgent: "Relay/test",
 		Transforms: r.transforms, Memory: r.memory, MaxInFlight: r.maxInFlight,
 		Publish: func(ctx context.Context, tenant event.TenantID, typ string, data []byte) error {
 			return r.ingester.Publish(ctx, &ingest.Publication{Tenant: tenant, Items: []ingest.Item{{
