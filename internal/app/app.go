@@ -227,6 +227,7 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.engine.Start(ctx); err != nil {
 		return err
 	}
+	a.loops.Go(a.checkTransforms)
 	a.delivering.Store(true)
 	// The last thing that can fail: a first key that nobody is shown would be lost.
 	if err := a.ensureKey(ctx); err != nil {
@@ -239,6 +240,14 @@ func (a *App) Start(ctx context.Context) error {
 		}
 	})
 	return nil
+}
+
+// checkTransforms names the webhooks whose transform does not compile any more, with another version of Relay perhaps. They
+// stop nothing: their attempts fail with the reason until somebody mends them.
+func (a *App) checkTransforms() {
+	a.webhooks.CheckScripts(a.ctx, func(w *webhook.Webhook, err error) {
+		a.log.Warn("a webhook's transform does not compile any more", "component", "webhooks", "webhook", w.ID, "err", err)
+	})
 }
 
 // Failed receives the error that ended the server by itself.

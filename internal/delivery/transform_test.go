@@ -301,3 +301,35 @@ func TestTransformsWait(t *testing.T) {
 		}
 	})
 }
+
+// TestTransformNoLongerCompiles: a stored script that the engine does not take any more stops no start; its attempts say why.
+func TestTransformNoLongerCompiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		defer r.withTransforms()()
+		r.start()
+		defer r.end()
+		ep := r.net.endpoint(nil)
+		w := r.webhook(ep, func(s *webhook.Settings) { s.Transform = `function transform() { return {} }` })
+		broken := *w
+		broken.Transform = "function transform() {\n  return { body: }\n}"
+		if err := r.store.WebhookUpdate(context.Background(), &broken); err != nil {
+			t.Fatal(err)
+		}
+		r.restart()
+		var named []string
+		r.hooks.CheckScripts(context.Background(), func(w *webhook.Webhook, err error) { named = append(named, w.ID+" "+err.Error()) })
+		if len(named) != 1 || !strings.HasPrefix(named[0], w.ID+" line 2") {
+			t.Errorf("got %q named at the start, want the webhook with line 2", named)
+		}
+		r.publish(`{"type":"a","data":1}`)
+		time.Sleep(time.Second)
+		log := r.attempts(w)
+		if len(log) != 1 || log[0].Outcome != delivery.Retrying || log[0].ErrorKind != "transform" || !strings.Contains(log[0].Error, "line 2") {
+			t.Errorf("got the log %+v, want an attempt failed by line 2", log)
+		}
+		if _, err := r.hooks.Update(context.Background(), w.Tenant, w.ID, func(s *webhook.Settings) error { s.Description = "x"; return nil }); err != nil {
+			t.Errorf("changing something else of it: %v", err)
+		}
+	})
+}

@@ -1,8 +1,11 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,4 +85,37 @@ func (r *Registry) Draft(ctx context.Context, w *Webhook, change func(*Settings)
 		}
 	}
 	return &d, nil
+}
+
+// CheckScripts compiles the transforms of all active webhooks, one after the
+// other, and calls failed for those that do not compile any more. It is for a
+// start: what it reports stops nothing, the attempts of such a webhook fail with
+// the reason. It ends with ctx.
+func (r *Registry) CheckScripts(ctx context.Context, failed func(w *Webhook, err error)) {
+	seen := make(map[string]error)
+	for _, w := range r.all() {
+		if w.Transform == "" || w.Status != Active {
+			continue
+		}
+		err, checked := seen[w.Transform]
+		if !checked {
+			var bad *transform.Error
+			if _, err = r.scripts.Compile(ctx, w.Transform); err != nil && !errors.As(err, &bad) {
+				return // the sandbox is closed or full: runs will tell
+			}
+			seen[w.Transform] = err
+		}
+		if err != nil {
+			failed(w, err)
+		}
+	}
+}
+
+// all returns the webhooks of all tenants, the oldest first.
+func (r *Registry) all() []*Webhook {
+	r.mu.RLock()
+	list := slices.Collect(maps.Values(r.byNumber))
+	r.mu.RUnlock()
+	slices.SortFunc(list, func(a, b *Webhook) int { return cmp.Compare(a.Number, b.Number) })
+	return list
 }
