@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -136,7 +137,10 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 
 	// Nothing is compiled or allocated before a webhook has a transform. Its queue is a part of the attempts under way, so
 	// that those that wait for their transform leave room for the others.
-	transforms := transform.NewPool(transform.Options{Waiting: max(cfg.MaxInFlight/4, 64)})
+	transforms := transform.NewPool(transform.Options{
+		Waiting: max(cfg.MaxInFlight/4, 64),
+		Started: func(n int) { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n) },
+	})
 	a.onStop("transforms", func(context.Context) error { transforms.Close(); return nil })
 	a.webhooks.SetCompiler(transforms)
 

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"sync"
+	"time"
 )
 
 type scriptKey = [sha256.Size]byte
 
-// gate hands out the turns. Scripts with runs waiting get them in rotation, whatever number waits for each; scripts that are not
-// proven, because they never ended well or did not last time, leave at least one turn to those that are, when there are two.
+// gate hands out the turns. Scripts with runs waiting get them in rotation, whatever number waits for each. Scripts that are not
+// proven, because they have not run yet or ended badly last time, leave at least one turn to those that are, when there are two;
+// among them those that ended badly come last, and after a run that ended badly none of them has a turn for as long as it took: so
+// what they can keep busy is half of a core, however many they are.
 type gate struct {
 	mu      sync.Mutex
 	free    int
@@ -20,9 +23,20 @@ type gate struct {
 	room    int // how many may wait
 	order   []*line
 	lines   map[scriptKey]*line
-	proven  map[scriptKey]bool
-	drained chan struct{} // closed when the gate is shut and all turns are back; nil while it is open
+	known   map[scriptKey]outcome // of the last run; missing: unknown
+	rest    time.Time             // until then no script has a turn that ended badly
+	timer   *time.Timer           // ends the rest; nil before the first
+	drained chan struct{}         // closed when the gate is shut and all turns are back; nil while it is open
 }
+
+// outcome says how a turn ended.
+type outcome uint8
+
+const (
+	unknown outcome = iota // interrupted, or nothing ran but the top level
+	well                   // with a result, or an error of its own
+	badly                  // out of time or memory, or trapped
+)
 
 // line is the runs of one script that wait.
 type line struct {
@@ -37,13 +51,13 @@ type turn struct {
 	ready   chan struct{} // closed when it is granted
 }
 
-// maxProven bounds how many scripts are remembered as proven. Forgetting one costs it little.
-const maxProven = 10_000
+// maxKnown bounds how many scripts' outcomes are remembered. Forgetting one costs it little.
+const maxKnown = 10_000
 
 func newGate(turns, room int) *gate {
 	return &gate{
 		free: turns, total: turns, most: max(turns-1, 1), room: room,
-		lines: make(map[scriptKey]*line), proven: make(map[scriptKey]bool),
+		lines: make(map[scriptKey]*line), known: make(map[scriptKey]outcome),
 	}
 }
 
@@ -93,25 +107,37 @@ func (g *gate) enter(ctx, stop context.Context, key scriptKey) (*turn, error) {
 	return nil, ctx.Err()
 }
 
-// leave gives a turn back and tells whether the script ended well.
-func (g *gate) leave(t *turn, well bool) {
+// leave gives a turn back and tells how it ended and how long it took.
+func (g *gate) leave(t *turn, end outcome, took time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.free++
 	if t.doubted {
 		g.doubted--
 	}
-	if !well {
-		delete(g.proven, t.key)
-	} else if !g.proven[t.key] {
-		if len(g.proven) >= maxProven {
-			clear(g.proven)
+	if end != unknown && g.known[t.key] != end {
+		if len(g.known) >= maxKnown {
+			clear(g.known)
 		}
-		g.proven[t.key] = true
+		g.known[t.key] = end
 	}
-	if g.drained != nil && g.free == g.total {
-		close(g.drained)
+	if g.drained != nil {
+		if g.free == g.total {
+			close(g.drained)
+		}
 		return
+	}
+	if until := time.Now().Add(took); end == badly && until.After(g.rest) {
+		g.rest = until
+		if g.timer == nil {
+			g.timer = time.AfterFunc(took, func() {
+				g.mu.Lock()
+				defer g.mu.Unlock()
+				g.grantLocked()
+			})
+		} else {
+			g.timer.Reset(took)
+		}
 	}
 	g.grantLocked()
 }
@@ -121,6 +147,9 @@ func (g *gate) drain() {
 	g.mu.Lock()
 	if g.drained == nil {
 		g.drained = make(chan struct{})
+		if g.timer != nil {
+			g.timer.Stop()
+		}
 		if g.free == g.total {
 			close(g.drained)
 		}
@@ -134,8 +163,9 @@ func (g *gate) drain() {
 func (g *gate) grantLocked() {
 	for i := 0; g.free > 0 && g.drained == nil && i < len(g.order); {
 		l := g.order[i]
-		doubted := !g.proven[l.key]
-		if doubted && g.doubted >= g.most {
+		last := g.known[l.key]
+		doubted := last != well
+		if doubted && g.doubted >= g.most || last == badly && (time.Now().Before(g.rest) || g.newWaitingLocked()) {
 			i++
 			continue
 		}
@@ -155,6 +185,16 @@ func (g *gate) grantLocked() {
 		}
 		close(t.ready)
 	}
+}
+
+// newWaitingLocked reports whether a script waits of which nothing is known.
+func (g *gate) newWaitingLocked() bool {
+	for _, l := range g.order {
+		if g.known[l.key] == unknown {
+			return true
+		}
+	}
+	return false
 }
 
 // forgetLocked takes a turn that nobody waits for any more out of its line.

@@ -75,7 +75,7 @@ var bombs = []string{
 func (g *gate) trust(key scriptKey) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.proven[key] = true
+	g.known[key] = well
 }
 
 // resident returns the memory of the process as the system sees it, in bytes, after what can be freed has been.
@@ -204,6 +204,9 @@ func TestBombsAtTopLevel(t *testing.T) {
 func TestBombsDoNotStarve(t *testing.T) {
 	p := pool(t, Options{Instances: 2, Timeout: 100 * time.Millisecond})
 	good := script(t, p, `function transform(e) { return { body: e.data.id } }`)
+	if _, err := p.Run(t.Context(), good, order()); err != nil { // only a run that ends well proves it
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{}, 100)
 	for i := range cap(ended) {
@@ -243,6 +246,66 @@ func TestBombsDoNotStarve(t *testing.T) {
 	for range cap(ended) {
 		<-ended
 	}
+}
+
+// TestBombsComeLast: a script of which nothing is known has its turn before those that ended badly, and these rest after each
+// run for as long as it took.
+func TestBombsComeLast(t *testing.T) {
+	g := newGate(2, 100)
+	ctx := t.Context()
+	enter := func(key byte) *turn {
+		t.Helper()
+		turn, err := g.enter(ctx, ctx, scriptKey{key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return turn
+	}
+	const bomb, other, fresh = 1, 2, 3
+	order := make(chan byte, 3)
+	wait := func(key byte, waiting int) {
+		go func() {
+			turn, err := g.enter(ctx, ctx, scriptKey{key})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			order <- key
+			g.leave(turn, badly, 0)
+		}()
+		for {
+			g.mu.Lock()
+			n := g.waiting
+			g.mu.Unlock()
+			if n == waiting {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	g.leave(enter(other), badly, 0)
+	first := enter(bomb) // has the one turn there is for scripts in doubt
+	wait(other, 1)
+	wait(bomb, 2)
+	wait(fresh, 3)
+	const took = 200 * time.Millisecond
+	start := time.Now()
+	g.leave(first, badly, took)
+	if got := <-order; got != fresh {
+		t.Errorf("got the script %d first, want the fresh one, %d", got, fresh)
+	}
+	if got := <-order; got != other {
+		t.Errorf("got the script %d second, want %d", got, other)
+	}
+	if rested := time.Since(start); rested < took {
+		t.Errorf("got a turn after %v, want the rest of %v before", rested, took)
+	}
+	<-order
+	// Proven scripts have turns all the while.
+	g.leave(enter(bomb), well, 0)
+	g.leave(enter(other), badly, time.Hour)
+	g.leave(enter(bomb), well, 0)
+	g.drain()
 }
 
 // TestNothingToReach is X3: nothing of the host is there, and nothing stays from run to run or script to script.

@@ -24,8 +24,10 @@
 // Date shows the real time, as of the beginning of the run: it stands still during a run, so that it tells nothing about
 // the machine. Math.random is seeded with the event's id: attempts to deliver the same event get the same numbers.
 //
-// There are few instances. Scripts with runs waiting take turns, and a script that has not yet ended well, or
-// did not last time, never gets the last free instance: endless loops delay each other, not the rest.
+// There are few instances. Scripts with runs waiting take turns, and a script that has not yet run, or ended badly last time
+// (out of time or memory), never gets the last free instance: endless loops delay each other, not the rest. Scripts that ended
+// badly are last among those, and together run half of the time at most. All of these run on threads of the lowest priority,
+// where there is such a thing (Linux).
 //
 // Weak points: the first use compiles the engine, about half a second of CPU. The limit of the engine's stack cannot be set in this
 // build, so endless recursion ends in a trap and costs the instance.
@@ -62,6 +64,11 @@ type Options struct {
 	MemoryMB int
 	// Waiting is how many runs may wait for an instance; further ones fail with ErrBusy. Default 4096.
 	Waiting int
+
+	// Started is called once, with the number of instances, when the first use is about to start the engine. A script that runs
+	// holds one of the Go scheduler's processors (GOMAXPROCS) for milliseconds at a time, so a program that must stay quick
+	// meanwhile adds so many. May be nil.
+	Started func(instances int)
 
 	// compiled lets tests compile the engine once for all their pools.
 	compiled wazero.CompilationCache
@@ -229,7 +236,7 @@ func (p *Pool) Compile(ctx context.Context, source string) (*Script, error) {
 		return nil, &Error{Message: fmt.Sprintf("must have at most %d bytes, got %d", MaxSourceBytes, len(source))}
 	}
 	s := NewScript(source)
-	err := p.use(ctx, s, func(ctx context.Context, in *instance) error {
+	err := p.use(ctx, s, false, func(ctx context.Context, in *instance) error {
 		_, err := p.load(ctx, in, s)
 		return err
 	})
@@ -247,7 +254,7 @@ func (p *Pool) Compile(ctx context.Context, source string) (*Script, error) {
 // context's error otherwise; the wait for an instance ends with the context.
 func (p *Pool) Run(ctx context.Context, s *Script, event Input) (Output, error) {
 	var out Output
-	err := p.use(ctx, s, func(ctx context.Context, in *instance) error {
+	err := p.use(ctx, s, true, func(ctx context.Context, in *instance) error {
 		img, err := p.load(ctx, in, s)
 		if err != nil {
 			return err
@@ -262,37 +269,55 @@ func (p *Pool) Run(ctx context.Context, s *Script, event Input) (Output, error) 
 	return out, err
 }
 
-// use takes a turn with an instance and calls f with a context that ends after the time limit, with ctx, and with the pool.
-func (p *Pool) use(ctx context.Context, s *Script, f func(context.Context, *instance) error) error {
+// use takes a turn with an instance and calls f with a context that ends after the time limit, with ctx, and with the pool. proves
+// tells that ending well says something about the script: that its top level ended does not.
+func (p *Pool) use(ctx context.Context, s *Script, proves bool, f func(context.Context, *instance) error) error {
 	t, err := p.gate.enter(ctx, p.stop, s.key)
 	if err != nil {
 		return err
 	}
-	well := false
-	defer func() { p.gate.leave(t, well) }()
+	if t.doubted {
+		lowly(func() { err = p.take(ctx, t, proves, f) })
+		return err
+	}
+	return p.take(ctx, t, proves, f)
+}
+
+// take is use, once it is its turn.
+func (p *Pool) take(ctx context.Context, t *turn, proves bool, f func(context.Context, *instance) error) error {
+	start, end := time.Now(), unknown
+	defer func() { p.gate.leave(t, end, time.Since(start)) }()
 	in, err := p.instance()
 	if err != nil {
 		return err
 	}
-	run, cancel := context.WithTimeout(withClock(ctx, time.Now()), p.o.Timeout)
+	run, cancel := context.WithTimeout(withClock(ctx, start), p.o.Timeout)
 	defer cancel()
 	defer context.AfterFunc(p.stop, cancel)()
 
 	err = f(run, in)
 	p.giveBack(in)
 
+	fine := unknown
+	if proves {
+		fine = well
+	}
 	var failed *RunError
+	var refused *Error
 	switch {
-	case err == nil:
-		well = true
+	case err == nil || errors.As(err, &refused):
+		end = fine
 	case p.stop.Err() != nil:
 		return ErrClosed
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case run.Err() != nil:
+		end = badly
 		return &RunError{Kind: Timeout, Message: fmt.Sprintf("took longer than %v", p.o.Timeout)}
-	case errors.As(err, &failed):
-		well = failed.Kind == Result || failed.Kind == Exception && !in.broken
+	case errors.As(err, &failed) && (failed.Kind == Result || failed.Kind == Exception && !in.broken):
+		end = fine
+	default:
+		end = badly
 	}
 	return err
 }
@@ -310,6 +335,10 @@ func (p *Pool) instance() (*instance, error) {
 		return in, nil
 	}
 	if p.engine == nil {
+		if p.o.Started != nil {
+			p.o.Started(p.o.Instances)
+			p.o.Started = nil
+		}
 		// Under the lock: others would have to wait for it anyway.
 		e, err := newEngine(p.o)
 		if err != nil {
