@@ -11,9 +11,10 @@
 //	RELAY_FAULT_KILLS=N   kills of TestKill, 50 otherwise (10 under the race detector or with -short)
 //	RELAY_FAULT_CYCLES=N  full disks of TestFullDisk, 5 otherwise (2)
 //	RELAY_FAULT_ORDERED=N events of TestOrder, 100,000 otherwise (20,000)
+//	RELAY_FAULT_STOPS=N   servers held still by TestStoppedNode, 4 otherwise (1)
 //	RELAY_FAULT_SEED=N    seed of all random choices, the time otherwise; every test prints it
 //
-// It needs Linux, strace, and for the full disks the right to mount a tmpfs.
+// It needs Linux, strace, PostgreSQL, and for the full disks the right to mount a tmpfs.
 //
 // A seed repeats the choices, not the moments: which system call runs when a kill comes is the scheduler's business.
 //

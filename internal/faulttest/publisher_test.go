@@ -47,8 +47,8 @@ type answer struct {
 // publishers load a server: several workers, each with one request under way at a time, each with requests of all
 // sorts. What the server did not answer is sent again only if it carries a key or ids.
 type publishers struct {
-	relay *relay
-	bytes int // about the size of the data of an event
+	url   func() string // of the server that gets the next request
+	bytes int           // about the size of the data of an event
 	pause time.Duration
 	stop  chan struct{} // closed by halt
 	leave chan struct{} // closed when the test is over: nobody cares any more
@@ -64,7 +64,7 @@ type publishers struct {
 // newPublishers returns publishers that do not publish by themselves yet.
 func newPublishers(r *relay) *publishers {
 	return &publishers{
-		relay: r, bytes: 300, pause: 100 * time.Millisecond, stop: make(chan struct{}), leave: make(chan struct{}),
+		url: r.url, bytes: 300, pause: 100 * time.Millisecond, stop: make(chan struct{}), leave: make(chan struct{}),
 		http: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 16}},
 	}
 }
@@ -209,7 +209,7 @@ func (p *publishers) publish(pub *publication) {
 func (p *publishers) send(pub *publication, a *answer) (retry bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.relay.url()+"/v1/events", bytes.NewReader(pub.body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url()+"/v1/events", bytes.NewReader(pub.body))
 	if err != nil {
 		return false, err
 	}

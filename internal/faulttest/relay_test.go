@@ -40,6 +40,7 @@ type relay struct {
 	binary string
 	dir    string
 	addr   string
+	args   []string // more of serve's
 	api    *client.Client
 	http   *http.Client
 	lives  []*life // the last one may be running
@@ -113,6 +114,7 @@ func (r *relay) life() *life {
 func (r *relay) launch(wrapper ...string) *life {
 	r.t.Helper()
 	args := append(wrapper, r.binary, "serve", "--dev", "--data", r.dir, "--listen", r.addr) //nolint:gocritic // wrapper is ours
+	args = append(args, r.args...)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "RELAY_ADMIN_KEY="+adminKey)
 	// A group, so that strace and the server can be killed together; and nothing survives a test that crashes.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/relay-events/relay/internal/delivery"
 )
 
 // change is a transaction of this node, sent in one exchange with the
@@ -50,7 +52,7 @@ func (s *Store) change(ctx context.Context, r *registration, c change) ([]*pgcon
 			s.lost(r)
 			err = ErrFenced
 		}
-		return results, storeError(context.WithoutCancel(ctx), err)
+		return results, s.noticed(storeError(context.WithoutCancel(ctx), err))
 	}
 }
 
@@ -156,8 +158,17 @@ func (s *Store) transactAs(ctx context.Context, lazy bool, f func(ctx context.Co
 			s.lost(r)
 			err = ErrFenced
 		}
-		return storeError(context.WithoutCancel(ctx), err)
+		return s.noticed(storeError(context.WithoutCancel(ctx), err))
 	}
+}
+
+// noticed has the lease looked after at once when the database fails: it may
+// be another one that answers next.
+func (s *Store) noticed(err error) error {
+	if errors.Is(err, delivery.ErrUnavailable) {
+		signal(s.kickLease)
+	}
+	return err
 }
 
 // wasSent reports whether the server may have got to see a change that failed.

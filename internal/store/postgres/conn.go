@@ -165,7 +165,7 @@ func (s *Store) query(ctx context.Context, f func(pgx.CollectableRow) error, sql
 			err = rows.Err()
 		}
 	}
-	return storeError(ctx, err)
+	return s.noticed(storeError(ctx, err))
 }
 
 // collect returns the rows of a query.

@@ -35,6 +35,7 @@ var ErrFenced = delivery.ErrFenced
 type registration struct {
 	fence  int64
 	number int
+	server string // when the server it was made on began; see heartbeat
 }
 
 // sequences give the ids of a registration.
@@ -52,7 +53,7 @@ func (s *Store) register(caller context.Context) error {
 	now := time.Now()
 	r, seq := new(registration), new(sequences)
 	err := pgx.BeginFunc(ctx, s.control, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, nodeSQL.Get("Register")).Scan(&r.fence); err != nil {
+		if err := tx.QueryRow(ctx, nodeSQL.Get("Register")).Scan(&r.fence, &r.server); err != nil {
 			return err
 		}
 		if r.fence > maxFence {
@@ -153,7 +154,7 @@ func (s *Store) lost(r *registration) {
 	if mine {
 		s.setLease(time.Time{})
 		s.losses.Add(1)
-		s.log.Error("this node was taken for dead: it gives up what it holds and joins again", "node", r.number, "fence", r.fence)
+		s.log.Error("this node's lease has ended: it gives up what it holds and joins again", "node", r.number, "fence", r.fence)
 		signal(s.kickLease)
 	}
 }
@@ -208,6 +209,13 @@ func (s *Store) keepLease() {
 			return
 		case <-s.kickLease:
 			timer.Stop()
+			if failing { // whoever fails kicks: not more often than this
+				select {
+				case <-s.stop:
+					return
+				case <-time.After(retryLease / 5):
+				}
+			}
 		case <-timer.C:
 		}
 		if s.holdLease.Load() {
@@ -225,19 +233,30 @@ func (s *Store) keepLease() {
 }
 
 // heartbeat renews the lease, or joins again when it was lost.
+//
+// A server that has crashed, or a standby that has taken its place, lacks what
+// was committed last without waiting for the disk: settled deliveries are owed
+// or claimed again there, closed intakes open. What this node knows does not
+// fit that any more, so it gives its registration up and takes over from itself.
 func (s *Store) heartbeat() error {
 	r, err := s.current()
 	if err == nil {
 		ctx, cancel := bounded(context.Background())
 		defer cancel()
 		sent := time.Now()
-		tag, err := s.control.Exec(ctx, nodeSQL.Get("Renew"), r.fence, s.lease.Milliseconds())
-		if err != nil {
-			return err
-		}
-		if tag.RowsAffected() == 1 {
+		var server string
+		err := s.control.QueryRow(ctx, nodeSQL.Get("Renew"), r.fence, s.lease.Milliseconds()).Scan(&server)
+		switch {
+		case err == nil && server == r.server:
 			s.setLease(sent.Add(s.lease))
 			return nil
+		case err == nil:
+			s.log.Warn("the database was started anew, or another has taken its place")
+			if _, err := s.control.Exec(ctx, nodeSQL.Get("Leave"), r.fence); err != nil {
+				return err
+			}
+		case !errors.Is(err, pgx.ErrNoRows):
+			return err
 		}
 		s.lost(r)
 	}

@@ -5,7 +5,7 @@ WITH fence AS (
   SET fence = fence + 1
   RETURNING fence
 )
-SELECT fence FROM fence;
+SELECT fence, pg_postmaster_start_time()::text FROM fence;
 
 -- name: FreeNumber
 SELECT n
@@ -26,7 +26,8 @@ ON CONFLICT DO NOTHING;
 -- name: Renew
 UPDATE node
 SET expires = clock_timestamp() + $2 * interval '1 millisecond'
-WHERE fence = $1;
+WHERE fence = $1
+RETURNING pg_postmaster_start_time()::text;
 
 -- name: Leave
 DELETE FROM node

@@ -1,0 +1,379 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/relay-events/relay/internal/store/postgres/pgtest"
+)
+
+// lease is that of the servers in these tests: short, so that the others come soon.
+const lease = time.Second
+
+// cluster is several servers that share a database, in a world whose own server is the first of them.
+type cluster struct {
+	*world
+	url   string // of the database
+	nodes []*relay
+
+	frozen map[string][]string // see ackedBefore
+
+	mu sync.Mutex
+	up []*relay // whom publishers turn to; guarded by mu
+}
+
+// newCluster starts servers on a database and makes the webhooks of the test.
+func newCluster(t testing.TB, url string, nodes int) *cluster {
+	c := &cluster{url: url, world: &world{t: t, rng: seeded(t), rec: newRecorder(t), hist: &history{}}}
+	for i := range nodes {
+		r := newRelay(t, filepath.Join(t.TempDir(), "data"+strconv.Itoa(i)))
+		r.args = []string{"--database", url, "--lease", lease.String()}
+		if i > 0 {
+			// Without a master key they share the key file.
+			r.dir = c.nodes[0].dir
+		}
+		c.nodes = append(c.nodes, r)
+		r.start()
+	}
+	c.relay = c.nodes[0]
+	c.pubs = newPublishers(c.relay)
+	c.pubs.url = c.anyone
+	c.hist.hooks = createHooks(t, c.relay, c.rec)
+	for _, r := range c.nodes {
+		c.knows(r)
+	}
+	c.up = append(c.up, c.nodes...)
+	return c
+}
+
+// knows waits until a server knows the webhooks, which is promised within a second.
+func (c *cluster) knows(r *relay) {
+	c.t.Helper()
+	took := waitFor(c.t, "a server to know the webhooks", patience, func() error {
+		for _, h := range c.hist.hooks {
+			var hook struct {
+				ID string `json:"id"`
+			}
+			if err := r.get("/v1/webhooks/"+h.id, &hook); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if took > 5*time.Second {
+		c.t.Errorf("a server knew the webhooks after %v, want within about a second", took)
+	}
+}
+
+// anyone returns a server for the next request, as a load balancer does.
+func (c *cluster) anyone() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.up[rand.IntN(len(c.up))].url()
+}
+
+func (c *cluster) without(r *relay) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var left []*relay
+	for _, n := range c.nodes {
+		if n != r {
+			left = append(left, n)
+		}
+	}
+	c.up = left
+}
+
+// interrupted notes a time in which a server lost what was in flight, and when that may have been.
+func (c *cluster) interrupted(from, until time.Time, window time.Duration) {
+	c.hist.kills = append(c.hist.kills, kill{from: from, until: until, window: window + 2*c.pubs.slowest(from.Add(-window), until)})
+}
+
+// finish ends the run and checks it; see world.finish.
+func (c *cluster) finish() figures {
+	c.t.Helper()
+	c.without(nil)
+	c.pubs.halt()
+	c.settle()
+	waitFor(c.t, "all intakes to be closed", patience, c.closed)
+	for _, r := range c.nodes {
+		r.stop()
+	}
+	before := len(c.rec.seen())
+	c.relay.start()
+	c.hist.tell(c.t, c.relay)
+	time.Sleep(lease) // in which it would take over what the others had left
+	c.relay.stop()
+	c.hist.items, c.hist.requests = c.pubs.items, c.rec.seen()
+	c.hist.complain = append(c.hist.complain, c.pubs.wrong...)
+	if n := len(c.hist.requests) - before; n > 0 {
+		c.t.Errorf("after all was settled and the servers were stopped, another sent %d requests, want 0", n)
+	}
+	figures, wrong := c.hist.check()
+	for _, complaint := range wrong {
+		c.t.Error(complaint)
+	}
+	if figures.acked == 0 || figures.delivered == 0 {
+		c.t.Errorf("the run shows nothing: %v", figures)
+	}
+	return figures
+}
+
+// closed asks the database whether all that is stored is settled or owed, also what nobody could say whether it was.
+func (c *cluster) closed() error {
+	conn, err := pgx.Connect(context.Background(), c.url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.Background())
+	var open int
+	if err := conn.QueryRow(context.Background(), `SELECT count(*) FROM intake WHERE fence >= 0`).Scan(&open); err != nil {
+		return err
+	}
+	if open > 0 {
+		return fmt.Errorf("%d intakes are open", open)
+	}
+	return nil
+}
+
+// metric reads a metric of a server.
+func (c *cluster) metric(r *relay, name string) float64 {
+	c.t.Helper()
+	res, err := http.Get(r.url() + "/metrics")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	scan := bufio.NewScanner(res.Body)
+	for scan.Scan() {
+		if text, ok := strings.CutPrefix(scan.Text(), name+" "); ok {
+			v, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			return v
+		}
+	}
+	c.t.Fatalf("there is no metric %q", name)
+	return 0
+}
+
+// TestKillOnDatabase is TestKill for a server that keeps everything in PostgreSQL.
+func TestKillOnDatabase(t *testing.T) {
+	kills := count(t, "RELAY_FAULT_KILLS", 6, 3)
+	c := newCluster(t, pgtest.Start(t).Database(t), 1)
+	c.pubs.run(t, c.rng, 6)
+	for range kills {
+		time.Sleep(100*time.Millisecond + time.Duration(c.rng.Int64N(int64(500*time.Millisecond))))
+		c.relay.running()
+		l := c.relay.life()
+		l.kill()
+		c.interrupted(l.doomed, l.ended, 500*time.Millisecond)
+		c.relay.start()
+	}
+	t.Logf("%d kills, %v", kills, c.finish())
+}
+
+// TestKillNodes kills one of three servers after the other under load (RELIABILITY R11).
+func TestKillNodes(t *testing.T) {
+	kills := count(t, "RELAY_FAULT_KILLS", 20, 5)
+	c := newCluster(t, pgtest.Start(t).Database(t), 3)
+	c.pubs.run(t, c.rng, 6)
+	for range kills {
+		time.Sleep(200*time.Millisecond + time.Duration(c.rng.Int64N(int64(400*time.Millisecond))))
+		r := c.nodes[c.rng.IntN(len(c.nodes))]
+		r.running()
+		l := r.life()
+		l.kill()
+		c.interrupted(l.doomed, l.ended, 500*time.Millisecond)
+		r.start()
+	}
+	// What the last one leaves is taken over without it.
+	r := c.nodes[c.rng.IntN(len(c.nodes))]
+	c.without(r)
+	stalled := watchStalls(t)
+	l := r.life()
+	l.kill()
+	c.interrupted(l.doomed, l.ended, 500*time.Millisecond)
+	took := waitFor(t, "the others to deliver what was acknowledged", patience, func() error {
+		for _, h := range c.hist.hooks {
+			if n, _ := c.rec.missing(h.name, c.ackedBefore(h, l.doomed)); n > 0 {
+				return fmt.Errorf("%d deliveries are missing", n)
+			}
+		}
+		return nil
+	})
+	if excuse := stalled(); took > lease+5*time.Second+excuse {
+		t.Errorf("the others had taken over after %v, want within the lease of %v and 5s", took, lease)
+	}
+	r.start()
+	t.Logf("%d kills, the last one's work was done after %v, %v", kills+1, took.Round(time.Millisecond), c.finish())
+}
+
+// ackedBefore returns the tokens a hook wants of events that were acknowledged up to a moment ago. Publishers go on.
+func (c *cluster) ackedBefore(h *hook, _ time.Time) []string {
+	if c.frozen == nil {
+		c.frozen = make(map[string][]string)
+	}
+	if list, ok := c.frozen[h.name]; ok {
+		return list
+	}
+	c.frozen[h.name] = c.pubs.acked(h)
+	return c.frozen[h.name]
+}
+
+// TestStoppedNode holds a server still until the others have taken it for dead, and lets it go on (RELIABILITY R10).
+func TestStoppedNode(t *testing.T) {
+	stops := count(t, "RELAY_FAULT_STOPS", 4, 1)
+	c := newCluster(t, pgtest.Start(t).Database(t), 2)
+	c.pubs.run(t, c.rng, 6)
+	for range stops {
+		time.Sleep(200*time.Millisecond + time.Duration(c.rng.Int64N(int64(500*time.Millisecond))))
+		r := c.nodes[c.rng.IntN(len(c.nodes))]
+		losses := c.metric(r, "relay_node_lease_losses_total")
+		c.without(r)
+		from := time.Now()
+		pid := r.life().cmd.Process.Pid
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(lease + 2500*time.Millisecond) // the others look every two seconds
+		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "the server to notice that it was taken for dead", patience, func() error {
+			if c.metric(r, "relay_node_lease_losses_total") == losses {
+				return errNotYet
+			}
+			return nil
+		})
+		c.interrupted(from, time.Now(), 500*time.Millisecond)
+		c.without(nil)
+	}
+	refused := 0.0
+	for _, r := range c.nodes {
+		refused += c.metric(r, "relay_node_refused_writes_total")
+	}
+	if refused == 0 {
+		t.Errorf("after %d stops no late write was refused: nothing was under way", stops)
+	}
+	t.Logf("%d stops, %.0f late writes refused, %v", stops, refused, c.finish())
+}
+
+// TestDatabaseCrashes ends PostgreSQL as a crash does, again and again, under publishers who try again with their keys
+// (RELIABILITY R12).
+func TestDatabaseCrashes(t *testing.T) {
+	crashes := count(t, "RELAY_FAULT_KILLS", 20, 4)
+	srv := pgtest.Start(t)
+	c := newCluster(t, srv.Database(t), 2)
+	c.pubs.run(t, c.rng, 6)
+	var slowest time.Duration
+	for range crashes {
+		time.Sleep(100*time.Millisecond + time.Duration(c.rng.Int64N(int64(600*time.Millisecond))))
+		from := time.Now()
+		srv.Crash()
+		if err := srv.Start(); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		took := waitFor(t, "publishing to work again", patience, func() error { return c.pubs.probe(c.rng) })
+		slowest = max(slowest, took)
+		if took > 5*time.Second {
+			t.Errorf("publishing worked %v after the database did, want within 5s", took)
+		}
+		// What was recorded less than 0.6 s ago is lost (three times wal_writer_delay,
+		// https://www.postgresql.org/docs/current/wal-async-commit.html), and the servers need a moment to notice.
+		c.interrupted(from, began.Add(took+2*time.Second), time.Second)
+		for _, r := range c.nodes {
+			r.running()
+		}
+	}
+	c.refusedMayCome()
+	t.Logf("%d crashes, published again within %v, %v", crashes, slowest.Round(time.Millisecond), c.finish())
+}
+
+// refusedMayCome: an event whose commit was under way when the database broke off was refused, and may be stored.
+func (c *cluster) refusedMayCome() { c.hist.refusedMayCome = true }
+
+// TestSilentDatabase lets the connection to the database fall silent: publishers have an answer within two seconds, and
+// it all works again without a restart (RELIABILITY R13).
+func TestSilentDatabase(t *testing.T) {
+	srv := pgtest.Start(t)
+	cfg, err := pgx.ParseConfig(srv.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := srv.Proxy(t)
+	c := newCluster(t, proxy.URL(cfg.Database), 1)
+	c.pubs.run(t, c.rng, 4)
+	for range count(t, "RELAY_FAULT_CYCLES", 2, 1) {
+		time.Sleep(300 * time.Millisecond)
+		stalled := watchStalls(t)
+		from := time.Now()
+		proxy.Silence(true)
+		for range 3 {
+			_, a := c.pubs.one(c.rng, true)
+			if took := a.ended.Sub(a.begun); took > 2*time.Second+stallsOf(t, &stalled) || a.status != http.StatusServiceUnavailable {
+				t.Errorf("publishing while the database is silent: got status %d after %v, want 503 within 2s", a.status, took)
+			}
+		}
+		waitFor(t, "/readyz to say so", patience, func() error {
+			if err := ready(c.relay); err == nil {
+				return errNotYet
+			}
+			return nil
+		})
+		lines := strings.Count(c.relay.life().log.text(), "\n")
+		time.Sleep(2 * time.Second)
+		if more := strings.Count(c.relay.life().log.text(), "\n") - lines; more > 60 {
+			t.Errorf("the server wrote %d lines of log in 2 s of silence", more)
+		}
+		proxy.Silence(false)
+		took := waitFor(t, "publishing to work again", patience, func() error { return c.pubs.probe(c.rng) })
+		if took > 5*time.Second {
+			t.Errorf("publishing worked %v after the silence, want within 5s", took)
+		}
+		stalled()
+		c.interrupted(from, time.Now().Add(2*time.Second), time.Second)
+		c.relay.running()
+	}
+	c.refusedMayCome()
+	c.hist.storeFailed = true
+	t.Logf("%v", c.finish())
+}
+
+// stallsOf returns for how long the machine stood still, and begins to watch anew.
+func stallsOf(t testing.TB, stalled *func() time.Duration) time.Duration {
+	d := (*stalled)()
+	*stalled = watchStalls(t)
+	return d
+}
+
+// ready asks /readyz.
+func ready(r *relay) error {
+	res, err := (&http.Client{Timeout: 10 * time.Second}).Get(r.url() + "/readyz")
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(res.Body)
+		return fmt.Errorf("got status %d: %s", res.StatusCode, text)
+	}
+	return nil
+}
