@@ -36,7 +36,7 @@ func newMigrate(env *Env) *cobra.Command {
 			return usageError{unknownCommand(cmd, args[0])}
 		},
 	}
-	cmd.AddCommand(newMigrateStatus(env), newMigrateUp(env))
+	cmd.AddCommand(newMigrateStatus(env), newMigrateUp(env), newMigrateCopy(env))
 	return cmd
 }
 

@@ -76,7 +76,8 @@ var places = map[string]place{
 	"internal/config":    {layer: 7, what: "settings; turns them into the options of the packages below"},
 	"internal/observe":   {layer: 7, what: "logs, metrics, traces; reads the counters of the packages below"},
 
-	"internal/backup": {layer: 7, what: "copies of the data folder while it is in use, and back"},
+	"internal/transfer": {layer: 7, what: "an installation from a folder to PostgreSQL"},
+	"internal/backup":   {layer: 7, what: "copies of the data folder while it is in use, and back"},
 
 	// Public packages: other people's programs link them, so they bring as little of Relay along as can be.
 	"client":                {layer: 7, only: []string{"internal/signing", "internal/event"}, what: "public: Go client of the API"},

@@ -190,7 +190,7 @@ func (s *Store) appendStore(ctx context.Context, r *registration) error {
 	a.token = r.fence << claimBits
 	_, err = s.change(ctx, r, change{
 		sql:  append(append(a.keySQL(), a.intakeSQL(r)), a.oweSQL()...),
-		copy: "COPY event(id, tenant, name, type, time, version, key, deliver_at, cause, attributes, data, warnings) FROM STDIN BINARY",
+		copy: copyEvents,
 		rows: a.rows.b,
 	})
 	if err != nil && uncertain(err) && wasSent(err) && !errors.Is(err, ErrFenced) {
@@ -233,36 +233,43 @@ func (a *appender) encode() {
 	for i := range a.intakes {
 		id := a.intakes[i].id
 		for _, it := range a.intakes[i].items {
-			e := &it.Event
-			w.row(12)
-			w.int64(int64(id))
-			w.int32(int32(e.Tenant))
-			w.text(e.Name)
-			w.text(e.Type)
-			w.int64(e.Time.UnixMilli())
-			w.text(e.Version)
-			w.text(e.Key)
-			w.int64(column.Millis(e.DeliverAt))
+			cause := it.Event.Cause
 			if it.Cause != 0 {
-				w.int64(int64(id) + int64(it.Cause))
-			} else {
-				w.int64(int64(e.Cause))
+				cause = id + event.ID(it.Cause)
 			}
-			if e.Attributes == nil {
-				w.null()
-			} else {
-				w.bytes(e.Attributes)
-			}
-			w.bytes(e.Data)
-			if e.Warnings == "" {
-				w.null()
-			} else {
-				w.text(e.Warnings)
-			}
+			w.event(id, cause, &it.Event)
 			id++
 		}
 	}
 	w.end()
+}
+
+// copyEvents takes the rows that event makes.
+const copyEvents = "COPY event(id, tenant, name, type, time, version, key, deliver_at, cause, attributes, data, warnings) FROM STDIN BINARY"
+
+// event adds a row of the table event.
+func (c *copyRows) event(id, cause event.ID, e *event.Event) {
+	c.row(12)
+	c.int64(int64(id))
+	c.int32(int32(e.Tenant))
+	c.text(e.Name)
+	c.text(e.Type)
+	c.int64(e.Time.UnixMilli())
+	c.text(e.Version)
+	c.text(e.Key)
+	c.int64(column.Millis(e.DeliverAt))
+	c.int64(int64(cause))
+	if e.Attributes == nil {
+		c.null()
+	} else {
+		c.bytes(e.Attributes)
+	}
+	c.bytes(e.Data)
+	if e.Warnings == "" {
+		c.null()
+	} else {
+		c.text(e.Warnings)
+	}
 }
 
 // intakeSQL stores the intakes. A row of that id, which is there if the node

@@ -113,13 +113,11 @@ func (s *Store) tryAttempts(ctx context.Context, r *registration, rec *delivery.
 	owed := newOwedChange(rec)
 	c := change{
 		lazy: owed.lazy,
-		copy: "COPY attempt(id, tenant, webhook, event, at, total_us, outcome, status, type, detail) FROM STDIN BINARY",
+		copy: copyAttempts,
 		rows: w.rows.b,
 	}
 	for d, l := range lags {
-		c.sql = append(c.sql, fmt.Sprintf("INSERT INTO attempt_lag(day, behind, ahead) VALUES (%d, %d, %d) "+
-			"ON CONFLICT (day) DO UPDATE SET behind = greatest(attempt_lag.behind, excluded.behind), ahead = greatest(attempt_lag.ahead, excluded.ahead)",
-			d, l.behind, l.ahead))
+		c.sql = append(c.sql, lagSQL(d, l))
 	}
 	// Without owed rows one exchange does it all.
 	if closing := closeSQL(r, rec.Close); len(owed.sql) == 0 {
@@ -193,6 +191,16 @@ func (w *recorder) encode(attempts []*delivery.Attempt, ids []event.ID) (lags ma
 	}
 	c.end()
 	return lags
+}
+
+// copyAttempts takes the rows that recorder.encode makes.
+const copyAttempts = "COPY attempt(id, tenant, webhook, event, at, total_us, outcome, status, type, detail) FROM STDIN BINARY"
+
+// lagSQL stores the lag of a day.
+func lagSQL(d day, l lag) string {
+	return fmt.Sprintf("INSERT INTO attempt_lag(day, behind, ahead) VALUES (%d, %d, %d) "+
+		"ON CONFLICT (day) DO UPDATE SET behind = greatest(attempt_lag.behind, excluded.behind), ahead = greatest(attempt_lag.ahead, excluded.ahead)",
+		d, l.behind, l.ahead)
 }
 
 // closeSQL closes intakes: those of this node, or of none that lives. Another

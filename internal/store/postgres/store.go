@@ -162,6 +162,9 @@ func (s *Store) open(ctx context.Context, url string, keys func([]byte) (webhook
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
+	if err := s.importing(ctx); err != nil {
+		return err
+	}
 	if err := s.openKeys(ctx, keys); err != nil {
 		return err
 	}

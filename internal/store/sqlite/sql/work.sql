@@ -46,6 +46,11 @@ DELETE FROM owed
 WHERE event = ? AND webhook = ?
 RETURNING sequence;
 
+-- name: OwedAll
+SELECT event, webhook, tenant, due, since, attempts, base, reason, sequence
+FROM owed
+ORDER BY event, webhook;
+
 -- name: OwedGet
 SELECT event, webhook, tenant, due, since, attempts, base, reason, sequence
 FROM owed

@@ -1,0 +1,260 @@
+//go:build unix
+
+package transfer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/secret"
+	"github.com/relay-events/relay/internal/store/postgres"
+	"github.com/relay-events/relay/internal/store/postgres/pgtest"
+	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/store/storetest"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// installation is a folder with some of everything.
+type installation struct {
+	store    *sqlite.Store
+	keys     *secret.Keyring
+	events   []event.ID
+	attempts []*delivery.Attempt
+	open     event.ID // an intake
+	hooks    []*webhook.Webhook
+	master   []byte
+	dir      string
+}
+
+func newInstallation(t *testing.T) *installation {
+	t.Helper()
+	in := &installation{dir: t.TempDir(), master: []byte(strings.Repeat("k", secret.MinMaster))}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	in.keys, err = secret.Open(filepath.Join(in.dir, "relay.key"), in.master)
+	must(err)
+	must(in.keys.Save())
+	in.reopen(t)
+	s, ctx := in.store, t.Context()
+	must(s.KeyCreate(ctx, account.Key{ID: "key_1", Tenant: 1, Name: "first", Hash: [32]byte{1}, CreatedAt: time.Now()}))
+	for n := range 3 {
+		w := &webhook.Webhook{ID: webhook.NewID(), Tenant: 1, Status: webhook.Active, CreatedAt: time.UnixMilli(1_790_000_000_000).UTC()}
+		w.Settings.URL = fmt.Sprintf("https://example.com/%d", n)
+		w.Secrets.Current = fmt.Sprint("whsec_", n)
+		w.Number, err = s.WebhookCreate(ctx, w)
+		must(err)
+		in.hooks = append(in.hooks, w)
+	}
+	must(s.WebhookDelete(ctx, 1, in.hooks[2].Number)) // its number must not come again
+	in.hooks = in.hooks[:2]
+	must(s.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1, Webhook: 1, Kind: "replay", State: "running", Cursor: 7, CreatedAt: time.Now()}))
+	for n := range 40 {
+		p := storetest.Publication()
+		for i := range 25 {
+			it := storetest.Event(fmt.Sprintf("e%d-%d", n, i), "call.completed", fmt.Sprintf(`{"n":%d,"text":"%s\u0000ü"}`, n, strings.Repeat("x", i*20)))
+			p.Items = append(p.Items, it)
+		}
+		intakes, err := s.Append(ctx, []*ingest.Publication{p})
+		must(err)
+		for _, intake := range intakes {
+			for i := range intake.Events {
+				in.events = append(in.events, intake.Events[i].ID)
+			}
+			in.open = intake.ID
+			if n < 39 {
+				must(s.Record(ctx, &delivery.Record{Close: []event.ID{intake.ID}}))
+			}
+		}
+	}
+	for range 3 {
+		list := storetest.MakeAttempts(time.Now(), 300)
+		must(s.Record(ctx, &delivery.Record{Attempts: list}))
+		in.attempts = append(in.attempts, list...)
+	}
+	for n := range 100 {
+		must(s.Record(ctx, &delivery.Record{Owe: []delivery.Owed{{
+			Tenant: 1, Event: in.events[n], Webhook: 1 + uint32(n%2), Due: time.Now(), Since: time.Now(), Attempts: 2, Base: 1, Order: int64(n % 3),
+		}}}))
+	}
+	in.reopen(t)
+	return in
+}
+
+func (in *installation) reopen(t *testing.T) {
+	t.Helper()
+	if in.store != nil {
+		if err := in.store.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: in.dir, Sealer: in.keys, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.store = s
+	t.Cleanup(func() { s.Close() })
+}
+
+func (in *installation) options(url string) Options {
+	return Options{From: in.store, FromSealer: in.keys, To: postgres.Options{URL: url, Log: quiet, Keys: func(kept []byte) (webhook.Sealer, []byte, error) {
+		return secret.OpenShared(filepath.Join(in.dir, "relay.key"), in.master, kept)
+	}}}
+}
+
+// check opens the database as a server does, and compares everything.
+func (in *installation) check(t *testing.T, url string) {
+	t.Helper()
+	ctx := t.Context()
+	o := in.options(url).To
+	// Another folder without keys: they come with the database.
+	o.Keys = func(kept []byte) (webhook.Sealer, []byte, error) {
+		return secret.OpenShared(filepath.Join(t.TempDir(), "relay.key"), in.master, kept)
+	}
+	s, err := postgres.Open(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	equal := func(what string, got, want any, err error) {
+		t.Helper()
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, %v, want %+v", what, got, err, want)
+		}
+	}
+	got, err := s.EventGetMany(ctx, in.events)
+	want, err2 := in.store.EventGetMany(ctx, in.events)
+	slices.SortFunc(got, func(a, b event.Event) int { return cmp.Compare(a.ID, b.ID) })
+	if err := errors.Join(err, err2); err != nil || len(got) != len(want) {
+		t.Fatalf("got %d events, %v, want %d", len(got), err, len(want))
+	}
+	for i := range got {
+		equal("event", got[i], want[i], nil)
+	}
+	for _, a := range in.attempts {
+		got, ok, err := s.AttemptGet(ctx, a.Tenant, a.ID)
+		want, _, err2 := in.store.AttemptGet(ctx, a.Tenant, a.ID)
+		if !ok || !reflect.DeepEqual(got, want) || err != nil || err2 != nil {
+			t.Fatalf("attempt %d: got %+v, %v, want %+v, %v", a.ID, got, err, want, err2)
+		}
+	}
+	for n := uint32(1); n < 3; n++ {
+		got, err := s.OwedList(ctx, 1, n, event.DeliveryID{Event: 1<<63 - 1}, 1000)
+		want, err2 := in.store.OwedList(ctx, 1, n, event.DeliveryID{Event: 1<<63 - 1}, 1000)
+		equal("owed", got, want, errors.Join(err, err2))
+	}
+	hooks, err := s.WebhookList(ctx)
+	wantHooks, err2 := in.store.WebhookList(ctx)
+	equal("webhooks", hooks, wantHooks, errors.Join(err, err2))
+	keys, err := s.KeyList(ctx)
+	wantKeys, err2 := in.store.KeyList(ctx)
+	equal("keys", keys, wantKeys, errors.Join(err, err2))
+	jobs, err := s.JobList(ctx, 1)
+	wantJobs, err2 := in.store.JobList(ctx, 1)
+	equal("jobs", jobs, wantJobs, errors.Join(err, err2))
+	q := delivery.StatsQuery{Tenant: 1, From: time.Now().Add(-time.Hour).Truncate(time.Hour), To: time.Now().Add(2 * time.Hour).Truncate(time.Hour), Step: time.Hour}
+	stats, err := s.Stats(ctx, q)
+	wantStats, err2 := in.store.Stats(ctx, q)
+	equal("statistics", stats, wantStats, errors.Join(err, err2))
+
+	// An event published again is found by its id, and new ones come behind.
+	p := storetest.Publication(storetest.Event("e3-4", "call.completed", fmt.Sprintf(`{"n":3,"text":"%s\u0000ü"}`, strings.Repeat("x", 80))), storetest.Event("new", "a.b", "1"))
+	storetest.MustAppend(t, s, p)
+	if !p.Items[0].Duplicate || p.Items[0].Event.ID != in.events[3*25+4] || p.Items[1].Event.ID <= in.events[len(in.events)-1] {
+		t.Errorf("publishing again: got %+v and %+v", p.Items[0], p.Items[1])
+	}
+	var open []event.ID
+	err = s.IntakeOpen(ctx, func(i delivery.Intake) error { open = append(open, i.ID); return nil })
+	equal("open intakes", open, []event.ID{in.open}, err)
+	w := &webhook.Webhook{ID: webhook.NewID(), Tenant: 1}
+	if n, err := s.WebhookCreate(ctx, w); n != 4 || err != nil {
+		t.Errorf("a new webhook: got number %d, %v, want 4", n, err)
+	}
+}
+
+func TestCopyMovesEverything(t *testing.T) {
+	in := newInstallation(t)
+	url := pgtest.Shared(t).Database(t)
+	r, err := Copy(t.Context(), in.options(url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Events != 1000 || r.Attempts != 900 || r.Owed != 100 || r.Open != 1 || r.Webhooks != 2 || r.Compared != 1900 || r.Resumed || r.Damaged != 0 {
+		t.Errorf("got %+v", r)
+	}
+	in.check(t, url)
+	if _, err := Copy(t.Context(), in.options(url)); !errors.Is(err, postgres.ErrNotEmpty) {
+		t.Errorf("copying again: got %v, want %v", err, postgres.ErrNotEmpty)
+	}
+}
+
+// Wherever it is interrupted, no server starts on the database, another
+// installation cannot be copied into it, and the same goes on.
+func TestCopyIsResumed(t *testing.T) {
+	in := newInstallation(t)
+	for _, at := range []string{"events", "attempts", "owed", "compared attempts"} {
+		t.Run(at, func(t *testing.T) {
+			url := pgtest.Shared(t).Database(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			o := in.options(url)
+			o.Progress = func(what string, _ int64) {
+				if what == at {
+					cancel()
+				}
+			}
+			if _, err := Copy(ctx, o); !errors.Is(err, context.Canceled) {
+				t.Fatalf("got %v, want that it was canceled", err)
+			}
+			if s, err := postgres.Open(t.Context(), in.options(url).To); err == nil || !strings.Contains(err.Error(), "not finished") {
+				if s != nil {
+					s.Close()
+				}
+				t.Errorf("a server: got %v, want a refusal", err)
+			}
+			r, err := Copy(t.Context(), in.options(url))
+			if err != nil || !r.Resumed || r.Events != 1000 || r.Attempts != 900 {
+				t.Fatalf("resuming: got %+v, %v", r, err)
+			}
+			in.check(t, url)
+		})
+	}
+}
+
+func TestCopyRefusesAUsedDatabase(t *testing.T) {
+	in := newInstallation(t)
+	url := pgtest.Shared(t).Database(t)
+	s, err := postgres.Open(t.Context(), postgres.Options{URL: url, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Copy(t.Context(), in.options(url)); err == nil || !strings.Contains(err.Error(), "servers use the database") {
+		t.Errorf("a server runs: got %v, want a refusal", err)
+	}
+	storetest.MustAppend(t, s, storetest.Publication(storetest.Event("", "a", "1")))
+	s.Close()
+	if _, err := Copy(t.Context(), in.options(url)); !errors.Is(err, postgres.ErrNotEmpty) {
+		t.Errorf("an event is stored: got %v, want %v", err, postgres.ErrNotEmpty)
+	}
+}
