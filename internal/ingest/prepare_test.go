@@ -92,7 +92,7 @@ func BenchmarkPrepare(b *testing.B) {
 		{"NotInTheCatalogue", "order.created", fits},
 		{"Fits", "message.delivered", fits},
 		{"FitsAndRulesLook", "call.completed", example(b, "call.completed")},
-		{"Violates", "message.delivered", example(b, "message.delivered", `"channel_type"`, `"channel_type_"`, `"sms"`, `"pigeon"`)},
+		{"Violates", "message.delivered", example(b, "message.delivered", `"ccid"`, `"ccid_"`)},
 		{"Derives", "call.completed", example(b, "call.completed", `"normal"`, `"urgent"`)},
 	} {
 		b.Run(tt.name, func(b *testing.B) {
