@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
+
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/signing"
@@ -498,6 +500,48 @@ func TestBatchWaitsLong(t *testing.T) {
 		r.publish(some("c", 3)...)
 		time.Sleep(6 * time.Minute)
 		ep.wantOnce(t, 58)
+		r.end()
+	})
+}
+
+// A batch of CloudEvents is one that the official library reads.
+func TestBatchOfCloudEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start()
+		for _, name := range []string{"cloudevents", "cloudevents-binary"} {
+			ep := r.net.endpoint(nil)
+			w := r.webhook(ep, inBatches(10, time.Second, 1<<20), func(s *webhook.Settings) { s.Format = name })
+			events := r.publish(`{"type":"a.b","data":{"n":1.50},"key":"k"}`, `{"type":"c","data":[1],"attributes":{"source":"/here","x":"ä"}}`)
+			time.Sleep(2 * time.Second)
+			got := ep.requests()
+			if len(got) != 1 {
+				t.Fatalf("%s: %d requests, want 1", name, len(got))
+			}
+			req, err := http.NewRequest(http.MethodPost, ep.url, bytes.NewReader(got[0].body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header = got[0].header
+			if !cehttp.IsHTTPBatch(req.Header) {
+				t.Errorf("%s: Content-Type %q is no batch's", name, req.Header.Get("Content-Type"))
+			}
+			list, err := cehttp.NewEventsFromHTTPRequest(req)
+			if err != nil || len(list) != 2 {
+				t.Fatalf("%s: the library reads %d events, %v", name, len(list), err)
+			}
+			for i := range list {
+				e := &list[i]
+				id := event.DeliveryID{Event: events[i].ID, Webhook: w.Number}.String()
+				if err := e.Validate(); err != nil || e.Type() != events[i].Type || e.ID() != events[i].PublicID() ||
+					!bytes.Equal(e.Data(), events[i].Data) || e.Extensions()["webhookid"] != id {
+					t.Errorf("%s: event %d is %v (%v)", name, i, e, err)
+				}
+			}
+			if err := r.hooks.Delete(context.Background(), w.Tenant, w.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
 		r.end()
 	})
 }

@@ -1,0 +1,150 @@
+//go:build linux
+
+package faulttest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/client"
+	"github.com/relay-events/relay/receiver"
+)
+
+// batchRecorder is an endpoint for batches. It refuses every third batch twice.
+type batchRecorder struct {
+	verify *receiver.Receiver
+
+	mu       sync.Mutex // guards everything below
+	bodies   map[string]string
+	requests map[string]int      // by batch
+	across   map[string]int      // kills that happened between two requests for a batch
+	life     int                 // kills so far
+	last     map[string]int      // the life of a batch's last request
+	done     map[string]struct{} // tokens that were accepted
+	wrong    []string
+}
+
+func (r *batchRecorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
+	body, err := io.ReadAll(in.Body)
+	if err != nil {
+		return // the sender died while sending: this is no request
+	}
+	id := in.Header.Get("X-Relay-Delivery")
+	var list []envelope
+	bad := json.Unmarshal(body, &list)
+	r.mu.Lock()
+	if err := r.verify.Verify(in.Header, body); bad != nil || err != nil {
+		r.wrong = append(r.wrong, fmt.Sprintf("a request that is no signed batch: %v, %v", bad, err))
+	}
+	if len(list) > 50 || strconv.Itoa(len(list)) != in.Header.Get("X-Relay-Batch") {
+		r.wrong = append(r.wrong, fmt.Sprintf("a batch of %d events that says it has %s, want at most 50", len(list), in.Header.Get("X-Relay-Batch")))
+	}
+	if before, again := r.bodies[id]; again && before != string(body) {
+		r.wrong = append(r.wrong, fmt.Sprintf("batch %s came with two bodies, of %d and %d bytes", id, len(before), len(body)))
+	} else if again {
+		r.across[id] += r.life - r.last[id]
+	}
+	r.bodies[id], r.last[id] = string(body), r.life
+	r.requests[id]++
+	refuse := r.requests[id] <= 2 && len(r.bodies)%3 == 0
+	r.mu.Unlock()
+	time.Sleep(20 * time.Millisecond)
+	if refuse {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range list {
+		r.done[e.Data.Token] = struct{}{}
+	}
+}
+
+// TestKillBetweenBatches kills the server again and again while events go out in batches, some of which are refused at
+// first: nothing is lost, and whatever comes again under a batch's id is that batch, byte for byte.
+func TestKillBetweenBatches(t *testing.T) {
+	kills := count(t, "RELAY_FAULT_KILLS", 8, 4)
+	r := newRelay(t, filepath.Join(t.TempDir(), "data"))
+	r.start()
+	rec := &batchRecorder{
+		bodies: make(map[string]string), requests: make(map[string]int), across: make(map[string]int),
+		last: make(map[string]int), done: make(map[string]struct{}),
+	}
+	server := httptest.NewServer(rec)
+	defer server.Close()
+	wait := client.Duration(time.Second)
+	made, err := r.api.CreateWebhook(context.Background(), client.WebhookSettings{
+		URL: client.Ptr(server.URL), Events: []string{"load.*"},
+		Batch: &client.Batch{MaxEvents: 50, MaxWait: client.Duration(100 * time.Millisecond), MaxBytes: 1 << 20},
+		Retry: &client.Retry{Attempts: 50, Waits: []client.Duration{wait}, MaxAge: client.Duration(time.Hour)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rec.verify, err = receiver.New(receiver.Config{Secrets: []string{made.Secret}}); err != nil {
+		t.Fatal(err)
+	}
+	pubs := newPublishers(r)
+	pubs.run(t, seeded(t), 4)
+	for range kills {
+		time.Sleep(700 * time.Millisecond)
+		r.running()
+		r.life().kill()
+		rec.mu.Lock()
+		rec.life++
+		rec.mu.Unlock()
+		r.start()
+	}
+	time.Sleep(300 * time.Millisecond)
+	pubs.halt()
+	acked := pubs.acked(&hook{name: "all"})
+	waitFor(t, "delivering what was acknowledged", patience, func() error {
+		rec.mu.Lock()
+		defer rec.mu.Unlock()
+		n, one := 0, ""
+		for _, token := range acked {
+			if _, ok := rec.done[token]; !ok {
+				n, one = n+1, token
+			}
+		}
+		if n > 0 {
+			return fmt.Errorf("%d of %d events are missing, among them %s", n, len(acked), one)
+		}
+		return nil
+	})
+	waitFor(t, "settling what is owed", patience, func() error {
+		for _, state := range []string{"inFlight", "waiting"} {
+			if n, err := r.deliveries(state); err != nil || n > 0 {
+				return fmt.Errorf("%d deliveries are %s (%v)", n, state, err)
+			}
+		}
+		return nil
+	})
+	r.stop()
+	intact(t, r.dir)
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	for _, complaint := range rec.wrong {
+		t.Error(complaint)
+	}
+	survived := 0
+	for _, n := range rec.across {
+		if n > 0 {
+			survived++
+		}
+	}
+	if len(acked) == 0 || survived == 0 {
+		t.Errorf("the run shows nothing: %d events in %d batches, of which %d were tried again after a kill", len(acked), len(rec.bodies), survived)
+	}
+	t.Logf("%d kills: %d events acknowledged, %d batches, %d of them tried again after a kill", kills, len(acked), len(rec.bodies), survived)
+}
