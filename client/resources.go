@@ -141,6 +141,7 @@ type Health struct {
 	NoticedAt      time.Time `json:"noticedAt"`
 	DisabledAt     time.Time `json:"disabledAt"`
 	DisabledReason string    `json:"disabledReason"`
+	DisablesAt     time.Time `json:"disablesAt"` // failures from then on disable it; zero: it works, or is not active
 	DisableAfter   Duration  `json:"disableAfter"`
 	// AuthenticationRejected is set while the endpoint answers 401 or 403.
 	AuthenticationRejected *Rejection `json:"authenticationRejected"`

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/relay-events/relay/internal/account"
@@ -128,6 +129,10 @@ type Options struct {
 	Limits ingest.Limits
 	// EgressIPs are the addresses and networks that requests to webhooks come from, as the operator states them.
 	EgressIPs []string
+	// Failures bounds failed authentications. Nil: they are not bounded.
+	Failures *account.Failures
+	// TrustedProxies are the networks whose word is taken for the address of a client; see web.ClientAddr.
+	TrustedProxies []netip.Prefix
 	// Version is the program's version, shown in the API's document.
 	Version string
 	// Log gets what no client is told. Nil: nothing is logged.

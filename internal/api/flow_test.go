@@ -442,6 +442,11 @@ func TestPages(t *testing.T) {
 			}
 		}
 	}
+	for _, path := range []string{"/v1/deliveries?cursor=zzz", "/v1/deliveries?cursor=ozzz", "/v1/deliveries?cursor=szzz", "/v1/deliveries?cursor=cur_7zzzzzzzzzzzz"} {
+		if p := w.refused(400, "GET", path, ""); p.fields() != "query cursor" {
+			t.Errorf("%s: got %+v, want field %q", path, p, "query cursor")
+		}
+	}
 	for query, want := range map[string]int{"?type=a.b": 5, "?type=a.c": 0, "?key=k1": 2, "?text=needle-3": 1, "?text=needle": 5, "?since=2099-01-01T00:00:00Z": 0, "?until=2001-01-01T00:00:00Z": 0} {
 		var p page[json.RawMessage]
 		w.into(&p, 200, "GET", "/v1/events"+query, "")

@@ -113,6 +113,9 @@ func (a *API) authorize(r *http.Request, scope account.Scope) (*caller, error) {
 		text = strings.TrimSpace(r.Header.Get("ApiKey"))
 	}
 	k, err := a.Keys.Authenticate(text)
+	if err != nil && a.Failures != nil {
+		err = a.Failures.Failed(web.ClientAddr(r, a.TrustedProxies), err)
+	}
 	if err != nil {
 		return nil, err
 	}

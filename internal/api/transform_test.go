@@ -237,7 +237,9 @@ func TestFilterErrorsAreVisible(t *testing.T) {
 	if e.ID != "e1" || len(e.FilterErrors) != 1 || e.FilterErrors[0].WebhookID != hooks[0].ID || !strings.HasPrefix(e.FilterErrors[0].Message, "event.data.n.startsWith('x') (") {
 		t.Errorf("got %+v, want the first webhook's failure only", e)
 	}
-	var x struct{ Data []struct{ WebhookID, Verdict, Detail string } }
+	var x struct {
+		Data []struct{ WebhookID, Verdict, Detail string }
+	}
 	w.into(&x, 200, "GET", "/v1/events/e1/explain?webhookId="+hooks[0].ID, "")
 	if len(x.Data) != 1 || x.Data[0].Verdict != "filter" || !strings.Contains(x.Data[0].Detail, "cannot be evaluated, which counts as no match: event.data.n.startsWith") {
 		t.Errorf("got the explanation %+v", x)

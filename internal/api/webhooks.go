@@ -83,6 +83,7 @@ type Health struct {
 	NoticedAt      *Time    `json:"noticedAt" doc:"when the event webhook.failing was published about it"`
 	DisabledAt     *Time    `json:"disabledAt"`
 	DisabledReason *string  `json:"disabledReason"`
+	DisablesAt     *Time    `json:"disablesAt" doc:"failures from then on disable the webhook, if no success comes before; null: it works, or is not active"`
 	DisableAfter   Duration `json:"disableAfter" doc:"the webhook is disabled when nothing but failures came for this long" example:"\"120h\""`
 	// AuthenticationRejected is the flag of the contract push, shown whatever the policy.
 	AuthenticationRejected *Rejection `json:"authenticationRejected" doc:"set while the endpoint answers 401 or 403; cleared by the next success or a change of auth"`
@@ -106,6 +107,9 @@ func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 			NoticedAt: timeOrNil(h.NoticedAt), DisabledAt: timeOrNil(h.DisabledAt),
 			DisabledReason: textOrNil(h.DisabledReason), DisableAfter: Duration(webhook.DisableAfter),
 		},
+	}
+	if !h.FailingSince.IsZero() && w.Status == webhook.Active {
+		v.Health.DisablesAt = timeOrNil(h.FailingSince.Add(webhook.DisableAfter))
 	}
 	if !h.RejectedSince.IsZero() {
 		v.Health.AuthenticationRejected = &Rejection{Since: Time(h.RejectedSince), Count: h.Rejections, Reason: h.RejectedReason}

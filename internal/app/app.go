@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -180,10 +181,11 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	})
 	limits := ingest.DefaultLimits()
 	limits.EventBytes = int(cfg.MaxEventBytes)
+	failures := account.NewFailures()
 	routes, err := api.New(api.Options{
 		Keys: a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store, Types: types,
-		EgressIPs: cfg.Egress.IPs.Texts(),
-		Ready:     a.ready, Metrics: privately(metrics, a.keys), Limits: limits, Version: config.Version, Log: component("api"),
+		EgressIPs: cfg.Egress.IPs.Texts(), Failures: failures, TrustedProxies: cfg.TrustedProxies,
+		Ready: a.ready, Metrics: privately(metrics, a.keys, failures, cfg.TrustedProxies), Limits: limits, Version: config.Version, Log: component("api"),
 		Gate: people, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),
 	})
 	if err != nil {
@@ -372,7 +374,7 @@ var forwarding = []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"}
 
 // privately shows a page to programs on this machine, and to others only with a key that may read the tenant default
 // or is a platform key. It holds no tenant's data, but how busy a server is tells something to its tenants, too.
-func privately(page http.Handler, keys *account.Authenticator) http.Handler {
+func privately(page http.Handler, keys *account.Authenticator, failures *account.Failures, proxies []netip.Prefix) http.Handler {
 	return web.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		if !fromHere(r) {
 			text, ok := account.ParseAuthorization(r.Header.Get("Authorization"))
@@ -381,7 +383,7 @@ func privately(page http.Handler, keys *account.Authenticator) http.Handler {
 			}
 			k, err := keys.Authenticate(text)
 			if err != nil {
-				return err
+				return failures.Failed(web.ClientAddr(r, proxies), err)
 			}
 			if !k.Allows(account.ScopePlatform) && (k.Tenant != event.DefaultTenant || !k.Allows(account.ScopeRead)) {
 				return errMetricsScope

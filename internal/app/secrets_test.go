@@ -112,6 +112,43 @@ func TestSecretsStayIn(t *testing.T) {
 		}
 	}))
 	defer endpoint.Close()
+	// Credentials for the endpoint, which repeats them, and for a token server, which does so while it refuses.
+	echo := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		rw.Header().Set("X-Echo", r.Header.Get("Authorization")+r.Header.Get("ApiKey"))
+		if strings.HasPrefix(r.URL.Path, "/token") {
+			rw.Header().Set("Content-Type", "application/json")
+			if r.URL.Path == "/token-refused" {
+				rw.WriteHeader(http.StatusBadRequest)
+			}
+			_, _ = rw.Write([]byte(`{"access_token":"canary-access-token-5d","error":"` + string(b) + `","error_description":"canary-oauth-8a2b5c"}`))
+			return
+		}
+		if strings.HasSuffix(r.URL.Path, "/fails") {
+			rw.WriteHeader(http.StatusForbidden)
+		}
+		_ = r.Header.Write(rw)
+	}))
+	defer echo.Close()
+	w.secrets = append(w.secrets, "canary-pass-3d9e1f", "canary-token-77c0de", "canary-oauth-8a2b5c", "canary-access-token-5d",
+		"bWU6Y2FuYXJ5LXBhc3MtM2Q5ZTFm") // me:canary-pass-3d9e1f
+	auths := []client.Auth{
+		{Type: "basic", Username: "me", Password: "canary-pass-3d9e1f"},
+		{Type: "apiKey", Token: "canary-token-77c0de"},
+		{Type: "oauth2", ClientID: "me", ClientSecret: "canary-oauth-8a2b5c", TokenURL: echo.URL + "/token"},
+		{Type: "oauth2", ClientID: "me", ClientSecret: "canary-oauth-8a2b5c", TokenURL: echo.URL + "/token-refused", Style: "body"},
+	}
+	var guarded []string // webhooks
+	for i := range 2 * len(auths) {
+		url := echo.URL + []string{"/works", "/fails"}[i%2]
+		wh, err := c.CreateWebhook(t.Context(), client.WebhookSettings{URL: &url, Auth: &auths[i/2], Preset: client.Ptr("push"), Signature: client.Ptr("none")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.secrets = append(w.secrets, wh.Secret)
+		guarded = append(guarded, wh.ID)
+	}
+
 	var ids []string
 	for _, path := range []string{"/works", "/fails"} {
 		url := endpoint.URL + path
@@ -141,6 +178,18 @@ func TestSecretsStayIn(t *testing.T) {
 		"/v1/webhooks", "/v1/webhooks/" + ids[0], "/v1/webhooks/" + ids[1], "/v1/webhooks/" + ids[0] + "/attempts",
 		"/v1/webhooks/" + ids[1] + "/attempts", "/v1/events", "/v1/events/" + event.ID, "/v1/events/" + event.ID + "/deliveries",
 		"/v1/events/" + event.ID + "/explain", "/v1/deliveries", "/v1/keys", "/openapi.json", "/metrics", "/livez", "/readyz",
+	}
+	for i, id := range guarded {
+		path := "/v1/webhooks/" + id
+		until(t, func() bool { return bytes.Contains(call(t, a, "GET", path+"/attempts", ""), []byte(`"outcome"`)) })
+		w.check("test", call(t, a, "POST", path+"/test", `{"type":"a.b"}`))
+		w.check("preview", call(t, a, "POST", path+"/preview", `{"events":[{"type":"a.b","data":1}]}`))
+		w.check("PATCH", call(t, a, "PATCH", path, `{"description":"d"}`))
+		w.check("a refused PATCH", call(t, a, "PATCH", path, `{"url":"https://example.com/","auth":{"type":"mtls","key":"`+w.secrets[2]+`"}}`))
+		if log := call(t, a, "GET", path+"/attempts", ""); i < 4 && !bytes.Contains(log, []byte("***")) {
+			t.Errorf("the log of webhook %d shows nothing of what was sent, so this shows nothing of it: %s", i, log)
+		}
+		paths = append(paths, path, path+"/attempts")
 	}
 	for _, path := range paths {
 		w.check("GET "+path, call(t, a, "GET", path, ""))

@@ -61,6 +61,11 @@ type Config struct {
 
 	Egress Egress `name:"egress"`
 
+	// TrustedProxies are the addresses or networks of the proxies before Relay. Requests from them count as the client's
+	// whose address stands last in X-Forwarded-For; the header means nothing from anybody else. Name no more than yours:
+	// who is among them can pass for any address.
+	TrustedProxies Networks `name:"trustedProxies" help:"addresses or networks of the proxies before Relay, whose X-Forwarded-For tells the client's address"`
+
 	// AdminKey is the operator's API key: admin of the tenant default, and platform key. It takes the place of the one
 	// set before; that one goes on being valid when the setting is left out. Empty: the first start makes a key and
 	// shows it once. It cannot be a flag, which every user of the machine could read.

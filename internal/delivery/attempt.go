@@ -28,6 +28,7 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 	}
 	if now.Sub(since) > ep.hook.Retry.MaxAge {
 		e.recorder.settle(t, Expired, fmt.Sprintf("not attempted within %v of being due", ep.hook.Retry.MaxAge))
+		l.notAttempted()
 		return true
 	}
 	a, how := e.send(e.holding(), ep, t.ev, t.owed.Attempts+1, false)
@@ -154,7 +155,7 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 			return a, endDone
 		case errors.Is(err, errDropped):
 			return a, endDropped
-		case ctx.Err() != nil:
+		case making.Err() != nil:
 			return a, endInterrupted
 		default:
 			return a, endBusy

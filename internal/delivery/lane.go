@@ -340,6 +340,7 @@ func (l *lane) work(c class) {
 			done := e.canceled.take(t.owed.Delivery())
 			if done {
 				e.recorder.drop(t)
+				l.notAttempted()
 			} else {
 				done = e.attempt(l, ep, t)
 			}
@@ -376,6 +377,13 @@ func (l *lane) rest(t *task) {
 	if t != nil {
 		l.spillingLocked([]*task{t})
 	}
+}
+
+// notAttempted undoes the permission for an attempt that is not made.
+func (l *lane) notAttempted() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pace.giveBack()
 }
 
 // mayGoOn reports whether a worker may make another attempt for the endpoint

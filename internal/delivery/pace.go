@@ -93,6 +93,13 @@ func (b *bucket) take() {
 	}
 }
 
+// giveBack undoes a take that no attempt came of.
+func (b *bucket) giveBack() {
+	if b.rate > 0 {
+		b.tokens++
+	}
+}
+
 // init begins with an endpoint nothing is known of. nodes is how many share
 // what the user allows.
 func (p *pace) init(w *webhook.Webhook, nodes int, now time.Time) {
@@ -169,6 +176,13 @@ func (p *pace) delay(now time.Time, take bool) time.Duration {
 		p.user.take()
 	}
 	return wait
+}
+
+// giveBack undoes the permission that delay gave, for a delivery that ends without an attempt: what is expired or
+// canceled must not use up the rate of what is not.
+func (p *pace) giveBack() {
+	p.ramp.giveBack()
+	p.user.giveBack()
 }
 
 // strain says what an attempt tells about the endpoint's load.

@@ -370,7 +370,7 @@ func outcomesOf(s State) (outcomes []Outcome, open bool) {
 }
 
 func parseDeliveryCursor(s string) (settled bool, before event.DeliveryID, entry event.ID, err error) {
-	bad := problem.InvalidField("query cursor", "is not one this list gave")
+	bad := problem.MalformedField("query cursor", "must be the nextCursor of an earlier answer")
 	switch {
 	case s == "":
 		return false, before, 0, nil

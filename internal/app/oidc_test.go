@@ -1,0 +1,284 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/client"
+	"github.com/relay-events/relay/internal/testenv"
+)
+
+// A provider is a running OpenID provider, the npm package oidc-provider.
+type provider struct {
+	t       *testing.T
+	url     string
+	secret  string
+	http    *http.Client
+	granted [3]atomic.Int64 // by clients
+}
+
+// providerClients are its clients, see provider.mjs.
+var providerClients = []string{"header", "body", "short"}
+
+func startProvider(t *testing.T, secret string) *provider {
+	t.Helper()
+	node, npm := testenv.Binary(t, "node"), testenv.Binary(t, "npm")
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		testenv.Skip(t, "no cache folder: "+err.Error())
+	}
+	dir := filepath.Join(cache, "relay-test", "oidc-provider-9.13.3")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"package.json", "package-lock.json", ".npmrc", "provider.mjs"} {
+		b, err := os.ReadFile(filepath.Join("testdata", "oidc", name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), b, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", "oidc-provider", "package.json")); err != nil {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+		defer cancel()
+		install := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+		install.Dir = dir
+		if out, err := install.CombinedOutput(); err != nil {
+			testenv.Skip(t, "the OpenID provider cannot be installed: npm ci: "+err.Error()+"\n"+string(out))
+		}
+	}
+	cmd := exec.Command(node, filepath.Join(dir, "provider.mjs"), secret)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &provider{t: t, secret: secret, http: httpClient(t)}
+	lines := bufio.NewScanner(stdout)
+	if !lines.Scan() {
+		err := cmd.Wait()
+		t.Fatalf("the provider ended: %v\n%s", err, stderr.String())
+	}
+	p.url = lines.Text()
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for lines.Scan() {
+			for i, c := range providerClients {
+				if lines.Text() == "granted "+c {
+					p.granted[i].Add(1)
+				}
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		stdin.Close()
+		<-read
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the provider: %v\n%s", err, stderr.String())
+		}
+	})
+	return p
+}
+
+// ask posts a token to the provider, as the client that it was given to.
+func (p *provider) ask(as, path, token string) []byte {
+	form := url.Values{"token": {token}}
+	if as == "body" {
+		form.Set("client_id", as)
+		form.Set("client_secret", p.secret)
+	}
+	req, err := http.NewRequest("POST", p.url+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		p.t.Error(err)
+		return nil
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if as != "body" {
+		req.SetBasicAuth(as, p.secret)
+	}
+	res, err := p.http.Do(req)
+	if err != nil {
+		p.t.Error(err)
+		return nil
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != 200 {
+		p.t.Errorf("POST %s: got %d %s, %v, want 200", path, res.StatusCode, b, err)
+	}
+	return b
+}
+
+// good asks the provider whether a token is good, and for whom.
+func (p *provider) good(as, token string) bool {
+	var v struct {
+		Active   bool
+		ClientID string `json:"client_id"`
+		Scope    string
+	}
+	_ = json.Unmarshal(p.ask(as, "/token/introspection", token), &v)
+	return v.Active && v.ClientID == as && v.Scope == "events"
+}
+
+// TestOpenIDProvider holds OAuth authentication to a real provider: the endpoint has it judge every token.
+func TestOpenIDProvider(t *testing.T) {
+	const secret = "canary:secret/with?odd&characters=7"
+	p := startProvider(t, secret)
+	cfg := settings(t)
+	a := run(t, cfg)
+	c := dial(t, a, adminKey)
+
+	// Requests with a bad token wait for each other where a test wants them to.
+	var together atomic.Pointer[barrier]
+	var mu sync.Mutex
+	last := make(map[string]string) // the last good token of each client
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		as := strings.TrimPrefix(r.URL.Path, "/")
+		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || !p.good(as, token) {
+			if b := together.Load(); b != nil {
+				b.wait()
+			}
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		mu.Lock()
+		last[as] = token
+		mu.Unlock()
+	}))
+	t.Cleanup(endpoint.Close)
+	lastOf := func(as string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		return last[as]
+	}
+
+	for i, as := range providerClients {
+		style := "header"
+		if as == "body" {
+			style = "body"
+		}
+		w, err := c.CreateWebhook(t.Context(), client.WebhookSettings{
+			URL: client.Ptr(endpoint.URL + "/" + as), Preset: client.Ptr("push"), Timeout: client.Ptr(client.Duration(time.Minute)),
+			Events: []string{"to." + as},
+			Auth: &client.Auth{
+				Type: "oauth2", ClientID: as, ClientSecret: secret, TokenURL: p.url + "/token", Scope: "events", Style: style,
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		deliver := func(what string, granted int64) {
+			t.Helper()
+			ev, err := c.Publish(t.Context(), client.NewEvent{Type: "to." + as, Data: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var list []client.Delivery
+			until(t, func() bool {
+				list, err = c.EventDeliveries(t.Context(), ev.ID)
+				return err == nil && len(list) == 1 && list[0].State != "inFlight"
+			})
+			if list[0].State != "delivered" || list[0].Attempts != 1 {
+				t.Errorf("%s, %s: got %+v, want delivered by the first attempt", as, what, list[0])
+			}
+			until(t, func() bool { return p.granted[i].Load() >= granted })
+			if n := p.granted[i].Load(); n != granted && as != "short" {
+				t.Errorf("%s, %s: the provider gave out %d tokens, want %d", as, what, n, granted)
+			}
+		}
+		deliver("the first", 1)
+		first := lastOf(as)
+		if as == "short" {
+			until(t, func() bool { return !p.good(as, first) })
+			deliver("after it expired", 2)
+			if lastOf(as) == first {
+				t.Errorf("%s: a token that expired was accepted", as)
+			}
+			continue
+		}
+		deliver("the second", 1)
+		if lastOf(as) != first {
+			t.Errorf("%s: another token was used, want the same", as)
+		}
+		p.ask(as, "/token/revocation", first)
+		if as == "header" {
+			deliver("after it was revoked", 2)
+			continue
+		}
+
+		// However many are refused together, one token is asked for.
+		const many = 100
+		together.Store(newBarrier(many))
+		var wg sync.WaitGroup
+		for range many {
+			wg.Go(func() {
+				var v struct{ Attempt client.Attempt }
+				b := call(t, a, "POST", "/v1/webhooks/"+w.ID+"/test", `{"type":"to.`+as+`"}`)
+				_, body, _ := strings.Cut(string(b), "{")
+				if err := json.Unmarshal([]byte("{"+body), &v); err != nil || v.Attempt.Outcome != "delivered" {
+					t.Errorf("%s: got %s, %v, want it delivered", as, b, err)
+				}
+			})
+		}
+		wg.Wait()
+		together.Store(nil)
+		deliver("after 100 were refused", 2)
+	}
+}
+
+// A barrier holds all who wait until there are enough of them.
+type barrier struct {
+	left atomic.Int64
+	open chan struct{}
+}
+
+func newBarrier(n int64) *barrier {
+	b := &barrier{open: make(chan struct{})}
+	b.left.Store(n)
+	return b
+}
+
+func (b *barrier) wait() {
+	if b.left.Add(-1) == 0 {
+		close(b.open)
+	}
+	select {
+	case <-b.open:
+	case <-time.After(20 * time.Second): // the test fails by the number of tokens then
+	}
+}
+
+// until waits for state that changes without a signal.
+func until(t *testing.T, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !f(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it did not come about within 30 s")
+		}
+	}
+}
