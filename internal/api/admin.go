@@ -143,6 +143,9 @@ func (a *API) keyCreate(ctx context.Context, c *caller, in *createKeyInput) (*Ke
 		return nil, err
 	}
 	v := showKey(&k)
+	if err := a.audit(ctx, c, "key.create", k.ID, nil, v); err != nil {
+		return nil, err
+	}
 	v.Key = text
 	return &v, nil
 }
@@ -154,7 +157,10 @@ type keyPath struct {
 var docKeyRevoke = doc{id: "revokeKey", tag: "Keys", summary: "Revoke a key", status: 204, text: "It is refused from the next request on. It stays in the list."}
 
 func (a *API) keyRevoke(ctx context.Context, c *caller, in *keyPath) (*none, error) {
-	return nil, a.Keys.Revoke(ctx, c.tenant, in.ID)
+	if err := a.Keys.Revoke(ctx, c.tenant, in.ID); err != nil {
+		return nil, err
+	}
+	return nil, a.audit(ctx, c, "key.revoke", in.ID, nil, nil)
 }
 
 // Stats counts attempts over time.

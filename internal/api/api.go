@@ -119,6 +119,7 @@ type Options struct {
 	Events    Events
 	Types     Types
 	Gate      Gate
+	Audit     Audit
 	// Encryption replaces the keys that seal secrets at rest. Nil: they cannot be replaced while the server runs.
 	Encryption Encryption
 	// Ready reports why requests cannot be served now, in words fit for the public; nil: they can.
@@ -152,8 +153,8 @@ type API struct {
 // answers with problem documents and belongs behind a web.Server, which bounds time and size.
 func New(o Options) (*API, error) {
 	switch {
-	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Gate == nil, o.Ready == nil:
-		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Publisher, Events, Types, Gate or Ready")
+	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Gate == nil, o.Audit == nil, o.Ready == nil:
+		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Publisher, Events, Types, Gate, Audit or Ready")
 	}
 	if o.Limits == (ingest.Limits{}) {
 		o.Limits = ingest.DefaultLimits()

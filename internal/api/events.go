@@ -100,7 +100,7 @@ func (a *API) findEvent(ctx context.Context, c *caller, id string) (*event.Event
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
+	if !ok || event.IsInternal(e.Type) {
 		return nil, problem.New(problem.NotFound, "there is no event %q", clip(id))
 	}
 	return &e, nil

@@ -2,13 +2,16 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/webhook"
 )
 
 // Attempt is one request made for a delivery, with everything that was sent and came back.
@@ -130,6 +133,11 @@ func (a *API) webhookAttempts(ctx context.Context, c *caller, in *attemptQuery) 
 	if err != nil {
 		return nil, err
 	}
+	return a.attemptsOf(ctx, c, w, in)
+}
+
+// attemptsOf lists the attempts of a webhook.
+func (a *API) attemptsOf(ctx context.Context, c *caller, w *webhook.Webhook, in *attemptQuery) (*List[Attempt], error) {
 	before, err := in.before()
 	if err != nil {
 		return nil, err
@@ -201,6 +209,9 @@ func (a *API) attemptGet(ctx context.Context, c *caller, in *attemptPath) (*Atte
 	if err != nil {
 		return nil, sameMissing(err, missing)
 	}
+	if a.hidden(at.Webhook) && !c.allows(account.ScopeAdmin) {
+		return nil, missing // it shows settings that are an admin's
+	}
 	v := a.showAttempt(at)
 	return &v, nil
 }
@@ -234,6 +245,7 @@ func (a *API) deliveryList(ctx context.Context, c *caller, in *deliveryQuery) (*
 	if err != nil {
 		return nil, err
 	}
+	list = slices.DeleteFunc(list, func(d delivery.Delivery) bool { return a.hidden(d.ID.Webhook) })
 	return pageOf(a.showDeliveries(list), next), nil
 }
 
@@ -241,9 +253,9 @@ type deliveryPath struct {
 	ID string `path:"id" doc:"the delivery's id, which receivers know as webhookId"`
 }
 
-func (in *deliveryPath) parse() (id event.DeliveryID, missing *problem.Error, err error) {
+func (a *API) parseDelivery(in *deliveryPath) (id event.DeliveryID, missing *problem.Error, err error) {
 	missing = problem.New(problem.NotFound, "there is no delivery %q", clip(in.ID))
-	if id, err = event.ParseDeliveryID(in.ID); err != nil {
+	if id, err = event.ParseDeliveryID(in.ID); err != nil || a.hidden(id.Webhook) {
 		return id, missing, missing
 	}
 	return id, missing, nil
@@ -252,7 +264,7 @@ func (in *deliveryPath) parse() (id event.DeliveryID, missing *problem.Error, er
 var docDeliveryGet = doc{id: "getDelivery", tag: "Deliveries", summary: "Get a delivery"}
 
 func (a *API) deliveryGet(ctx context.Context, c *caller, in *deliveryPath) (*Delivery, error) {
-	id, missing, err := in.parse()
+	id, missing, err := a.parseDelivery(in)
 	if err != nil {
 		return nil, err
 	}
@@ -283,7 +295,7 @@ func (a *API) deliveryCancel(ctx context.Context, c *caller, in *deliveryPath) (
 }
 
 func (a *API) changeDelivery(ctx context.Context, c *caller, in *deliveryPath, change func(context.Context, event.TenantID, event.DeliveryID) error) (*Delivery, error) {
-	id, missing, err := in.parse()
+	id, missing, err := a.parseDelivery(in)
 	if err != nil {
 		return nil, err
 	}

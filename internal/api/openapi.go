@@ -188,6 +188,8 @@ var tags = []tag{
 	{"Log", "Every request made, with what was sent and what came back."},
 	{"Deliveries", "What each webhook is owed, or was owed."},
 	{"Respondents", "People in campaigns, and on their way there."},
+	{"Gate", "The endpoint that decides whom integrations may add, and the integrations. Only for admins."},
+	{"Audit", "Who changed what."},
 	{"Jobs", "Recoveries and replays in the background."},
 	{"Stats", "Counters over time."},
 	{"Keys", "API keys."},

@@ -6,9 +6,11 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strconv"
 	"time"
 
 	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/gate"
@@ -29,6 +31,15 @@ type Gate interface {
 	Campaign(ctx context.Context, tenant event.TenantID, id int64) (gate.Campaign, error)
 	Campaigns(ctx context.Context, tenant event.TenantID, after int64, limit int) ([]gate.Campaign, error)
 	DeleteCampaign(ctx context.Context, tenant event.TenantID, id int64) error
+	Receive(ctx context.Context, tenant event.TenantID, integration string, p *gate.Payload, key string) (gate.Received, error)
+	Retry(ctx context.Context, tenant event.TenantID, id string) (gate.Respondent, error)
+	Count(ctx context.Context, tenant event.TenantID, s gate.State) (int64, error)
+	View(tenant event.TenantID) gate.View
+	Change(ctx context.Context, tenant event.TenantID, change func(*gate.View) error) (before, after gate.View, err error)
+	Test(ctx context.Context, tenant event.TenantID) (*delivery.Attempt, error)
+	Integrations(tenant event.TenantID) []gate.Integration
+	AddIntegration(ctx context.Context, tenant event.TenantID, name, description string) (gate.Integration, error)
+	RemoveIntegration(ctx context.Context, tenant event.TenantID, name string) error
 }
 
 // Respondent is a person in a campaign, or on the way there, as the API shows it.
@@ -331,7 +342,10 @@ var docRespondentErase = doc{id: "eraseRespondent", tag: "Respondents", summary:
 	text: "For good, in every state, with what the log holds of it: requests and answers about it show no bodies any more. A delivery that waits is not made."}
 
 func (a *API) respondentErase(ctx context.Context, c *caller, in *respondentPath) (*none, error) {
-	return nil, a.Gate.Erase(ctx, c.tenant, in.ID)
+	if err := a.Gate.Erase(ctx, c.tenant, in.ID); err != nil {
+		return nil, err
+	}
+	return nil, a.audit(ctx, c, "respondent.erase", in.ID, nil, nil)
 }
 
 // EraseRequest names a person.
@@ -357,7 +371,8 @@ func (a *API) personErase(ctx context.Context, c *caller, in *eraseInput) (*Eras
 	if err != nil {
 		return nil, err
 	}
-	return &EraseAnswer{Erased: n}, nil
+	answer := &EraseAnswer{Erased: n}
+	return answer, a.audit(ctx, c, "respondent.erase", "", nil, answer) // not of whom: that is to be forgotten
 }
 
 // Campaign is what respondents are gathered in.
@@ -458,5 +473,12 @@ var docCampaignDelete = doc{id: "deleteCampaign", tag: "Respondents", summary: "
 	text: "Each of them is erased, those on their way to the gate's endpoint too."}
 
 func (a *API) campaignDelete(ctx context.Context, c *caller, in *campaignPath) (*none, error) {
-	return nil, a.Gate.DeleteCampaign(ctx, c.tenant, int64(in.ID))
+	was, err := a.campaignGet(ctx, c, in)
+	if err == nil {
+		err = a.Gate.DeleteCampaign(ctx, c.tenant, int64(in.ID))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.audit(ctx, c, "campaign.delete", strconv.Itoa(in.ID), was, nil)
 }

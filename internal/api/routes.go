@@ -7,7 +7,7 @@ import "github.com/relay-events/relay/internal/account"
 //	publish  the application that has events or respondents, with a key of the scope publish
 //	read     dashboards, scripts and support, who look
 //	manage   whoever sets webhooks and event types up, and repairs deliveries
-//	admin    whoever hands out keys
+//	admin    whoever hands out keys and configures the gate
 //	platform whoever runs the installation
 //	(none)   load balancers, Prometheus, people reading the documentation
 func (a *API) Routes() []route {
@@ -77,6 +77,17 @@ func (a *API) Routes() []route {
 		handle(a, "POST /v1/respondents/erase", manage, docPersonErase, a.personErase),
 		handle(a, "GET /v1/respondents/{id}", read, docRespondentGet, a.respondentGet),
 		handle(a, "DELETE /v1/respondents/{id}", manage, docRespondentErase, a.respondentErase),
+		handle(a, "POST /v1/respondents/{id}/retry", manage, docRespondentRetry, a.respondentRetry),
+		a.receiveRoute(publish),
+
+		handle(a, "GET /v1/gate", admin, docGateGet, a.gateGet),
+		handle(a, "PATCH /v1/gate", admin, docGateUpdate, a.gateUpdate),
+		handle(a, "POST /v1/gate/test", admin, docGateTest, a.gateTest),
+		handle(a, "GET /v1/gate/attempts", admin, docGateAttempts, a.gateAttempts),
+		handle(a, "GET /v1/integrations", read, docIntegrationList, a.integrationList),
+		handle(a, "POST /v1/integrations", admin, docIntegrationCreate, a.integrationCreate),
+		handle(a, "DELETE /v1/integrations/{name}", admin, docIntegrationDelete, a.integrationDelete),
+		handle(a, "GET /v1/audit", admin, docAuditList, a.auditList),
 
 		handle(a, "GET /v1/stats", read, docStats, a.stats),
 

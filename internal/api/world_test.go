@@ -71,17 +71,18 @@ func newWorld(t *testing.T) *world {
 	scripts := transform.NewPool(transform.Options{})
 	t.Cleanup(scripts.Close)
 	hooks.SetCompiler(scripts)
-	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Sender: client, Tokens: client, Transforms: scripts, Log: quiet, UserAgent: "Relay/test"})
+	people, err := gate.New(ctx, gate.Config{Store: store, Webhooks: hooks, Log: quiet})
+	check("making the gate", err)
+	t.Cleanup(people.Stop)
+	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Sender: client, Owners: map[string]delivery.Owner{gate.Owner: people}, Tokens: client, Transforms: scripts, Log: quiet, UserAgent: "Relay/test"})
 	check("making the engine", err)
 	check("starting the engine", engine.Start(ctx))
 	t.Cleanup(func() { engine.Stop(ctx) })
 	publisher := ingest.New(store, engine, types)
 	t.Cleanup(publisher.Stop)
-	people, err := gate.New(gate.Config{Store: store, Log: quiet})
-	check("making the gate", err)
-	t.Cleanup(people.Stop)
+	people.Start(publisher, engine)
 	a, err := api.New(api.Options{
-		Gate: people,
+		Gate: people, Audit: store,
 		Keys: keys, Webhooks: hooks, Engine: engine, Publisher: publisher, Events: store, Types: types, Version: "test", Log: quiet,
 		Ready:   func(context.Context) error { return nil },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "relay_up 1\n") }),

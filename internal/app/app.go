@@ -52,11 +52,14 @@ type App struct {
 	webhooks *webhook.Registry
 	types    *catalogue.Registry
 	engine   *delivery.Engine
-	server   *web.Server
-	listen   net.Listener
-	loops    sync.WaitGroup // the HTTP server and the retention loop
-	ctx      context.Context
-	cancel   context.CancelFunc // ends ctx, and so the retention loop
+	gate     *gate.Gate
+	// startGate has the gate begin, once the engine has.
+	startGate func()
+	server    *web.Server
+	listen    net.Listener
+	loops     sync.WaitGroup // the HTTP server and the retention loop
+	ctx       context.Context
+	cancel    context.CancelFunc // ends ctx, and so the retention loop
 
 	undo     []step // in the order of start-up
 	stopOnce sync.Once
@@ -150,11 +153,17 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		return err
 	}
 
+	if a.gate, err = gate.New(ctx, gate.Config{Store: store, Webhooks: a.webhooks, Log: component("gate")}); err != nil {
+		return err
+	}
+	a.onStop("the gate", func(context.Context) error { a.gate.Stop(); return nil })
+
 	// The engine and the ingester need each other: events go from the one to the other, and operational events, which
 	// are ordinary events of their tenant, back. The engine publishes nothing before it is started.
 	var ingester *ingest.Ingester
 	a.engine, err = delivery.New(delivery.Config{
 		Store: store, Webhooks: a.webhooks, Sender: outgoing, Tokens: outgoing, Transforms: transforms, Log: component("delivery"), UserAgent: userAgent,
+		Owners: map[string]delivery.Owner{gate.Owner: a.gate},
 		Memory: int64(cfg.Memory), MaxInFlight: cfg.MaxInFlight, Refresh: a.refresh,
 		Publish: func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error {
 			return ingester.Publish(ctx, operational(tenant, eventType, data))
@@ -168,11 +177,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	// leaves it to the next start.
 	a.onStop("accepting events", func(context.Context) error { ingester.Stop(); return nil })
 
-	people, err := gate.New(gate.Config{Store: store, Log: component("gate")})
-	if err != nil {
-		return err
-	}
-	a.onStop("the gate", func(context.Context) error { people.Stop(); return nil })
+	a.startGate = func() { a.gate.Start(ingester, a.engine) }
 
 	node, _ := store.(observe.Node) // a folder's is none
 	metrics := observe.NewMetrics(observe.MetricsOptions{
@@ -186,7 +191,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		Keys: a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store, Types: types,
 		EgressIPs: cfg.Egress.IPs.Texts(), Failures: failures, TrustedProxies: cfg.TrustedProxies,
 		Ready: a.ready, Metrics: privately(metrics, a.keys, failures, cfg.TrustedProxies), Limits: limits, Version: config.Version, Log: component("api"),
-		Gate: people, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),
+		Gate: a.gate, Audit: store, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),
 	})
 	if err != nil {
 		return err
@@ -235,6 +240,7 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	a.loops.Go(a.checkTransforms)
 	a.delivering.Store(true)
+	a.startGate()
 	// The last thing that can fail: a first key that nobody is shown would be lost.
 	if err := a.ensureKey(ctx); err != nil {
 		return err

@@ -23,6 +23,7 @@ import (
 // store is what the parts ask of storage; both stores are one.
 type store interface {
 	account.Store
+	account.AuditStore
 	api.Events
 	catalogue.Store
 	delivery.Store
@@ -70,7 +71,7 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 func (a *App) refresh(ctx context.Context, p delivery.Pulse) error {
 	var errs []error
 	if p.Revision != 0 {
-		errs = append(errs, a.keys.Refresh(ctx), a.types.Reload(ctx))
+		errs = append(errs, a.keys.Refresh(ctx), a.types.Reload(ctx), a.gate.Refresh(ctx))
 	}
 	if p.Webhooks != 0 {
 		errs = append(errs, a.webhooks.Refresh(ctx))

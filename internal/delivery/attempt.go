@@ -27,9 +27,9 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 		since = since.Add(ep.hook.HeldFor(since, now))
 	}
 	if now.Sub(since) > ep.hook.Retry.MaxAge {
-		e.recorder.settle(t, Expired, fmt.Sprintf("not attempted within %v of being due", ep.hook.Retry.MaxAge))
+		settled = e.settle(ep, t, Expired, fmt.Sprintf("not attempted within %v of being due", ep.hook.Retry.MaxAge))
 		l.notAttempted()
-		return true
+		return settled
 	}
 	a, how := e.send(e.holding(), ep, t.ev, t.owed.Attempts+1, false)
 	switch how {
@@ -43,7 +43,7 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 	case endChanged:
 		return l.giveBack(t)
 	case endDropped:
-		e.settleDropped(t)
+		e.settleDropped(t, a.Error)
 		return true
 	}
 	ended := a.At.Add(a.Timing.Total)
@@ -51,6 +51,16 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 	if e.canceled.take(t.owed.Delivery()) && a.Outcome == Retrying {
 		a.Outcome, a.NextAt = Failed, time.Time{}
 		a.Error += "; not tried again: canceled meanwhile"
+	}
+	if a.parcel != nil {
+		if a.Outcome.Settles() && !e.handOver(ep.hook, t.ev, a) {
+			e.giveBack(t)
+			return false
+		}
+		if a.Response != nil {
+			a.parcel.Conceal(a.Response)
+		}
+		a.parcel = nil
 	}
 	if a.ErrorKind == kindTransform {
 		// The endpoint was not asked: this says nothing about it.
@@ -78,7 +88,7 @@ func decide(w *webhook.Webhook, a *Attempt, n int, since, ended time.Time) strai
 	if a.Response != nil {
 		res.Status = a.Response.Status
 		if a.ErrorKind != kindStatus && a.ErrorKind != "" {
-			res.Status = 0 // the answer broke off: as if none had come
+			res.Status = 0 // the answer broke off or says nothing: as if none had come
 		}
 		res.After = func() string { return headerValue(a.Response.Header, "Retry-After") }
 	}
@@ -87,7 +97,24 @@ func decide(w *webhook.Webhook, a *Attempt, n int, since, ended time.Time) strai
 	} else if d.Expired {
 		a.Error += fmt.Sprintf("; not tried again: the next attempt would come later than %v after the first", w.Retry.MaxAge)
 	}
+	if a.ErrorKind == kindAnswer {
+		return strainRefused
+	}
 	return strainOf(res)
+}
+
+// settle ends a delivery without a request. It reports false when it was given
+// back instead, because Relay stops.
+func (e *Engine) settle(ep *endpoint, t *task, outcome Outcome, why string) bool {
+	if ep.hook.Owner != "" {
+		a := &Attempt{Tenant: t.owed.Tenant, Event: t.owed.Event, Webhook: t.owed.Webhook, Outcome: outcome, Error: why}
+		if !e.handOver(ep.hook, t.ev, a) {
+			e.giveBack(t)
+			return false
+		}
+	}
+	e.recorder.settle(t, outcome, why)
+	return true
 }
 
 // giveBack gives a task back uncounted; those behind it in its order are the
@@ -113,6 +140,7 @@ func strainOf(r webhook.Result) strain {
 const (
 	kindStatus    = "status"    // the endpoint answered with a status that is no success
 	kindTransform = "transform" // the webhook's transform failed; nothing was sent
+	kindAnswer    = "answer"    // the webhook's owner cannot use what the endpoint answered
 	// kindAuth: there was no token, or the settings of the authentication cannot
 	// be used. Policies take it for a failure of the network, not for an answer.
 	kindAuth = "auth"
@@ -149,11 +177,13 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 	a.Test = test
 	if err != nil {
 		var failed *renderError
+		var settled *SettledError
 		switch {
 		case errors.As(err, &failed):
 			a.ErrorKind, a.Error = failed.kind, failed.message
 			return a, endDone
-		case errors.Is(err, errDropped):
+		case errors.Is(err, errDropped), errors.As(err, &settled):
+			a.Error = err.Error()
 			return a, endDropped
 		case making.Err() != nil:
 			return a, endInterrupted
@@ -191,7 +221,7 @@ type label struct {
 func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message, of label) (how ending, held bool) {
 	w, body := ep.hook, m.body
 	now := time.Now()
-	a.Request.BodyFormat = m.bodyFormat
+	a.Request.BodyFormat, a.parcel = m.bodyFormat, m.parcel
 	if !m.target.IsZero() {
 		a.Request.URL = m.target.String()
 	}
@@ -276,7 +306,7 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 	e.metrics.inFlight.Add(-1)
 	a.Request.Header, a.Response = header, res
 	// After a failure the transport may still read the body.
-	held = fail != nil || a.Request.BodyFormat == ""
+	held = fail != nil || a.Request.BodyFormat == "" || m.parcel != nil
 	switch {
 	case fail != nil && fail.Kind == egress.KindCanceled && ctx.Err() != nil:
 		return endInterrupted, held
@@ -289,6 +319,7 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 		a.ErrorKind, a.Error = kindAuth, fmt.Sprintf("the endpoint answered %s, and there is no fresh token: %s", statusText(res.Status), authError(err, w.Timeout))
 	case res.Status >= 200 && res.Status <= 299:
 		a.Outcome = Delivered
+		a.judge()
 	default:
 		a.ErrorKind, a.Error = kindStatus, fmt.Sprintf("the endpoint answered %s", statusText(res.Status))
 	}

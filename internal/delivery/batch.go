@@ -162,7 +162,7 @@ func (e *Engine) renderBatch(ctx context.Context, ep *endpoint, tasks []*task, f
 			in = append(in, t)
 			continue
 		case errors.Is(err, errDropped):
-			e.settleDropped(t)
+			e.settleDropped(t, errDropped.Error())
 		case errors.As(err, &failed):
 			e.failAlone(w, t, failed)
 		default:
@@ -196,12 +196,12 @@ func (e *Engine) appendItem(ctx context.Context, m *message, ep *endpoint, ev *e
 	return body, nil
 }
 
-// settleDropped records that the transform dropped a delivery.
-func (e *Engine) settleDropped(t *task) {
+// settleDropped records why nothing is sent of a delivery: the transform, or its owner, wants that.
+func (e *Engine) settleDropped(t *task, why string) {
 	if e.canceled.take(t.owed.Delivery()) {
 		e.recorder.drop(t) // which is recorded already
 	} else {
-		e.recorder.settle(t, Discarded, errDropped.Error())
+		e.recorder.settle(t, Discarded, why)
 	}
 }
 

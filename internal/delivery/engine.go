@@ -59,6 +59,9 @@ type Config struct {
 	// Memory bounds the bytes of deliveries waiting in memory; more waits in
 	// the store. Zero: 48 MiB.
 	Memory int64
+	// Owners are the products that deliver through webhooks of their own, by
+	// webhook.Settings.Owner.
+	Owners map[string]Owner
 	// MaxInFlight bounds attempts under way at a time. Zero: 4,096.
 	MaxInFlight int
 	// Publish accepts an operational event; it must not block for long. Nil:
@@ -81,6 +84,7 @@ type Engine struct {
 	userAgent  string
 	publish    func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error
 
+	owners  map[string]Owner
 	memory  int64        // bound of queued
 	queued  atomic.Int64 // bytes of deliveries waiting in lanes
 	slots   slots
@@ -135,7 +139,7 @@ func New(c Config) (*Engine, error) {
 	}
 	e := &Engine{
 		store: c.Store, hooks: c.Webhooks, sender: c.Sender, tokens: c.Tokens, transforms: c.Transforms, log: c.Log,
-		userAgent: c.UserAgent, publish: c.Publish, memory: c.Memory,
+		userAgent: c.UserAgent, publish: c.Publish, owners: c.Owners, memory: c.Memory,
 		intakes:   make(chan []Intake, routeAhead),
 		lanes:     make(map[uint32]*lane),
 		tables:    make(map[event.TenantID]*table),

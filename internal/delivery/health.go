@@ -100,6 +100,8 @@ func (k *healthKeeper) observe(w *webhook.Webhook, a *Attempt, now time.Time) {
 	case a.Response != nil && slices.Contains(w.DisableOn, a.Response.Status):
 		h.DisabledReason = fmt.Sprintf("the endpoint answered %s", statusText(a.Response.Status))
 		h.disable, h.told, urgent = true, true, true
+	case w.Owner != "":
+		// Its owner says what is done with what cannot be delivered.
 	case failing >= webhook.DisableAfter:
 		h.DisabledReason = fmt.Sprintf("nothing but failures for %d days (%d attempts); the last: %s",
 			int(webhook.DisableAfter.Hours()/24), h.Failures, h.LastError)
@@ -230,7 +232,7 @@ func (k *healthKeeper) storeOne(h *health) error {
 		}
 		return nil
 	}
-	if _, gone := e.hooks.Get(h.tenant, h.id); gone != nil {
+	if _, gone := e.hooks.Find(h.tenant, h.id); gone != nil {
 		k.forget(h.id)
 		return nil
 	}

@@ -69,7 +69,13 @@ func (e *Engine) complete(ctx context.Context, list []*Attempt) error {
 			a.Request.Body = nil // many of them would be too much for a list
 			continue
 		}
-		if ev := byID[a.Event]; ev != nil && a.Request.BodyFormat != "" {
+		if w, ok := e.hooks.ByNumber(a.Webhook); ok && w.Owner != "" {
+			if owner := e.owners[w.Owner]; owner != nil && a.Request.BodyFormat != "" {
+				if err := owner.Reveal(ctx, byID[a.Event], a); err != nil {
+					return err
+				}
+			}
+		} else if ev := byID[a.Event]; ev != nil && a.Request.BodyFormat != "" {
 			a.Request.Body, _ = format.Append(nil, a.Request.BodyFormat, ev, a.Delivery())
 		}
 		a.completeHeader()

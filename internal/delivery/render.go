@@ -34,6 +34,7 @@ type message struct {
 	// header holds the format's fields, the webhook's own and the transform's,
 	// each name once. It may be shared: do not append to it.
 	header []egress.Field
+	parcel Parcel // of a webhook that has an owner
 }
 
 // Limits of the header fields that a transform sets, as for a webhook's own.
@@ -60,6 +61,9 @@ func (e *renderError) Error() string { return e.message }
 // transform at the moment.
 func (e *Engine) render(ctx context.Context, dst []byte, ep *endpoint, ev *event.Event, d event.DeliveryID) (message, error) {
 	w := ep.hook
+	if w.Owner != "" {
+		return e.openParcel(ctx, ep, ev)
+	}
 	m := message{target: w.Target, contentType: format.TypeOf(w.Format), bodyFormat: w.Format, header: ep.custom}
 	var out transform.Output
 	if w.Script != nil {

@@ -33,7 +33,7 @@ func routesDiffer(a, b *webhook.Webhook) bool {
 // compile makes the tenant's table. The caller holds no lock.
 func (e *Engine) compile(tenant event.TenantID) *table {
 	t := &table{exact: make(map[string][]target)}
-	hooks := e.hooks.List(tenant)
+	hooks := e.hooks.All(tenant)
 	for _, w := range hooks {
 		if w.Status != webhook.Active {
 			continue

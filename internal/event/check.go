@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"strings"
 )
 
 // Limits of an event's parts, in bytes. They are documented in docs/api.md.
@@ -23,6 +24,14 @@ const (
 // OperationalPrefix begins the types of the events Relay itself publishes
 // about its webhooks: nobody else may.
 const OperationalPrefix = "webhook."
+
+// InternalMark stands in the types of internal events, which a product of Relay's publishes for its own webhook. No
+// publisher can use it: see CheckType.
+const InternalMark = ':'
+
+// IsInternal reports whether an event type is internal. Such events are not listed, and only reach webhooks that name
+// their type.
+func IsInternal(eventType string) bool { return strings.IndexByte(eventType, InternalMark) >= 0 }
 
 // CheckType reports why s is no event type's name. A name has parts of letters,
 // digits, "_" and "-", joined by single dots: "call.completed".

@@ -32,6 +32,9 @@ const (
 	CloudEventsBinary = "cloudevents-binary"
 	// Raw is the data alone.
 	Raw = "raw"
+	// Respondent is the payload of the gate (respondent-gate.txt). The gate makes it, and webhooks of users cannot have
+	// it: it is not among Names.
+	Respondent = "respondent"
 )
 
 // ContractVersion is the relay envelope's version for events that name none

@@ -83,6 +83,11 @@ type Store interface {
 	// holds a writer for more than some 20 ms at a time. The retention of attempts calls it (delivery.Store.Expire).
 	RespondentExpire(ctx context.Context, before time.Time) error
 
+	// GateList calls f with the settings of each tenant that has some. text is f's to keep.
+	GateList(ctx context.Context, f func(tenant event.TenantID, text []byte) error) error
+	// GatePut stores a tenant's settings.
+	GatePut(ctx context.Context, tenant event.TenantID, text []byte) error
+
 	// CampaignCreate adds a campaign; ok is false, and nothing happens, if there is one with its id.
 	CampaignCreate(ctx context.Context, c Campaign) (ok bool, err error)
 	// CampaignUpdate changes name and time of change; ErrNotFound without one.

@@ -20,40 +20,70 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/webhook"
 )
 
 // Config is what a Gate is made of.
 type Config struct {
-	Store Store
-	Log   *slog.Logger // nil: nothing is logged
+	Store    Store
+	Webhooks *webhook.Registry // the gate's endpoint is one of them
+	Log      *slog.Logger      // nil: nothing is logged
 }
 
 // Gate keeps campaigns and respondents. It is safe for concurrent use. Make it with New; Stop ends it.
 type Gate struct {
 	store  Store
+	hooks  *webhook.Registry
 	log    *slog.Logger
 	writer *writer
+
+	// Set by Start, before anything is received.
+	publisher Publisher
+	engine    Engine
+	started   atomic.Bool
+
+	changing   sync.Mutex // serialises changes of settings
+	mu         sync.RWMutex
+	configured map[event.TenantID]*Settings // replaced, never changed; guarded by mu
+
+	waitMu  sync.Mutex
+	waiting map[event.ID]chan struct{} // calls that wait for a verdict, closed when there is one; guarded by waitMu
+
+	ctx    context.Context // ends with Stop
+	cancel context.CancelFunc
+	loops  sync.WaitGroup
 }
 
-// New returns a Gate.
-func New(c Config) (*Gate, error) {
-	if c.Store == nil {
-		return nil, errors.New("gate: no store")
+// New returns a Gate with the settings that are stored. Start begins its work.
+func New(ctx context.Context, c Config) (*Gate, error) {
+	if c.Store == nil || c.Webhooks == nil {
+		return nil, errors.New("gate: no store or no webhooks")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	g := &Gate{store: c.Store, log: c.Log}
+	g := &Gate{store: c.Store, hooks: c.Webhooks, log: c.Log, waiting: make(map[event.ID]chan struct{})}
+	if err := g.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.writer = newWriter(c.Store)
 	return g, nil
 }
 
-// Stop ends the gate's own work. Calls that come later are refused. Stopping twice is harmless.
-func (g *Gate) Stop() { g.writer.stop() }
+// Stop ends the gate's own work; the engine must be stopped before. Calls that come later are refused. Stopping twice is
+// harmless.
+func (g *Gate) Stop() {
+	g.cancel()
+	g.loops.Wait()
+	g.writer.stop()
+}
 
 // now is the time as it is stored.
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
@@ -80,6 +110,11 @@ func (g *Gate) Respondent(ctx context.Context, tenant event.TenantID, publicID s
 func (g *Gate) Respondents(ctx context.Context, q Query) ([]Respondent, event.ID, error) {
 	q.normalize()
 	return g.store.RespondentList(ctx, q)
+}
+
+// Count returns how many respondents of the tenant are in the state, counted up to 10,000.
+func (g *Gate) Count(ctx context.Context, tenant event.TenantID, s State) (int64, error) {
+	return g.store.RespondentCount(ctx, tenant, s)
 }
 
 // Erase removes a respondent for good, and with it what the log holds about it. Its idempotency key is free again.

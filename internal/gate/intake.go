@@ -3,7 +3,9 @@ package gate
 import (
 	"context"
 	"strings"
+	"time"
 
+	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -23,6 +25,134 @@ func (g *Gate) Add(ctx context.Context, tenant event.TenantID, p *Payload, key s
 	r.once(p, key)
 	return g.receive(ctx, r)
 }
+
+// Receive takes a respondent in from an integration: it is stored, or goes through the gate. With a deadline in mode
+// decide, it waits for the verdict that long. key is the header Idempotency-Key, empty for none.
+func (g *Gate) Receive(ctx context.Context, tenant event.TenantID, integration string, p *Payload, key string) (Received, error) {
+	s := g.settings(tenant)
+	if !s.knows(integration) {
+		return Received{}, errNoIntegration(integration)
+	}
+	at := now()
+	r := &Respondent{Tenant: tenant, Source: integration, CreatedAt: at}
+	p.fill(r)
+	r.once(p, key)
+	if !s.gates(integration) || !g.started.Load() {
+		r.State, r.DecidedAt, r.Reason = Stored, at, "the gate is off"
+		if s.Enabled {
+			r.Reason = "the gate is off for this integration"
+		}
+		return g.receive(ctx, r)
+	}
+	r.State, r.Round, r.LogKey = Pending, 1, newLogKey()
+	got, err := g.receive(ctx, r)
+	if err != nil || got.Duplicate {
+		return got, err
+	}
+	wait := s.Mode == Decide && s.Deadline > 0
+	var decided chan struct{}
+	if wait {
+		decided = g.wait(got.ID)
+		defer g.forget(got.ID)
+	}
+	g.onItsWay(&got.Respondent)
+	if wait {
+		t := time.NewTimer(s.Deadline - time.Since(at))
+		defer t.Stop()
+		select {
+		case <-decided:
+		case <-t.C: // it continues in the background; another node may have it
+		case <-ctx.Done():
+			return got, nil
+		case <-g.ctx.Done():
+			return got, nil
+		}
+		if now, ok, err := g.store.RespondentGet(ctx, tenant, got.ID); err == nil && ok {
+			got.Respondent = now
+		}
+	}
+	return got, nil
+}
+
+// onItsWay publishes the event of a pending respondent. It is received, whether that succeeds or not: if the store fails
+// just now, look sees to it later.
+func (g *Gate) onItsWay(r *Respondent) {
+	ctx, cancel := context.WithTimeout(g.ctx, publishTime)
+	defer cancel()
+	if err := g.send(ctx, r, false); err != nil {
+		g.log.Warn("a respondent waits for its event to be stored", "respondent", r.Public(), "err", err)
+	}
+}
+
+// publishTime bounds waiting for an event to be stored.
+const publishTime = 10 * time.Second
+
+// wait returns a channel that is closed when the respondent is decided.
+func (g *Gate) wait(id event.ID) chan struct{} {
+	g.waitMu.Lock()
+	defer g.waitMu.Unlock()
+	c := make(chan struct{})
+	g.waiting[id] = c
+	return c
+}
+
+func (g *Gate) forget(id event.ID) {
+	g.waitMu.Lock()
+	defer g.waitMu.Unlock()
+	delete(g.waiting, id)
+}
+
+// decided tells who waits for the respondent.
+func (g *Gate) decided(id event.ID) {
+	g.waitMu.Lock()
+	defer g.waitMu.Unlock()
+	if c := g.waiting[id]; c != nil {
+		close(c)
+		delete(g.waiting, id)
+	}
+}
+
+// Retry sends a held respondent to the gate's endpoint again, with a fresh round of attempts.
+func (g *Gate) Retry(ctx context.Context, tenant event.TenantID, publicID string) (Respondent, error) {
+	r, err := g.Respondent(ctx, tenant, publicID)
+	if err != nil {
+		return r, err
+	}
+	if g.hooks.Owned(tenant, Owner) == nil {
+		return r, problem.New(problem.Conflict, "the gate has no endpoint")
+	}
+	m := &Move{Tenant: tenant, ID: r.ID, From: Held, Round: r.Round, To: Pending, Again: true, Reason: "asked for by hand"}
+	c := &Change{Move: m}
+	if err := g.writer.do(ctx, c); err != nil {
+		return r, err
+	}
+	if !c.Done {
+		return r, problem.New(problem.Conflict, "only one that is held can be retried, this one is %s", r.State)
+	}
+	r.State, r.Reason, r.DecidedAt = Pending, m.Reason, m.At
+	r.Round++
+	g.onItsWay(&r)
+	return r, nil
+}
+
+// Test sends an example to the gate's endpoint now, waits for the answer and returns the attempt, whatever it says. It is
+// in the log, and nobody is stored.
+func (g *Gate) Test(ctx context.Context, tenant event.TenantID) (*delivery.Attempt, error) {
+	w := g.hooks.Owned(tenant, Owner)
+	if w == nil {
+		return nil, problem.New(problem.Conflict, "the gate has no endpoint: set its url first")
+	}
+	return g.engine.Test(ctx, w, event.Event{
+		Tenant: tenant, Type: eventType, Data: []byte(`{"test":` + testPayload + `}`), Time: now(),
+	})
+}
+
+// testPayload is the example of respondent-gate.txt, "Here is an example:".
+const testPayload = `{"campaignId":5000,"respondent":{"address1":"Surveystreet 42","city":"Copenhagen","country":"Denmark","zipCode":"1000",` +
+	`"emailAddress":"","firstName":"John","lastName":"doe","title":"Mr.","company":{"name":"Acme INC.","emailAddress":"","industry":"Outdoor Equipment"},` +
+	`"phoneNumber":"+4512345678"},"note":"The customer bought several items, seemed very happy","employee":{"email":"","firstName":"Jane","lastName":"Doe",` +
+	`"title":"Customer Relations Expert","department":"Customer Service","team":"A","division":"Nordics"},"sender":{"email":"","firstName":"Jane","lastName":"Doe"},` +
+	`"doNotContact":false,"custom":{"key1":"Put any valid json here, note that this is still partly in development","key2":"Some data from a phone system"}}`
 
 // once sets the idempotency key: the header's, else the integration's own id of the respondent.
 func (r *Respondent) once(p *Payload, key string) {

@@ -78,7 +78,8 @@ type Store interface {
 	// EventFind returns the tenant's event with the public id, the publisher's
 	// name for it or Relay's; ok is false without one.
 	EventFind(ctx context.Context, tenant event.TenantID, publicID string) (e event.Event, ok bool, err error)
-	// EventList returns events newest first, up to q.Limit. next is the cursor
+	// EventList returns events newest first, up to q.Limit, without internal
+	// ones. next is the cursor
 	// for more, zero when there are none. A query that matches rarely may
 	// return fewer than Limit, even none, with a cursor: it stops after having
 	// read for a second or so.

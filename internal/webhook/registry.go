@@ -33,6 +33,7 @@ type Registry struct {
 	byID     map[string]*Webhook
 	byNumber map[uint32]*Webhook
 	tenants  map[event.TenantID][]*Webhook // oldest first; slices are replaced, not changed
+	owned    map[event.TenantID][]*Webhook // likewise, those that have an owner
 
 	onChange  func(old, new *Webhook)                         // set once before use; see OnChange
 	canonical func(tenant event.TenantID, name string) string // likewise; see Canonical
@@ -45,6 +46,7 @@ func NewRegistry(ctx context.Context, store Store, urls URLChecker) (*Registry, 
 		byID:     make(map[string]*Webhook),
 		byNumber: make(map[uint32]*Webhook),
 		tenants:  make(map[event.TenantID][]*Webhook),
+		owned:    make(map[event.TenantID][]*Webhook),
 	}
 	var list []*Webhook
 	var err error
@@ -63,7 +65,8 @@ func NewRegistry(ctx context.Context, store Store, urls URLChecker) (*Registry, 
 		}
 		r.byID[w.ID] = w
 		r.byNumber[w.Number] = w
-		r.tenants[w.Tenant] = append(r.tenants[w.Tenant], w)
+		of := r.listOf(w)
+		of[w.Tenant] = append(of[w.Tenant], w)
 	}
 	return r, nil
 }
@@ -154,15 +157,36 @@ func (r *Registry) putNamesRight(tenant event.TenantID, events []string) []strin
 	return out
 }
 
-// Get returns the tenant's webhook with the public id, else a NotFound problem.
+// listOf returns the lists that a webhook is in.
+func (r *Registry) listOf(w *Webhook) map[event.TenantID][]*Webhook {
+	if w.Owner != "" {
+		return r.owned
+	}
+	return r.tenants
+}
+
+// Get returns the tenant's webhook with the public id, else a NotFound problem: also for one that has an owner.
 func (r *Registry) Get(tenant event.TenantID, id string) (*Webhook, error) {
+	w, err := r.Find(tenant, id)
+	if err == nil && w.Owner != "" {
+		return nil, errNoWebhook(id)
+	}
+	return w, err
+}
+
+// Find is Get for webhooks that have an owner, too.
+func (r *Registry) Find(tenant event.TenantID, id string) (*Webhook, error) {
 	r.mu.RLock()
 	w := r.byID[id]
 	r.mu.RUnlock()
 	if w == nil || w.Tenant != tenant {
-		return nil, problem.New(problem.NotFound, "there is no webhook %q", clip(id))
+		return nil, errNoWebhook(id)
 	}
 	return w, nil
+}
+
+func errNoWebhook(id string) error {
+	return problem.New(problem.NotFound, "there is no webhook %q", clip(id))
 }
 
 // clip bounds what an error repeats of the caller's text.
@@ -181,7 +205,29 @@ func (r *Registry) ByNumber(number uint32) (*Webhook, bool) {
 	return w, ok
 }
 
-// List returns the tenant's webhooks, the oldest first. The slice must not be changed.
+// All returns the tenant's webhooks, those that have an owner among them.
+func (r *Registry) All(tenant event.TenantID) []*Webhook {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if len(r.owned[tenant]) == 0 {
+		return r.tenants[tenant]
+	}
+	return slices.Concat(r.tenants[tenant], r.owned[tenant])
+}
+
+// Owned returns the tenant's webhook of the owner, nil without one.
+func (r *Registry) Owned(tenant event.TenantID, owner string) *Webhook {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, w := range r.owned[tenant] {
+		if w.Owner == owner {
+			return w
+		}
+	}
+	return nil
+}
+
+// List returns the tenant's webhooks that have no owner, the oldest first. The slice must not be changed.
 func (r *Registry) List(tenant event.TenantID) []*Webhook {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -231,9 +277,17 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 // credentials of Auth as "***", and leaves that, or puts it there, for those
 // to keep.
 func (r *Registry) Update(ctx context.Context, tenant event.TenantID, id string, change func(*Settings) error) (*Webhook, error) {
+	if _, err := r.Get(tenant, id); err != nil {
+		return nil, err
+	}
+	return r.UpdateOwned(ctx, tenant, id, change)
+}
+
+// UpdateOwned is Update for webhooks that have an owner, too.
+func (r *Registry) UpdateOwned(ctx context.Context, tenant event.TenantID, id string, change func(*Settings) error) (*Webhook, error) {
 	// A new transform is compiled before the lock is taken: that can take
 	// seconds, while the sandbox is busy with others.
-	old, err := r.Get(tenant, id)
+	old, err := r.Find(tenant, id)
 	if err != nil {
 		return nil, err
 	}
@@ -291,6 +345,9 @@ func (s Settings) clone() Settings {
 // Pause stops deliveries: events that come now are not queued, retries wait.
 // Pausing a paused webhook changes nothing.
 func (r *Registry) Pause(ctx context.Context, tenant event.TenantID, id string) (*Webhook, error) {
+	if _, err := r.Get(tenant, id); err != nil {
+		return nil, err
+	}
 	return r.edit(ctx, tenant, id, func(w *Webhook) error {
 		if w.Status == Paused {
 			return errUnchanged
@@ -303,6 +360,9 @@ func (r *Registry) Pause(ctx context.Context, tenant event.TenantID, id string) 
 // Resume starts deliveries again, of a paused or disabled webhook, and forgets
 // past failures.
 func (r *Registry) Resume(ctx context.Context, tenant event.TenantID, id string) (*Webhook, error) {
+	if _, err := r.Get(tenant, id); err != nil {
+		return nil, err
+	}
 	return r.edit(ctx, tenant, id, func(w *Webhook) error {
 		if w.Status == Active {
 			return errUnchanged
@@ -343,6 +403,9 @@ func (r *Registry) RotateSecret(ctx context.Context, tenant event.TenantID, id s
 	const maxOverlap = 7 * 24 * time.Hour
 	if overlap < 0 || overlap > maxOverlap {
 		return nil, problem.InvalidField("overlap", "must be 0s to %v, got %v", maxOverlap, overlap)
+	}
+	if _, err := r.Get(tenant, id); err != nil {
+		return nil, err
 	}
 	return r.edit(ctx, tenant, id, func(w *Webhook) error {
 		if overlap > 0 && w.Signature != SignStandard && w.Signature != SignBoth {
@@ -393,7 +456,7 @@ func (r *Registry) edit(ctx context.Context, tenant event.TenantID, id string, f
 	r.change.Lock()
 	defer r.change.Unlock()
 	for try := 1; ; try++ {
-		old, err := r.Get(tenant, id)
+		old, err := r.Find(tenant, id)
 		if err != nil {
 			return nil, err
 		}
@@ -431,8 +494,9 @@ func (r *Registry) put(old, new *Webhook) {
 		delete(r.byID, old.ID)
 		delete(r.byNumber, old.Number)
 	}
-	tenant := tenantOf(old, new)
-	list := r.tenants[tenant]
+	tenant := anyOf(old, new).Tenant
+	lists := r.listOf(anyOf(old, new))
+	list := lists[tenant]
 	switch {
 	case old == nil:
 		// Appending leaves the slices handed out before as they are.
@@ -443,7 +507,7 @@ func (r *Registry) put(old, new *Webhook) {
 		list = slices.Clone(list)
 		list[slices.IndexFunc(list, func(w *Webhook) bool { return w.Number == old.Number })] = new
 	}
-	r.tenants[tenant] = list
+	lists[tenant] = list
 	if new != nil {
 		r.byID[new.ID] = new
 		r.byNumber[new.Number] = new
@@ -454,11 +518,11 @@ func (r *Registry) put(old, new *Webhook) {
 	}
 }
 
-func tenantOf(old, new *Webhook) event.TenantID {
+func anyOf(old, new *Webhook) *Webhook {
 	if old != nil {
-		return old.Tenant
+		return old
 	}
-	return new.Tenant
+	return new
 }
 
 // maxPeriods bounds Webhook.Inactive; older ones are forgotten.

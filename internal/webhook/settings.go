@@ -89,7 +89,7 @@ func (s *Settings) normalize(ctx context.Context, urls URLChecker) (egress.Targe
 		return none, problem.InvalidField("events", `must name at least one event type, or "*" for all`)
 	case len(s.Events) > maxEvents:
 		return none, problem.InvalidField("events", "must have at most %d entries, got %d", maxEvents, len(s.Events))
-	case !format.Known(s.Format):
+	case s.Owner == "" && !format.Known(s.Format):
 		return none, problem.InvalidField("format", "must be one of %s, got %q", strings.Join(format.Names(), ", "), s.Format)
 	case !slices.Contains([]Signature{SignRelay, SignStandard, SignBoth, SignNone}, s.Signature):
 		return none, problem.InvalidField("signature", "must be %q, %q, %q or %q, got %q", SignRelay, SignStandard, SignBoth, SignNone, s.Signature)
@@ -99,6 +99,9 @@ func (s *Settings) normalize(ctx context.Context, urls URLChecker) (egress.Targe
 		return none, problem.InvalidField("maxConcurrency", "must be 0 (adapt) to %d, got %d", maxConcurrency, s.MaxConcurrency)
 	}
 	for i, pattern := range s.Events {
+		if s.Owner != "" {
+			break // an internal type
+		}
 		if err := checkPattern(pattern); err != nil {
 			return none, problem.InvalidField(fmt.Sprintf("events[%d]", i), "%v", err)
 		}
@@ -269,12 +272,13 @@ func (s *Settings) Wants(eventType string) bool {
 	return false
 }
 
-// Matches reports whether a pattern of "events" matches an event type.
+// Matches reports whether a pattern of "events" matches an event type. Internal
+// types must be named.
 func Matches(pattern, eventType string) bool {
 	if pattern == eventType {
 		return true
 	}
-	if !strings.Contains(pattern, "*") {
+	if !strings.Contains(pattern, "*") || event.IsInternal(eventType) {
 		return false
 	}
 	if strings.HasPrefix(eventType, OperationalPrefix) && !strings.HasPrefix(pattern, OperationalPrefix) {

@@ -56,6 +56,10 @@ type Webhook struct {
 // Settings is what the user chooses. Stored, it is in two parts: what
 // StoredSettings returns, and what is sealed with the secrets.
 type Settings struct {
+	// Owner is the product that the webhook belongs to; empty: the user, who alone sees it among webhooks. See
+	// delivery.Owner.
+	Owner string `json:"owner,omitempty"`
+
 	URL         string   `json:"url"`
 	Description string   `json:"description,omitempty"`
 	Events      []string `json:"events"` // exact names and globs; see Matches

@@ -360,3 +360,31 @@ func (s *Store) CampaignDelete(ctx context.Context, tenant event.TenantID, id in
 	}
 	return nil
 }
+
+// GateList implements gate.Store.
+func (s *Store) GateList(ctx context.Context, f func(tenant event.TenantID, text []byte) error) error {
+	err := s.query(ctx, func(row pgx.CollectableRow) error {
+		var tenant int32
+		var text string
+		if err := row.Scan(&tenant, &text); err != nil {
+			return err
+		}
+		return f(event.TenantID(tenant), []byte(text))
+	}, gateSQL.Get("GateList"))
+	if err != nil {
+		return fmt.Errorf("listing gates: %w", err)
+	}
+	return nil
+}
+
+// GatePut implements gate.Store.
+func (s *Store) GatePut(ctx context.Context, tenant event.TenantID, text []byte) error {
+	err := s.configure(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, gateSQL.Get("GatePut"), int32(tenant), plain(string(text)))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("storing a gate: %w", err)
+	}
+	return nil
+}

@@ -125,6 +125,7 @@ var (
 
 	_ webhook.ChangeLog    = (*Store)(nil)
 	_ delivery.SharedStore = (*Store)(nil)
+	_ account.AuditStore   = (*Store)(nil)
 )
 
 // Open connects to the database, brings its schema up to date and joins as a

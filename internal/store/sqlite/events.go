@@ -123,7 +123,7 @@ func (s *Store) eventGet(ctx context.Context, tenant event.TenantID, id event.ID
 
 // matches reports whether the query selects the record, by what is in it.
 func matches(q *ingest.Query, r *record) bool {
-	return r.tenant == q.Tenant &&
+	return r.tenant == q.Tenant && bytes.IndexByte(r.typ, event.InternalMark) < 0 &&
 		(q.Type == "" || string(r.typ) == q.Type) &&
 		(q.Key == "" || string(r.key) == q.Key) &&
 		(q.Text == "" || bytes.Contains(r.data, []byte(q.Text)))

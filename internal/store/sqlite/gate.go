@@ -401,3 +401,25 @@ func (s *Store) CampaignDelete(ctx context.Context, tenant event.TenantID, id in
 	}
 	return nil
 }
+
+// GateList implements gate.Store.
+func (s *Store) GateList(ctx context.Context, f func(tenant event.TenantID, text []byte) error) error {
+	err := s.gate.read(ctx, func(c *conn) error {
+		return c.query(func(st *sqlite3.Stmt) error {
+			return f(event.TenantID(st.ColumnInt64(0)), []byte(st.ColumnText(1)))
+		}, gateSQL.Get("GateList"))
+	})
+	if err != nil {
+		return fmt.Errorf("listing gates: %w", err)
+	}
+	return nil
+}
+
+// GatePut implements gate.Store.
+func (s *Store) GatePut(ctx context.Context, tenant event.TenantID, text []byte) error {
+	err := s.gate.write(ctx, func(c *conn) error { return c.exec(gateSQL.Get("GatePut"), tenant, string(text)) })
+	if err != nil {
+		return fmt.Errorf("storing a gate: %w", err)
+	}
+	return nil
+}

@@ -75,12 +75,13 @@ type Store struct {
 }
 
 var (
-	_ ingest.Store    = (*Store)(nil)
-	_ delivery.Store  = (*Store)(nil)
-	_ webhook.Store   = (*Store)(nil)
-	_ account.Store   = (*Store)(nil)
-	_ catalogue.Store = (*Store)(nil)
-	_ gate.Store      = (*Store)(nil)
+	_ ingest.Store       = (*Store)(nil)
+	_ delivery.Store     = (*Store)(nil)
+	_ webhook.Store      = (*Store)(nil)
+	_ account.Store      = (*Store)(nil)
+	_ catalogue.Store    = (*Store)(nil)
+	_ gate.Store         = (*Store)(nil)
+	_ account.AuditStore = (*Store)(nil)
 )
 
 // Open opens the store in a folder, and creates what is missing. It fails at

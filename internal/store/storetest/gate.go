@@ -18,6 +18,7 @@ func testGate(t *testing.T, open Open) {
 	t.Run("Moves", func(t *testing.T) { respondentMoves(t, open(t)) })
 	t.Run("Lists", func(t *testing.T) { respondentLists(t, open(t)) })
 	t.Run("Gone", func(t *testing.T) { respondentsGone(t, open(t)) })
+	t.Run("Settings", func(t *testing.T) { gateSettings(t, open(t)) })
 	t.Run("Campaigns", func(t *testing.T) { campaigns(t, open(t)) })
 }
 
@@ -372,5 +373,27 @@ func campaigns(t *testing.T, s Backend) {
 	}
 	if err := s.CampaignDelete(ctx, 1, 7); !errors.Is(err, gate.ErrNotFound) {
 		t.Errorf("deleting twice: got %v, want %v", err, gate.ErrNotFound)
+	}
+}
+
+func gateSettings(t *testing.T, s Backend) {
+	for _, text := range []string{`{"enabled":false}`, `{"enabled":true,"x":"ü"}`} {
+		if err := s.GatePut(ctx, 1, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.GatePut(ctx, 2, []byte(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		got := make(map[event.TenantID]string)
+		err := s.GateList(ctx, func(tenant event.TenantID, text []byte) error {
+			got[tenant] = string(text)
+			return nil
+		})
+		if want := (map[event.TenantID]string{1: `{"enabled":true,"x":"ü"}`, 2: `{}`}); err != nil || !same(got, want) {
+			t.Errorf("got %v, %v, want %v", got, err, want)
+		}
+		s.Reopen(t)
 	}
 }

@@ -20,6 +20,7 @@ type Backend interface {
 	webhook.Store
 	account.Store
 	catalogue.Store
+	account.AuditStore
 	gate.Store
 	// Reopen closes the store and opens it again on the same data, for all who
 	// hold this Backend; it returns itself. It ends the test when that fails.

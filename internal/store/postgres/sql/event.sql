@@ -30,6 +30,7 @@ LIMIT 1;
 SELECT id, tenant, name, type, time, version, key, deliver_at, cause, attributes, data, warnings
 FROM event
 WHERE id < $1 AND id >= $2 AND tenant = $3
+  AND strpos(type, ':') = 0
   AND ($4 = '' OR type = $4)
   AND ($5 = '' OR key = $5)
   AND ($6::bytea IS NULL OR position($6::bytea IN data) > 0)

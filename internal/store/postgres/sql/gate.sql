@@ -130,3 +130,12 @@ WHERE id IN (
 -- name: CampaignDelete
 DELETE FROM campaign
 WHERE tenant = $1 AND id = $2;
+
+-- name: GateList
+SELECT tenant, settings
+FROM gate;
+
+-- name: GatePut
+INSERT INTO gate(tenant, settings)
+VALUES ($1, $2)
+ON CONFLICT (tenant) DO UPDATE SET settings = $2;

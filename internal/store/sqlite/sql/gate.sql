@@ -133,3 +133,12 @@ WHERE id IN (
 -- name: CampaignDelete
 DELETE FROM campaign
 WHERE tenant = ? AND id = ?;
+
+-- name: GateList
+SELECT tenant, settings
+FROM gate;
+
+-- name: GatePut
+INSERT INTO gate(tenant, settings)
+VALUES (?1, ?2)
+ON CONFLICT (tenant) DO UPDATE SET settings = ?2;

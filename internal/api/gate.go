@@ -1,0 +1,327 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/gate"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// GateSettings is the gate as an admin sees it.
+type GateSettings struct {
+	Enabled      bool     `json:"enabled" doc:"off: respondents are stored in their campaigns at once"`
+	URL          *string  `json:"url" doc:"the endpoint; null: none was set yet" example:"\"https://example.com/respondents\""`
+	Auth         Auth     `json:"auth" doc:"how requests say who they come from"`
+	Integrations []string `json:"integrations" doc:"those whose respondents go through the gate" example:"[\"miralix\",\"dixa\"]"`
+	Mode         string   `json:"mode" enum:"forward,decide" doc:"forward hands respondents over, and the endpoint adds whom it wants; decide has it answer whom Relay stores"`
+	Deadline     Duration `json:"deadline" doc:"how long an integration's call waits for the verdict in mode decide; 0s: not at all" example:"\"5s\""`
+	OnFailure    string   `json:"onFailure" enum:"hold,store,discard" doc:"what becomes of respondents about whom the endpoint could not be asked"`
+	Timeout      Duration `json:"timeout" doc:"of an attempt" example:"\"10s\""`
+	Retry        Retry    `json:"retry" doc:"when to try again" example:"{\"preset\":\"relay\"}"`
+	Health       *Health  `json:"health" doc:"how the endpoint answers; null: there is none. The gate is never disabled by itself"`
+	Pending      int      `json:"pending" doc:"respondents on their way to the endpoint; counted up to 10000"`
+	Held         int      `json:"held" doc:"respondents that a person must decide about; counted up to 10000"`
+	UpdatedAt    *Time    `json:"updatedAt"`
+}
+
+func (a *API) showGate(ctx context.Context, c *caller, v *gate.View) (*GateSettings, error) {
+	s := &GateSettings{
+		Enabled: v.Enabled, URL: textOrNil(v.Endpoint.URL), Auth: showAuth(v.Endpoint.Auth), Integrations: v.Integrations,
+		Mode: string(v.Mode), Deadline: Duration(v.Deadline), OnFailure: string(v.OnFailure), Timeout: Duration(v.Endpoint.Timeout),
+		Retry: showRetry(&v.Endpoint.Retry), UpdatedAt: timeOrNil(v.UpdatedAt),
+	}
+	if s.Integrations == nil {
+		s.Integrations = []string{}
+	}
+	if s.Auth.Type == "" {
+		s.Auth.Type = "none"
+	}
+	if v.Webhook != nil {
+		s.Health = &a.showWebhook(v.Webhook).Health
+	}
+	for state, into := range map[gate.State]*int{gate.Pending: &s.Pending, gate.Held: &s.Held} {
+		n, err := a.Gate.Count(ctx, c.tenant, state)
+		if err != nil {
+			return nil, err
+		}
+		*into = int(n)
+	}
+	return s, nil
+}
+
+// UpdateGate changes the gate.
+type UpdateGate struct {
+	Enabled      Opt[bool]        `json:"enabled" default:"false"`
+	URL          Opt[string]      `json:"url" doc:"the endpoint: an https address" example:"\"https://example.com/respondents\""`
+	Auth         Opt[AuthFields]  `json:"auth" doc:"as for a webhook; credentials are shown as ***, and *** keeps the one there is" default:"{\"type\":\"none\"}" example:"{\"type\":\"apiKey\",\"token\":\"…\"}"`
+	Integrations Opt[[]string]    `json:"integrations" doc:"null: miralix, dixa, 3kontakt, telia-touchpoint, dstny, tele2" example:"[\"miralix\",\"dixa\"]"`
+	Mode         Opt[string]      `json:"mode" enum:"forward,decide" default:"\"forward\""`
+	Deadline     Opt[Duration]    `json:"deadline" doc:"0s to 25s; needs mode decide" default:"\"0s\""`
+	OnFailure    Opt[string]      `json:"onFailure" enum:"hold,store,discard" default:"\"hold\""`
+	Timeout      Opt[Duration]    `json:"timeout" doc:"of an attempt, 100ms to 60s" default:"\"10s\""`
+	Retry        Opt[RetryFields] `json:"retry" doc:"when to try again, as for a webhook"`
+}
+
+func (u *UpdateGate) apply(v *gate.View) error {
+	def, whole := gate.DefaultSettings(), webhook.Default()
+	u.Enabled.Apply(&v.Enabled, def.Enabled)
+	u.Integrations.Apply(&v.Integrations, def.Integrations)
+	u.Mode.Apply((*string)(&v.Mode), string(def.Mode))
+	u.Deadline.Apply((*Duration)(&v.Deadline), 0)
+	u.OnFailure.Apply((*string)(&v.OnFailure), string(def.OnFailure))
+	if u.Mode.Given && !u.Deadline.Given && v.Mode != gate.Decide {
+		v.Deadline = 0
+	}
+	if v.Endpoint.URL == "" && (!u.URL.Given || u.URL.Null) && (u.Auth.Given || u.Timeout.Given || u.Retry.Given) {
+		return problem.InvalidField("url", "must be given with the other settings of the endpoint")
+	}
+	(&webhookFields{URL: u.URL, Auth: u.Auth, Timeout: u.Timeout, Retry: u.Retry}).apply(&v.Endpoint)
+	if v.Endpoint.Timeout == 0 {
+		v.Endpoint.Timeout = whole.Timeout
+	}
+	return nil
+}
+
+var docGateGet = doc{id: "getGate", tag: "Gate", summary: "Get the gate's settings"}
+
+func (a *API) gateGet(ctx context.Context, c *caller, _ *none) (*GateSettings, error) {
+	v := a.Gate.View(c.tenant)
+	return a.showGate(ctx, c, &v)
+}
+
+var docGateUpdate = doc{id: "updateGate", tag: "Gate", summary: "Change the gate's settings",
+	text: "Members left out stay as they are, null resets one to its default. What is on its way follows the new settings; a gate that is turned off still asks about those it has. The change is in the audit log."}
+
+type updateGateInput struct {
+	Body UpdateGate `body:"required"`
+}
+
+func (a *API) gateUpdate(ctx context.Context, c *caller, in *updateGateInput) (*GateSettings, error) {
+	before, after, err := a.Gate.Change(ctx, c.tenant, in.Body.apply)
+	if err != nil {
+		return nil, err
+	}
+	was, err := a.showGate(ctx, c, &before)
+	if err != nil {
+		return nil, err
+	}
+	is, err := a.showGate(ctx, c, &after)
+	if err != nil {
+		return nil, err
+	}
+	was.Health, was.Pending, was.Held = nil, 0, 0
+	audited := *is
+	audited.Health, audited.Pending, audited.Held = nil, 0, 0
+	return is, a.audit(ctx, c, "gate.update", "", was, audited)
+}
+
+var docGateTest = doc{id: "testGate", tag: "Gate", summary: "Send an example to the gate's endpoint",
+	text: "With the header `X-Relay-Test: true`, at once, whether the gate is on or not. Answers 200 with the attempt whatever the endpoint said; in mode decide an answer that is no decision is a failure. Nobody is stored."}
+
+func (a *API) gateTest(ctx context.Context, c *caller, _ *none) (*TestAnswer, error) {
+	at, err := a.Gate.Test(ctx, c.tenant)
+	if err != nil {
+		return nil, err
+	}
+	return &TestAnswer{Attempt: a.showAttempt(at)}, nil
+}
+
+var docGateAttempts = doc{id: "listGateAttempts", tag: "Gate", summary: "List the gate's attempts",
+	text: "The log of requests to the endpoint, the newest first, with the bodies of those that were not erased. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there."}
+
+type gateAttemptQuery struct {
+	page
+	Status string `query:"status" enum:"delivered,retrying,failed" doc:"only attempts that ended so"`
+	Code   string `query:"code" doc:"only answers with this status code, as 500, or of this class, as 5xx"`
+	Since  Time   `query:"since" doc:"only attempts begun at or after this time"`
+	Until  Time   `query:"until" doc:"only attempts begun before this time"`
+}
+
+func (a *API) gateAttempts(ctx context.Context, c *caller, in *gateAttemptQuery) (*List[Attempt], error) {
+	w := a.Gate.View(c.tenant).Webhook
+	if w == nil {
+		return pageOf[Attempt](nil, ""), nil
+	}
+	return a.attemptsOf(ctx, c, w, &attemptQuery{page: in.page, Status: in.Status, Code: in.Code, Since: in.Since, Until: in.Until})
+}
+
+var docGateReceive = doc{id: "receiveRespondent", tag: "Respondents", summary: "Receive a respondent from an integration", status: 202,
+	text: "With the gate off it is stored in its campaign. With the gate on, `state` is `pending` and the endpoint is asked; with a `deadline` the call waits for the verdict, and `state` is what it came to, " +
+		"or `pending` if there was none in time. `202` is answered when the respondent is durable.\n\n" +
+		"With the header `Idempotency-Key`, or an `id` of the integration's own, sending it again answers how the first one stands, with `\"duplicate\":true`; " +
+		"the same key with other data is a `409`.",
+	bodies: bodies{once: true}}
+
+type receiveInput struct {
+	Name string        `path:"name" doc:"the integration's name"`
+	Body NewRespondent `body:"required"`
+}
+
+func (a *API) receiveRoute(scope account.Scope) route {
+	return handleRespondent(a, "POST /v1/integrations/{name}/respondents", scope, docGateReceive,
+		func(ctx context.Context, c *caller, in *receiveInput, p *gate.Payload, key string) (gate.Received, error) {
+			return a.Gate.Receive(ctx, c.tenant, in.Name, p, key)
+		})
+}
+
+var docRespondentRetry = doc{id: "retryRespondent", tag: "Respondents", summary: "Retry a held respondent", status: 202,
+	text: "The gate's endpoint is asked again, with a new round of attempts."}
+
+func (a *API) respondentRetry(ctx context.Context, c *caller, in *respondentPath) (*Respondent, error) {
+	r, err := a.Gate.Retry(ctx, c.tenant, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	v := showRespondent(&r)
+	return &v, nil
+}
+
+// Integration is a source of respondents.
+type Integration struct {
+	Name        string `json:"name" example:"\"miralix\""`
+	Description string `json:"description" example:"\"Miralix\""`
+	BuiltIn     bool   `json:"builtIn" doc:"it ships with Relay"`
+	CreatedAt   *Time  `json:"createdAt" doc:"null: it ships with Relay"`
+}
+
+func showIntegration(in *gate.Integration) *Integration {
+	return &Integration{Name: in.Name, Description: in.Description, BuiltIn: in.CreatedAt.IsZero(), CreatedAt: timeOrNil(in.CreatedAt)}
+}
+
+var docIntegrationList = doc{id: "listIntegrations", tag: "Gate", summary: "List integrations", text: "The list is never paged."}
+
+func (a *API) integrationList(_ context.Context, c *caller, _ *none) (*List[Integration], error) {
+	var data []Integration
+	for _, in := range a.Gate.Integrations(c.tenant) {
+		data = append(data, *showIntegration(&in))
+	}
+	return pageOf(data, ""), nil
+}
+
+// CreateIntegration adds an integration.
+type CreateIntegration struct {
+	Name        string `json:"name" required:"true" maxLength:"64" doc:"a-z, 0-9, - and _: it is part of the address that respondents are sent to" example:"\"webshop\""`
+	Description string `json:"description" maxLength:"200" doc:"a label for people"`
+}
+
+type createIntegrationInput struct {
+	Body CreateIntegration `body:"required"`
+}
+
+var docIntegrationCreate = doc{id: "createIntegration", tag: "Gate", summary: "Add an integration", status: 201,
+	text: "Its respondents go through the gate once its name is in the gate's `integrations`."}
+
+func (a *API) integrationCreate(ctx context.Context, c *caller, in *createIntegrationInput) (*Integration, error) {
+	added, err := a.Gate.AddIntegration(ctx, c.tenant, in.Body.Name, in.Body.Description)
+	if err != nil {
+		return nil, err
+	}
+	v := showIntegration(&added)
+	return v, a.audit(ctx, c, "integration.create", v.Name, nil, v)
+}
+
+type integrationPath struct {
+	Name string `path:"name" doc:"the integration's name"`
+}
+
+var docIntegrationDelete = doc{id: "deleteIntegration", tag: "Gate", summary: "Remove an integration that was added", status: 204, text: "Its respondents stay."}
+
+func (a *API) integrationDelete(ctx context.Context, c *caller, in *integrationPath) (*none, error) {
+	if err := a.Gate.RemoveIntegration(ctx, c.tenant, in.Name); err != nil {
+		return nil, err
+	}
+	return nil, a.audit(ctx, c, "integration.delete", in.Name, in, nil)
+}
+
+// AuditEntry is one change that somebody made.
+type AuditEntry struct {
+	ID     string          `json:"id" example:"\"aud_0000000000001\""`
+	At     Time            `json:"at"`
+	Actor  AuditActor      `json:"actor"`
+	Action string          `json:"action" example:"\"gate.update\""`
+	Target *string         `json:"target" doc:"what was changed; null where there is only one"`
+	Before json.RawMessage `json:"before" doc:"what it was about, as the API showed it; null: there was nothing" example:"null"`
+	After  json.RawMessage `json:"after" example:"null"`
+}
+
+// AuditActor is who made a change.
+type AuditActor struct {
+	KeyID string `json:"keyId"`
+	Name  string `json:"name" doc:"the key's label then"`
+}
+
+const auditPrefix = "aud_"
+
+var docAuditList = doc{id: "listAudit", tag: "Audit", summary: "List changes",
+	text: "Who changed what, the newest first. Credentials are shown as `***`."}
+
+type auditQuery struct {
+	page
+	Action string `query:"action" doc:"only changes of this kind, as gate.update"`
+	Since  Time   `query:"since"`
+	Until  Time   `query:"until"`
+}
+
+func (a *API) auditList(ctx context.Context, c *caller, in *auditQuery) (*List[AuditEntry], error) {
+	before, err := in.before()
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := a.Audit.AuditList(ctx, account.AuditQuery{
+		Tenant: c.tenant, Action: in.Action, Since: time.Time(in.Since), Until: time.Time(in.Until), Before: before, Limit: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	data := make([]AuditEntry, len(list))
+	for i, e := range list {
+		data[i] = AuditEntry{
+			ID: e.ID.Public(auditPrefix), At: Time(e.At), Actor: AuditActor{e.Actor, e.ActorName}, Action: e.Action, Target: textOrNil(e.Target),
+			Before: e.Before, After: e.After,
+		}
+	}
+	return pageOf(data, cursorOf(next)), nil
+}
+
+// audit writes a change that was made into the audit log: before and after are what the API shows, so that there are no
+// secrets in them; nil: there was nothing.
+func (a *API) audit(ctx context.Context, c *caller, action, target string, before, after any) error {
+	e := account.AuditEntry{
+		Tenant: c.tenant, At: time.Now().UTC().Truncate(time.Millisecond), Actor: c.key.ID, ActorName: c.key.Name, Action: action, Target: target,
+	}
+	for _, v := range []struct {
+		from any
+		into *[]byte
+	}{{before, &e.Before}, {after, &e.After}} {
+		if v.from == nil {
+			continue
+		}
+		b, err := encode(v.from)
+		if err != nil {
+			return err
+		}
+		*v.into = b
+	}
+	// The change is made: that its caller has gone must not keep it out of the log.
+	return a.Audit.AuditAppend(context.WithoutCancel(ctx), e)
+}
+
+// hidden reports whether an attempt or delivery belongs to a product's webhook: the calls for webhooks do not show those.
+func (a *API) hidden(number uint32) bool {
+	w, ok := a.Webhooks.ByNumber(number)
+	return ok && w.Owner != ""
+}
+
+// Audit keeps the audit log; the store does.
+type Audit interface {
+	AuditAppend(ctx context.Context, e account.AuditEntry) error
+	AuditList(ctx context.Context, q account.AuditQuery) (list []account.AuditEntry, next event.ID, err error)
+}
+
+var _ delivery.Owner = (*gate.Gate)(nil)
