@@ -358,6 +358,7 @@ func (l *lane) forget() {
 		}
 	}
 	l.spilling, l.backlog, l.next = 0, false, time.Time{}
+	l.gather.filling, l.gather.open, l.gather.full = false, openBatch{}, nil
 }
 
 // divide takes over how many nodes there are.
