@@ -43,6 +43,7 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 		return nil
 	}
 	if len(tasks) == 0 {
+		l.notAttempted()
 		return rest
 	}
 	b := &Batch{Lead: tasks[0].owed.Event, Count: len(tasks), Events: make([]event.ID, len(tasks))}
