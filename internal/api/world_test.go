@@ -23,7 +23,6 @@ import (
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/store/sqlite"
-	"github.com/relay-events/relay/internal/transform"
 	"github.com/relay-events/relay/internal/web"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -68,8 +67,7 @@ func newWorld(t *testing.T) *world {
 	hooks, err := webhook.NewRegistry(ctx, store, client)
 	check("reading webhooks", err)
 	hooks.Canonical(types.Canonical)
-	scripts := transform.NewPool(transform.Options{})
-	t.Cleanup(scripts.Close)
+	scripts := testScripts()
 	hooks.SetCompiler(scripts)
 	people, err := gate.New(ctx, gate.Config{Store: store, Webhooks: hooks, Log: quiet})
 	check("making the gate", err)

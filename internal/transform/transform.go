@@ -276,21 +276,23 @@ func (p *Pool) use(ctx context.Context, s *Script, proves bool, f func(context.C
 	if err != nil {
 		return err
 	}
-	if t.doubted {
-		lowly(func() { err = p.take(ctx, t, proves, f) })
-		return err
-	}
-	return p.take(ctx, t, proves, f)
-}
-
-// take is use, once it is its turn.
-func (p *Pool) take(ctx context.Context, t *turn, proves bool, f func(context.Context, *instance) error) error {
 	start, end := time.Now(), unknown
 	defer func() { p.gate.leave(t, end, time.Since(start)) }()
-	in, err := p.instance()
+	in, err := p.instance() // which may start the engine: not the script's doing
 	if err != nil {
 		return err
 	}
+	start = time.Now()
+	if t.doubted {
+		lowly(func() { end, err = p.take(ctx, start, in, proves, f) })
+	} else {
+		end, err = p.take(ctx, start, in, proves, f)
+	}
+	return err
+}
+
+// take is use, once there are a turn and an instance; it also tells how the turn ended.
+func (p *Pool) take(ctx context.Context, start time.Time, in *instance, proves bool, f func(context.Context, *instance) error) (end outcome, err error) {
 	run, cancel := context.WithTimeout(withClock(ctx, start), p.o.Timeout)
 	defer cancel()
 	defer context.AfterFunc(p.stop, cancel)()
@@ -308,18 +310,17 @@ func (p *Pool) take(ctx context.Context, t *turn, proves bool, f func(context.Co
 	case err == nil || errors.As(err, &refused):
 		end = fine
 	case p.stop.Err() != nil:
-		return ErrClosed
+		return unknown, ErrClosed
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return unknown, ctx.Err()
 	case run.Err() != nil:
-		end = badly
-		return &RunError{Kind: Timeout, Message: fmt.Sprintf("took longer than %v", p.o.Timeout)}
+		return badly, &RunError{Kind: Timeout, Message: fmt.Sprintf("took longer than %v", p.o.Timeout)}
 	case errors.As(err, &failed) && (failed.Kind == Result || failed.Kind == Exception && !in.broken):
 		end = fine
 	default:
 		end = badly
 	}
-	return err
+	return end, err
 }
 
 // instance returns one that waits for work, or a new one.

@@ -26,7 +26,7 @@ func (r *Registry) SetCompiler(c Compiler) { r.scripts = c }
 
 // compileTime bounds how long saving a webhook waits for the sandbox: hostile
 // scripts may have filled it.
-const compileTime = 10 * time.Second
+const compileTime = 20 * time.Second
 
 // compileScript checks the source of a transform; nil for an empty one. What is
 // wrong with it is a problem that names the field "transform"; a sandbox that
