@@ -281,7 +281,10 @@ func TestDamagedBackupsAreRefused(t *testing.T) {
 		}
 	}
 	rename := func(name string) func(t *testing.T, dir string) {
-		return edit(func(m *Manifest) { m.Files[1].Name = name })
+		return edit(func(m *Manifest) {
+			i := slices.IndexFunc(m.Files, func(f File) bool { return f.Name != name })
+			m.Files[i].Name = name
+		})
 	}
 	for name, test := range map[string]struct {
 		damage func(t *testing.T, dir string)

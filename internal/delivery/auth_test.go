@@ -482,7 +482,9 @@ func TestCertificateIsShown(t *testing.T) {
 		r.webhook(&endpoint{url: "https://127.0.0.1:1002/"})
 		r.publish(`{"type":"a","data":1}`, `{"type":"a","data":2}`)
 		time.Sleep(time.Second)
+		sender.mu.Lock()
 		own, other := sender.hosts["127.0.0.1:1001"], sender.hosts["127.0.0.1:1002"]
+		sender.mu.Unlock()
 		if len(own) != 2 || own[0] == nil || own[0] != own[1] {
 			t.Errorf("got %v, want the same certificate in both requests", own)
 		}

@@ -563,8 +563,8 @@ func TestDeliveriesList(t *testing.T) {
 				t.Errorf("%+v: %d deliveries, want %d", tc.q, len(all), tc.want)
 			}
 		}
-		if _, _, err := r.engine.Deliveries(context.Background(), delivery.DeliveryQuery{Tenant: 1, Limit: 5, Cursor: "nonsense"}); problem.KindOf(err) != problem.Invalid {
-			t.Errorf("a cursor that is none: %v, want invalid", err)
+		if _, _, err := r.engine.Deliveries(context.Background(), delivery.DeliveryQuery{Tenant: 1, Limit: 5, Cursor: "nonsense"}); problem.KindOf(err) != problem.Malformed {
+			t.Errorf("a cursor that is none: %v, want malformed", err)
 		}
 		r.end()
 	})
