@@ -16,6 +16,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/relay-events/relay/internal/account"
@@ -175,4 +177,12 @@ func New(o Options) (*API, error) {
 }
 
 // ServeHTTP implements http.Handler.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The mux would redirect a path like /v1/campaigns//x to /v1/campaigns/x, so that a call with an empty id would be
+	// made about something else.
+	if p := r.URL.EscapedPath(); strings.Contains(p, "//") || strings.Contains(p, "/.") && path.Clean(p) != p {
+		nowhere.ServeHTTP(w, r)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}

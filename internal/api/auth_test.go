@@ -180,13 +180,17 @@ func TestOtherTenant(t *testing.T) {
 	w.into(&job, 202, "POST", "/v1/webhooks/"+hook.ID+"/replay", `{"since":"2026-01-01T00:00:00Z"}`)
 	var key struct{ ID string }
 	w.into(&key, 201, "POST", "/v1/keys", `{"name":"a","scopes":["read"]}`)
+	var person struct{ ID string }
+	w.into(&person, 201, "POST", "/v1/respondents", `{"campaignId":5000,"respondent":{}}`)
 	ids := map[string]struct{ theirs, none string }{
-		"events":     {ev.ID, "evt_0000000000000"},
-		"webhooks":   {hook.ID, "wh_aaaaaaaaaaaaaaaa"},
-		"attempts":   {log.Data[0].ID, "att_0000000000000"},
-		"deliveries": {log.Data[0].DeliveryID, "whk_00000000000000000000"},
-		"jobs":       {job.ID, "job_aaaaaaaaaaaaaaaa"},
-		"keys":       {key.ID, "key_none"},
+		"events":      {ev.ID, "evt_0000000000000"},
+		"webhooks":    {hook.ID, "wh_aaaaaaaaaaaaaaaa"},
+		"attempts":    {log.Data[0].ID, "att_0000000000000"},
+		"deliveries":  {log.Data[0].DeliveryID, "whk_00000000000000000000"},
+		"jobs":        {job.ID, "job_aaaaaaaaaaaaaaaa"},
+		"keys":        {key.ID, "key_none"},
+		"campaigns":   {"5000", "6000"},
+		"respondents": {person.ID, "rsp_0000000000000"},
 	}
 	other := []string{"Authorization", "Bearer " + w.otherKey()}
 	tried := 0
@@ -194,11 +198,18 @@ func TestOtherTenant(t *testing.T) {
 		if !strings.Contains(path, "{id}") {
 			continue
 		}
-		id := ids[strings.Split(path, "/")[2]]
+		id, ok := ids[strings.Split(path, "/")[2]]
+		if !ok {
+			t.Errorf("%s: there is no id of another tenant to try it with", path)
+			continue
+		}
 		for method := range operations {
 			method = strings.ToUpper(method)
 			body := map[string]string{"recover": `{"since":"2026-01-01T00:00:00Z"}`, "replay": `{"since":"2026-01-01T00:00:00Z"}`}[path[strings.LastIndexByte(path, '/')+1:]]
-			if method == "PATCH" {
+			switch {
+			case method == "PATCH" && strings.Contains(path, "campaigns"):
+				body = `{"name":"mine now"}`
+			case method == "PATCH":
 				body = `{"description":"mine now"}`
 			}
 			ask := func(id string) string {
@@ -224,7 +235,7 @@ func TestOtherTenant(t *testing.T) {
 	for _, path := range []string{"/v1/deliveries?webhookId=" + hook.ID, "/v1/stats?webhookId=" + hook.ID} {
 		w.refused(404, "GET", path, "", other...)
 	}
-	for _, path := range []string{"/v1/events", "/v1/webhooks", "/v1/deliveries", "/v1/jobs", "/v1/events?cursor=cur_7zzzzzzzzzzzz"} {
+	for _, path := range []string{"/v1/events", "/v1/webhooks", "/v1/deliveries", "/v1/jobs", "/v1/campaigns", "/v1/respondents", "/v1/events?cursor=cur_7zzzzzzzzzzzz"} {
 		if a := w.do("GET", path, "", other...); a.status != 200 || !strings.Contains(string(a.body), `"data":[]`) {
 			t.Errorf("GET %s as another tenant: got %d %s, want an empty list", path, a.status, a.body)
 		}

@@ -463,6 +463,12 @@ func TestRouting(t *testing.T) {
 	w := newWorld(t)
 	w.refused(404, "GET", "/v1/nothing", "")
 	w.refused(404, "GET", "/", "")
+	// A path with an empty id is that of nothing, and never taken for another one's.
+	for _, path := range []string{"/v1/webhooks//pause", "/v1/respondents//retry", "//v1/webhooks", "/v1/webhooks/./pause"} {
+		for _, method := range []string{"GET", "POST", "DELETE"} {
+			w.refused(404, method, path, "")
+		}
+	}
 	a := w.do("PUT", "/v1/webhooks", `{}`)
 	if a.status != 405 || a.header.Get("Allow") != "GET, POST" {
 		t.Errorf("PUT /v1/webhooks: got %d, Allow %q, want 405 and GET, POST", a.status, a.header.Get("Allow"))

@@ -309,6 +309,16 @@ func mediaType(header string) string {
 	return t
 }
 
+func errNowhere() error {
+	return problem.New(problem.NotFound, "there is nothing at this path; /docs lists what there is")
+}
+
+// nowhere answers a path that can be none of ours.
+var nowhere = web.Handler(func(w http.ResponseWriter, _ *http.Request) error {
+	web.APIHeaders(w.Header())
+	return errNowhere()
+})
+
 // notFound answers what no route matches: 405 for a path that exists with other methods, else 404.
 func notFound(mux *http.ServeMux) http.Handler {
 	return web.Handler(func(w http.ResponseWriter, r *http.Request) error {
@@ -321,7 +331,7 @@ func notFound(mux *http.ServeMux) http.Handler {
 			}
 		}
 		if allowed == nil {
-			return problem.New(problem.NotFound, "there is nothing at this path; /docs lists what there is")
+			return errNowhere()
 		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		return problem.New(problem.MethodNotAllowed, "this path takes %s, not %s", strings.Join(allowed, ", "), r.Method)
