@@ -78,6 +78,12 @@ type Options struct {
 	// marked. Zero: 1.
 	Scale float64
 
+	// Database is the URL of a PostgreSQL database that relays keep everything
+	// in, in a schema of their own, instead of a folder; Nodes is how many
+	// relays share it. Zero: 1.
+	Database string
+	Nodes    int
+
 	// Target and Key name a running Relay to use instead of starting one. It
 	// must be able to reach this machine's loopback addresses (serve --dev).
 	Target, Key string
@@ -127,6 +133,9 @@ func (o *Options) check() error {
 	if o.RawCount == 0 {
 		o.RawCount = min(o.Count, 50_000)
 	}
+	if o.Nodes == 0 {
+		o.Nodes = 1
+	}
 	if o.Scale == 0 {
 		o.Scale = 1
 	}
@@ -160,6 +169,7 @@ func (o *Options) check() error {
 		within("--concurrency", o.Concurrency, 1, maxPublisher),
 		within("--rate", o.Rate, 0, maxRate),
 		within("--raw-count", o.RawCount, 1, maxCount),
+		within("--nodes", o.Nodes, 1, 16),
 		within("--runs", o.Runs, 1, maxRuns),
 		share("--hanging", o.Hanging),
 		share("--failing", o.Failing),
@@ -167,6 +177,10 @@ func (o *Options) check() error {
 	switch {
 	case err != nil:
 		return err
+	case o.Nodes > 1 && o.Database == "":
+		return errors.New("--nodes needs --database: a folder has one relay")
+	case o.Database != "" && o.Target != "":
+		return errors.New("--database and --target exclude each other")
 	case o.Publish != PublishSingle && o.Publish != PublishArray && o.Publish != PublishNDJSON:
 		return fmt.Errorf("--publish must be %q, %q or %q, got %q", PublishSingle, PublishArray, PublishNDJSON, o.Publish)
 	case o.Hanging+o.Failing >= 1:

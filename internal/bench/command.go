@@ -103,6 +103,8 @@ Cases: ` + strings.Join(caseNames(), ", "),
 	f.BoolVar(&o.NoRaw, "no-raw", o.NoRaw, "leave the raw ceiling out")
 	f.IntVar(&o.Runs, "runs", o.Runs, "how often to measure; the median counts (cases: 3 unless given)")
 	f.Float64Var(&o.Scale, "scale", o.Scale, "size of the large cases, 1 being the row's own")
+	f.StringVar(&o.Database, "database", "", "`URL` of a PostgreSQL database to measure with, in schemas that are removed afterwards; left out: a folder")
+	f.IntVar(&o.Nodes, "nodes", 1, "relays that share the database")
 	f.StringVar(&o.Target, "target", "", "`URL` of a running Relay to measure instead")
 	f.StringVar(&o.Key, "key", "", "its `KEY`, with the scopes publish and manage; left out: RELAY_KEY")
 	f.StringVar(&o.Dir, "dir", "", "`FOLDER` for the temporary data; left out: the system's")

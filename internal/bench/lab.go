@@ -30,11 +30,12 @@ type lab struct {
 	prefix   string // of event types
 	samples  []sample
 	bars     *bars
-	running  []*process // relays to end in close
+	running  []*process         // relays to end in close
+	schemas  map[string]*schema // of data folders, where there is a database; dropped by close
 }
 
 func newLab(ctx context.Context, o Options) (*lab, error) {
-	l := &lab{o: &o, prefix: "bench", control: &http.Client{Transport: &http.Transport{}}, bars: newBars(o.Log, o.Terminal)}
+	l := &lab{o: &o, prefix: "bench", control: &http.Client{Transport: &http.Transport{}}, bars: newBars(o.Log, o.Terminal), schemas: make(map[string]*schema)}
 	if o.Target != "" { // events of an earlier bench may still be owed there
 		l.prefix += fmt.Sprintf("-%08x", rand.Uint32())
 	}
@@ -67,6 +68,11 @@ func (l *lab) close() {
 	}
 	l.control.CloseIdleConnections()
 	l.bars.close()
+	for _, s := range l.schemas {
+		if err := s.drop(); err != nil {
+			fmt.Fprintf(l.o.Log, "relay bench: %v\n", err)
+		}
+	}
 	if err := os.RemoveAll(l.dir); err != nil {
 		fmt.Fprintf(l.o.Log, "relay bench: the temporary folder stays behind: %v\n", err)
 	}
@@ -104,12 +110,31 @@ func adminKey() string { return account.NewKeyText() }
 
 // startIn starts a relay on a folder.
 func (l *lab) startIn(ctx context.Context, dir, key string) (*server, error) {
-	p, base, took, err := startRelay(ctx, l.o, dir, key)
+	database := ""
+	if l.o.Database != "" {
+		if l.schemas[dir] == nil {
+			s, err := newSchema(ctx, l.o.Database)
+			if err != nil {
+				return nil, err
+			}
+			l.schemas[dir] = s
+		}
+		database = l.schemas[dir].address()
+	}
+	p, base, took, err := startRelay(ctx, l.o, dir, key, database)
 	if err != nil {
 		return nil, err
 	}
 	l.running = append(l.running, p)
-	return &server{relay: newRelay(base, key, l.samples), lab: l, process: p, dir: dir, ready: took}, nil
+	r := newRelay(base, key, l.samples)
+	for len(p.more) < l.o.Nodes-1 {
+		other, base, _, err := startRelay(ctx, l.o, dir, key, database)
+		if err != nil {
+			return nil, err
+		}
+		p.more, r.more = append(p.more, other), append(r.more, base)
+	}
+	return &server{relay: r, lab: l, process: p, dir: dir, ready: took}, nil
 }
 
 // on starts a relay on a fresh folder, or uses the target, runs f against it
@@ -180,6 +205,9 @@ func (s *server) webhooks(ctx context.Context, hooks []hook) error {
 	defer finish()
 	ids, err := s.create(ctx, hooks, done)
 	s.hooks = append(s.hooks, ids...)
+	if err == nil && len(ids) > 0 {
+		err = s.known(ctx, ids[len(ids)-1])
+	}
 	return err
 }
 

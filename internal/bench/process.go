@@ -28,6 +28,8 @@ type process struct {
 	errors *tail
 	ended  chan struct{} // closed when it has
 	err    error         // why, after ended
+
+	more []*process // that work together with it
 }
 
 // stopTime is how long a process may take to end by itself.
@@ -57,6 +59,14 @@ func startProcess(name, executable string, args, env []string, stdout io.Writer)
 
 // stop asks the process to end, and ends it when it does not.
 func (p *process) stop() error {
+	var errs []error
+	for _, other := range p.more {
+		errs = append(errs, other.stop())
+	}
+	return errors.Join(append(errs, p.stopSelf())...)
+}
+
+func (p *process) stopSelf() error {
 	p.stdin.Close()
 	if p.cmd.Process.Signal(syscall.SIGTERM) != nil {
 		_ = p.cmd.Process.Kill() // systems without signals
@@ -74,6 +84,9 @@ func (p *process) stop() error {
 
 // kill ends the process as a crash would.
 func (p *process) kill() {
+	for _, other := range p.more {
+		other.kill()
+	}
 	_ = p.cmd.Process.Kill() // it may have ended already
 	p.stdin.Close()
 	<-p.ended
@@ -126,7 +139,13 @@ func (p *process) usage() usage {
 	if p == nil {
 		return usage{}
 	}
-	return usageOf(p.cmd.Process.Pid)
+	u := usageOf(p.cmd.Process.Pid)
+	for _, other := range p.more {
+		o := other.usage()
+		u.known = u.known && o.known
+		u.cpu, u.written, u.rss, u.peak = u.cpu+o.cpu, u.written+o.written, u.rss+o.rss, u.peak+o.peak
+	}
+	return u
 }
 
 // usageOf reads /proc/PID/stat, io and status, proc(5).
@@ -158,6 +177,9 @@ func usageOf(pid int) usage {
 // resetPeak makes the most memory begin anew: writing 5 to clear_refs, proc(5).
 func (p *process) resetPeak() {
 	if p != nil {
+		for _, other := range p.more {
+			other.resetPeak()
+		}
 		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0) // else the peak is that since the start
 	}
 }
@@ -256,7 +278,7 @@ func startReceiver(ctx context.Context, executable string) (*process, string, er
 const readyLimit = 2 * time.Minute
 
 // startRelay starts relay serve and waits until it is ready; took is how long that was.
-func startRelay(ctx context.Context, o *Options, dir, key string) (p *process, base string, took time.Duration, err error) {
+func startRelay(ctx context.Context, o *Options, dir, key, database string) (p *process, base string, took time.Duration, err error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, "", 0, err
@@ -264,6 +286,9 @@ func startRelay(ctx context.Context, o *Options, dir, key string) (p *process, b
 	listen := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	args := append([]string{"serve", "--dev", "--listen", listen, "--data", dir}, o.ServeArgs...)
 	env := append([]string{"RELAY_ADMIN_KEY=" + key}, o.ServeEnv...)
+	if database != "" {
+		env = append(env, "RELAY_DATABASE="+database)
+	}
 	start := time.Now()
 	if p, err = startProcess("relay", o.Executable, args, env, io.Discard); err != nil {
 		return nil, "", 0, err

@@ -18,6 +18,8 @@ import (
 // relay speaks to one relay's HTTP API, with as little work as can be.
 type relay struct {
 	base, key string
+	more      []string      // other relays on the same database, see turn
+	turns     atomic.Uint64 // see turn
 	client    *http.Client
 	samples   []sample
 	numbers   atomic.Uint64 // of events, for their ids
@@ -70,7 +72,11 @@ func (r *relay) call(ctx context.Context, method, path, contentType string, body
 func (r *relay) once(ctx context.Context, method, path, contentType string, body []byte) (int, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, r.base+path, bytes.NewReader(body))
+	base := r.base
+	if path == "/v1/events" {
+		base = r.turn()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -149,7 +155,7 @@ func (r *relay) stream(ctx context.Context, count int, to func(i int) address, d
 	lines := &lineReader{next: func(dst []byte, i int) []byte {
 		return append(r.put(dst, to(i), time.Now().UnixNano()), '\n')
 	}, count: count}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.base+"/v1/events", lines)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.turn()+"/v1/events", lines)
 	if err != nil {
 		return err
 	}

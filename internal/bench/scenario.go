@@ -65,7 +65,7 @@ func (l *lab) once(ctx context.Context) (_ *Result, err error) {
 		return nil, err
 	}
 	if dir != "" {
-		after, err := folderBytes(dir, false)
+		after, err := l.kept(ctx, dir, false)
 		if err != nil {
 			return nil, err
 		}
@@ -161,7 +161,7 @@ func (l *lab) measure(ctx context.Context, s *server, res *RelayResult) (kept in
 		return 0, err
 	}
 	if s.process != nil {
-		if kept, err = folderBytes(s.dir, true); err != nil {
+		if kept, err = l.kept(ctx, s.dir, true); err != nil {
 			return 0, err
 		}
 	}

@@ -307,6 +307,38 @@ func TestDatabaseCrashes(t *testing.T) {
 	t.Logf("%d crashes, published again within %v, %v", crashes, slowest.Round(time.Millisecond), c.finish())
 }
 
+// TestFailover ends the primary and promotes its standby, which commits waited for: nothing acknowledged is lost, and the
+// servers find the new primary by themselves.
+func TestFailover(t *testing.T) {
+	primary := pgtest.Start(t)
+	cfg, err := pgx.ParseConfig(primary.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	standby := primary.Standby(t)
+	c := newCluster(t, fmt.Sprintf("postgres:///%s?host=%s,%s&user=relay&target_session_attrs=read-write",
+		cfg.Database, primary.Folder(), standby.Folder()), 2)
+	c.pubs.run(t, c.rng, 6)
+	time.Sleep(2 * time.Second) // of load
+	from := time.Now()
+	primary.Crash()
+	if err := standby.Promote(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	took := waitFor(t, "publishing to work again", patience, func() error { return c.pubs.probe(c.rng) })
+	if took > 5*time.Second {
+		t.Errorf("publishing worked %v after the promotion, want within 5s", took)
+	}
+	c.interrupted(from, began.Add(took+2*time.Second), time.Second)
+	for _, r := range c.nodes {
+		r.running()
+	}
+	time.Sleep(time.Second) // of load
+	c.refusedMayCome()
+	t.Logf("published again %v after the promotion, %v", took.Round(time.Millisecond), c.finish())
+}
+
 // refusedMayCome: an event whose commit was under way when the database broke off was refused, and may be stored.
 func (c *cluster) refusedMayCome() { c.hist.refusedMayCome = true }
 
