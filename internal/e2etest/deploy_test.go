@@ -1,7 +1,6 @@
 package e2etest
 
 import (
-	"bytes"
 	"debug/elf"
 	"errors"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/relay-events/relay/internal/config"
+	"github.com/relay-events/relay/internal/testenv"
 )
 
 const deployDir = "../../deploy"
@@ -190,11 +190,70 @@ func TestUnitIsWellFormed(t *testing.T) {
 			t.Errorf("%s is missing", want)
 		}
 	}
-	if path, err := exec.LookPath("systemd-analyze"); err == nil {
-		out, err := exec.Command(path, "verify", "--man=no", filepath.Join(deployDir, "systemd/relay.service")).CombinedOutput()
-		if err != nil && !bytes.Contains(out, []byte("/usr/local/bin/relay")) { // which is not installed here
-			t.Errorf("systemd-analyze: %v: %s", err, out)
+}
+
+func TestUnitIsWhatSystemdReads(t *testing.T) {
+	path := testenv.Binary(t, "systemd-analyze")
+	unit := filepath.Join(t.TempDir(), "relay.service")
+	text := strings.Replace(deployFile(t, "systemd/relay.service"), "/usr/local/bin/relay", testenv.BuildRelay(t), 1)
+	if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// It warns of a directive that it does not know, and succeeds.
+	if out, err := exec.Command(path, "verify", "--man=no", unit).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("systemd-analyze verify: %v: %s", err, out)
+	}
+}
+
+func TestManifestsAreWhatKubernetesReads(t *testing.T) {
+	dir := filepath.Join("testdata", "manifests")
+	goIn := func(stdin string, args ...string) (string, error) {
+		cmd := exec.Command("go", args...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+		cmd.Stdin = strings.NewReader(stdin)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := goIn("", "mod", "download"); err != nil {
+		testenv.Skip(t, "the types of Kubernetes' API cannot be fetched: "+err.Error()+"\n"+out)
+	}
+	binary := filepath.Join(t.TempDir(), "manifests")
+	if out, err := goIn("", "build", "-o", binary, "."); err != nil {
+		t.Fatalf("building %s: %v\n%s", dir, err, out)
+	}
+	read := func(manifests string) (string, error) {
+		cmd := exec.Command(binary)
+		cmd.Stdin = strings.NewReader(manifests)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	text := deployFile(t, "kubernetes/relay.yaml")
+	if got, err := read(text); err != nil || got != "ConfigMap\nDeployment\nService\nPodDisruptionBudget\n" {
+		t.Errorf("got %v: %s", err, got)
+	}
+	// It does notice.
+	for _, wrong := range [][2]string{{"maxSurge", "maxsurge"}, {"kind: Service", "kind: Servise"}, {"replicas: 2", "replicas: two"}} {
+		if got, err := read(strings.Replace(text, wrong[0], wrong[1], 1)); err == nil {
+			t.Errorf("%s: got %s, want a refusal", wrong[1], got)
 		}
+	}
+}
+
+func TestComposeFileIsWhatComposeReads(t *testing.T) {
+	path := testenv.Binary(t, "docker-compose")
+	read := func(text string) (string, error) {
+		cmd := exec.Command(path, "-f", "-", "config", "--quiet")
+		cmd.Dir, cmd.Stdin = deployDir, strings.NewReader(text)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	// Debian's docker-compose is of the first generation, which names a project by its folder.
+	text := strings.Replace(deployFile(t, "compose.yaml"), "name: relay\n", "", 1)
+	if out, err := read(text); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if out, err := read(strings.Replace(text, "healthcheck:", "healthchecks:", 1)); err == nil {
+		t.Errorf("a field that is none: got %q, want a refusal", out)
 	}
 }
 
