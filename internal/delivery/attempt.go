@@ -37,13 +37,16 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 		e.giveBack(t) // Relay stops
 		return false
 	case endBusy:
+		l.notAttempted()
 		l.rest(t)
 		e.giveBack(t)
 		return false
 	case endChanged:
+		l.notAttempted()
 		return l.giveBack(t)
 	case endDropped:
 		e.settleDropped(t, a.Error)
+		l.notAttempted()
 		return true
 	}
 	ended := a.At.Add(a.Timing.Total)
@@ -63,7 +66,9 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 		a.parcel = nil
 	}
 	if a.ErrorKind == kindTransform {
-		// The endpoint was not asked: this says nothing about it.
+		// The endpoint was not asked: this says nothing about it, and costs
+		// nothing of its rate.
+		l.notAttempted()
 		e.recorder.finish(t, a)
 		return a.Outcome.Settles()
 	}

@@ -36,6 +36,7 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 	slices.SortFunc(tasks, func(a, b *task) int { return cmp.Compare(a.owed.Event, b.owed.Event) })
 	m, tasks, rest, err := e.renderBatch(e.claiming, ep, tasks, formed)
 	if err != nil {
+		l.notAttempted()
 		if !e.stopping() {
 			l.rest(nil) // there is no room for its transform now
 		}
@@ -63,6 +64,7 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 	a.Batch = b
 	how, _ := e.post(e.holding(), ep, a, &m, label{event: batchEvent, id: b.ID.Public(event.BatchPrefix), number: made + 1, batch: len(tasks)})
 	if how != endDone {
+		l.notAttempted()
 		e.giveBackAll(l, tasks)
 		return rest
 	}
