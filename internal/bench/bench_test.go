@@ -118,7 +118,7 @@ func keys(v any) []string {
 func TestRunCases(t *testing.T) {
 	o := small(t)
 	o.Runs, o.Scale = 1, .002
-	rows, err := bench.RunCases(t.Context(), o, []string{"burst", "wide"})
+	rows, err := bench.RunCases(t.Context(), o, []string{"burst", "catalogue", "wide"})
 	if err != nil {
 		t.Fatalf("cases: %v", err)
 	}
@@ -129,8 +129,8 @@ func TestRunCases(t *testing.T) {
 			t.Errorf("got row %+v, want all of it filled", r)
 		}
 	}
-	if counts["burst"] < 1 || counts["wide"] != 2 {
-		t.Errorf("got rows %+v, want at least one of burst and two of wide", rows)
+	if counts["burst"] < 1 || counts["catalogue"] != 3 || counts["wide"] != 2 {
+		t.Errorf("got rows %+v, want at least one of burst, three of catalogue and two of wide", rows)
 	}
 	var out bytes.Buffer
 	if err := bench.PrintRows(&out, rows); err != nil {
