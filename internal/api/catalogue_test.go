@@ -1,11 +1,8 @@
 package api_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -22,130 +19,6 @@ type eventDoc struct {
 	DeliverAt *string
 	Data      json.RawMessage
 	Warnings  []struct{ Path, Message string }
-}
-
-// printed returns the bodies that a source document prints, by type. What was not valid JSON is repaired as
-// internal/catalogue/packs/push/README.md says: commas, nothing else.
-func printed(t *testing.T, file, name string) map[string]map[string]any {
-	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("testdata", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := make(map[string]map[string]any)
-	for line := range bytes.Lines(raw) {
-		body := exact(t, line).(map[string]any)
-		all[body[name].(string)] = body
-	}
-	return all
-}
-
-// exact decodes JSON with its numbers as they are written.
-func exact(t *testing.T, raw []byte) (v any) {
-	t.Helper()
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	if err := dec.Decode(&v); err != nil {
-		t.Fatalf("decoding %.200s: %v", raw, err)
-	}
-	return v
-}
-
-func text(t *testing.T, v any) string {
-	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-// TestPrintedPushEventsAreDelivered publishes each of the 20 bodies of push-events-catalogue.txt as an application would, and
-// holds what an endpoint gets against what the document prints.
-func TestPrintedPushEventsAreDelivered(t *testing.T) {
-	w := newWorld(t)
-	url, got := endpoint(t, func() int { return 200 })
-	w.into(nil, 201, "POST", "/v1/webhooks", `{"url":"`+url+`","preset":"push"}`)
-	bodies := printed(t, "printed-push.ndjson", "event_name")
-	if len(bodies) != 20 {
-		t.Fatalf("got %d printed bodies, want 20", len(bodies))
-	}
-	seen := make(map[any]bool)
-	for name, body := range bodies {
-		for seen[body["event_id"]] { // the document prints some for several; of one tenant's events each has its own
-			body["event_id"] = body["event_id"].(string) + "-"
-		}
-		seen[body["event_id"]] = true
-		event := map[string]any{"id": body["event_id"], "type": name, "timestamp": body["event_ts"], "data": body["payload"]}
-		attributes := make(map[string]any)
-		for member, v := range body {
-			if member != "event_id" && member != "event_name" && member != "event_ts" && member != "payload" {
-				attributes[member] = v
-			}
-		}
-		if len(attributes) > 0 {
-			event["attributes"] = attributes
-		}
-		var answer struct{ Warnings []any }
-		w.into(&answer, 202, "POST", "/v1/events", text(t, event))
-		if answer.Warnings != nil {
-			t.Errorf("%s: published as printed it has the warnings %v", name, answer.Warnings)
-		}
-	}
-	delivered := make(map[string]bool)
-	removes := 0
-	for len(delivered) < len(bodies) || removes < 2 {
-		body := exact(t, (<-got).body).(map[string]any)
-		name := body["event_name"].(string)
-		want := bodies[name]
-		if name == "notification_channel.remove" && body["event_id"] != want["event_id"] {
-			removes++ // follows from account.deactivate
-			continue
-		}
-		delivered[name] = true
-		sent, err := time.Parse(time.RFC3339, body["event_ts"].(string))
-		wanted, errWanted := time.Parse(time.RFC3339, want["event_ts"].(string))
-		if err != nil || errWanted != nil || !sent.Equal(wanted) {
-			t.Errorf("%s: got the time %v, want %v", name, body["event_ts"], want["event_ts"])
-		}
-		body["event_ts"] = want["event_ts"]
-		if !reflect.DeepEqual(body, want) {
-			t.Errorf("%s: got  %s\nwant %s", name, text(t, body), text(t, want))
-		}
-	}
-}
-
-// TestPrintedCallsAreDelivered does the same for call-webhooks.txt, whose sample of call.completed is that of call.urgent, too.
-func TestPrintedCallsAreDelivered(t *testing.T) {
-	w := newWorld(t)
-	url, got := endpoint(t, func() int { return 200 })
-	w.into(nil, 201, "POST", "/v1/webhooks", `{"url":"`+url+`"}`)
-	bodies := printed(t, "printed-calls.ndjson", "event")
-	urgent := make(map[string]any)
-	for member, v := range bodies["call.completed"] {
-		urgent[member] = v
-	}
-	urgent["event"] = "call.urgent"
-	bodies["call.urgent"] = urgent
-	if len(bodies) != 3 {
-		t.Fatalf("got %d printed bodies, want 3", len(bodies))
-	}
-	for name, want := range bodies {
-		var answer struct{ Warnings []any }
-		w.into(&answer, 202, "POST", "/v1/events", text(t, map[string]any{"type": name, "timestamp": want["timestamp"], "data": want["data"]}))
-		if answer.Warnings != nil {
-			t.Errorf("%s: published as printed it has the warnings %v", name, answer.Warnings)
-		}
-		body := exact(t, (<-got).body).(map[string]any)
-		if id := body["webhookId"].(string); !strings.HasPrefix(id, "whk_") {
-			t.Errorf("%s: got the webhookId %q, want whk_…", name, id)
-		}
-		body["webhookId"] = want["webhookId"]
-		body["timestamp"] = strings.Replace(body["timestamp"].(string), ".000Z", "Z", 1)
-		if !reflect.DeepEqual(body, want) {
-			t.Errorf("%s: got  %s\nwant %s", name, text(t, body), text(t, want))
-		}
-	}
 }
 
 // edited returns the data of a type's example with some members changed; nil removes one.
