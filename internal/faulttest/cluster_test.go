@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,6 +40,16 @@ type cluster struct {
 
 // newCluster starts servers on a database and makes the webhooks of the test.
 func newCluster(t testing.TB, url string, nodes int) *cluster {
+	c := newServers(t, url, nodes)
+	c.hist.hooks = createHooks(t, c.relay, c.rec)
+	for _, r := range c.nodes {
+		c.knows(r)
+	}
+	return c
+}
+
+// newServers starts servers on a database.
+func newServers(t testing.TB, url string, nodes int) *cluster {
 	c := &cluster{url: url, world: &world{t: t, rng: seeded(t), rec: newRecorder(t), hist: &history{}}}
 	for i := range nodes {
 		r := newRelay(t, filepath.Join(t.TempDir(), "data"+strconv.Itoa(i)))
@@ -52,11 +63,7 @@ func newCluster(t testing.TB, url string, nodes int) *cluster {
 	}
 	c.relay = c.nodes[0]
 	c.pubs = newPublishers(c.relay)
-	c.pubs.url = c.anyone
-	c.hist.hooks = createHooks(t, c.relay, c.rec)
-	for _, r := range c.nodes {
-		c.knows(r)
-	}
+	c.pubs.url = func() string { return c.anyone().url() }
 	c.up = append(c.up, c.nodes...)
 	return c
 }
@@ -64,12 +71,21 @@ func newCluster(t testing.TB, url string, nodes int) *cluster {
 // knows waits until a server knows the webhooks, which is promised within a second.
 func (c *cluster) knows(r *relay) {
 	c.t.Helper()
+	var ids []string
+	for _, h := range c.hist.hooks {
+		ids = append(ids, h.id)
+	}
+	c.knowsAll(r, ids...)
+}
+
+func (c *cluster) knowsAll(r *relay, ids ...string) {
+	c.t.Helper()
 	took := waitFor(c.t, "a server to know the webhooks", patience, func() error {
-		for _, h := range c.hist.hooks {
+		for _, id := range ids {
 			var hook struct {
 				ID string `json:"id"`
 			}
-			if err := r.get("/v1/webhooks/"+h.id, &hook); err != nil {
+			if err := r.get("/v1/webhooks/"+id, &hook); err != nil {
 				return err
 			}
 		}
@@ -81,22 +97,17 @@ func (c *cluster) knows(r *relay) {
 }
 
 // anyone returns a server for the next request, as a load balancer does.
-func (c *cluster) anyone() string {
+func (c *cluster) anyone() *relay {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.up[rand.IntN(len(c.up))].url()
+	return c.up[rand.IntN(len(c.up))]
 }
 
-func (c *cluster) without(r *relay) {
+// without keeps publishers away from some servers, and only from these.
+func (c *cluster) without(those ...*relay) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var left []*relay
-	for _, n := range c.nodes {
-		if n != r {
-			left = append(left, n)
-		}
-	}
-	c.up = left
+	c.up = slices.DeleteFunc(slices.Clone(c.nodes), func(r *relay) bool { return slices.Contains(those, r) })
 }
 
 // interrupted notes a time in which a server lost what was in flight, and when that may have been.
@@ -107,7 +118,7 @@ func (c *cluster) interrupted(from, until time.Time, window time.Duration) {
 // finish ends the run and checks it; see world.finish.
 func (c *cluster) finish() figures {
 	c.t.Helper()
-	c.without(nil)
+	c.without()
 	c.pubs.halt()
 	c.settle()
 	waitFor(c.t, "all intakes to be closed", patience, c.closed)
@@ -237,42 +248,57 @@ func (c *cluster) ackedBefore(h *hook, _ time.Time) []string {
 	return c.frozen[h.name]
 }
 
-// TestStoppedNode holds a server still until the others have taken it for dead, and lets it go on (RELIABILITY R10).
-func TestStoppedNode(t *testing.T) {
-	stops := count(t, "RELAY_FAULT_STOPS", 4, 1)
-	c := newCluster(t, pgtest.Start(t).Database(t), 2)
+// TestStoppedNodes holds all servers but one still until that one has taken them for dead, and lets them go on
+// (RELIABILITY R10). Four at a time: each time takes the lease and as long as the others may take to look.
+func TestStoppedNodes(t *testing.T) {
+	const nodes = 5
+	rounds := count(t, "RELAY_FAULT_STOPS", 5, 1)
+	c := newCluster(t, pgtest.Start(t).Database(t), nodes)
 	c.pubs.run(t, c.rng, 6)
-	for range stops {
-		time.Sleep(200*time.Millisecond + time.Duration(c.rng.Int64N(int64(500*time.Millisecond))))
-		r := c.nodes[c.rng.IntN(len(c.nodes))]
-		losses := c.metric(r, "relay_node_lease_losses_total")
-		c.without(r)
+	for range rounds {
+		time.Sleep(200*time.Millisecond + time.Duration(c.rng.Int64N(int64(300*time.Millisecond))))
+		goesOn := c.nodes[c.rng.IntN(nodes)]
+		stopped := slices.DeleteFunc(slices.Clone(c.nodes), func(r *relay) bool { return r == goesOn })
+		losses := make(map[*relay]float64)
+		for _, r := range stopped {
+			losses[r] = c.metric(r, "relay_node_lease_losses_total")
+		}
 		from := time.Now()
-		pid := r.life().cmd.Process.Pid
-		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
+		for _, r := range stopped {
+			r.signal(syscall.SIGSTOP)
 		}
+		c.without(stopped...)
 		time.Sleep(lease + 2500*time.Millisecond) // the others look every two seconds
-		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
-			t.Fatal(err)
+		for _, r := range stopped {
+			r.signal(syscall.SIGCONT)
 		}
-		waitFor(t, "the server to notice that it was taken for dead", patience, func() error {
-			if c.metric(r, "relay_node_lease_losses_total") == losses {
-				return errNotYet
-			}
-			return nil
-		})
+		for _, r := range stopped {
+			waitFor(t, "the server to notice that it was taken for dead", patience, func() error {
+				if c.metric(r, "relay_node_lease_losses_total") == losses[r] {
+					return errNotYet
+				}
+				return nil
+			})
+		}
 		c.interrupted(from, time.Now(), 500*time.Millisecond)
-		c.without(nil)
+		c.without()
 	}
 	refused := 0.0
 	for _, r := range c.nodes {
 		refused += c.metric(r, "relay_node_refused_writes_total")
 	}
 	if refused == 0 {
-		t.Errorf("after %d stops no late write was refused: nothing was under way", stops)
+		t.Errorf("after %d stops no late write was refused: nothing was under way", rounds*(nodes-1))
 	}
-	t.Logf("%d stops, %.0f late writes refused, %v", stops, refused, c.finish())
+	t.Logf("%d stops, %.0f late writes refused, %v", rounds*(nodes-1), refused, c.finish())
+}
+
+// signal sends a signal to the server.
+func (r *relay) signal(s syscall.Signal) {
+	r.t.Helper()
+	if err := syscall.Kill(r.life().cmd.Process.Pid, s); err != nil {
+		r.t.Fatalf("sending %v: %v", s, err)
+	}
 }
 
 // TestDatabaseCrashes ends PostgreSQL as a crash does, again and again, under publishers who try again with their keys

@@ -40,27 +40,13 @@ func TestOrder(t *testing.T) {
 	w := &world{t: t, rng: seeded(t), relay: newRelay(t, filepath.Join(t.TempDir(), "data"))}
 	w.relay.start()
 	o := newOrdered(t)
-	_, err := w.relay.api.CreateWebhook(context.Background(), client.WebhookSettings{
-		URL: client.Ptr(o.server.URL), Events: []string{"ordered"}, Ordering: client.Ptr("fifo"),
-		Retry: &client.Retry{Attempts: 50, Waits: []client.Duration{client.Duration(time.Second)}, MaxAge: client.Duration(time.Hour)},
-	})
-	if err != nil {
-		t.Fatalf("creating a webhook: %v", err)
-	}
+	o.webhook(t, w.relay)
 	stop, published := make(chan struct{}), make(chan error, 1)
 	t.Cleanup(func() { close(stop) })
 	begun := time.Now()
-	go func() { published <- publishOrdered(w.relay.api, events, stop) }() // ends with the test at the latest
-	reach := func(n int) {
-		t.Helper()
-		waitFor(t, fmt.Sprintf("accepting %d of %d events", n, events), 4*patience, func() error {
-			w.relay.running()
-			if got := o.count(); got < n {
-				return fmt.Errorf("%d are accepted", got)
-			}
-			return nil
-		})
-	}
+	anyone := func() *client.Client { return w.relay.api }
+	go func() { published <- publishOrdered(anyone, events, stop) }() // ends with the test at the latest
+	reach := func(n int) { t.Helper(); o.reach(t, []*relay{w.relay}, n) }
 	var kills []kill
 	for _, share := range []int{20, 45} {
 		reach(events * share / 100)
@@ -108,8 +94,9 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// publishOrdered publishes the events in order, the keys taking turns, and repeats what was not answered.
-func publishOrdered(api *client.Client, n int, stop <-chan struct{}) error {
+// publishOrdered publishes the events in order, the keys taking turns, and repeats what was not answered. anyone returns
+// the server that gets the next request.
+func publishOrdered(anyone func() *client.Client, n int, stop <-chan struct{}) error {
 	const page = 500
 	for first := 0; first < n; first += page {
 		list := make([]client.NewEvent, 0, page)
@@ -121,7 +108,7 @@ func publishOrdered(api *client.Client, n int, stop <-chan struct{}) error {
 			})
 		}
 		for {
-			_, err := api.PublishMany(context.Background(), list)
+			_, err := anyone().PublishMany(context.Background(), list)
 			if err == nil {
 				break
 			}
@@ -164,6 +151,19 @@ func newOrdered(t testing.TB) *ordered {
 	return o
 }
 
+// webhook has a server deliver to the endpoint, in order.
+func (o *ordered) webhook(t testing.TB, r *relay) (id string) {
+	t.Helper()
+	w, err := r.api.CreateWebhook(context.Background(), client.WebhookSettings{
+		URL: client.Ptr(o.server.URL), Events: []string{"ordered"}, Ordering: client.Ptr("fifo"),
+		Retry: &client.Retry{Attempts: 50, Waits: []client.Duration{client.Duration(time.Second)}, MaxAge: client.Duration(time.Hour)},
+	})
+	if err != nil {
+		t.Fatalf("creating a webhook: %v", err)
+	}
+	return w.ID
+}
+
 func (o *ordered) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	body, err := io.ReadAll(in.Body)
 	if err != nil {
@@ -200,6 +200,20 @@ func (o *ordered) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.requests[seq].ended = time.Now()
+}
+
+// reach waits until so many events are accepted.
+func (o *ordered) reach(t testing.TB, servers []*relay, n int) {
+	t.Helper()
+	waitFor(t, fmt.Sprintf("accepting %d events", n), 4*patience, func() error {
+		for _, r := range servers {
+			r.running()
+		}
+		if got := o.count(); got < n {
+			return fmt.Errorf("%d are accepted", got)
+		}
+		return nil
+	})
 }
 
 func (o *ordered) count() int {
