@@ -104,6 +104,7 @@ func (s *Store) register(caller context.Context) error {
 		return storeError(caller, fmt.Errorf("joining as a node: %w", err))
 	}
 	s.seq.Store(seq)
+	s.marks.forget()
 	s.setLease(now.Add(s.lease))
 	s.mu.Lock()
 	s.reg = r

@@ -74,12 +74,14 @@ func (s *Store) OwedClaim(ctx context.Context, webhook uint32, now time.Time, li
 // tells that it has some, and that nothing was claimed. A crash may undo
 // claims: then their holder's tokens are stale.
 func (s *Store) claimPlain(ctx context.Context, r *registration, webhook uint32, now int64, limit int) (list []delivery.Owed, ordered bool, err error) {
+	m, nothingBefore := s.marks.begin(webhook), int64(noMark)
+	defer func() { s.marks.end(m, nothingBefore) }()
 	results, err := s.change(ctx, r, change{lazy: true, sql: []string{
 		fmt.Sprintf(`
 			WITH due AS MATERIALIZED (
 			  SELECT event, webhook
 			  FROM owed
-			  WHERE webhook = %[1]d AND claim = 0 AND ord = 0 AND due <= %[2]d
+			  WHERE webhook = %[1]d AND claim = 0 AND ord = 0 AND due <= %[2]d AND due >= %[5]d
 			    AND NOT EXISTS (SELECT FROM owed WHERE webhook = %[1]d AND ord <> 0)
 			  ORDER BY due, event
 			  LIMIT %[3]d
@@ -90,7 +92,7 @@ func (s *Store) claimPlain(ctx context.Context, r *registration, webhook uint32,
 			FROM due
 			WHERE owed.event = due.event AND owed.webhook = due.webhook
 			RETURNING owed.event, owed.webhook, tenant, due, since, attempts, base, reason, ord, claim`,
-			webhook, now, limit, s.newClaim(r)),
+			webhook, now, limit, s.newClaim(r), s.marks.from(webhook)),
 		fmt.Sprintf("SELECT FROM owed WHERE webhook = %d AND ord <> 0 LIMIT 1", webhook),
 	}})
 	if err != nil {
@@ -98,7 +100,13 @@ func (s *Store) claimPlain(ctx context.Context, r *registration, webhook uint32,
 	}
 	list = owedRows(results[0].Rows)
 	slices.SortFunc(list, byDue)
-	return list, len(list) == 0 && results[1].CommandTag.RowsAffected() > 0, nil
+	switch ordered = results[1].CommandTag.RowsAffected() > 0; {
+	case len(list) == limit: // others may be due at the same time
+		nothingBefore = list[limit-1].Due.UnixMilli()
+	case !ordered:
+		nothingBefore = now
+	}
+	return list, ordered && len(list) == 0, nil
 }
 
 func byDue(a, b delivery.Owed) int {
@@ -324,7 +332,7 @@ func (s *Store) nextOrdered(ctx context.Context, webhook uint32) (next int64, er
 // OwedNext implements delivery.Store. Of more than some thousand orders it
 // looks at some, and at others the next time.
 func (s *Store) OwedNext(ctx context.Context, webhook uint32) (due time.Time, ok bool, err error) {
-	plain, err := s.integer(ctx, owedSQL.Get("NextPlain"), int64(webhook))
+	plain, err := s.integer(ctx, owedSQL.Get("NextPlain"), int64(webhook), s.marks.from(webhook))
 	var ordered int64
 	if err == nil {
 		ordered, err = s.nextOrdered(ctx, webhook)
@@ -413,6 +421,7 @@ func (s *Store) OwedList(ctx context.Context, tenant event.TenantID, webhook uin
 
 // OwedMove implements delivery.Store.
 func (s *Store) OwedMove(ctx context.Context, tenant event.TenantID, d event.DeliveryID, due time.Time) (moved bool, err error) {
+	defer s.marks.lower(d.Webhook, due.UnixMilli())
 	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		var order int64
 		err := tx.QueryRow(ctx, owedSQL.Get("Move"), int64(d.Event), int64(d.Webhook), int32(tenant), due.UnixMilli(), int16(delivery.ReasonManual)).Scan(&order)

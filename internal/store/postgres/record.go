@@ -43,6 +43,7 @@ func (s *Store) Record(ctx context.Context, rec *delivery.Record) error {
 	if len(rec.Attempts)+len(rec.Owe)+len(rec.Settle)+len(rec.Close) == 0 {
 		return nil
 	}
+	defer s.marks.lowerAll(rec.Owe) // also after an error: it may be stored
 	r, err := s.current()
 	if err == nil {
 		if len(rec.Attempts) > 0 {
@@ -333,6 +334,7 @@ func (o *owedChange) add(sql string, want int64) {
 // OwedRelease implements delivery.Store. Claims of an earlier registration
 // have ended already.
 func (s *Store) OwedRelease(ctx context.Context, claims []delivery.Owed) error {
+	defer s.marks.lowerAll(claims)
 	r, err := s.current()
 	if errors.Is(err, ErrFenced) {
 		return nil

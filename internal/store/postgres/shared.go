@@ -79,6 +79,7 @@ func (s *Store) OwedOverdue(ctx context.Context, before time.Time) ([]delivery.O
 		var tenant int32
 		err := row.Scan(&webhook, &tenant, &due)
 		add(webhook, tenant, due)
+		s.marks.lower(uint32(webhook), due)
 		return err
 	}, owedSQL.Get("OverduePlain"), before.UnixMilli())
 	// The first orders, and, where there are more, some from anywhere.

@@ -88,6 +88,7 @@ type Store struct {
 	append appender
 	record recorder
 	seq    atomic.Pointer[sequences]
+	marks  marks
 
 	leaseUntil  atomic.Pointer[time.Time]
 	leaseFailed atomic.Pointer[time.Time] // the last heartbeat that failed

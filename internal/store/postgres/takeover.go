@@ -84,6 +84,9 @@ func (s *Store) releaseOrphans(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(fences) > 0 {
+		defer s.marks.forget()
+	}
 	for _, fence := range fences {
 		for {
 			short, cancel := detached(ctx)

@@ -52,22 +52,31 @@ FROM attempt
 WHERE id >= $1 AND ((id >> 12) & 511) = $2;
 
 -- name: OrphanFences
--- Owners of claims that live no more; each owner found after the other: there
--- may be many claims.
-WITH RECURSIVE f AS (
-  (SELECT claim >> 39 AS fence FROM owed WHERE claim <> 0 ORDER BY claim LIMIT 1)
+-- Owners of claims that live no more, each found after the other: there may be
+-- many claims. It looks only between the claims of those that live: what these
+-- have had is in the index for as long as VACUUM is kept from its work.
+WITH RECURSIVE gap AS (
+  SELECT fence AS after, coalesce(lead(fence) OVER (ORDER BY fence) << 39, 9223372036854775807) AS before
+  FROM (SELECT 0::bigint AS fence UNION ALL SELECT fence FROM node) n
+), f AS (
+  (SELECT x.fence, gap.before
+   FROM gap CROSS JOIN LATERAL (
+     SELECT claim >> 39 AS fence
+     FROM owed
+     WHERE claim <> 0 AND claim >= (gap.after + 1) << 39 AND claim < gap.before
+     ORDER BY claim
+     LIMIT 1) x)
   UNION ALL
-  SELECT n.fence
+  SELECT x.fence, f.before
   FROM f CROSS JOIN LATERAL (
     SELECT claim >> 39 AS fence
     FROM owed
-    WHERE claim <> 0 AND claim >= (f.fence + 1) << 39
+    WHERE claim <> 0 AND claim >= (f.fence + 1) << 39 AND claim < f.before
     ORDER BY claim
-    LIMIT 1) n
+    LIMIT 1) x
 )
 SELECT fence
-FROM f
-WHERE NOT EXISTS (SELECT FROM node WHERE node.fence = f.fence);
+FROM f;
 
 -- name: ClaimsRelease
 WITH orphan AS MATERIALIZED (

@@ -45,10 +45,10 @@ WHERE (event, webhook) IN (
   AND NOT EXISTS (SELECT FROM webhook WHERE number = $1);
 
 -- name: NextPlain
--- The earliest due time of an unclaimed row without an order.
+-- The earliest due time, from $2 on, of an unclaimed row without an order.
 SELECT due
 FROM owed
-WHERE webhook = $1 AND claim = 0 AND ord = 0
+WHERE webhook = $1 AND claim = 0 AND ord = 0 AND due >= $2
 ORDER BY due
 LIMIT 1;
 
