@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -270,76 +269,6 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 	}
 	r.put(nil, w)
 	return w, nil
-}
-
-// Update lets change edit a copy of the settings, checks them and stores them.
-// change may be called twice, with copies of its own each time. It is shown the
-// credentials of Auth as "***", and leaves that, or puts it there, for those
-// to keep.
-func (r *Registry) Update(ctx context.Context, tenant event.TenantID, id string, change func(*Settings) error) (*Webhook, error) {
-	if _, err := r.Get(tenant, id); err != nil {
-		return nil, err
-	}
-	return r.UpdateOwned(ctx, tenant, id, change)
-}
-
-// UpdateOwned is Update for webhooks that have an owner, too.
-func (r *Registry) UpdateOwned(ctx context.Context, tenant event.TenantID, id string, change func(*Settings) error) (*Webhook, error) {
-	// A new transform is compiled before the lock is taken: that can take
-	// seconds, while the sandbox is busy with others.
-	old, err := r.Find(tenant, id)
-	if err != nil {
-		return nil, err
-	}
-	planned := old.Settings.clone()
-	planned.Auth = planned.Auth.Hide()
-	if err := change(&planned); err != nil {
-		return nil, err
-	}
-	script := old.Script
-	if planned.Transform != old.Transform {
-		if script, err = r.compileScript(ctx, planned.Transform); err != nil {
-			return nil, err
-		}
-	}
-	return r.edit(ctx, tenant, id, func(w *Webhook) error {
-		s := w.Settings.clone()
-		s.Auth = s.Auth.Hide()
-		if err := change(&s); err != nil {
-			return err
-		}
-		if s.Transform == w.Transform {
-			script = w.Script
-		} else if s.Transform != planned.Transform {
-			return problem.New(problem.Conflict, "the transform was changed at the same time: try again")
-		}
-		target, err := s.normalize(ctx, r.urls)
-		if err != nil {
-			return err
-		}
-		if err := s.normalizeAuth(ctx, r.urls, w.URL, w.Auth); err != nil {
-			return err
-		}
-		if s.Auth != w.Auth {
-			w.Health.Accept() // that the old one was rejected says nothing about the new one
-			w.unread = nil
-		}
-		program, err := s.compile()
-		if err != nil {
-			return err
-		}
-		s.Events = r.putNamesRight(tenant, s.Events)
-		w.Settings, w.Target, w.Program, w.Script = s, target, program, script
-		return nil
-	})
-}
-
-// clone returns a copy that shares nothing that a change could reach.
-func (s Settings) clone() Settings {
-	s.Events, s.Headers, s.DisableOn = slices.Clone(s.Events), maps.Clone(s.Headers), slices.Clone(s.DisableOn)
-	s.Maintenance = slices.Clone(s.Maintenance)
-	s.Retry.Waits, s.Retry.RetryOn = slices.Clone(s.Retry.Waits), slices.Clone(s.Retry.RetryOn)
-	return s
 }
 
 // Pause stops deliveries: events that come now are not queued, retries wait.
