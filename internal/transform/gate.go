@@ -12,7 +12,8 @@ type scriptKey = [sha256.Size]byte
 // gate hands out the turns. Scripts with runs waiting get them in rotation, whatever number waits for each. Scripts that are not
 // proven, because they have not run yet or ended badly last time, leave at least one turn to those that are, when there are two;
 // among them those that ended badly come last, and after a run that ended badly none of them has a turn for as long as it took: so
-// what they can keep busy is half of a core, however many they are.
+// what they can keep busy is half of a core, however many they are. A script whose runs end well but usually take long is not proven
+// either: a hundred of those would keep all turns, and the others waiting for most of a minute.
 type gate struct {
 	mu      sync.Mutex
 	free    int
@@ -23,10 +24,11 @@ type gate struct {
 	room    int // how many may wait
 	order   []*line
 	lines   map[scriptKey]*line
-	known   map[scriptKey]outcome // of the last run; missing: unknown
-	rest    time.Time             // until then no script has a turn that ended badly
-	timer   *time.Timer           // ends the rest; nil before the first
-	drained chan struct{}         // closed when the gate is shut and all turns are back; nil while it is open
+	slow    time.Duration // a script that usually takes longer is not proven
+	known   map[scriptKey]record
+	rest    time.Time     // until then no script has a turn that ended badly
+	timer   *time.Timer   // ends the rest; nil before the first
+	drained chan struct{} // closed when the gate is shut and all turns are back; nil while it is open
 }
 
 // outcome says how a turn ended.
@@ -38,6 +40,18 @@ const (
 	badly                  // out of time or memory, or trapped
 )
 
+// record is what is known of a script. The zero value is that of one that has not run.
+type record struct {
+	last  outcome
+	usual time.Duration // what its runs take, smoothed: one that the machine held up hardly changes it
+}
+
+// smoothing is how many runs it takes, about, until usual is what they take.
+const smoothing = 8
+
+// proven tells that a script may have any turn.
+func (g *gate) proven(r record) bool { return r.last == well && r.usual <= g.slow }
+
 // line is the runs of one script that wait.
 type line struct {
 	key   scriptKey
@@ -47,17 +61,18 @@ type line struct {
 // turn is the right to use an instance.
 type turn struct {
 	key     scriptKey
-	doubted bool
+	doubted bool          // its script is not proven
+	lowly   bool          // nor did it end well last time: it runs on a thread of the lowest priority
 	ready   chan struct{} // closed when it is granted
 }
 
 // maxKnown bounds how many scripts' outcomes are remembered. Forgetting one costs it little.
 const maxKnown = 10_000
 
-func newGate(turns, room int) *gate {
+func newGate(turns, room int, slow time.Duration) *gate {
 	return &gate{
-		free: turns, total: turns, most: max(turns-1, 1), room: room,
-		lines: make(map[scriptKey]*line), known: make(map[scriptKey]outcome),
+		free: turns, total: turns, most: max(turns-1, 1), room: room, slow: slow,
+		lines: make(map[scriptKey]*line), known: make(map[scriptKey]record),
 	}
 }
 
@@ -115,11 +130,12 @@ func (g *gate) leave(t *turn, end outcome, took time.Duration) {
 	if t.doubted {
 		g.doubted--
 	}
-	if end != unknown && g.known[t.key] != end {
-		if len(g.known) >= maxKnown {
+	if end != unknown {
+		r, known := g.known[t.key]
+		if !known && len(g.known) >= maxKnown {
 			clear(g.known)
 		}
-		g.known[t.key] = end
+		g.known[t.key] = record{end, r.usual + (took-r.usual)/smoothing}
 	}
 	if g.drained != nil {
 		if g.free == g.total {
@@ -163,9 +179,9 @@ func (g *gate) drain() {
 func (g *gate) grantLocked() {
 	for i := 0; g.free > 0 && g.drained == nil && i < len(g.order); {
 		l := g.order[i]
-		last := g.known[l.key]
-		doubted := last != well
-		if doubted && g.doubted >= g.most || last == badly && (time.Now().Before(g.rest) || g.newWaitingLocked()) {
+		known := g.known[l.key]
+		doubted := !g.proven(known)
+		if doubted && g.doubted >= g.most || known.last == badly && (time.Now().Before(g.rest) || g.newWaitingLocked()) {
 			i++
 			continue
 		}
@@ -175,6 +191,7 @@ func (g *gate) grantLocked() {
 		g.free--
 		if t.doubted = doubted; doubted {
 			g.doubted++
+			t.lowly = known.last != well
 		}
 		// To the end of the rotation, or out of it.
 		g.order = append(g.order[:i], g.order[i+1:]...)
@@ -190,7 +207,7 @@ func (g *gate) grantLocked() {
 // newWaitingLocked reports whether a script waits of which nothing is known.
 func (g *gate) newWaitingLocked() bool {
 	for _, l := range g.order {
-		if g.known[l.key] == unknown {
+		if g.known[l.key].last == unknown {
 			return true
 		}
 	}

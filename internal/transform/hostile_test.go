@@ -75,7 +75,7 @@ var bombs = []string{
 func (g *gate) trust(key scriptKey) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.known[key] = well
+	g.known[key] = record{last: well}
 }
 
 // resident returns the memory of the process as the system sees it, in bytes, after what can be freed has been.
@@ -251,7 +251,7 @@ func TestBombsDoNotStarve(t *testing.T) {
 // TestBombsComeLast: a script of which nothing is known has its turn before those that ended badly, and these rest after each
 // run for as long as it took.
 func TestBombsComeLast(t *testing.T) {
-	g := newGate(2, 100)
+	g := newGate(2, 100, time.Hour)
 	ctx := t.Context()
 	enter := func(key byte) *turn {
 		t.Helper()
@@ -306,6 +306,93 @@ func TestBombsComeLast(t *testing.T) {
 	g.leave(enter(other), badly, time.Hour)
 	g.leave(enter(bomb), well, 0)
 	g.drain()
+}
+
+// TestSlowScriptsDoNotStarve: a hundred scripts that end well, but take most of their time, leave an instance to a script that is
+// quick, also if each was quick before and is so every other time.
+func TestSlowScriptsDoNotStarve(t *testing.T) {
+	for name, quickToo := range map[string]bool{"always": false, "every other time": true} {
+		t.Run(name, func(t *testing.T) {
+			g := newGate(2, 200, 50*time.Millisecond)
+			ctx := t.Context()
+			const scripts = 100
+			for i := range byte(scripts) {
+				g.known[scriptKey{1, i}] = record{last: well}
+			}
+			good := scriptKey{2}
+			g.known[good] = record{last: well}
+			// A round in which each of them runs once as it likes, which takes no time here: took is what they tell.
+			round := func(took time.Duration) {
+				for i := range byte(scripts) {
+					turn, err := g.enter(ctx, ctx, scriptKey{1, i})
+					if err != nil {
+						t.Fatal(err)
+					}
+					g.leave(turn, well, took)
+				}
+			}
+			round(900 * time.Millisecond)
+			if quickToo {
+				round(time.Millisecond)
+				round(900 * time.Millisecond)
+			}
+			// All of them come at once, and none ends.
+			turns := make(chan *turn, scripts)
+			stop, cancel := context.WithCancel(ctx)
+			var all sync.WaitGroup
+			for i := range byte(scripts) {
+				all.Go(func() {
+					if turn, err := g.enter(stop, ctx, scriptKey{1, i}); err == nil {
+						turns <- turn
+					}
+				})
+			}
+			first := <-turns
+			limited, end := context.WithTimeout(ctx, 20*time.Second)
+			defer end()
+			for range 20 {
+				turn, err := g.enter(limited, ctx, good)
+				if err != nil {
+					t.Fatalf("a quick script among slow ones: got %v, want a turn", err)
+				}
+				if turn.doubted || turn.lowly {
+					t.Errorf("got the turn %+v, want one of a proven script", turn)
+				}
+				g.leave(turn, well, time.Millisecond)
+			}
+			if first.lowly || len(turns) > 0 {
+				t.Errorf("got %d more turns for slow scripts, the first %+v; want one at a time, of normal priority", len(turns), first)
+			}
+			cancel()
+			all.Wait()
+			g.leave(first, well, time.Millisecond)
+			for len(turns) > 0 {
+				g.leave(<-turns, well, time.Millisecond)
+			}
+			// One stall does not make a script slow, and quick runs make it quick again.
+			for _, took := range []time.Duration{300 * time.Millisecond, time.Millisecond, 300 * time.Millisecond} {
+				turn, err := g.enter(ctx, ctx, good)
+				if err != nil {
+					t.Fatal(err)
+				}
+				g.leave(turn, well, took)
+			}
+			if r := g.known[good]; r.usual < 50*time.Millisecond || g.proven(r) {
+				t.Errorf("after two stalls in three runs: got %+v, want it doubted", r)
+			}
+			for range 10 {
+				turn, err := g.enter(ctx, ctx, good)
+				if err != nil {
+					t.Fatal(err)
+				}
+				g.leave(turn, well, time.Millisecond)
+			}
+			if !g.proven(g.known[good]) {
+				t.Errorf("after ten quick runs: got %+v, want it proven", g.known[good])
+			}
+			g.drain()
+		})
+	}
 }
 
 // TestNothingToReach is X3: nothing of the host is there, and nothing stays from run to run or script to script.

@@ -27,7 +27,8 @@
 // There are few instances. Scripts with runs waiting take turns, and a script that has not yet run, or ended badly last time
 // (out of time or memory), never gets the last free instance: endless loops delay each other, not the rest. Scripts that ended
 // badly are last among those, and together run half of the time at most. All of these run on threads of the lowest priority,
-// where there is such a thing (Linux).
+// where there is such a thing (Linux). A script that usually takes more than a twentieth of its time never gets the last free
+// instance either.
 //
 // Weak points: the first use compiles the engine, about half a second of CPU. The limit of the engine's stack cannot be set in this
 // build, so endless recursion ends in a trap and costs the instance.
@@ -51,6 +52,9 @@ const (
 	// MaxBodyBytes bounds the body a transform returns: as much as an event may have.
 	MaxBodyBytes = 1 << 20
 )
+
+// slowShare of the time a run may take is what makes a script a slow one, if it usually takes longer. Most take a thousandth.
+const slowShare = 20
 
 // Options are the settings of a Pool. Zero values mean the defaults.
 type Options struct {
@@ -207,7 +211,7 @@ type Pool struct {
 // NewPool returns a pool. Close it.
 func NewPool(o Options) *Pool {
 	p := &Pool{o: o.withDefaults(), images: newImages()}
-	p.gate = newGate(p.o.Instances, p.o.Waiting)
+	p.gate = newGate(p.o.Instances, p.o.Waiting, p.o.Timeout/slowShare)
 	p.stop, p.cancel = context.WithCancel(context.Background())
 	return p
 }
@@ -283,7 +287,7 @@ func (p *Pool) use(ctx context.Context, s *Script, proves bool, f func(context.C
 		return err
 	}
 	start = time.Now()
-	if t.doubted {
+	if t.lowly {
 		lowly(func() { end, err = p.take(ctx, start, in, proves, f) })
 	} else {
 		end, err = p.take(ctx, start, in, proves, f)
