@@ -18,7 +18,9 @@ import (
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/store/postgres"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
@@ -38,6 +40,7 @@ type installation struct {
 	events   []event.ID
 	attempts []*delivery.Attempt
 	open     event.ID // an intake
+	people   []event.ID
 	hooks    []*webhook.Webhook
 	master   []byte
 	dir      string
@@ -97,6 +100,27 @@ func newInstallation(t *testing.T) *installation {
 		must(s.Record(ctx, &delivery.Record{Owe: []delivery.Owed{{
 			Tenant: 1, Event: in.events[n], Webhook: 1 + uint32(n%2), Due: time.Now(), Since: time.Now(), Attempts: 2, Base: 1, Order: int64(n % 3),
 		}}}))
+	}
+	must(s.GatePut(ctx, 1, []byte(`{"enabled":true,"mode":"decide","integrations":["dixa"],"own":[{"name":"ü"}]}`)))
+	must(s.AuditAppend(ctx, account.AuditEntry{Tenant: 1, At: time.UnixMilli(1_790_000_000_000).UTC(), Actor: "key_1", ActorName: "first", Action: "gate.update", Before: []byte(`{"enabled":false}`), After: []byte(`{"enabled":true}`)}))
+	if ok, err := s.CampaignCreate(ctx, gate.Campaign{Tenant: 1, ID: 5000, Name: "Spring", CreatedAt: time.UnixMilli(1_790_000_000_000).UTC(), UpdatedAt: time.UnixMilli(1_790_000_000_000).UTC()}); !ok || err != nil {
+		t.Fatalf("making a campaign: %t, %v", ok, err)
+	}
+	for n := range 700 {
+		r := &gate.Respondent{
+			Tenant: 1, Campaign: 5000, State: gate.States[n%len(gate.States)], Round: n % 3, Source: "dixa", DoNotContact: n%2 == 0,
+			Payload: fmt.Appendf(nil, `{"campaignId":5000,"respondent":{"firstName":"P%d\u0000ü"}}`, n), Email: fmt.Sprintf("p%d@example.com", n), Phone: "+4512345678", Text: "p ü",
+			Reason: "because", LogKey: []byte{0, 1, 255}, Digest: [16]byte{byte(n)}, CreatedAt: time.UnixMilli(1_790_000_000_000).UTC(), DecidedAt: time.UnixMilli(1_790_000_001_000).UTC(),
+		}
+		switch n % 4 {
+		case 0:
+			r.Once = fmt.Sprintf("h/dixa/\xff%d", n)
+		case 1:
+			r.Warnings = []problem.Field{{Name: "respondent.phoneNumber", Reason: "is short"}}
+			r.Round, r.LogKey = 0, nil
+		}
+		must(s.RespondentWrite(ctx, []*gate.Change{{Add: r}}))
+		in.people = append(in.people, r.ID)
 	}
 	in.reopen(t)
 	return in
@@ -178,6 +202,8 @@ func (in *installation) check(t *testing.T, url string) {
 	wantStats, err2 := in.store.Stats(ctx, q)
 	equal("statistics", stats, wantStats, errors.Join(err, err2))
 
+	in.checkGate(t, s)
+
 	// An event published again is found by its id, and new ones come behind.
 	p := storetest.Publication(storetest.Event("e3-4", "call.completed", fmt.Sprintf(`{"n":3,"text":"%s\u0000ü"}`, strings.Repeat("x", 80))), storetest.Event("new", "a.b", "1"))
 	storetest.MustAppend(t, s, p)
@@ -190,6 +216,53 @@ func (in *installation) check(t *testing.T, url string) {
 	w := &webhook.Webhook{ID: webhook.NewID(), Tenant: 1}
 	if n, err := s.WebhookCreate(ctx, w); n != 4 || err != nil {
 		t.Errorf("a new webhook: got number %d, %v, want 4", n, err)
+	}
+}
+
+// checkGate compares respondents, campaigns, the gate's settings and the audit log.
+func (in *installation) checkGate(t *testing.T, s *postgres.Store) {
+	t.Helper()
+	ctx := t.Context()
+	for _, id := range in.people {
+		got, ok, err := s.RespondentGet(ctx, 1, id)
+		want, _, err2 := in.store.RespondentGet(ctx, 1, id)
+		got.LogKey, want.LogKey = append([]byte{}, got.LogKey...), append([]byte{}, want.LogKey...)
+		if !ok || !reflect.DeepEqual(got, want) || err != nil || err2 != nil {
+			t.Fatalf("respondent %d: got %+v, %v, want %+v, %v", id, got, err, want, err2)
+		}
+	}
+	campaigns, err := s.CampaignList(ctx, 1, 0, 10)
+	wantCampaigns, err2 := in.store.CampaignList(ctx, 1, 0, 10)
+	if err := errors.Join(err, err2); err != nil || len(campaigns) != 1 || !reflect.DeepEqual(campaigns, wantCampaigns) {
+		t.Errorf("campaigns: got %+v, %v, want %+v", campaigns, err, wantCampaigns)
+	}
+	settings := func(s gate.Store) string {
+		text := ""
+		if err := s.GateList(ctx, func(tenant event.TenantID, b []byte) error { text += fmt.Sprintf("%d %s", tenant, b); return nil }); err != nil {
+			t.Error(err)
+		}
+		return text
+	}
+	if got, want := settings(s), settings(in.store); got != want || got == "" {
+		t.Errorf("the gate's settings: got %s, want %s", got, want)
+	}
+	audit, _, err := s.AuditList(ctx, account.AuditQuery{Tenant: 1, Limit: 10})
+	wantAudit, _, err2 := in.store.AuditList(ctx, account.AuditQuery{Tenant: 1, Limit: 10})
+	if err := errors.Join(err, err2); err != nil || len(audit) != 1 || !reflect.DeepEqual(audit, wantAudit) {
+		t.Errorf("the audit log: got %+v, %v, want %+v", audit, err, wantAudit)
+	}
+	// One that is sent again is known, and new ones come behind.
+	known, _, err := in.store.RespondentGet(ctx, 1, in.people[4])
+	if err != nil || known.Once == "" {
+		t.Fatalf("got %+v, %v, want one with a key", known, err)
+	}
+	again := &gate.Change{Add: &gate.Respondent{Tenant: 1, Campaign: 5000, State: gate.Stored, Payload: []byte(`{}`), Once: known.Once, CreatedAt: time.Now()}}
+	fresh := &gate.Change{Add: &gate.Respondent{Tenant: 1, Campaign: 5000, State: gate.Stored, Payload: []byte(`{}`), CreatedAt: time.Now()}}
+	if err := s.RespondentWrite(ctx, []*gate.Change{again, fresh}); err != nil || again.Existing == nil || again.Existing.ID != known.ID || fresh.Add.ID <= in.people[len(in.people)-1] {
+		t.Errorf("sent again: got %+v, %v, want %d; a new one: got %d, want it above %d", again.Existing, err, known.ID, fresh.Add.ID, in.people[len(in.people)-1])
+	}
+	if err := s.AuditAppend(ctx, account.AuditEntry{Tenant: 1, At: time.Now(), Action: "gate.update"}); err != nil {
+		t.Errorf("a new entry of the audit log: %v", err)
 	}
 }
 
