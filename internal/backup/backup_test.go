@@ -18,8 +18,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/store/sqlite"
 	"github.com/relay-events/relay/internal/store/storetest"
@@ -41,9 +43,10 @@ func open(t *testing.T, dir string) *sqlite.Store {
 
 // load stores events, settles every second intake and owes a delivery of the others, until stop.
 type load struct {
-	acked atomic.Pointer[[]event.ID] // all ids acknowledged
-	ended sync.WaitGroup
-	stop  context.CancelFunc
+	acked  atomic.Pointer[[]event.ID] // all ids acknowledged
+	people atomic.Pointer[[]event.ID] // likewise, of respondents
+	ended  sync.WaitGroup
+	stop   context.CancelFunc
 }
 
 func startLoad(t *testing.T, s *sqlite.Store) *load {
@@ -51,7 +54,9 @@ func startLoad(t *testing.T, s *sqlite.Store) *load {
 	ctx, stop := context.WithCancel(t.Context())
 	l := &load{stop: stop}
 	l.acked.Store(new([]event.ID))
+	l.people.Store(new([]event.ID))
 	l.ended.Go(func() {
+		last := event.ID(0) // respondent
 		for n := 0; ctx.Err() == nil; n++ {
 			p := storetest.Publication(storetest.Event(fmt.Sprint("e", n), "a.b", fmt.Sprint(n)), storetest.Event("", "a.b", "x"))
 			intakes, err := s.Append(ctx, []*ingest.Publication{p})
@@ -81,6 +86,25 @@ func startLoad(t *testing.T, s *sqlite.Store) *load {
 				t.Errorf("recording: %v", err)
 			}
 			l.acked.Store(&ids)
+			someone := &gate.Respondent{
+				Tenant: 1, Campaign: int64(n%3 + 1), State: gate.States[n%2], Round: 1, Payload: fmt.Appendf(nil, `{"campaignId":1,"respondent":{"n":%d}}`, n),
+				Once: fmt.Sprint("i/dixa/", n), LogKey: []byte("key"), CreatedAt: time.Now(),
+			}
+			change := &gate.Change{Add: someone}
+			if n%4 == 0 { // and some are decided
+				err = s.RespondentWrite(ctx, []*gate.Change{change, {Move: &gate.Move{Tenant: 1, ID: last, From: gate.Pending, Round: 1, To: gate.Rejected, At: time.Now()}}})
+			} else {
+				err = s.RespondentWrite(ctx, []*gate.Change{change})
+			}
+			if err != nil {
+				if ctx.Err() == nil {
+					t.Errorf("storing a respondent: %v", err)
+				}
+				return
+			}
+			last = someone.ID
+			people := append(slices.Clone(*l.people.Load()), someone.ID)
+			l.people.Store(&people)
 		}
 	})
 	t.Cleanup(l.end)
@@ -129,12 +153,40 @@ func check(t *testing.T, dir string, ids []event.ID) {
 	}
 }
 
+// checkPeople checks that respondents are in a restored folder, whole, with their campaigns and the gate's settings.
+func checkPeople(t *testing.T, dir string, ids []event.ID) {
+	t.Helper()
+	s := open(t, dir)
+	for n, id := range ids {
+		r, ok, err := s.RespondentGet(t.Context(), 1, id)
+		if want := fmt.Sprintf(`{"campaignId":1,"respondent":{"n":%d}}`, n); err != nil || !ok || string(r.Payload) != want || string(r.LogKey) != "key" || r.Once != fmt.Sprint("i/dixa/", n) {
+			t.Fatalf("respondent %d of %d: got %+v, %t, %v, want %s", n, len(ids), r, ok, err, want)
+		}
+	}
+	if list, err := s.CampaignList(t.Context(), 1, 0, 10); err != nil || len(list) != 3 {
+		t.Errorf("got campaigns %+v, %v, want 3", list, err)
+	}
+	settings := 0
+	if err := s.GateList(t.Context(), func(event.TenantID, []byte) error { settings++; return nil }); err != nil || settings != 1 {
+		t.Errorf("got the settings of %d gates, %v, want 1", settings, err)
+	}
+	if audit, _, err := s.AuditList(t.Context(), account.AuditQuery{Tenant: 1, Limit: 10}); err != nil || len(audit) != 1 {
+		t.Errorf("got the audit log %+v, %v, want an entry", audit, err)
+	}
+}
+
 func TestBackupUnderLoad(t *testing.T) {
 	for _, to := range []string{"backup", "backup.tar"} {
 		t.Run(to, func(t *testing.T) {
 			dir := t.TempDir()
 			data := filepath.Join(dir, "data")
 			s := open(t, data)
+			if err := s.GatePut(t.Context(), 1, []byte(`{}`)); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.AuditAppend(t.Context(), account.AuditEntry{Tenant: 1, At: time.Now(), Action: "gate.update"}); err != nil {
+				t.Fatal(err)
+			}
 			l := startLoad(t, s)
 			for len(*l.acked.Load()) < 60 {
 				time.Sleep(time.Millisecond) // for the load; nothing depends on how long
@@ -144,7 +196,7 @@ func TestBackupUnderLoad(t *testing.T) {
 			}
 			place := filepath.Join(dir, to)
 			for round := range 3 {
-				before := *l.acked.Load()
+				before, people := *l.acked.Load(), *l.people.Load()
 				m, err := Create(t.Context(), CreateOptions{Data: data, To: place, Version: "1"})
 				if err != nil {
 					t.Fatal(err)
@@ -156,7 +208,8 @@ func TestBackupUnderLoad(t *testing.T) {
 				if _, err := Restore(t.Context(), RestoreOptions{From: place, Data: restored}); err != nil {
 					t.Fatal(err)
 				}
-				check(t, restored, before)
+				t.Run(fmt.Sprint("events ", round), func(t *testing.T) { check(t, restored, before) })
+				t.Run(fmt.Sprint("respondents ", round), func(t *testing.T) { checkPeople(t, restored, people) })
 				if b, err := os.ReadFile(filepath.Join(restored, KeyName)); string(b) != "key" || err != nil {
 					t.Errorf("the file of keys: got %q, %v", b, err)
 				}
