@@ -313,6 +313,7 @@ func (a *App) stopWork(ctx context.Context) error {
 	if a.delivering.Load() {
 		err = a.engine.Stop(ctx)
 	}
+	a.gate.StopWaiting() // requests that wait for what the engine would have brought
 	return errors.Join(<-served, err)
 }
 

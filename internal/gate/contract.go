@@ -100,3 +100,10 @@ type Store interface {
 	// goes step by step: if it fails half-way, calling it again ends it.
 	CampaignDelete(ctx context.Context, tenant event.TenantID, id int64) error
 }
+
+// SharedStore is a Store that other servers use, too.
+type SharedStore interface {
+	Store
+	// RespondentStillPending returns those of the ids, at most 1000 of any tenants, whose respondents are pending.
+	RespondentStillPending(ctx context.Context, ids []event.ID) ([]event.ID, error)
+}

@@ -46,30 +46,42 @@ func (g *Gate) Receive(ctx context.Context, tenant event.TenantID, integration s
 	}
 	r.State, r.Round, r.LogKey = Pending, 1, newLogKey()
 	got, err := g.receive(ctx, r)
-	if err != nil || got.Duplicate {
+	if err != nil || got.Duplicate && got.State != Pending {
 		return got, err
 	}
 	wait := s.Mode == Decide && s.Deadline > 0
-	var decided chan struct{}
+	var w *waiter
 	if wait {
-		decided = g.wait(got.ID)
-		defer g.forget(got.ID)
+		// Before its event is stored: the verdict may be there at once.
+		w = g.wait(got.ID)
+		defer g.forget(got.ID, w)
 	}
-	g.onItsWay(&got.Respondent)
-	if wait {
-		t := time.NewTimer(s.Deadline - time.Since(at))
-		defer t.Stop()
-		select {
-		case <-decided:
-		case <-t.C: // it continues in the background; another node may have it
-		case <-ctx.Done():
-			return got, nil
-		case <-g.ctx.Done():
-			return got, nil
+	if !got.Duplicate {
+		g.onItsWay(&got.Respondent)
+	}
+	if !wait {
+		return got, nil
+	}
+	if got.Duplicate { // it may have been decided before anybody waited
+		now, ok, err := g.store.RespondentGet(ctx, tenant, got.ID)
+		if err != nil || !ok || now.State != Pending {
+			if err == nil && ok {
+				got.Respondent = now
+			}
+			return got, err
 		}
-		if now, ok, err := g.store.RespondentGet(ctx, tenant, got.ID); err == nil && ok {
-			got.Respondent = now
-		}
+	}
+	t := time.NewTimer(s.Deadline - time.Since(at))
+	defer t.Stop()
+	select {
+	case <-w.decided:
+	case <-t.C: // it continues in the background
+	case <-g.hopeless.Done():
+	case <-ctx.Done():
+		return got, nil
+	}
+	if now, ok, err := g.store.RespondentGet(ctx, tenant, got.ID); err == nil && ok {
+		got.Respondent = now
 	}
 	return got, nil
 }
@@ -86,31 +98,6 @@ func (g *Gate) onItsWay(r *Respondent) {
 
 // publishTime bounds waiting for an event to be stored.
 const publishTime = 10 * time.Second
-
-// wait returns a channel that is closed when the respondent is decided.
-func (g *Gate) wait(id event.ID) chan struct{} {
-	g.waitMu.Lock()
-	defer g.waitMu.Unlock()
-	c := make(chan struct{})
-	g.waiting[id] = c
-	return c
-}
-
-func (g *Gate) forget(id event.ID) {
-	g.waitMu.Lock()
-	defer g.waitMu.Unlock()
-	delete(g.waiting, id)
-}
-
-// decided tells who waits for the respondent.
-func (g *Gate) decided(id event.ID) {
-	g.waitMu.Lock()
-	defer g.waitMu.Unlock()
-	if c := g.waiting[id]; c != nil {
-		close(c)
-		delete(g.waiting, id)
-	}
-}
 
 // Retry sends a held respondent to the gate's endpoint again, with a fresh round of attempts.
 func (g *Gate) Retry(ctx context.Context, tenant event.TenantID, publicID string) (Respondent, error) {

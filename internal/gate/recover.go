@@ -38,6 +38,9 @@ func (g *Gate) Start(p Publisher, e Engine) {
 	g.publisher, g.engine = p, e
 	g.started.Store(true)
 	g.loops.Go(g.look)
+	if s, ok := g.store.(SharedStore); ok {
+		g.loops.Go(func() { g.lookAtOthers(s) })
+	}
 }
 
 // look looks at all that is pending once, and from then on at what has become so since.

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -182,6 +183,9 @@ func (g *Gate) View(tenant event.TenantID) View {
 func (g *Gate) Change(ctx context.Context, tenant event.TenantID, change func(*View) error) (before, after View, err error) {
 	g.changing.Lock()
 	defer g.changing.Unlock()
+	if err := g.catchUpLocked(ctx); err != nil {
+		return before, after, err
+	}
 	before, after = g.View(tenant), g.View(tenant)
 	if err := change(&after); err != nil {
 		return before, after, err
@@ -233,6 +237,18 @@ func (g *Gate) put(ctx context.Context, tenant event.TenantID, s Settings) error
 func (g *Gate) Refresh(ctx context.Context) error {
 	g.changing.Lock()
 	defer g.changing.Unlock()
+	return g.refreshLocked(ctx)
+}
+
+// catchUpLocked reads what another server may have changed just now, so that a change is one of the settings as they are.
+func (g *Gate) catchUpLocked(ctx context.Context) error {
+	if _, shared := g.store.(SharedStore); !shared {
+		return nil
+	}
+	return errors.Join(g.hooks.Refresh(ctx), g.refreshLocked(ctx))
+}
+
+func (g *Gate) refreshLocked(ctx context.Context) error {
 	all := make(map[event.TenantID]*Settings)
 	err := g.store.GateList(ctx, func(tenant event.TenantID, text []byte) error {
 		s := new(Settings)
@@ -264,6 +280,9 @@ func (g *Gate) AddIntegration(ctx context.Context, tenant event.TenantID, name, 
 	}
 	g.changing.Lock()
 	defer g.changing.Unlock()
+	if err := g.catchUpLocked(ctx); err != nil {
+		return Integration{}, err
+	}
 	s := g.settings(tenant).clone()
 	switch {
 	case s.knows(name):
@@ -280,6 +299,9 @@ func (g *Gate) AddIntegration(ctx context.Context, tenant event.TenantID, name, 
 func (g *Gate) RemoveIntegration(ctx context.Context, tenant event.TenantID, name string) error {
 	g.changing.Lock()
 	defer g.changing.Unlock()
+	if err := g.catchUpLocked(ctx); err != nil {
+		return err
+	}
 	s := g.settings(tenant).clone()
 	i := slices.IndexFunc(s.Own, func(in Integration) bool { return in.Name == name })
 	if i < 0 {

@@ -222,6 +222,23 @@ func (s *Store) RespondentPending(ctx context.Context, after event.ID, limit int
 	return list, nil
 }
 
+// RespondentStillPending implements gate.SharedStore.
+func (s *Store) RespondentStillPending(ctx context.Context, ids []event.ID) ([]event.ID, error) {
+	numbers := make([]int64, len(ids))
+	for i, id := range ids {
+		numbers[i] = int64(id)
+	}
+	list, err := collect(ctx, s, func(row pgx.CollectableRow) (event.ID, error) {
+		var id int64
+		err := row.Scan(&id)
+		return event.ID(id), err
+	}, gateSQL.Get("RespondentStillPending"), numbers)
+	if err != nil {
+		return nil, fmt.Errorf("looking at pending respondents: %w", err)
+	}
+	return list, nil
+}
+
 // RespondentCount implements gate.Store.
 func (s *Store) RespondentCount(ctx context.Context, tenant event.TenantID, state gate.State) (int64, error) {
 	n, err := s.integer(ctx, gateSQL.Get("RespondentCount"), int32(tenant), int16(state))

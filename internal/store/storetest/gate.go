@@ -168,6 +168,14 @@ func respondentMoves(t *testing.T, s Backend) {
 	if err != nil || len(pending) != 1 || pending[0].ID != b.ID || pending[0].Round != 2 || pending[0].Tenant != 1 {
 		t.Errorf("got pending %+v, %v, want %d", pending, err, b.ID)
 	}
+	if shared, ok := s.(gate.SharedStore); ok {
+		if ids, err := shared.RespondentStillPending(ctx, []event.ID{a.ID, b.ID, 1}); err != nil || !slices.Equal(ids, []event.ID{b.ID}) {
+			t.Errorf("of three: got still pending %v, %v, want %d", ids, err, b.ID)
+		}
+		if ids, err := shared.RespondentStillPending(ctx, nil); err != nil || len(ids) != 0 {
+			t.Errorf("of none: got still pending %v, %v", ids, err)
+		}
+	}
 	if pending, err = s.RespondentPending(ctx, b.ID, 10); err != nil || len(pending) != 0 {
 		t.Errorf("after the last: got pending %+v, %v, want none", pending, err)
 	}

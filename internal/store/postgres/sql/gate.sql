@@ -71,6 +71,11 @@ WHERE state = 1 AND id > $1
 ORDER BY id
 LIMIT $2;
 
+-- name: RespondentStillPending
+SELECT id
+FROM respondent
+WHERE id = ANY($1) AND state = 1;
+
 -- name: RespondentCount
 SELECT count(*)
 FROM (SELECT FROM respondent WHERE tenant = $1 AND state = $2 LIMIT 10000) some_rows;
