@@ -43,6 +43,9 @@ func decide(p payload) verdict {
 
 func main() {
 	token := []byte(os.Getenv("TOKEN"))
+	if len(token) == 0 {
+		log.Fatal("set TOKEN to what the gate sends")
+	}
 	var mu sync.Mutex
 	verdicts := make(map[string]verdict) // by delivery: a repeated attempt gets the same answer. Keep it in your database.
 	http.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {

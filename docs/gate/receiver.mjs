@@ -2,7 +2,8 @@
 import { timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 
-const token = Buffer.from(process.env.TOKEN);
+const token = Buffer.from(process.env.TOKEN ?? "");
+if (token.length === 0) throw new Error("set TOKEN to what the gate sends");
 const verdicts = new Map(); // by delivery: a repeated attempt gets the same answer. Keep it in your database.
 
 // Your logic: look the person up, count what they have spent ...
@@ -19,6 +20,10 @@ createServer(async (request, response) => {
   const given = Buffer.from(request.headers.apikey ?? "");
   if (given.length !== token.length || !timingSafeEqual(given, token)) return answer(401, { error: "wrong token" });
   const delivery = request.headers["x-relay-delivery"];
-  if (!verdicts.has(delivery)) verdicts.set(delivery, decide(JSON.parse(Buffer.concat(parts))));
+  try {
+    if (!verdicts.has(delivery)) verdicts.set(delivery, decide(JSON.parse(Buffer.concat(parts))));
+  } catch {
+    return answer(400, { error: "not a respondent" });
+  }
   answer(200, verdicts.get(delivery));
 }).listen(Number(process.env.PORT), "127.0.0.1");

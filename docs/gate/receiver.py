@@ -4,7 +4,9 @@ import json
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-TOKEN = os.environ["TOKEN"].encode()
+TOKEN = os.environ.get("TOKEN", "").encode()
+if not TOKEN:
+    raise SystemExit("set TOKEN to what the gate sends")
 verdicts = {}  # by delivery: a repeated attempt gets the same answer. Keep it in your database.
 
 
@@ -24,8 +26,11 @@ class Gate(BaseHTTPRequestHandler):
         if not hmac.compare_digest(self.headers.get("ApiKey", "").encode(), TOKEN):
             return self.answer(401, {"error": "wrong token"})
         delivery = self.headers["X-Relay-Delivery"]
-        if delivery not in verdicts:
-            verdicts[delivery] = decide(json.loads(body))
+        try:
+            if delivery not in verdicts:
+                verdicts[delivery] = decide(json.loads(body))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return self.answer(400, {"error": "not a respondent"})
         self.answer(200, verdicts[delivery])
 
     def answer(self, status, value):
