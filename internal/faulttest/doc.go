@@ -12,6 +12,7 @@
 //	RELAY_FAULT_CYCLES=N  full disks of TestFullDisk, 5 otherwise (2)
 //	RELAY_FAULT_ORDERED=N events of TestOrder, 100,000 otherwise (20,000)
 //	RELAY_FAULT_STOPS=N   servers held still by TestStoppedNode, 4 otherwise (1)
+//	RELAY_FAULT_GATE_KILLS=N kills of TestGateKills, 3 otherwise (2)
 //	RELAY_FAULT_SEED=N    seed of all random choices, the time otherwise; every test prints it
 //
 // It needs Linux, strace, PostgreSQL, and for the full disks the right to mount a tmpfs.
