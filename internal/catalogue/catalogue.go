@@ -48,6 +48,8 @@ type Type struct {
 	CreatedAt time.Time `json:"-"`
 	UpdatedAt time.Time `json:"-"`
 
+	// sketch tells that Example was made from a schema too intricate for that, and may violate it.
+	sketch bool
 	checks *checks // compiled schemas, shared by all copies of the type; nil only in a Type made by hand
 }
 

@@ -244,6 +244,9 @@ func TestSample(t *testing.T) {
 		{`{"allOf":[{"properties":{"a":{"type":"string"}}},{"properties":{"b":{"format":"uuid"}}}],"properties":{"c":{"type":"null"}}}`, `{"a":"text","b":"3f2b8c1e-5d4a-4f6b-9c7d-8e1a2b3c4d5e","c":null}`},
 		{`{"oneOf":[{"type":"number","exclusiveMaximum":0},{"type":"string"}]}`, `-1`},
 		{`true`, `null`},
+		{`{"type":"object","required":["b","a"],"properties":{"a":{"const":1}}}`, `{"a":1,"b":"text"}`},
+		{`{"type":"object","required":["a"],"additionalProperties":{"type":"integer"}}`, `{"a":1}`},
+		{`{"allOf":[{"properties":{"a":{"const":1}}},{"type":"object","required":["a"]}]}`, `{"a":1}`},
 	}
 	for _, tt := range tests {
 		got := Sample([]byte(tt.schema))

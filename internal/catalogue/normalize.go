@@ -82,8 +82,9 @@ func (t *Type) normalize() error {
 		t.Example = Sample(t.Schema)
 		if len(t.Validate(t.Example, nil)) > 0 {
 			t.Example = sample(t.Schema, true) // the schema's own examples are sketches
+			t.sketch = len(t.Validate(t.Example, nil)) > 0
 		}
-	} else if list := t.Validate(t.Example, t.ExampleAttributes); len(list) > 0 {
+	} else if list := t.Validate(t.Example, t.ExampleAttributes); len(list) > 0 && !t.sketch {
 		return problem.InvalidField("example", "must fit the schema: %s", list[0])
 	}
 	if t.Fires == "" {

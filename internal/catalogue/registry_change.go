@@ -123,6 +123,9 @@ func (s *state) update(tenant event.TenantID, current *Type, c *Change) ([]Recor
 	apply(c.Aliases, &t.Aliases)
 	apply(c.Schema, &t.Schema)
 	apply(c.AttributesSchema, &t.AttributesSchema)
+	if t.sketch {
+		t.Example, t.sketch = nil, false // made again
+	}
 	apply(c.Example, &t.Example)
 	apply(c.ExampleAttributes, &t.ExampleAttributes)
 	if c.Example != nil || c.ExampleAttributes != nil {

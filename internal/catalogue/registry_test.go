@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -129,6 +130,31 @@ func TestRegistryTypes(t *testing.T) {
 		t.Errorf("Canonical: got %q", got)
 	}
 }
+
+// TestRegistryKeepsSketches takes types whose schemas are too intricate for an example to be made of them.
+func TestRegistryKeepsSketches(t *testing.T) {
+	r, _, reopen := newRegistry(t)
+	const digits, letters = `{"type":"string","pattern":"^[0-9]{5}$"}`, `{"type":"string","pattern":"^[A-Z]{5}$"}`
+	imported, err := ImportJSONSchema("zip.changed", []byte(digits))
+	check(t, err)
+	_, err = r.Import(t.Context(), 1, []Type{imported}, nil, false)
+	check(t, err)
+	_, err = r.Create(t.Context(), 1, Type{Name: "code.changed", Schema: []byte(digits)}, Settings{})
+	check(t, err)
+	_, err = r.Update(t.Context(), 1, "code.changed", Change{Schema: raw(letters)})
+	check(t, err)
+	r = reopen()
+	_, err = r.Update(t.Context(), 1, "zip.changed", Change{Schema: raw(letters)})
+	check(t, err)
+	var p *problem.Error
+	if _, err := r.Update(t.Context(), 1, "zip.changed", Change{Example: raw(`"12345"`)}); !errors.As(err, &p) || p.Fields[0].Name != "example" {
+		t.Errorf("an example that does not fit: got %v, want it refused", err)
+	}
+	_, err = r.Update(t.Context(), 1, "zip.changed", Change{Example: raw(`"ABCDE"`)})
+	check(t, err)
+}
+
+func raw(text string) *json.RawMessage { m := json.RawMessage(text); return &m }
 
 func TestRegistryOwnBeforePack(t *testing.T) {
 	r, _, _ := newRegistry(t)

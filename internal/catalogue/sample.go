@@ -47,6 +47,7 @@ type sampler struct {
 	plain bool
 	steps int
 	refs  []string // references being followed, to see that one comes back to itself
+	parts int      // allOf being followed: what one of its schemas requires another may describe
 }
 
 // recurs reports whether the schema is a reference that is being followed already.
@@ -114,6 +115,8 @@ func (s *sampler) value(dst, schema []byte, depth int) []byte {
 func (s *sampler) all(dst, schema, list []byte, depth int) []byte {
 	var parts mergeExpr
 	var other []byte
+	s.parts++
+	defer func() { s.parts-- }()
 	_ = rawjson.Elements(list, rawjson.Limits{Depth: event.MaxDepth}, func(_ int, v rawjson.Value) error {
 		switch part := s.value(nil, v.Raw, depth+1); {
 		case part[0] == '{':
@@ -143,6 +146,24 @@ func (s *sampler) object(dst, schema []byte, depth int) []byte {
 			if !s.recurs(v.Raw) || isRequired(schema, string(name)) {
 				out = appendMember(out, string(name), s.value(nil, v.Raw, depth+1))
 			}
+			return nil
+		})
+	}
+	if required, ok := rawjson.Pick(schema, "required"); ok && s.parts == 0 {
+		more, _ := rawjson.Pick(schema, "additionalProperties")
+		_ = rawjson.Elements(required.Raw, rawjson.Limits{}, func(_ int, v rawjson.Value) error {
+			name, err := v.String()
+			if s.steps++; err != nil || s.steps > maxSampleSteps {
+				return err
+			}
+			if _, described := rawjson.Pick(properties.Raw, name); described {
+				return nil
+			}
+			value := []byte(`"text"`)
+			if more.Kind == rawjson.Object {
+				value = s.value(nil, more.Raw, depth+1)
+			}
+			out = appendMember(out, name, value)
 			return nil
 		})
 	}
