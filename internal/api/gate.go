@@ -81,7 +81,9 @@ func (u *UpdateGate) apply(v *gate.View) error {
 	if v.Endpoint.URL == "" && (!u.URL.Given || u.URL.Null) && (u.Auth.Given || u.Timeout.Given || u.Retry.Given) {
 		return problem.InvalidField("url", "must be given with the other settings of the endpoint")
 	}
-	(&webhookFields{URL: u.URL, Auth: u.Auth, Timeout: u.Timeout, Retry: u.Retry}).apply(&v.Endpoint)
+	if err := (&webhookFields{URL: u.URL, Auth: u.Auth, Timeout: u.Timeout, Retry: u.Retry}).apply(&v.Endpoint); err != nil {
+		return err
+	}
 	if v.Endpoint.Timeout == 0 {
 		v.Endpoint.Timeout = whole.Timeout
 	}

@@ -197,7 +197,7 @@ func TestGateSettings(t *testing.T) {
 		`{"enabled":true}`: "url", `{"url":"ftp://x"}`: "url", `{"url":"http://10.0.0.1/"}`: "url", `{"mode":"ask"}`: "mode", `{"onFailure":"lose"}`: "onFailure",
 		`{"deadline":"5s"}`: "deadline", `{"mode":"decide","deadline":"26s"}`: "deadline", `{"integrations":["dixa","nobody"]}`: "integrations[1]",
 		`{"url":"http://127.0.0.1:9999/","auth":{"type":"apiKey"}}`: "auth.token", `{"enabeld":true}`: "enabeld", `{"timeout":"5s"}`: "url",
-		`{"url":"http://127.0.0.1:9999/","retry":{"attempts":0,"waits":["0s"]}}`: "retry.waits[0]",
+		`{"url":"http://127.0.0.1:9999/","retry":{"attempts":1,"waits":["0s"]}}`: "retry.waits[0]",
 	} {
 		if got := w.refused(422, "PATCH", "/v1/gate", body).fields(); got != want {
 			t.Errorf("%s: got %q, want %q", body, got, want)

@@ -190,7 +190,7 @@ type RetryFields struct {
 }
 
 // apply changes settings as the caller asks.
-func (f *webhookFields) apply(s *webhook.Settings) {
+func (f *webhookFields) apply(s *webhook.Settings) error {
 	def := webhook.Default()
 	f.URL.Apply(&s.URL, "")
 	f.Description.Apply(&s.Description, "")
@@ -235,8 +235,32 @@ func (f *webhookFields) apply(s *webhook.Settings) {
 	case f.Retry.Null:
 		s.Retry = def.Retry
 	default:
+		if err := f.Retry.Value.check(); err != nil {
+			return err
+		}
 		f.Retry.Value.apply(&s.Retry)
 	}
+	return nil
+}
+
+// check refuses zeros, which mean "the default" further in.
+func (f *RetryFields) check() error {
+	zero := func(given, null, zero bool) bool { return given && !null && zero }
+	switch {
+	case zero(f.Attempts.Given, f.Attempts.Null, f.Attempts.Value == 0):
+		return problem.InvalidField("retry.attempts", "must be 1 to %d, got 0", webhook.MaxAttempts)
+	case zero(f.Factor.Given, f.Factor.Null, f.Factor.Value == 0):
+		return problem.InvalidField("retry.factor", "must be 1 to 100, got 0")
+	}
+	for _, d := range []struct {
+		name string
+		Opt[Duration]
+	}{{"initialWait", f.InitialWait}, {"maxWait", f.MaxWait}, {"maxAge", f.MaxAge}} {
+		if zero(d.Given, d.Null, d.Value == 0) {
+			return problem.InvalidField("retry."+d.name, "must be 1s or more, got 0s")
+		}
+	}
+	return nil
 }
 
 // apply merges the members given into a policy. Naming a preset starts from that preset alone; naming another member
@@ -327,7 +351,9 @@ func (a *API) webhookCreate(ctx context.Context, c *caller, in *createWebhookInp
 	if r := in.Body.Retry; r.Given && !r.Null {
 		s.Retry = webhook.Retry{} // at creation a policy starts from nothing, not from the preset
 	}
-	in.Body.apply(&s)
+	if err := in.Body.apply(&s); err != nil {
+		return nil, err
+	}
 	w, err := a.Webhooks.Create(ctx, c.tenant, s, in.Body.Secret.Value)
 	if err != nil {
 		return nil, err
@@ -364,8 +390,7 @@ type updateWebhookInput struct {
 
 func (a *API) webhookUpdate(ctx context.Context, c *caller, in *updateWebhookInput) (*Webhook, error) {
 	w, err := a.Webhooks.Update(ctx, c.tenant, in.ID, func(s *webhook.Settings) error {
-		in.Body.apply(s)
-		return nil
+		return in.Body.apply(s)
 	})
 	if err != nil {
 		return nil, err

@@ -111,6 +111,10 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		return a.listen.Close()
 	})
 
+	packs, err := readPacks(cfg.Catalogue)
+	if err != nil {
+		return err
+	}
 	store, keys, err := openStore(ctx, &cfg, a.log)
 	if err != nil {
 		return err
@@ -129,7 +133,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	outgoing := egress.New(way)
 	a.onStop("outgoing connections", func(context.Context) error { outgoing.Close(); return nil })
 
-	types, err := a.openCatalogue(ctx, cfg.Catalogue, store)
+	types, err := a.openCatalogue(ctx, packs, store)
 	a.types = types
 	if err != nil {
 		return err

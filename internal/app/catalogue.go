@@ -9,21 +9,35 @@ import (
 	"github.com/relay-events/relay/internal/ingest"
 )
 
-// openCatalogue returns the catalogue of event types: the packs of the program, the operator's file, if there is one, and
-// what tenants have added.
-func (a *App) openCatalogue(ctx context.Context, file string, store catalogue.Store) (*catalogue.Registry, error) {
+// SettingError tells that a setting cannot be used, which shows only when what it names is read.
+type SettingError struct {
+	Name string // of the setting
+	Err  error
+}
+
+func (e *SettingError) Error() string { return "reading setting " + e.Name + ": " + e.Err.Error() }
+
+func (e *SettingError) Unwrap() error { return e.Err }
+
+// readPacks returns the packs of the program and, last, the operator's file, if there is one.
+func readPacks(file string) ([]*catalogue.Pack, error) {
 	packs := catalogue.Builtin()
-	if file != "" {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("reading setting catalogue: %w", err)
-		}
-		p, err := catalogue.ReadFile(b)
-		if err != nil {
-			return nil, fmt.Errorf("reading setting catalogue: file %q: %w", file, err)
-		}
-		packs = append(packs, p)
+	if file == "" {
+		return packs, nil
 	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, &SettingError{"catalogue", err}
+	}
+	p, err := catalogue.ReadFile(b)
+	if err != nil {
+		return nil, &SettingError{"catalogue", fmt.Errorf("file %q: %w", file, err)}
+	}
+	return append(packs, p), nil
+}
+
+// openCatalogue returns the catalogue of event types: the packs, and what tenants have added.
+func (a *App) openCatalogue(ctx context.Context, packs []*catalogue.Pack, store catalogue.Store) (*catalogue.Registry, error) {
 	types, err := catalogue.NewRegistry(ctx, store, catalogue.Options{Packs: packs, Evaluator: ingest.Conditions{}})
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func benchCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "bench",
-		Short: "measure Relay on this machine, beside a raw ceiling",
+		Short: "Measure Relay on this machine, beside a raw ceiling",
 		Long: `Starts a relay and a receiver on loopback, each a process of its own, and measures
 what Relay delivers, durable, signed and logged, beside what a bare net/http loop
 does that signs and posts the same bodies and keeps nothing.

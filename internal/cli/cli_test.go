@@ -77,6 +77,8 @@ func TestScripts(t *testing.T) {
 		{"serve --data %DIR%/a --listen 192.0.2.1:80", nil, 1, ``, `^relay: this machine does not have the address 192.0.2.1:80: choose another with --listen\n$`},
 		{"serve --data %DIR%/a --listen no.such.host.invalid:80", nil, 1, ``, `^relay: listening on "no.such.host.invalid:80": .*: choose another address with --listen\n$`},
 		{"serve --data %DIR%/file --listen 127.0.0.1:0", nil, 1, ``, `^relay: opening the key file ".*/file/relay.key": `},
+		{"serve --data %DIR%/a --listen 127.0.0.1:0 --catalogue %DIR%/none.yaml", nil, 2, ``, `^relay: reading setting catalogue: open .*none.yaml: no such file`},
+		{"serve --data %DIR%/a --listen 127.0.0.1:0 --catalogue %DIR%/relay.yaml", nil, 2, ``, `^relay: reading setting catalogue: file ".*relay.yaml": `},
 		{"backup --help", nil, 0, `(?s)acknowledged before the backup began.*--to place.*--no-key.*--data`, ``},
 		{"backup", nil, 2, ``, `^relay: --to must say where the backup is made\n"relay backup --help" shows`},
 		{"backup --data %DIR%/none --to %DIR%/b", nil, 1, ``, `^relay: the data folder: stat .*none: no such file`},
@@ -140,7 +142,7 @@ func TestPrintable(t *testing.T) {
 			t.Errorf("printable(%q): got %q, want %q", in, got, want)
 		}
 	}
-	if got, want := printableLines("a\n\x1bb"), "a\n"+`\u{1b}b`; got != want {
+	if got, want := printableLines("a\n\t\x1bb"), "a\n  "+`\u{1b}b`; got != want {
 		t.Errorf("printableLines: got %q, want %q", got, want)
 	}
 }

@@ -229,6 +229,8 @@ func explain(err error, cfg *config.Config) error {
 		return fmt.Errorf("this machine does not have the address %s: choose another with --listen", cfg.Listen)
 	case listening:
 		return fmt.Errorf("%w: choose another address with --listen", err)
+	case errors.As(err, new(*app.SettingError)):
+		return usageError{err}
 	case isErrno(err, syscall.EAGAIN, errLockViolation()):
 		return fmt.Errorf("another Relay is using %q: stop it, or choose another folder with --data", cfg.Data)
 	}

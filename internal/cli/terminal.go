@@ -22,9 +22,9 @@ func printable(s string) string {
 	return escape(s, func(rune) bool { return false })
 }
 
-// printableLines is printable for text of several lines.
+// printableLines is printable for text of several lines, whose tabs become spaces.
 func printableLines(s string) string {
-	return escape(s, func(r rune) bool { return r == '\n' })
+	return escape(strings.ReplaceAll(s, "\t", "  "), func(r rune) bool { return r == '\n' })
 }
 
 func escape(s string, keep func(rune) bool) string {

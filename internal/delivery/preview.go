@@ -169,6 +169,9 @@ func (e *Engine) previewRequest(ep *endpoint, ev *event.Event, d event.DeliveryI
 // secret.
 func isCredential(name string) bool {
 	name = strings.ToLower(name)
+	if name == "ce-partitionkey" { // the event's ordering key
+		return false
+	}
 	for _, word := range []string{"auth", "cookie", "token", "secret", "password", "key", "signature", "credential"} {
 		if strings.Contains(name, word) {
 			return true

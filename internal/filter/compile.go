@@ -116,6 +116,11 @@ func issue(issues *cel.Issues) *Error {
 	e := all[0]
 	message := strings.ReplaceAll(e.Message, " (in container '')", "")
 	out := &Error{Message: strings.TrimPrefix(message, "Syntax error: ")}
+	if _, name, ok := strings.Cut(out.Message, "undeclared reference to '"); ok {
+		if name = strings.TrimSuffix(name, "'"); fields[name] != nil {
+			out.Message += ": write event." + name
+		}
+	}
 	if e.Location != nil && e.Location.Line() > 0 {
 		out.Line, out.Column = e.Location.Line(), e.Location.Column()+1
 	}

@@ -164,6 +164,7 @@ func TestCompileRefuses(t *testing.T) {
 		{" \n", 0, 0, "empty"},
 		{`event.typ == "x"`, 1, 6, "typ"},
 		{`evnt.type == "x"`, 1, 1, "undeclared reference to 'evnt'"},
+		{`data.total > 1`, 1, 1, "write event.data"},
 		{"true &&\n  event.data.a ==", 2, 18, "mismatched input"},
 		{`"text"`, 0, 0, "must be true or false, but is string"},
 		{`event.data.a + 1`, 0, 0, ""}, // dyn: decided at run time

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -133,11 +134,13 @@ func appendProblem(dst []byte, p *problem.Error, requestID string, status int) (
 	for _, f := range p.Fields {
 		d.Errors = append(d.Errors, field{f.Name, f.Reason})
 	}
-	b, err := json.Marshal(d)
-	if err != nil { // strings and numbers only: cannot be
-		b = []byte(`{"type":"about:blank"}`)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)  // people read it; nosniff keeps browsers from taking it for a page
+	if enc.Encode(d) != nil { // strings and numbers only: cannot be
+		b.WriteString(`{"type":"about:blank"}`)
 	}
-	return append(dst, b...), d.Status
+	return append(dst, bytes.TrimRight(b.Bytes(), "\n")...), d.Status
 }
 
 // asProblem finds what to tell the client of err.

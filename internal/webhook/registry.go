@@ -255,7 +255,8 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 	if secret == "" {
 		secret = signing.NewSecret()
 	} else if err := signing.CheckSecret(secret); err != nil {
-		return nil, problem.InvalidField("secret", "%v", err)
+		_, why, _ := strings.Cut(err.Error(), signing.ErrSecret.Error()+": ")
+		return nil, problem.InvalidField("secret", "must be whsec_ and the base64 of 24 to 64 bytes: %s", why)
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	w := &Webhook{

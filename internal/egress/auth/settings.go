@@ -183,7 +183,7 @@ func (s *Settings) checkFields() error {
 		case len(f.value) > f.max:
 			return refuse(f.name, "must have at most %d bytes, got %d", f.max, len(f.value))
 		case f.secret && f.value == secret.Hidden:
-			return refuse(f.name, "must be given itself: *** is only how it is shown")
+			return refuse(f.name, "must be given again: *** is only how it is shown")
 		case s.Type != MTLS && strings.ContainsFunc(f.value, func(r rune) bool { return r < ' ' || r == 0x7f }):
 			return refuse(f.name, "must not have line breaks or control characters")
 		}
