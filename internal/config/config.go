@@ -6,7 +6,7 @@
 // struct Config is the manual: the table of settings is made from its fields and their tags.
 //
 // There is no configuration library here. The ones that exist merge maps of any and decode them at the end, so that an
-// error can no longer say where a value came from; reading some fifteen values from text does not need them.
+// error can no longer say where a value came from; reading some thirty values from text does not need them.
 package config
 
 import (

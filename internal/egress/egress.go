@@ -1,5 +1,5 @@
-// Package egress makes every outgoing connection of the program: webhooks, tests, the gate, connectors, token
-// requests, OpenID discovery, imports. Nothing else dials.
+// Package egress makes every outgoing connection of the program: webhooks, tests, the gate, token
+// requests. Nothing else dials.
 //
 // The idea: a URL is parsed once, strictly, into a Target, and that form is what is stored, shown and sent. Whether
 // its host may be reached is decided three times: when it is saved (CheckURL), when its name has been resolved (all
