@@ -474,3 +474,50 @@ func TestKeysOverNodes(t *testing.T) {
 		t.Errorf("got %d events and %d fresh keys, want %d", len(all), len(fresh), keys*rounds)
 	}
 }
+
+// Of two nodes that come for a dead node's jobs at once only one gets them.
+func TestJobsAreTakenOverOnce(t *testing.T) {
+	url := pgtest.Shared(t).Database(t)
+	dead, first, second := node(t, url, time.Minute), node(t, url, time.Minute), node(t, url, time.Minute)
+	if err := dead.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1, State: delivery.JobRunning, CreatedAt: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := dead.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := first.current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The first is just taking it.
+	taking, err := first.pool.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := taking.Exec(ctx, "UPDATE job SET fence = $1", r.fence); err != nil {
+		t.Fatal(err)
+	}
+	claimed := make(chan []delivery.Job, 1)
+	go func() {
+		list, err := second.JobClaim(ctx)
+		if err != nil {
+			t.Errorf("claiming: %v", err)
+		}
+		claimed <- list
+	}()
+	for {
+		n, err := first.integer(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n > 0 {
+			break
+		}
+	}
+	if err := taking.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if list := <-claimed; len(list) != 0 {
+		t.Errorf("the second node got %+v, which the first one has", list)
+	}
+}

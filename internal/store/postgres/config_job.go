@@ -29,18 +29,18 @@ func (s *Store) JobPut(ctx context.Context, j delivery.Job) error {
 
 // JobClaim implements delivery.JobStore.
 func (s *Store) JobClaim(ctx context.Context) ([]delivery.Job, error) {
-	n, err := s.integer(ctx, configSQL.Get("JobOrphans"))
+	dead, err := collect(ctx, s, pgx.RowTo[int64], configSQL.Get("JobOrphans"))
 	if err != nil {
 		return nil, fmt.Errorf("looking for jobs that nobody runs: %w", err)
 	}
-	if n == 0 {
+	if len(dead) == 0 {
 		return nil, nil
 	}
 	r, err := s.current()
 	var list []delivery.Job
 	if err == nil {
 		err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-			rows, err := tx.Query(ctx, configSQL.Get("JobClaim"), r.fence)
+			rows, err := tx.Query(ctx, configSQL.Get("JobClaim"), r.fence, dead)
 			if err == nil {
 				list, err = pgx.CollectRows(rows, scanJob)
 			}

@@ -57,6 +57,16 @@ func openPools(url string) (pool, control *pgxpool.Pool, err error) {
 	set("application_name", "relay")
 	set("statement_timeout", serverTimeout)
 	set("idle_in_transaction_session_timeout", serverTimeout)
+	// Compiling one of our statements takes longer than running it, which is
+	// quick where the planner expects it to be long: half a second for a walk
+	// over nothing. Databases that do not know the setting do not compile.
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "SET jit TO off", pgx.QueryExecModeSimpleProtocol)
+		if sqlState(err) != "" {
+			return nil
+		}
+		return err
+	}
 	lease := cfg.Copy()
 	lease.MinConns, lease.MinIdleConns, lease.MaxConns = 0, 0, 1
 	// Contexts end the calls; the pools end with Close.

@@ -80,32 +80,45 @@ func (s *Store) fenceExpired(ctx context.Context) error {
 
 // releaseOrphans ends the claims of registrations that have ended.
 func (s *Store) releaseOrphans(ctx context.Context) error {
-	fences, err := collect(ctx, s, pgx.RowTo[int64], nodeSQL.Get("OrphanFences"))
-	if err != nil {
-		return err
-	}
-	if len(fences) > 0 {
-		defer s.marks.forget()
-	}
-	for _, fence := range fences {
-		for {
-			short, cancel := detached(ctx)
-			tag, err := s.pool.Exec(short, nodeSQL.Get("ClaimsRelease"), fence, releaseStep)
-			cancel()
+	for {
+		fences, err := collect(ctx, s, pgx.RowTo[int64], nodeSQL.Get("OrphanFences"))
+		if err != nil || len(fences) == 0 {
+			return err
+		}
+		released := int64(0)
+		for _, fence := range fences {
+			n, err := s.releaseClaims(ctx, fence)
 			if err != nil {
-				return storeError(ctx, err)
+				return err
 			}
-			if tag.RowsAffected() < releaseStep {
-				break
-			}
+			released += n
+		}
+		if released == 0 {
+			return nil // others are at it
 		}
 	}
-	return nil
+}
+
+// releaseClaims ends the claims of a registration that has ended.
+func (s *Store) releaseClaims(ctx context.Context, fence int64) (released int64, err error) {
+	defer s.marks.forget() // the rows may be due at any time
+	for {
+		short, cancel := detached(ctx)
+		tag, err := s.pool.Exec(short, nodeSQL.Get("ClaimsRelease"), fence, releaseStep)
+		cancel()
+		if err != nil {
+			return released, storeError(ctx, err)
+		}
+		if released += tag.RowsAffected(); tag.RowsAffected() < releaseStep {
+			return released, nil
+		}
+	}
 }
 
 // takeIntakes takes some intakes that nobody has and calls f for each.
 func (s *Store) takeIntakes(ctx context.Context, f func(delivery.Intake) error) (int, error) {
-	if n, err := s.integer(ctx, nodeSQL.Get("OrphanIntakes")); n == 0 || err != nil {
+	dead, err := collect(ctx, s, pgx.RowTo[int64], nodeSQL.Get("OrphanIntakes"))
+	if len(dead) == 0 || err != nil {
 		return 0, err
 	}
 	r, err := s.current()
@@ -116,7 +129,7 @@ func (s *Store) takeIntakes(ctx context.Context, f func(delivery.Intake) error) 
 		WITH orphan AS MATERIALIZED (
 		  SELECT id
 		  FROM intake
-		  WHERE fence >= 0 AND NOT EXISTS (SELECT FROM node WHERE node.fence = intake.fence)
+		  WHERE fence IN (%s)
 		  ORDER BY id
 		  LIMIT %d
 		  FOR UPDATE SKIP LOCKED
@@ -125,7 +138,7 @@ func (s *Store) takeIntakes(ctx context.Context, f func(delivery.Intake) error) 
 		SET fence = %d
 		FROM orphan
 		WHERE intake.id = orphan.id
-		RETURNING intake.id, events`, takeStep, r.fence)}})
+		RETURNING intake.id, events`, numberList(dead), takeStep, r.fence)}})
 	if err != nil {
 		return 0, err
 	}
@@ -180,7 +193,9 @@ func (s *Store) intakeRead(ctx context.Context, id event.ID, events int) (delive
 }
 
 // idList writes ids as SQL: numbers only.
-func idList(ids []event.ID) string {
+func idList(ids []event.ID) string { return numberList(ids) }
+
+func numberList[N ~int64](ids []N) string {
 	b := make([]byte, 0, 20*len(ids))
 	for i, id := range ids {
 		if i > 0 {

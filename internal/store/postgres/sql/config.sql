@@ -112,14 +112,15 @@ ORDER BY created DESC, id DESC
 LIMIT 250;
 
 -- name: JobOrphans
-SELECT count(*)
+-- The registrations that live no more and have jobs, as in OrphanIntakes.
+SELECT DISTINCT fence
 FROM job
 WHERE state = 'running' AND NOT EXISTS (SELECT FROM node WHERE node.fence = job.fence);
 
 -- name: JobClaim
 UPDATE job
 SET fence = $1
-WHERE state = 'running' AND NOT EXISTS (SELECT FROM node WHERE node.fence = job.fence)
+WHERE state = 'running' AND fence = ANY($2)
 RETURNING id, tenant, webhook, kind, state, since, until, cursor, scanned, owed, error, created, finished;
 
 -- name: JobProgress

@@ -52,31 +52,20 @@ FROM attempt
 WHERE id >= $1 AND ((id >> 12) & 511) = $2;
 
 -- name: OrphanFences
--- Owners of claims that live no more, each found after the other: there may be
--- many claims. It looks only between the claims of those that live: what these
--- have had is in the index for as long as VACUUM is kept from its work.
-WITH RECURSIVE gap AS (
+-- Owners of claims that live no more, the first between each two that live. It
+-- passes over the claims of those that live: what they have had is in the index
+-- for as long as VACUUM is kept from its work.
+SELECT x.fence
+FROM (
   SELECT fence AS after, coalesce(lead(fence) OVER (ORDER BY fence) << 39, 9223372036854775807) AS before
   FROM (SELECT 0::bigint AS fence UNION ALL SELECT fence FROM node) n
-), f AS (
-  (SELECT x.fence, gap.before
-   FROM gap CROSS JOIN LATERAL (
-     SELECT claim >> 39 AS fence
-     FROM owed
-     WHERE claim <> 0 AND claim >= (gap.after + 1) << 39 AND claim < gap.before
-     ORDER BY claim
-     LIMIT 1) x)
-  UNION ALL
-  SELECT x.fence, f.before
-  FROM f CROSS JOIN LATERAL (
-    SELECT claim >> 39 AS fence
-    FROM owed
-    WHERE claim <> 0 AND claim >= (f.fence + 1) << 39 AND claim < f.before
-    ORDER BY claim
-    LIMIT 1) x
-)
-SELECT fence
-FROM f;
+) gap
+CROSS JOIN LATERAL (
+  SELECT claim >> 39 AS fence
+  FROM owed
+  WHERE claim <> 0 AND claim >= (gap.after + 1) << 39 AND claim < gap.before
+  ORDER BY claim
+  LIMIT 1) x;
 
 -- name: ClaimsRelease
 WITH orphan AS MATERIALIZED (
@@ -92,7 +81,12 @@ FROM orphan
 WHERE owed.event = orphan.event AND owed.webhook = orphan.webhook;
 
 -- name: OrphanIntakes
-SELECT count(*)
+-- The registrations that live no more and have intakes. Who takes these names
+-- them: with NOT EXISTS in the statement that takes, a row that another node
+-- has just taken would count as nobody's still, because a join is not made anew
+-- for a row that has changed meanwhile (EvalPlanQual in PostgreSQL's
+-- src/backend/executor/README).
+SELECT DISTINCT fence
 FROM intake
 WHERE fence >= 0 AND NOT EXISTS (SELECT FROM node WHERE node.fence = intake.fence);
 
