@@ -239,6 +239,11 @@ type RelayResult struct {
 	Delivered   int64 `json:"delivered"`   // of these, arrived
 	Duplicates  int64 `json:"duplicates"`  // arrived again
 	Connections int64 `json:"connections"` // opened to the receiver during the burst
+
+	// Turns to the store for deliveries that had to wait, and the share of them
+	// that found none; null without any.
+	Claims      int64    `json:"claims"`
+	EmptyClaims *float64 `json:"emptyClaims"`
 }
 
 // Run runs one scenario as the options describe it.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,4 +105,35 @@ func (l *lab) kept(ctx context.Context, dir string, running bool) (int64, error)
 		return s.bytes(ctx)
 	}
 	return folderBytes(dir, running)
+}
+
+// claims reads from the relays' metrics how often they turned to the store for deliveries, and how often for nothing.
+func (r *relay) claims(ctx context.Context, res *RelayResult) error {
+	var none, all float64
+	for _, base := range append([]string{r.base}, r.more...) {
+		one := &relay{base: base, key: r.key, client: r.client}
+		status, page, err := one.once(ctx, http.MethodGet, "/metrics", "", nil)
+		if err != nil {
+			return fmt.Errorf("reading a relay's metrics: %w", err)
+		}
+		if status != http.StatusOK {
+			return nil // a relay elsewhere need not show them
+		}
+		for line := range strings.Lines(string(page)) {
+			name, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+			n, err := strconv.ParseFloat(text, 64)
+			if !strings.HasPrefix(name, "relay_delivery_claims_total{") || err != nil {
+				continue
+			}
+			all += n
+			if strings.Contains(name, `"none"`) {
+				none += n
+			}
+		}
+	}
+	if res.Claims = int64(all); all > 0 {
+		share := none / all
+		res.EmptyClaims = &share
+	}
+	return nil
 }

@@ -45,6 +45,9 @@ func (r *Result) Print(out io.Writer, o *Options) error {
 		row("memory", "%s MiB at most, %s MiB afterwards", short(*r.Relay.RSSMB), short(*r.Relay.RSSAfterMB))
 	}
 	row("delivered", "%d of %d, %d duplicates, over %d new connections", r.Relay.Delivered, r.Relay.Deliveries, r.Relay.Duplicates, r.Relay.Connections)
+	if r.Relay.EmptyClaims != nil {
+		row("claims", "%s of deliveries that had to wait, %s %% of them found none", short(float64(r.Relay.Claims)), short(100**r.Relay.EmptyClaims))
+	}
 	if err := w.Flush(); err != nil {
 		return err
 	}

@@ -173,7 +173,7 @@ func (l *lab) measure(ctx context.Context, s *server, res *RelayResult) (kept in
 			return kept, err
 		}
 	}
-	return kept, nil
+	return kept, s.claims(ctx, res)
 }
 
 // warm has each connection and code path used once, as the raw loop's 64

@@ -544,6 +544,10 @@ func (e *Engine) claim(ctx context.Context, number uint32, now time.Time, limit 
 	if err != nil {
 		return nil, false, next, err
 	}
+	e.metrics.claims.Add(1)
+	if len(claims) == 0 {
+		e.metrics.emptyClaims.Add(1)
+	}
 	giveBack := func() { _ = e.store.OwedRelease(context.WithoutCancel(ctx), claims) }
 	if len(claims) > 0 {
 		if tasks, err = e.load(ctx, claims); err != nil {

@@ -13,6 +13,8 @@ type Metrics struct {
 	totalNs  atomic.Int64
 	lagNs    atomic.Int64 // from acceptance to the beginning of the first attempt
 	lagN     atomic.Int64
+	// Turns to the store for owed deliveries, and those that brought none.
+	claims, emptyClaims atomic.Int64
 }
 
 // DurationBuckets are the upper bounds of the attempt duration histogram, in seconds.
@@ -47,7 +49,9 @@ type Snapshot struct {
 	Starving    int64         // lanes waiting for a slot
 	LagSum      time.Duration // from acceptance to the first attempt, summed over LagCount
 	LagCount    int64
-	StoreDown   bool // results cannot be recorded at the moment, or the store cannot be reached
+	// Turns to the store for owed deliveries, and how many of them brought none.
+	Claims, EmptyClaims int64
+	StoreDown           bool // results cannot be recorded at the moment, or the store cannot be reached
 	// Of a store that other nodes share; zero without one.
 	Nodes          int64 // that live, as far as known
 	Idle           bool  // the lease has run out: no attempt starts
@@ -65,6 +69,8 @@ func (e *Engine) Snapshot() Snapshot {
 		Starving:    e.slots.waiters.Load(),
 		LagSum:      time.Duration(m.lagNs.Load()),
 		LagCount:    m.lagN.Load(),
+		Claims:      m.claims.Load(),
+		EmptyClaims: m.emptyClaims.Load(),
 	}
 	for o := Delivered; o <= Discarded; o++ {
 		s.Outcomes[o] = m.outcomes[o].Load()

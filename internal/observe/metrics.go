@@ -134,7 +134,7 @@ type engineCollector struct {
 
 	attempts, settled, duration, inFlight, queued, lanes, starving, lag, storeUp *prometheus.Desc
 	accepted, duplicates, commits                                                *prometheus.Desc
-	owed, oldest                                                                 *prometheus.Desc
+	owed, oldest, claims                                                         *prometheus.Desc
 	nodes, leased, losses, refused                                               *prometheus.Desc
 }
 
@@ -160,6 +160,7 @@ func newEngineCollector(o MetricsOptions) *engineCollector {
 		leased:     desc("node_lease_held", "1 while this server's lease holds; 0 when it has run out and nothing is sent."),
 		losses:     desc("node_lease_losses_total", "How often the others took this server for dead."),
 		refused:    desc("node_refused_writes_total", "What was not recorded because others had taken it over: results dropped, rows whose claims had ended, transactions refused."),
+		claims:     desc("delivery_claims_total", "Turns to the store for deliveries that are due, by whether there were any.", "found"),
 		owed:       desc("deliveries_owed", "Deliveries that wait in the store: for a retry, a later time, or room in memory."),
 		oldest:     desc("deliveries_overdue_seconds", "How long the delivery that has waited longest is past its due time; 0: none is."),
 	}
@@ -190,6 +191,8 @@ func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.queued, float64(s.QueuedBytes))
 	gauge(c.lanes, float64(s.Lanes))
 	gauge(c.starving, float64(s.Starving))
+	counter(c.claims, float64(s.Claims-s.EmptyClaims), "some")
+	counter(c.claims, float64(s.EmptyClaims), "none")
 	ch <- prometheus.MustNewConstSummary(c.lag, uint64(max(s.LagCount, 0)), s.LagSum.Seconds(), nil)
 	up := 1.0
 	if s.StoreDown {
