@@ -162,7 +162,7 @@ type ending uint8
 const (
 	endDone        ending = iota // the log's entry says what came of it
 	endInterrupted               // ctx ended first
-	endChanged                   // the webhook's authentication was changed first
+	endChanged                   // the webhook's authentication was changed first, or it was stopped; see stoppedMeanwhile
 	endBusy                      // there is no room for its transform now
 	endDropped                   // the transform dropped it: nothing is to be sent
 )
@@ -242,6 +242,8 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 	case err != nil && ctx.Err() != nil:
 		return endInterrupted, false
 	case errors.Is(err, auth.ErrClosed):
+		return endChanged, false
+	case !a.Test && e.stoppedMeanwhile(ep):
 		return endChanged, false
 	case err != nil:
 		a.ErrorKind, a.Error, a.Timing.Total = kindAuth, authError(err, w.Timeout), time.Since(now)
@@ -329,6 +331,18 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 		a.ErrorKind, a.Error = kindStatus, fmt.Sprintf("the endpoint answered %s", statusText(res.Status))
 	}
 	return endDone, held
+}
+
+// stoppedMeanwhile reports whether nothing may be sent to the webhook any more: it
+// was paused or deleted, or a maintenance window began, while an attempt waited for
+// its transform or a token. Attempts that wait for neither are not asked: they have
+// begun just now.
+func (e *Engine) stoppedMeanwhile(ep *endpoint) bool {
+	if ep.hook.Script == nil && ep.auth == nil {
+		return false
+	}
+	w, ok := e.hooks.ByNumber(ep.hook.Number)
+	return !ok || w.Status != webhook.Active || len(w.Maintenance) > 0 && !w.HeldUntil(time.Now()).IsZero()
 }
 
 // statusText returns a status as people write it: "404 Not Found".

@@ -170,3 +170,90 @@ func TestJobIsCanceled(t *testing.T) {
 		r.end()
 	})
 }
+
+// patient is a sandbox in which every run takes a while.
+type patient struct {
+	fullPool
+	takes time.Duration
+}
+
+func (p *patient) Run(context.Context, *transform.Script, transform.Input) (transform.Output, error) {
+	time.Sleep(p.takes)
+	return transform.Output{NoBody: true}, nil
+}
+
+// TestStoppedWhileWaiting: what waits for its transform, or for a token, when its webhook is paused or deleted or a maintenance window
+// begins, is not sent then, and what is held is delivered afterwards by its first attempt.
+func TestStoppedWhileWaiting(t *testing.T) {
+	const wait = 8 * time.Second
+	slowTokens := func(n int, w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(wait)
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"access_token":"t","expires_in":3600}`)
+	}
+	for name, change := range map[string]func(*webhook.Settings){
+		"transform":       func(s *webhook.Settings) { s.Transform = `function transform(e) {}` },
+		"transform, fifo": func(s *webhook.Settings) { s.Transform, s.Ordering = `function transform(e) {}`, webhook.OrderingFIFO },
+		"transform, batch": func(s *webhook.Settings) {
+			s.Transform = `function transform(e) {}`
+			inBatches(2, 100*time.Millisecond, 1<<20)(s)
+		},
+		"token": func(*webhook.Settings) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.transforms = &patient{takes: wait}
+				r.start()
+				ctx := context.Background()
+				tokens := r.net.endpoint(slowTokens)
+				begin := time.Now()
+				from, to := begin.Add(5*time.Second), begin.Add(time.Minute)
+				var eps [3]*endpoint
+				var hooks [3]*webhook.Webhook
+				for i := range eps {
+					eps[i] = r.net.endpoint(nil)
+					hooks[i] = r.webhook(eps[i], change, func(s *webhook.Settings) {
+						s.Timeout = time.Minute
+						if s.Transform == "" {
+							withOAuth(tokens)(s)
+						}
+						if i == 0 {
+							s.Maintenance = []webhook.Window{{From: from, To: to}}
+						}
+					})
+				}
+				const window, paused, deleted = 0, 1, 2
+				events := r.publish(`{"type":"a","key":"k","data":1}`, `{"type":"a","key":"k","data":2}`)
+				time.Sleep(time.Until(from))
+				if _, err := r.hooks.Pause(ctx, hooks[paused].Tenant, hooks[paused].ID); err != nil {
+					t.Fatal(err)
+				}
+				if err := r.hooks.Delete(ctx, hooks[deleted].Tenant, hooks[deleted].ID); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Until(to) - time.Second)
+				for i, ep := range eps {
+					if n := ep.count(); n != 0 {
+						t.Errorf("webhook %d: got %d requests after it was stopped, want none", i, n)
+					}
+				}
+				if _, err := r.hooks.Resume(ctx, hooks[paused].Tenant, hooks[paused].ID); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(5 * time.Minute)
+				for _, i := range []int{window, paused} {
+					for _, ev := range events {
+						if d := r.delivery(ev, hooks[i]); d.State != delivery.StateDelivered || d.Attempts != 1 {
+							t.Errorf("webhook %d: got %s after %d attempts, want delivered by the first", i, d.State, d.Attempts)
+						}
+					}
+				}
+				if n := eps[deleted].count(); n != 0 {
+					t.Errorf("the deleted webhook got %d requests, want none", n)
+				}
+				r.end()
+			})
+		})
+	}
+}
