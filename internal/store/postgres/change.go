@@ -17,7 +17,8 @@ import (
 // of statements of this package and numbers, nothing from outside.
 type change struct {
 	// lazy: a crash of the database may undo it. The log is written in order,
-	// so that nothing that follows it can survive without it.
+	// so that nothing that follows it can survive without it; and after the
+	// crash nothing can follow, because that has ended the registration.
 	lazy bool
 	// sql are statements; each gives one result.
 	sql []string
@@ -57,8 +58,9 @@ func (s *Store) change(ctx context.Context, r *registration, c change) ([]*pgcon
 }
 
 // opening returns the statements every change begins with: how durable it is,
-// and the proof that its node has not been fenced. The lock on the node's row
-// keeps it from being fenced until the transaction has ended.
+// and the proof that its node has not been fenced, nor the database crashed
+// since it joined (schema_05.sql). The lock on the node's row keeps it from
+// being fenced until the transaction has ended.
 func (s *Store) opening(r *registration, lazy bool) []string {
 	fence := fmt.Sprintf("SELECT 1/count(*) FROM (SELECT FROM node WHERE fence = %d FOR KEY SHARE) n", r.fence)
 	switch {
@@ -117,10 +119,10 @@ func (s *Store) configure(ctx context.Context, f func(ctx context.Context, tx pg
 }
 
 // webhookChange runs f in a transaction that changes a webhook, and has all
-// nodes notice: f gets the number to note with the webhook. A crash of the
-// database may undo one that is lazy.
-func (s *Store) webhookChange(ctx context.Context, lazy bool, f func(ctx context.Context, tx pgx.Tx, changed int64) error) error {
-	return s.transactAs(ctx, lazy, func(ctx context.Context, tx pgx.Tx) error {
+// nodes notice: f gets the number to note with the webhook. A crash must not
+// undo it, for nodes that know the number would pass over another change with it.
+func (s *Store) webhookChange(ctx context.Context, f func(ctx context.Context, tx pgx.Tx, changed int64) error) error {
+	return s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		var changed int64
 		if err := tx.QueryRow(ctx, configSQL.Get("WebhooksBump")).Scan(&changed); err != nil {
 			return err
@@ -131,10 +133,6 @@ func (s *Store) webhookChange(ctx context.Context, lazy bool, f func(ctx context
 
 // transact runs f in a transaction of this node.
 func (s *Store) transact(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
-	return s.transactAs(ctx, false, f)
-}
-
-func (s *Store) transactAs(ctx context.Context, lazy bool, f func(ctx context.Context, tx pgx.Tx) error) error {
 	r, err := s.current()
 	if err != nil {
 		return err
@@ -143,7 +141,7 @@ func (s *Store) transactAs(ctx context.Context, lazy bool, f func(ctx context.Co
 	defer cancel()
 	for try := 0; ; try++ {
 		err := pgx.BeginFunc(short, s.pool, func(tx pgx.Tx) error {
-			for _, sql := range s.opening(r, lazy) {
+			for _, sql := range s.opening(r, false) {
 				if _, err := tx.Exec(short, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 					return err
 				}

@@ -61,7 +61,7 @@ func (s *Store) WebhookChanges(ctx context.Context, since int64) (changed []*web
 func (s *Store) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number uint32, err error) {
 	col, err := column.OfWebhook(w, s.sealer)
 	if err == nil {
-		err = s.webhookChange(ctx, false, func(ctx context.Context, tx pgx.Tx, changed int64) error {
+		err = s.webhookChange(ctx, func(ctx context.Context, tx pgx.Tx, changed int64) error {
 			var n int64
 			err := tx.QueryRow(ctx, configSQL.Get("WebhookCreate"), changed, w.ID, int32(w.Tenant), col.Settings, col.Secrets, string(w.Status),
 				col.Health, col.Inactive, column.Millis(w.CreatedAt), column.Millis(w.UpdatedAt)).Scan(&n)
@@ -82,7 +82,7 @@ func (s *Store) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number u
 func (s *Store) WebhookUpdate(ctx context.Context, w *webhook.Webhook) error {
 	col, err := column.OfWebhook(w, s.sealer)
 	if err == nil {
-		err = s.webhookReplace(ctx, false, w, "WebhookUpdate", col.Settings, col.Secrets, string(w.Status), col.Health, col.Inactive, column.Millis(w.UpdatedAt))
+		err = s.webhookReplace(ctx, w, "WebhookUpdate", col.Settings, col.Secrets, string(w.Status), col.Health, col.Inactive, column.Millis(w.UpdatedAt))
 	}
 	if err != nil {
 		return fmt.Errorf("changing webhook %q: %w", w.ID, err)
@@ -94,7 +94,7 @@ func (s *Store) WebhookUpdate(ctx context.Context, w *webhook.Webhook) error {
 func (s *Store) WebhookHealth(ctx context.Context, w *webhook.Webhook) error {
 	health, err := column.OfHealth(w)
 	if err == nil {
-		err = s.webhookReplace(ctx, true, w, "WebhookHealth", health)
+		err = s.webhookReplace(ctx, w, "WebhookHealth", health)
 	}
 	if err != nil {
 		return fmt.Errorf("storing the health of webhook %q: %w", w.ID, err)
@@ -103,8 +103,8 @@ func (s *Store) WebhookHealth(ctx context.Context, w *webhook.Webhook) error {
 }
 
 // webhookReplace changes the row of the webhook if it has still w's version.
-func (s *Store) webhookReplace(ctx context.Context, lazy bool, w *webhook.Webhook, name string, values ...any) error {
-	err := s.webhookChange(ctx, lazy, func(ctx context.Context, tx pgx.Tx, changed int64) error {
+func (s *Store) webhookReplace(ctx context.Context, w *webhook.Webhook, name string, values ...any) error {
+	err := s.webhookChange(ctx, func(ctx context.Context, tx pgx.Tx, changed int64) error {
 		args := append([]any{changed, int64(w.Number), int32(w.Tenant), w.Version}, values...)
 		tag, err := tx.Exec(ctx, configSQL.Get(name), args...)
 		if err != nil || tag.RowsAffected() > 0 {
@@ -129,7 +129,7 @@ func (s *Store) webhookReplace(ctx context.Context, lazy bool, w *webhook.Webhoo
 
 // WebhookDelete implements webhook.Store.
 func (s *Store) WebhookDelete(ctx context.Context, tenant event.TenantID, number uint32) error {
-	err := s.webhookChange(ctx, false, func(ctx context.Context, tx pgx.Tx, changed int64) error {
+	err := s.webhookChange(ctx, func(ctx context.Context, tx pgx.Tx, changed int64) error {
 		tag, err := tx.Exec(ctx, configSQL.Get("WebhookDelete"), changed, int64(number), int32(tenant))
 		if err == nil && tag.RowsAffected() == 0 {
 			err = webhook.ErrNotFound

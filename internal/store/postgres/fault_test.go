@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -176,6 +177,37 @@ func TestSilentDatabase(t *testing.T) {
 	}
 	if list := storetest.MustList(t, s, ingest.Query{}); len(list) != 2 {
 		t.Errorf("got %d events, want 2: what failed may be stored, but once", len(list))
+	}
+}
+
+// A crash loses what was recorded last. A node that has not noticed it must not
+// close an intake on the ground of that: its deliveries would be gone.
+func TestWhatACrashUndidIsNotBuiltOn(t *testing.T) {
+	srv := pgtest.Start(t)
+	s := node(t, srv.Database(t), time.Minute)
+	s.holdLease.Store(true)
+	in := storetest.MustAppend(t, s, storetest.Publication(storetest.Event("a", "a", "1")))
+	if err := s.Record(ctx, &delivery.Record{Owe: []delivery.Owed{{
+		Tenant: 1, Event: in[0].ID, Webhook: 1, Due: time.Now(), Since: time.Now(), Reason: delivery.ReasonBacklog,
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+	srv.Crash() // before that is on the disk, if the server does not hurry
+	if err := srv.Start(); err != nil {
+		t.Fatal(err)
+	}
+	err := error(delivery.ErrUnavailable)
+	for errors.Is(err, delivery.ErrUnavailable) { // until no old connection is left
+		err = s.Record(ctx, &delivery.Record{Close: []event.ID{in[0].ID}})
+	}
+	if !errors.Is(err, ErrFenced) {
+		t.Errorf("closing what was recorded before the crash: got %v, want %v", err, ErrFenced)
+	}
+	s.holdLease.Store(false)
+	for s.heartbeat() != nil { // its old connection
+	}
+	if ids := takeOver(t, s); !slices.Equal(ids, []event.ID{in[0].ID}) {
+		t.Errorf("taken over: got %d, want %d", ids, in[0].ID)
 	}
 }
 

@@ -238,7 +238,9 @@ func (s *Store) keepLease() {
 // A server that has crashed, or a standby that has taken its place, lacks what
 // was committed last without waiting for the disk: settled deliveries are owed
 // or claimed again there, closed intakes open. What this node knows does not
-// fit that any more, so it gives its registration up and takes over from itself.
+// fit that any more: no write of its is let through (schema_05.sql), and it
+// joins anew and takes over from itself. Where the table of nodes outlives
+// that, the time at which the server began tells.
 func (s *Store) heartbeat() error {
 	r, err := s.current()
 	if err == nil {
