@@ -62,6 +62,7 @@ func cases() []benchCase {
 		{name: "latency", run: caseLatency},
 		{name: "lone", run: caseLone},
 		{name: "stream", run: caseStream},
+		{name: "gate", run: caseGate, own: true},
 		{name: "catalogue", run: caseCatalogue, own: true},
 		{name: "idle", run: caseIdle, own: true},
 		{name: "wide", run: caseWide},

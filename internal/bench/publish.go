@@ -232,6 +232,21 @@ const openConnections = 64
 // shows in the latency instead of being measured less often. answered, when
 // not nil, counts the times to the 202.
 func (r *relay) open(ctx context.Context, rate float64, d time.Duration, to func(i int) address, answered *histogram) (int, error) {
+	return paced(ctx, rate, d, func(ctx context.Context, i int, due time.Time, body *[]byte) error {
+		*body = r.put((*body)[:0], to(i), due.UnixNano())
+		if err := r.publish(ctx, *body); err != nil {
+			return fmt.Errorf("publishing at %v a second: %w", rate, err)
+		}
+		if answered != nil {
+			answered.add(time.Since(due))
+		}
+		return nil
+	})
+}
+
+// paced calls f at a fixed rate for a time, with the moment the call was due,
+// and returns how often. body is for f to keep between its calls.
+func paced(ctx context.Context, rate float64, d time.Duration, f func(ctx context.Context, i int, due time.Time, body *[]byte) error) (int, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	count := max(1, int(rate*d.Seconds()))
@@ -248,13 +263,8 @@ func (r *relay) open(ctx context.Context, rate float64, d time.Duration, to func
 				if ctx.Err() != nil {
 					continue
 				}
-				body = r.put(body[:0], to(e.i), e.due.UnixNano())
-				if err := r.publish(ctx, body); err != nil {
-					cancel(fmt.Errorf("publishing at %v a second: %w", rate, err))
-					continue
-				}
-				if answered != nil {
-					answered.add(time.Since(e.due))
+				if err := f(ctx, e.i, e.due, &body); err != nil {
+					cancel(err)
 				}
 			}
 		})

@@ -29,6 +29,7 @@ import (
 //	/e/N     200 at once
 //	/fail/N  500 at once
 //	/hang/N  nothing for 10 s, then 200; most callers have gone by then
+//	/decide  as the endpoint of the respondent gate: accepts after decideTime, and says how long that took
 //	/gate/N  503 at once while the gate is closed, and above gateRate; else as /e/N
 //
 // Requests to /e/N are counted by their X-Relay-Delivery, so that a second one
@@ -83,6 +84,9 @@ func (g *gate) take() bool {
 	g.tokens--
 	return true
 }
+
+// decideTime is how long /decide thinks.
+const decideTime = 10 * time.Millisecond
 
 // hangTime is how long /hang/N does not answer.
 const hangTime = 10 * time.Second
@@ -235,6 +239,12 @@ func (r *Receiver) serve(conn net.Conn) {
 				r.attempted(&r.failed, len(req.body))
 				_, err = conn.Write(answerBusy)
 			}
+		case bytes.Equal(req.path, []byte("/decide")):
+			begun := time.Now()
+			r.arrived(&req)
+			time.Sleep(decideTime)
+			answer := fmt.Appendf(nil, `{"decision":"accept","reason":"%d"}`, time.Since(begun).Nanoseconds())
+			_, err = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer)
 		case bytes.HasPrefix(req.path, []byte("/fail/")):
 			r.attempted(&r.failed, len(req.body))
 			_, err = conn.Write(answerFail)

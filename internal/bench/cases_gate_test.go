@@ -1,0 +1,50 @@
+package bench
+
+import (
+	"context"
+	"io"
+	"os"
+	"testing"
+	"time"
+)
+
+// TestGateAddsLittle holds a call that waits for the verdict to what a direct call of the endpoint takes at the same time:
+// on a machine that is busy with other tests both take long. The figure itself is that of "relay bench --case gate".
+func TestGateAddsLittle(t *testing.T) {
+	o := Default()
+	o.Duration, o.Dir, o.Log = time.Second, t.TempDir(), io.Discard
+	var err error
+	if o.Executable, err = os.Executable(); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.check(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := newLab(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	err = l.on(t.Context(), func(ctx context.Context, s *server) error {
+		// Other tests come and go: one calm run of a few will do.
+		for try := 1; ; try++ {
+			direct, added, err := l.gate(ctx, s)
+			if err != nil {
+				return err
+			}
+			t.Logf("added to the endpoint's own time: directly p50 %v, p99 %v; through the gate p50 %v, p99 %v",
+				direct.quantile(.5), direct.quantile(.99), added.quantile(.5), added.quantile(.99))
+			got, limit := added.quantile(.5), 20*time.Millisecond+10*direct.quantile(.99)
+			if got <= limit {
+				return nil
+			}
+			if try == 4 {
+				t.Errorf("half of the calls took %v over the endpoint's own time, want at most %v where a direct call takes %v", got, limit, direct.quantile(.99))
+				return nil
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
