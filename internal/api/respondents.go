@@ -275,8 +275,8 @@ func (a *API) respondentList(ctx context.Context, c *caller, in *respondentQuery
 }
 
 var docRespondentExport = doc{id: "exportRespondents", tag: "Respondents", summary: "Export respondents as CSV",
-	text: "UTF-8, RFC 4180 with plain line feeds, a line of names first, the newest respondent first; of any length. A cell that begins with `=`, `+`, `-`, `@`, a tab or a line break " +
-		"gets an apostrophe before it, so that no spreadsheet takes it for a formula. An export that ends early was cut off: its last line has no line end.",
+	text: "UTF-8, RFC 4180 with plain line feeds, a line of names first, the newest respondent first; of any length. What begins a cell with `=`, `+`, `-`, `@`, a tab or a line break, " +
+		"or follows a semicolon, a tab or a line break in one, gets an apostrophe before it, so that no spreadsheet takes it for a formula. An export that ends early was cut off: its last line has no line end.",
 	bodies: bodies{answer: "text/csv"}}
 
 func (a *API) respondentExportRoute(scope account.Scope) route {

