@@ -24,7 +24,7 @@ type GateSettings struct {
 	OnFailure    string   `json:"onFailure" enum:"hold,store,discard" doc:"what becomes of respondents about whom the endpoint could not be asked"`
 	Timeout      Duration `json:"timeout" doc:"of an attempt" example:"\"10s\""`
 	Retry        Retry    `json:"retry" doc:"when to try again" example:"{\"preset\":\"relay\"}"`
-	Health       *Health  `json:"health" doc:"how the endpoint answers; null: there is none. The gate is never disabled by itself"`
+	Health       *Health  `json:"health" doc:"how the endpoint answers; null: there is none. The gate is never disabled by itself: disableAfter is 0s"`
 	Pending      int      `json:"pending" doc:"respondents on their way to the endpoint; counted up to 10000"`
 	Held         int      `json:"held" doc:"respondents that a person must decide about; counted up to 10000"`
 	UpdatedAt    *Time    `json:"updatedAt"`
@@ -44,6 +44,7 @@ func (a *API) showGate(ctx context.Context, c *caller, v *gate.View) (*GateSetti
 	}
 	if v.Webhook != nil {
 		s.Health = &a.showWebhook(v.Webhook).Health
+		s.Health.DisablesAt, s.Health.DisableAfter = nil, 0
 	}
 	for state, into := range map[gate.State]*int{gate.Pending: &s.Pending, gate.Held: &s.Held} {
 		n, err := a.Gate.Count(ctx, c.tenant, state)

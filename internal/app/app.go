@@ -313,11 +313,16 @@ func (a *App) stopWork(ctx context.Context) error {
 		}
 		close(served)
 	}()
+	// Requests that wait for what the engine may still bring are answered while there is time for that.
+	if end, ok := ctx.Deadline(); ok {
+		early := time.AfterFunc(time.Until(end)-time.Second, a.gate.StopWaiting)
+		defer early.Stop()
+	}
 	var err error
 	if a.delivering.Load() {
 		err = a.engine.Stop(ctx)
 	}
-	a.gate.StopWaiting() // requests that wait for what the engine would have brought
+	a.gate.StopWaiting()
 	return errors.Join(<-served, err)
 }
 

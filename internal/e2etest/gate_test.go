@@ -299,3 +299,43 @@ func startVerdicts(t *testing.T, f func(body []byte) string) string {
 	t.Cleanup(s.Close)
 	return s.URL + "/gate"
 }
+
+// TestStopWhileCallsWait: a call that waits for a verdict is answered when Relay stops, which ends well, and the respondent
+// is decided after the next start.
+func TestStopWhileCallsWait(t *testing.T) {
+	t.Setenv("RELAY_SHUTDOWN_TIMEOUT", "2s")
+	r := startRelay(t)
+	asked, silent := make(chan struct{}, 10), make(chan struct{})
+	endpoint := startVerdicts(t, func([]byte) string {
+		asked <- struct{}{}
+		<-silent
+		return `{"decision":"accept"}`
+	})
+	r.into(nil, 200, "PATCH", "/v1/gate", `{"enabled":true,"mode":"decide","deadline":"25s","timeout":"60s","url":"`+endpoint+`"}`)
+	answered := make(chan answer, 1)
+	go func() {
+		a, err := r.try("POST", "/v1/integrations/dixa/respondents", `{"campaignId":1,"respondent":{}}`)
+		if err != nil {
+			t.Errorf("the call that waited: %v", err)
+		}
+		answered <- a
+	}()
+	<-asked
+	r.stop()
+	var got respondentDoc
+	if a := <-answered; a.status != 202 || json.Unmarshal(a.body, &got) != nil || got.State != "pending" {
+		t.Errorf("the call that waited: got %d %s, want it pending", a.status, a.body)
+	}
+	close(silent)
+	r.start()
+	eventually(t, "the respondent is decided", func() bool {
+		r.into(&got, 200, "GET", "/v1/respondents/"+got.ID, "")
+		return got.State == "stored"
+	})
+	var g struct {
+		Health struct{ DisableAfter string }
+	}
+	if r.into(&g, 200, "GET", "/v1/gate", ""); g.Health.DisableAfter != "0s" {
+		t.Errorf("got %+v, want a gate that is never disabled", g)
+	}
+}

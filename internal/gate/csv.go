@@ -74,7 +74,7 @@ func exportLine(dst []string, r *Respondent) []string {
 // Not only at its beginning: a spreadsheet whose country writes decimals with a comma splits lines at semicolons, where a
 // cell's quotes mean nothing, so that what follows a semicolon, a tab or a line break begins a cell there.
 func cell(s string) string {
-	if strings.IndexAny(s, "=+-@\t\r\n＝＋－＠") < 0 {
+	if !strings.ContainsAny(s, "=+-@\t\r\n＝＋－＠") {
 		return s
 	}
 	var b strings.Builder
