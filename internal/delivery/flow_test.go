@@ -278,9 +278,10 @@ func TestInterruptedAttemptsComeBackUncounted(t *testing.T) {
 			t.Errorf("%d deliveries to the healthy endpoint, want 3", n)
 		}
 		time.Sleep(time.Second)
+		_, shared := r.store.(delivery.SharedStore) // such a one gives an intake once
 		if err := r.store.IntakeOpen(context.Background(), func(in delivery.Intake) error {
 			return fmt.Errorf("intake %d was open at the last start, as it should", in.ID)
-		}); err == nil {
+		}); err == nil && !shared {
 			t.Errorf("no intake was open at the last start, though its deliveries were not done")
 		}
 		r.restart()

@@ -24,37 +24,58 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// rig is a relay without its HTTP API: the engine on a real SQLite store,
-// delivering over real HTTP on in-memory connections, so that it runs in a
-// synctest bubble. It can be restarted on the same files.
+// rig is a relay without its HTTP API: the engine on a real store, delivering
+// over real HTTP on in-memory connections, so that it runs in a synctest bubble.
+// It can be restarted on the same data. The store is SQLite's, but for tests
+// that TestEngineOnPostgres runs.
 type rig struct {
-	t   *testing.T
-	dir string
-	net *pipeNet
+	t    *testing.T
+	dir  string
+	open func(context.Context, *slog.Logger) (rigStore, error)
+	net  *pipeNet
 	// memory and maxInFlight are passed to the engine.
 	memory      int64
 	maxInFlight int
 	sender      delivery.Sender      // nil: client
 	transforms  delivery.Transformer // nil: none; see withTransforms
 
-	store    *sqlite.Store
+	store    rigStore
 	client   *egress.Client
 	hooks    *webhook.Registry
 	engine   *delivery.Engine
 	ingester *ingest.Ingester
 }
 
+// rigStore is what tests use of a store.
+type rigStore interface {
+	delivery.Store
+	ingest.Store
+	webhook.Store
+	Expire(ctx context.Context, events, attempts time.Time) error
+	Close() error
+}
+
 func newRig(t *testing.T) *rig {
 	r := &rig{t: t, dir: t.TempDir(), net: newPipeNet()}
+	r.open = func(ctx context.Context, log *slog.Logger) (rigStore, error) {
+		return sqlite.Open(ctx, sqlite.Options{Dir: r.dir, Log: log})
+	}
+	if rigDatabase != nil && strings.HasPrefix(t.Name(), "TestEngineOnPostgres/") {
+		r.open = rigDatabase(t)
+	}
 	return r
 }
+
+// rigDatabase makes a database for a rig, and returns what opens it; nil where
+// there is none.
+var rigDatabase func(t *testing.T) func(context.Context, *slog.Logger) (rigStore, error)
 
 func (r *rig) start() {
 	r.t.Helper()
 	ctx := context.Background()
 	log := slog.New(slog.NewTextHandler(testLog{r.t}, nil))
 	var err error
-	if r.store, err = sqlite.Open(ctx, sqlite.Options{Dir: r.dir, Log: log}); err != nil {
+	if r.store, err = r.open(ctx, log); err != nil {
 		r.t.Fatalf("opening the store: %v", err)
 	}
 	r.client = egress.New(egress.Options{Dev: true, DialContext: r.net.dial, UserAgent: "Relay/test"})

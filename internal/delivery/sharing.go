@@ -34,6 +34,10 @@ const (
 	maxSkew = 2 * time.Second
 )
 
+// sharingPace is larger in tests alone, in which days pass for the engine and
+// none for the database.
+var sharingPace time.Duration = 1
+
 // sharing is the part of the engine that only a store needs that other nodes
 // use, too.
 type sharing struct {
@@ -45,6 +49,8 @@ type sharing struct {
 	nodes   atomic.Int64 // that live
 	down    atomic.Bool  // the last pulse failed
 	dropped atomic.Int64 // results that were not recorded, because the lease was lost
+
+	pace time.Duration // pulseEvery and takeOverEvery are multiplied by it: see sharingPace
 
 	// The following belong to the loop.
 	seen    Pulse // what was taken over last
@@ -80,7 +86,7 @@ func newSharing(e *Engine, s SharedStore, refresh func(ctx context.Context, p Pu
 	if refresh == nil {
 		refresh = func(ctx context.Context, _ Pulse) error { return e.hooks.Refresh(ctx) }
 	}
-	h := &sharing{engine: e, store: s, refresh: refresh, failing: make(map[string]bool)}
+	h := &sharing{engine: e, store: s, refresh: refresh, failing: make(map[string]bool), pace: sharingPace}
 	h.seen.Revision, h.seen.Webhooks = -1, -1
 	h.nodes.Store(1)
 	h.hold()
@@ -134,7 +140,7 @@ func (h *sharing) begin(ctx context.Context) error {
 func (h *sharing) run() {
 	e := h.engine
 	var looked time.Time
-	for e.sleep(pulseEvery - pulseEvery/10 + rand.N(pulseEvery/5)) {
+	for e.sleep(h.pace * (pulseEvery - pulseEvery/10 + rand.N(pulseEvery/5))) {
 		h.pulse()
 		now := time.Now()
 		if leased := e.leased(); leased && h.idle {
@@ -161,7 +167,7 @@ func (h *sharing) run() {
 func (h *sharing) runTakeOver() {
 	e := h.engine
 	failing := false
-	for e.sleep(takeOverEvery - takeOverEvery/10 + rand.N(takeOverEvery/5)) {
+	for e.sleep(h.pace * (takeOverEvery - takeOverEvery/10 + rand.N(takeOverEvery/5))) {
 		err := h.takeOver()
 		if err != nil && !failing && !e.stopping() {
 			e.log.Error("taking over from dead nodes failed, trying again", "err", err)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/client"
+	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 	"github.com/relay-events/relay/receiver"
 )
 
@@ -73,9 +74,22 @@ func (r *batchRecorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 // TestKillBetweenBatches kills the server again and again while events go out in batches, some of which are refused at
 // first: nothing is lost, and whatever comes again under a batch's id is that batch, byte for byte.
 func TestKillBetweenBatches(t *testing.T) {
-	kills := count(t, "RELAY_FAULT_KILLS", 8, 4)
 	r := newRelay(t, filepath.Join(t.TempDir(), "data"))
 	r.start()
+	killBetweenBatches(t, newPublishers(r), r)
+	intact(t, r.dir)
+}
+
+// TestKillBetweenBatchesOfNodes is TestKillBetweenBatches with two servers that share a database and take turns in dying.
+func TestKillBetweenBatchesOfNodes(t *testing.T) {
+	c := newServers(t, pgtest.Start(t).Database(t), 2)
+	killBetweenBatches(t, c.pubs, c.nodes...)
+}
+
+// killBetweenBatches kills servers under load, and stops them in the end.
+func killBetweenBatches(t *testing.T, pubs *publishers, servers ...*relay) {
+	kills := count(t, "RELAY_FAULT_KILLS", 8, 4)
+	r := servers[0]
 	rec := &batchRecorder{
 		bodies: make(map[string]string), requests: make(map[string]int), across: make(map[string]int),
 		last: make(map[string]int), done: make(map[string]struct{}),
@@ -94,10 +108,16 @@ func TestKillBetweenBatches(t *testing.T) {
 	if rec.verify, err = receiver.New(receiver.Config{Secrets: []string{made.Secret}}); err != nil {
 		t.Fatal(err)
 	}
-	pubs := newPublishers(r)
+	for _, other := range servers[1:] {
+		waitFor(t, "a server to know the webhook", patience, func() error {
+			_, err := other.api.Webhook(context.Background(), made.ID)
+			return err
+		})
+	}
 	pubs.run(t, seeded(t), 4)
-	for range kills {
+	for n := range kills {
 		time.Sleep(700 * time.Millisecond)
+		r := servers[n%len(servers)]
 		r.running()
 		r.life().kill()
 		rec.mu.Lock()
@@ -130,8 +150,9 @@ func TestKillBetweenBatches(t *testing.T) {
 		}
 		return nil
 	})
-	r.stop()
-	intact(t, r.dir)
+	for _, r := range servers {
+		r.stop()
+	}
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	for _, complaint := range rec.wrong {

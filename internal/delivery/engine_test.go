@@ -1,0 +1,166 @@
+//go:build unix
+
+package delivery_test
+
+import (
+	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/store/postgres"
+	"github.com/relay-events/relay/internal/store/postgres/pgtest"
+	"github.com/relay-events/relay/internal/testenv"
+)
+
+// engineTests are those of the engine on a rig; TestEngineSuiteIsWhole sees to
+// it that none is forgotten.
+var engineTests = map[string]func(*testing.T){
+	"TestScheduleOfPresetRelay":                TestScheduleOfPresetRelay,
+	"TestNothingLaterThanMaxAge":               TestNothingLaterThanMaxAge,
+	"TestHangingEndpointTimesOut":              TestHangingEndpointTimesOut,
+	"TestRetryAfterIsHonoured":                 TestRetryAfterIsHonoured,
+	"TestDeliverAt":                            TestDeliverAt,
+	"TestDisabledAfterFiveDaysOfFailures":      TestDisabledAfterFiveDaysOfFailures,
+	"TestOneSuccessStartsTheRuleAnew":          TestOneSuccessStartsTheRuleAnew,
+	"TestDisableOn":                            TestDisableOn,
+	"TestRequestIsWhatTheDocumentsSay":         TestRequestIsWhatTheDocumentsSay,
+	"TestRotationWithOverlapAndAtOnce":         TestRotationWithOverlapAndAtOnce,
+	"TestPauseQueuesNothingAndHoldsRetries":    TestPauseQueuesNothingAndHoldsRetries,
+	"TestInterruptedAttemptsComeBackUncounted": TestInterruptedAttemptsComeBackUncounted,
+	"TestRetryCancelResend":                    TestRetryCancelResend,
+	"TestCancelWhileBeingSent":                 TestCancelWhileBeingSent,
+	"TestRecoverAndReplayGoOnAfterARestart":    TestRecoverAndReplayGoOnAfterARestart,
+	"TestDeletedWebhookIsOwedNothing":          TestDeletedWebhookIsOwedNothing,
+	"TestTestIsLoggedAndCountsForNothing":      TestTestIsLoggedAndCountsForNothing,
+	"TestDeliveriesList":                       TestDeliveriesList,
+	"TestRetentionKeepsWhatIsOwed":             TestRetentionKeepsWhatIsOwed,
+	"TestOneHangingEndpointOfManySlots":        TestOneHangingEndpointOfManySlots,
+	"TestFIFO":                                 TestFIFO,
+	"TestRateLimit":                            TestRateLimit,
+	"TestMaintenanceWindow":                    TestMaintenanceWindow,
+	"TestOtherKeysDoNotWait":                   TestOtherKeysDoNotWait,
+	"TestRampFindsTheCapacityOfAnEndpoint":     TestRampFindsTheCapacityOfAnEndpoint,
+	"TestUnevenEndpointIsNotStarved":           TestUnevenEndpointIsNotStarved,
+	"TestMaxConcurrency":                       TestMaxConcurrency,
+	"TestOnlyRequestsCountForTheRate":          TestOnlyRequestsCountForTheRate,
+	"TestJobIsCanceled":                        TestJobIsCanceled,
+	"TestMaxAge":                               TestMaxAge,
+	"TestFilter":                               TestFilter,
+	"TestFormatsOnTheWire":                     TestFormatsOnTheWire,
+	"TestWhatAnswersMean":                      TestWhatAnswersMean,
+	"TestBatchFillsOrWaits":                    TestBatchFillsOrWaits,
+	"TestBatchBounds":                          TestBatchBounds,
+	"TestBatchIsRetriedWhole":                  TestBatchIsRetriedWhole,
+	"TestBatchControls":                        TestBatchControls,
+	"TestBatchPace":                            TestBatchPace,
+	"TestBatchBacklog":                         TestBatchBacklog,
+	"TestBatchWaitsLong":                       TestBatchWaitsLong,
+	"TestBatchOfCloudEvents":                   TestBatchOfCloudEvents,
+	"TestBatchTransform":                       TestBatchTransform,
+	"TestBatchSurvivesRestarts":                TestBatchSurvivesRestarts,
+	"TestTransformedRequests":                  TestTransformedRequests,
+	"TestTransformDrops":                       TestTransformDrops,
+	"TestTransformFails":                       TestTransformFails,
+	"TestTransformResultsRefused":              TestTransformResultsRefused,
+	"TestTransformsWait":                       TestTransformsWait,
+	"TestTransformNoLongerCompiles":            TestTransformNoLongerCompiles,
+	"TestAuthHeaders":                          TestAuthHeaders,
+	"TestTokenIsShared":                        TestTokenIsShared,
+	"TestRefusedToken":                         TestRefusedToken,
+	"TestNoToken":                              TestNoToken,
+	"TestChangeOfAuth":                         TestChangeOfAuth,
+	"TestDeletedWhileWaiting":                  TestDeletedWhileWaiting,
+	"TestRejected":                             TestRejected,
+	"TestTransformCannotAuthenticate":          TestTransformCannotAuthenticate,
+	"TestCertificateIsShown":                   TestCertificateIsShown,
+	"TestCertificateHandshake":                 TestCertificateHandshake,
+}
+
+// lengthy are those that take many seconds on a database, because days full of
+// deliveries pass in them: too long under the race detector.
+var lengthy = []string{
+	"TestDisabledAfterFiveDaysOfFailures", "TestRampFindsTheCapacityOfAnEndpoint", "TestOtherKeysDoNotWait",
+	"TestRetentionKeepsWhatIsOwed", "TestOneSuccessStartsTheRuleAnew", "TestRecoverAndReplayGoOnAfterARestart",
+}
+
+// stretched is how much less often the engine looks at the other nodes of a
+// database, of which there are none here: days pass.
+const stretched = 600
+
+// TestEngineOnPostgres runs the tests of the engine, which have it on files, on
+// PostgreSQL.
+func TestEngineOnPostgres(t *testing.T) {
+	pgtest.Shared(t) // not in a bubble, where nothing may outlive the test
+	t.Cleanup(delivery.SetSharingPace(stretched))
+	for _, name := range slices.Sorted(maps.Keys(engineTests)) {
+		if (testenv.Race || testing.Short()) && slices.Contains(lengthy, name) {
+			continue
+		}
+		t.Run(name, engineTests[name])
+	}
+}
+
+func init() {
+	rigDatabase = func(t *testing.T) func(context.Context, *slog.Logger) (rigStore, error) {
+		o := postgres.Options{URL: pgtest.Shared(t).Database(t)}
+		if time.Now().Year() == 2000 {
+			// In a bubble of testing/synctest days pass, while no time passes for
+			// the database: nothing needs to be renewed, but would be all the time.
+			o.URL += "&pool_health_check_period=100000h&pool_max_conn_lifetime=100000h&pool_max_conn_idle_time=100000h"
+			o.Lease = 100_000 * time.Hour
+		}
+		return func(ctx context.Context, log *slog.Logger) (rigStore, error) {
+			o := o
+			o.Log = log
+			return postgres.Open(ctx, o)
+		}
+	}
+}
+
+// Every test that uses a rig is one of engineTests.
+func TestEngineSuiteIsWhole(t *testing.T) {
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]bool)
+	for _, file := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok || !strings.HasPrefix(fn.Name.Name, "Test") {
+				continue
+			}
+			ast.Inspect(fn, func(n ast.Node) bool {
+				if call, ok := n.(*ast.CallExpr); ok {
+					if id, ok := call.Fun.(*ast.Ident); ok && id.Name == "newRig" {
+						found[fn.Name.Name] = true
+					}
+				}
+				return true
+			})
+		}
+	}
+	for name := range found {
+		if engineTests[name] == nil {
+			t.Errorf("%s uses the engine on SQLite alone: add it to engineTests", name)
+		}
+	}
+	for name := range engineTests {
+		if !found[name] {
+			t.Errorf("%s is in engineTests and uses no rig", name)
+		}
+	}
+}
