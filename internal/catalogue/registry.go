@@ -313,16 +313,20 @@ func (s *state) version(name, version string) *Type {
 func (s *state) typeRecords(tenant event.TenantID, types []Type) ([]Record, error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	records := make([]Record, 0, len(types))
-	added := make(map[string]bool)
+	added, aliased := make(map[string]bool), make(map[string]string)
 	for i := range types {
 		t := types[i]
 		if err := t.normalize(); err != nil {
 			return nil, inItem(err, len(types) > 1, t.Name)
 		}
+		if other, taken := s.lookup(t.Name); taken && other.Name != t.Name || aliased[t.Name] != "" {
+			return nil, inItem(problem.InvalidField("name", "must not be an alias of another type"), len(types) > 1, t.Name)
+		}
 		for _, alias := range t.Aliases {
-			if other, taken := s.lookup(alias); taken && other.Name != t.Name || added[alias] {
-				return nil, problem.InvalidField("aliases", "must not have %q, which is the name of another type", alias)
+			if other, taken := s.lookup(alias); taken && other.Name != t.Name || added[alias] || aliased[alias] != "" {
+				return nil, problem.InvalidField("aliases", "must not have %q, which is the name or an alias of another type", alias)
 			}
+			aliased[alias] = t.Name
 		}
 		if len(s.versions[t.Name]) == 0 {
 			added[t.Name] = true

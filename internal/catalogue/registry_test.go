@@ -318,6 +318,41 @@ func TestRegistryRefuses(t *testing.T) {
 	}
 }
 
+// TestNamesAndAliasesAreTakenOnce: an import of several types cannot take what another type is called by, of those that are there
+// and of its own.
+func TestNamesAndAliasesAreTakenOnce(t *testing.T) {
+	r, _, _ := newRegistry(t)
+	const tenant = 1
+	if _, err := r.Put(t.Context(), tenant, Type{Name: "order.created", Aliases: []string{"order.placed"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, types := range [][]Type{
+		{{Name: "order.placed"}},
+		{{Name: "notification.auth_link_clicked"}}, // an alias in a pack
+		{{Name: "a", Aliases: []string{"order.placed"}}},
+		{{Name: "a", Aliases: []string{"b"}}, {Name: "b"}},
+		{{Name: "b"}, {Name: "a", Aliases: []string{"b"}}},
+		{{Name: "a", Aliases: []string{"c"}}, {Name: "b", Aliases: []string{"c"}}},
+	} {
+		if _, err := r.Import(t.Context(), tenant, types, nil, false); problem.KindOf(err) != problem.Invalid {
+			t.Errorf("importing %+v: got %v, want it refused", types, err)
+		}
+		for _, name := range []string{"a", "b", "c"} {
+			if x, ok := r.Lookup(tenant, name); ok {
+				t.Fatalf("after an import that was refused: %q is %q, want nothing stored", name, x.Name)
+			}
+		}
+	}
+	if x, ok := r.Lookup(tenant, "order.placed"); !ok || x.Name != "order.created" {
+		t.Errorf("order.placed: got %+v, %v, want the alias as it was", x, ok)
+	}
+	// The same type again, with its aliases, takes nothing from anybody.
+	again := []Type{{Name: "order.created", Aliases: []string{"order.placed", "order.made"}}, {Name: "a", Aliases: []string{"b"}}}
+	if list, err := r.Import(t.Context(), tenant, again, nil, false); err != nil || len(list) != 2 {
+		t.Errorf("importing %+v: got %+v, %v, want both", again, list, err)
+	}
+}
+
 // TestRegistryReadersDuringChanges is for the race detector.
 func TestRegistryReadersDuringChanges(t *testing.T) {
 	r, _, _ := newRegistry(t)
