@@ -44,6 +44,7 @@ var engineTests = map[string]func(*testing.T){
 	"TestDeliveriesList":                       TestDeliveriesList,
 	"TestRetentionKeepsWhatIsOwed":             TestRetentionKeepsWhatIsOwed,
 	"TestOneHangingEndpointOfManySlots":        TestOneHangingEndpointOfManySlots,
+	"TestStoppedWhileWaiting":                  TestStoppedWhileWaiting,
 	"TestFIFO":                                 TestFIFO,
 	"TestRateLimit":                            TestRateLimit,
 	"TestMaintenanceWindow":                    TestMaintenanceWindow,
