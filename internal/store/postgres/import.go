@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -266,8 +267,9 @@ func (im *Import) Attempts(ctx context.Context, list []*delivery.Attempt) error 
 type ImportedTable struct {
 	Name     string
 	Columns  []string
-	Rows     [][]any // int64, string, []byte or nil
-	Sequence int64   // the highest number ever given; zero: the highest there is
+	Rows     [][]any                 // int64, string, []byte or nil
+	More     iter.Seq2[[]any, error] // yields the rows instead, unless nil
+	Sequence int64                   // the highest number ever given; zero: the highest there is
 }
 
 // Finish stores the configuration, what is owed and the open intakes, in one
@@ -322,7 +324,7 @@ func (im *Import) Finish(ctx context.Context, tables []ImportedTable, open map[e
 
 // table stores the rows of a table that has the same name and columns.
 func (im *Import) table(ctx context.Context, tx pgx.Tx, t *ImportedTable) error {
-	if len(t.Rows) == 0 && t.Sequence == 0 {
+	if len(t.Rows) == 0 && t.More == nil && t.Sequence == 0 {
 		return nil
 	}
 	kinds, identity := make(map[string]string), ""
@@ -358,6 +360,23 @@ func (im *Import) table(ctx context.Context, tx pgx.Tx, t *ImportedTable) error 
 		}
 		for n, v := range row {
 			values[i][n] = valueFor(kinds[t.Columns[n]], v)
+		}
+	}
+	if t.More != nil {
+		next, stop := iter.Pull2(t.More)
+		defer stop()
+		_, err := tx.CopyFrom(ctx, pgx.Identifier{t.Name}, t.Columns, pgx.CopyFromFunc(func() ([]any, error) {
+			row, err, ok := next()
+			if !ok || err != nil {
+				return nil, err
+			}
+			for n, v := range row {
+				row[n] = valueFor(kinds[t.Columns[n]], v)
+			}
+			return row, nil
+		}))
+		if err != nil {
+			return err
 		}
 	}
 	if len(values) > 0 {

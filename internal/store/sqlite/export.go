@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"iter"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -139,6 +139,9 @@ type ExportedTable struct {
 	Name    string
 	Columns []string
 	Rows    [][]any // int64, string, []byte or nil
+	// More yields the rows of a table that may have too many to be held at once; nil: they are in Rows. What it yields is
+	// used up by the next.
+	More iter.Seq2[[]any, error]
 	// Sequence is the highest number that the table has ever given, zero if
 	// its numbers may be given again.
 	Sequence int64
@@ -192,31 +195,77 @@ func (c *Cut) tables(ctx context.Context, file string) (all []ExportedTable, err
 				break
 			}
 		}
+		sql := `SELECT * FROM "` + t.Name + `"`
+		if t.Name == largeTable {
+			t.More = c.rows(ctx, file, sql)
+			sql += ` LIMIT 0`
+		}
 		err = f.query(func(st *sqlite3.Stmt) error {
-			row := make([]any, st.ColumnCount())
-			for n := range row {
-				if len(t.Columns) < len(row) {
-					t.Columns = append(t.Columns, st.ColumnName(n))
-				}
-				switch st.ColumnType(n) {
-				case sqlite3.INTEGER:
-					row[n] = st.ColumnInt64(n)
-				case sqlite3.TEXT:
-					row[n] = st.ColumnText(n)
-				case sqlite3.BLOB:
-					// Empty, and not nil, for a blob without bytes.
-					row[n] = slices.Concat([]byte{}, st.ColumnRawBlob(n))
-					if row[n].([]byte) == nil {
-						row[n] = []byte{}
-					}
-				case sqlite3.NULL:
-				default:
-					return fmt.Errorf("table %q has a value of a type that Relay does not store", t.Name)
-				}
-			}
+			row, err := scanRow(st)
 			t.Rows = append(t.Rows, row)
-			return nil
-		}, `SELECT * FROM "`+t.Name+`"`)
+			return err
+		}, sql)
+		if err == nil {
+			t.Columns, err = f.columns(sql)
+		}
 	}
 	return all, err
+}
+
+// largeTable is the one that grows without a bound.
+const largeTable = "respondent"
+
+// rows yields what a query finds in a file.
+func (c *Cut) rows(ctx context.Context, file, sql string) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		f, err := c.dial(file)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer f.close()
+		f.raw.SetInterrupt(ctx)
+		err = f.query(func(st *sqlite3.Stmt) error {
+			row, err := scanRow(st)
+			if err == nil && !yield(row, nil) {
+				err = errEnough
+			}
+			return err
+		}, sql)
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(nil, fmt.Errorf("reading the tables of %q: %w", file, err))
+		}
+	}
+}
+
+// columns returns the names of a query's columns.
+func (c *conn) columns(sql string) (names []string, err error) {
+	st, _, err := c.raw.Prepare(sql)
+	if err != nil {
+		return nil, err
+	}
+	defer st.Close()
+	for n := range st.ColumnCount() {
+		names = append(names, st.ColumnName(n))
+	}
+	return names, nil
+}
+
+func scanRow(st *sqlite3.Stmt) ([]any, error) {
+	row := make([]any, st.ColumnCount())
+	for n := range row {
+		switch st.ColumnType(n) {
+		case sqlite3.INTEGER:
+			row[n] = st.ColumnInt64(n)
+		case sqlite3.TEXT:
+			row[n] = st.ColumnText(n)
+		case sqlite3.BLOB:
+			// Empty, and not nil, for a blob without bytes.
+			row[n] = append([]byte{}, st.ColumnRawBlob(n)...)
+		case sqlite3.NULL:
+		default:
+			return nil, fmt.Errorf("the column %q has a value of a type that Relay does not store", st.ColumnName(n))
+		}
+	}
+	return row, nil
 }
