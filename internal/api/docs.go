@@ -94,6 +94,9 @@ func renderDocs(d *Document) ([]byte, error) {
 
 // inline turns the little Markdown that the document has, paragraphs and `code`, into HTML.
 func inline(s string) template.HTML {
+	if s == "" {
+		return ""
+	}
 	var b strings.Builder
 	for _, paragraph := range strings.Split(s, "\n\n") {
 		b.WriteString("<p>")
@@ -110,7 +113,7 @@ func inline(s string) template.HTML {
 }
 
 func (d *Document) page(op *Operation) docsOperation {
-	v := docsOperation{ID: op.ID, Method: op.method, Path: op.path, Summary: op.Summary, Scope: op.Scope, Text: inline(op.Description), Status: op.status}
+	v := docsOperation{ID: op.ID, Method: op.method, Path: op.path, Summary: op.Summary, Scope: op.Scope, Text: inline(strings.TrimSpace(strings.TrimSuffix(op.Description, needs(op.Scope)))), Status: op.status}
 	for _, p := range op.Parameters {
 		f := d.field(p.Name, p.Schema, p.Required, 0)
 		f.In, f.Text = p.In, inline(p.Description)
@@ -120,15 +123,25 @@ func (d *Document) page(op *Operation) docsOperation {
 	if op.method != http.MethodGet {
 		curl += " -X " + op.method
 	}
-	curl += " 'https://relay.example.com" + op.path + "'"
+	file, query := false, "" // a document is sent from a file
+	if op.Body != nil {
+		if _, file = op.Body.Content["application/yaml"]; file {
+			query = "?format=openapi"
+		}
+	}
+	curl += ` "$RELAY` + op.path + query + `"`
 	if op.Scope != "" {
 		curl += " \\\n  -H \"Authorization: Bearer $RELAY_KEY\""
 	}
 	if op.Body != nil {
 		s := d.resolve(op.Body.Content["application/json"].Schema)
 		v.Request = d.fields(s, 0)
-		body, _ := json.Marshal(d.example(s, true, 0))
-		curl += " \\\n  -H 'Content-Type: application/json' \\\n  -d '" + strings.ReplaceAll(string(body), "'", `'\''`) + "'"
+		body, _ := encode(d.example(s, true, 0)) // strings, numbers and lists of them
+		if file {
+			curl += " \\\n  -H 'Content-Type: application/yaml' \\\n  --data-binary @openapi.yaml"
+		} else {
+			curl += " \\\n  -H 'Content-Type: application/json' \\\n  -d '" + strings.ReplaceAll(string(body), "'", `'\''`) + "'"
+		}
 	}
 	v.Curl = curl
 	for status, r := range op.Responses {

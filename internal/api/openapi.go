@@ -273,7 +273,7 @@ func (rt *route) operation(requests, answers *schemas) *Operation {
 		op.Security = &[]security{}
 	} else {
 		kinds = append(kinds, problem.Unauthorized, problem.Forbidden, problem.TooMany)
-		op.Description = strings.TrimSpace(op.Description + "\n\nNeeds the scope `" + string(rt.scope) + "`.")
+		op.Description = strings.TrimSpace(op.Description + "\n\n" + needs(string(rt.scope)))
 	}
 	plan := planOf(rt.in)
 	for _, f := range plan.params {
@@ -368,3 +368,6 @@ func (a *API) docsRoute(open account.Scope) route {
 	})
 	return rt
 }
+
+// needs is the sentence on a call's scope; the page shows it beside the path.
+func needs(scope string) string { return "Needs the scope `" + scope + "`." }

@@ -223,6 +223,11 @@ func TestDocsPage(t *testing.T) {
 			t.Errorf("the page contains %q", never)
 		}
 	}
+	for _, curl := range []string{`curl &#34;$RELAY/v1/webhooks/{id}&#34;`, `event.data.duration &gt; 60`, `format=openapi`} {
+		if !bytes.Contains(a.body, []byte(curl)) {
+			t.Errorf("the page does not have the example %s", curl)
+		}
+	}
 	for _, operations := range w.document().Paths {
 		for _, op := range operations {
 			if !bytes.Contains(a.body, []byte(`id="`+op.OperationID+`"`)) {
