@@ -15,6 +15,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/gate"
+	"github.com/relay-events/relay/internal/testenv"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -108,7 +109,7 @@ func (r *rig) send(first, last int) (failed []int) {
 // is down for a while, and kills Relay three times meanwhile: each ends exactly once, as the endpoint and the settings say.
 func TestEachEndsOnce(t *testing.T) {
 	total := 10_000
-	if testing.Short() {
+	if testing.Short() || testenv.Race {
 		total = 1000
 	}
 	synctest.Test(t, func(t *testing.T) {

@@ -192,7 +192,7 @@ func TestNormalContact(t *testing.T) {
 
 func TestCell(t *testing.T) {
 	for in, want := range map[string]string{
-		"": "", "Jane": "Jane", "a=b": "a=b", " =1": " =1",
+		"": "", "Jane": "Jane", "a=b": "a=b", " =1": " '=1",
 		"=1+1": "'=1+1", "+45": "'+45", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\tx": "'\tx", "\rx": "'\rx", "\nx": "'\nx",
 		"'=1": "'=1",
 	} {
