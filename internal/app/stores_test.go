@@ -3,9 +3,14 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/relay-events/relay/client"
 	"github.com/relay-events/relay/internal/config"
@@ -95,4 +100,40 @@ func TestNoDatabase(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "opening the database") || strings.Contains(err.Error(), "hush") {
 		t.Errorf("got %v, want an error about the database, without its password", err)
 	}
+}
+
+// A key made at one server is good at another within a second, and so is its revocation.
+func TestServersShareConfiguration(t *testing.T) {
+	c := databaseSettings(t)
+	first, second := run(t, c), run(t, c)
+	var made struct{ ID, Key string }
+	answer := call(t, first, "POST", "/v1/keys", `{"name":"shared","scopes":["manage"]}`)
+	if _, body, _ := bytes.Cut(answer, []byte("\n{")); json.Unmarshal(append([]byte("{"), body...), &made) != nil || made.Key == "" {
+		t.Fatalf("creating a key: got %s", answer)
+	}
+	there := dial(t, second, made.Key)
+	works := func(want bool) {
+		t.Helper()
+		begun := time.Now()
+		for {
+			_, err := there.Webhooks(t.Context(), client.PageQuery{})
+			var refused *client.Error
+			switch {
+			case err != nil && (!errors.As(err, &refused) || refused.Status != http.StatusUnauthorized):
+				t.Fatal(err)
+			case (err == nil) == want:
+				// The promise is a second; a busy machine is given more.
+				if took := time.Since(begun); took > 5*time.Second {
+					t.Errorf("the other server followed after %v, want about 1s", took)
+				}
+				return
+			case time.Since(begun) > 30*time.Second:
+				t.Fatalf("the key works at the other server: %t, want %t", !want, want)
+			}
+			time.Sleep(200 * time.Millisecond) // failures are limited
+		}
+	}
+	works(true)
+	call(t, first, "DELETE", "/v1/keys/"+made.ID, "")
+	works(false)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/store/postgres"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 	"github.com/relay-events/relay/internal/webhook"
@@ -217,6 +218,68 @@ func TestNodesShareConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.everywhere(w, func(n *clusterNode) bool { _, ok := n.hooks.ByNumber(w.Number); return !ok })
+}
+
+// What one node does to a webhook holds at all within a second: no request is
+// signed with a secret that was replaced at once, none is sent while it is paused.
+func TestRotationAndPauseHoldAtAllNodes(t *testing.T) {
+	t.Parallel()
+	const (
+		soon  = time.Second     // the promise
+		grace = 2 * time.Second // for a busy machine
+	)
+	c := newCluster(t, 3, 0)
+	e := c.net.endpoint(nil)
+	w := c.webhook(e, func(s *webhook.Settings) { s.Signature = webhook.SignStandard })
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for _, n := range c.nodes {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(5 * time.Millisecond):
+				}
+				n.publish(t, `{"type":"a.b","data":1}`)
+			}
+		})
+	}
+	defer wg.Wait()
+	defer close(stop)
+	ctx := context.Background()
+	verifies := func(q request, secret string) bool {
+		return signing.VerifyStandard([]string{secret}, nil, q.header.Get("webhook-id"), q.header.Get("webhook-timestamp"),
+			q.header.Get("webhook-signature"), q.body, time.Now(), time.Hour) == nil
+	}
+	for i := range 4 {
+		old := w.Secrets.Current
+		var err error
+		if w, err = c.nodes[i%3].hooks.RotateSecret(ctx, w.Tenant, w.ID, 0); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(soon + grace)
+		n := e.count()
+		c.await("requests after a rotation", func() bool { return e.count() >= n+30 })
+		for _, q := range e.requests()[n:] {
+			if verifies(q, old) || !verifies(q, w.Secrets.Current) {
+				t.Fatalf("%v after rotation %d a request carries the old secret's signature", soon+grace, i+1)
+			}
+		}
+	}
+	if _, err := c.nodes[1].hooks.Pause(ctx, w.Tenant, w.ID); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(soon + grace)
+	n := e.count()
+	time.Sleep(soon) // in which events are published at all nodes
+	if more := e.count() - n; more > 0 {
+		t.Errorf("%d requests while the webhook is paused", more)
+	}
+	if _, err := c.nodes[2].hooks.Resume(ctx, w.Tenant, w.ID); err != nil {
+		t.Fatal(err)
+	}
+	c.await("requests after the pause", func() bool { return e.count() > n })
 }
 
 // A node that loses its lease while requests are under way forgets them: the
