@@ -50,7 +50,12 @@ type clusterNode struct {
 }
 
 func newCluster(t *testing.T, nodes int, lease time.Duration) *cluster {
-	c := &cluster{t: t, url: pgtest.Shared(t).Database(t), lease: lease, net: newPipeNet()}
+	return newClusterOn(t, pgtest.Shared(t).Database(t), nodes, lease)
+}
+
+// newClusterOn is newCluster on a database of the test's.
+func newClusterOn(t *testing.T, url string, nodes int, lease time.Duration) *cluster {
+	c := &cluster{t: t, url: url, lease: lease, net: newPipeNet()}
 	t.Cleanup(func() {
 		for _, n := range c.nodes {
 			n.stop(t)
@@ -463,4 +468,35 @@ func TestRetriesOfADeadNode(t *testing.T) {
 	c.nodes[0].stop(t)
 	e.setAnswer(nil)
 	c.await("the retry", func() bool { return e.count() == 2 })
+}
+
+// Nothing waits for a connection while it holds one: a node gets on with a
+// single one (RELIABILITY R15), with retries, order and backlogs.
+func TestOneConnectionIsEnough(t *testing.T) {
+	t.Parallel()
+	c := newClusterOn(t, pgtest.Shared(t).Database(t)+"&pool_max_conns=1", 2, 0)
+	flaky := c.net.endpoint(func(n int, w http.ResponseWriter, _ *http.Request) {
+		if n%5 == 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	ordered := c.net.endpoint(nil)
+	c.webhook(flaky, func(s *webhook.Settings) {
+		s.Retry = webhook.Retry{Attempts: 50, Waits: []time.Duration{time.Second}, MaxAge: time.Hour}
+	})
+	c.webhook(ordered, func(s *webhook.Settings) { s.Ordering = webhook.OrderingFIFO })
+	const each, workers = 25, 4
+	var wg sync.WaitGroup
+	for i := range 2 * workers {
+		wg.Go(func() {
+			for range each {
+				c.nodes[i%2].publish(t, fmt.Sprintf(`{"type":"a.b","key":"%d","data":1}`, i))
+			}
+		})
+	}
+	wg.Wait()
+	c.await("all deliveries", func() bool {
+		list, _, err := c.nodes[0].engine.Deliveries(context.Background(), delivery.DeliveryQuery{Tenant: 1, State: delivery.StateDelivered, Limit: 1000})
+		return err == nil && len(list) == 2*2*workers*each
+	})
 }
