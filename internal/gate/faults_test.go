@@ -225,6 +225,46 @@ func TestLostEvent(t *testing.T) {
 	})
 }
 
+// TestRetryOnFullDisk: one that is asked about again by hand, while no event can be stored, is asked about when that works
+// again.
+func TestRetryOnFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var works atomic.Bool
+		r := newRig(t, func(w http.ResponseWriter, _ []byte, _ int, _ *http.Request) {
+			if !works.Load() {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+			io.WriteString(w, `{"decision":"accept"}`)
+		})
+		r.start()
+		r.change(tenant, func(v *gate.View) {
+			v.Mode = gate.Decide
+			v.Endpoint.Retry = webhook.Retry{Attempts: 1}
+		})
+		if _, err := r.receive(tenant, `{"campaignId":1,"respondent":{}}`, ""); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		held := r.all(tenant, gate.Held)
+		if len(held) != 1 {
+			t.Fatalf("got %d held, want 1", len(held))
+		}
+		works.Store(true)
+		r.store.full.Store(true)
+		if _, err := r.gate.Retry(ctx, tenant, held[0].Public()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		r.store.full.Store(false)
+		time.Sleep(2 * time.Minute)
+		if got := r.all(tenant, gate.Stored); len(got) != 1 {
+			t.Errorf("got %d stored, want the one that was retried", len(got))
+		}
+		r.stop()
+		_ = r.endpoint.server.Close()
+	})
+}
+
 // TestLongOutage: the gate's endpoint is never disabled; what it is not asked about in time is held.
 func TestLongOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -48,6 +48,8 @@ type Gate struct {
 	engine    Engine
 	started   atomic.Bool
 
+	lookAtAll atomic.Bool // whether look is to begin anew
+
 	changing   sync.Mutex // serialises changes of settings
 	mu         sync.RWMutex
 	configured map[event.TenantID]*Settings // replaced, never changed; guarded by mu

@@ -92,6 +92,7 @@ func (g *Gate) onItsWay(r *Respondent) {
 	ctx, cancel := context.WithTimeout(g.ctx, publishTime)
 	defer cancel()
 	if err := g.send(ctx, r, false); err != nil {
+		g.lookAtAll.Store(true) // it may be an old one, asked about again by hand
 		g.log.Warn("a respondent waits for its event to be stored", "respondent", r.Public(), "err", err)
 	}
 }

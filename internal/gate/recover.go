@@ -30,6 +30,9 @@ const (
 	// failed between the respondent and its event, leaves such.
 	lookEvery = time.Minute
 	lookPage  = 500
+	// lookAtAllEvery is how often all that is pending is looked at again where other servers share the database: one that
+	// died may have left a respondent that was looked at before, and just then was asked about again by hand.
+	lookAtAllEvery = time.Hour
 )
 
 // Start begins to look after respondents whose event was never published, because Relay died in between. It is called
@@ -50,8 +53,12 @@ func (g *Gate) look() {
 	case <-g.ctx.Done():
 		return
 	}
-	after := event.ID(0)
+	after, all := event.ID(0), time.Now()
+	_, shared := g.store.(SharedStore)
 	for {
+		if g.lookAtAll.Swap(false) || shared && time.Since(all) > lookAtAllEvery {
+			after, all = 0, time.Now()
+		}
 		// Those that are just being received have a moment to get on.
 		until := event.FirstID(time.Now().Add(-lookEvery / 2))
 		if after == 0 {

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,6 +117,7 @@ func (r *rig) kill() {
 type mortal struct {
 	*sqlite.Store
 	died chan struct{} // closed when its fuse has burnt down
+	full atomic.Bool   // no events are stored
 
 	mu      sync.Mutex
 	dead    bool
@@ -176,6 +179,9 @@ func (m *mortal) RespondentWrite(ctx context.Context, changes []*gate.Change) er
 }
 
 func (m *mortal) Append(ctx context.Context, pubs []*ingest.Publication) (in []delivery.Intake, err error) {
+	if m.full.Load() {
+		return nil, fmt.Errorf("the disk is full: %w", delivery.ErrUnavailable)
+	}
 	err = m.write(nil, func() error {
 		in, err = m.Store.Append(ctx, pubs)
 		return err
