@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -61,7 +62,7 @@ func (rs *Rules) Derive(ctx context.Context, e *event.Event) (Derivation, error)
 	if !rs.On(e.Type) {
 		return out, nil
 	}
-	d := deriver{rules: rs, out: &out}
+	d := deriver{rules: rs, out: &out, work: maxExprWork}
 	before, after, err := d.follow(ctx, e, nil, []string{e.Type})
 	if err != nil {
 		return Derivation{}, err
@@ -75,6 +76,7 @@ type deriver struct {
 	rules        *Rules
 	out          *Derivation
 	count, bytes int
+	work         int // left of maxExprWork
 }
 
 // maxFailures bounds what is noted of rules that fail: a list of wrong elements fails once for each.
@@ -121,8 +123,12 @@ func (d *deriver) follow(ctx context.Context, e *event.Event, cause *Derived, ch
 
 // apply returns what one rule makes of e.
 func (d *deriver) apply(ctx context.Context, r *compiledRule, e *event.Event, cause *Derived) ([]*Derived, error) {
+	run := &exprRun{left: &d.work}
 	if r.when != nil {
-		ok, err := r.when.Match(ctx, e)
+		ok, err := fulfils(ctx, r.when, e, run)
+		if errors.Is(err, errWork) {
+			return nil, tooMuchWork(r, e)
+		}
 		if err != nil {
 			d.fail(r.Name, -1, "cannot evaluate its condition: %v", err)
 		}
@@ -131,15 +137,17 @@ func (d *deriver) apply(ctx context.Context, r *compiledRule, e *event.Event, ca
 		}
 	}
 	if r.forEach == nil {
-		x, err := d.make(ctx, r, e, nil, -1)
+		x, err := d.make(ctx, r, e, nil, -1, run)
 		if x == nil {
 			return nil, err
 		}
 		x.Cause = cause
 		return []*Derived{x}, nil
 	}
-	raw, err := r.forEach.Eval(ctx, e, nil)
+	raw, err := evaluate(ctx, r.forEach, e, nil, run)
 	switch {
+	case errors.Is(err, errWork):
+		return nil, tooMuchWork(r, e)
 	case err != nil:
 		d.fail(r.Name, -1, "cannot evaluate its list: %v", err)
 		return nil, nil
@@ -151,7 +159,7 @@ func (d *deriver) apply(ctx context.Context, r *compiledRule, e *event.Event, ca
 	}
 	var list []*Derived
 	err = rawjson.Elements(raw, rawjson.Limits{Depth: event.MaxDepth}, func(i int, item rawjson.Value) error {
-		x, err := d.make(ctx, r, e, item.Raw, i)
+		x, err := d.make(ctx, r, e, item.Raw, i, run)
 		if x != nil {
 			x.Cause = cause
 			list = append(list, x)
@@ -162,8 +170,14 @@ func (d *deriver) apply(ctx context.Context, r *compiledRule, e *event.Event, ca
 }
 
 // make makes one event. It is nil without an error when that fails for reasons that are the rule's.
-func (d *deriver) make(ctx context.Context, r *compiledRule, e *event.Event, item []byte, index int) (*Derived, error) {
-	data, err := r.data.Eval(ctx, e, item)
+func (d *deriver) make(ctx context.Context, r *compiledRule, e *event.Event, item []byte, index int, run *exprRun) (*Derived, error) {
+	if run.charge(itemWork) != nil {
+		return nil, tooMuchWork(r, e)
+	}
+	data, err := evaluate(ctx, r.data, e, item, run)
+	if errors.Is(err, errWork) {
+		return nil, tooMuchWork(r, e)
+	}
 	if err == nil && data == nil {
 		err = fmt.Errorf("%q is absent", clip(r.Data))
 	}
@@ -173,8 +187,10 @@ func (d *deriver) make(ctx context.Context, r *compiledRule, e *event.Event, ite
 	}
 	var attributes []byte
 	if r.attributes != nil {
-		attributes, err = r.attributes.Eval(ctx, e, item)
+		attributes, err = evaluate(ctx, r.attributes, e, item, run)
 		switch {
+		case errors.Is(err, errWork):
+			return nil, tooMuchWork(r, e)
 		case err != nil:
 		case string(attributes) == "null":
 			attributes = nil
@@ -197,4 +213,9 @@ func (d *deriver) make(ctx context.Context, r *compiledRule, e *event.Event, ite
 		Tenant: e.Tenant, Type: r.Type, Time: e.Time, Version: e.Version, Key: e.Key, DeliverAt: e.DeliverAt,
 		Data: data, Attributes: attributes,
 	}}, nil
+}
+
+// tooMuchWork is the problem of an event whose rules cost more than they may.
+func tooMuchWork(r *compiledRule, e *event.Event) error {
+	return problem.New(problem.TooLarge, "deriving from this event of type %s takes too much work (rule %s): make it smaller, or the rule simpler", e.Type, r.Name)
 }

@@ -26,16 +26,22 @@ type expr interface {
 	eval(s scope) ([]byte, error)
 }
 
-// scope is what an expression may name.
+// scope is what an expression may name, and what evaluating it may cost.
 type scope struct {
 	e    *event.Event
 	item []byte
+	run  *exprRun // nil: no bound, and nothing is remembered
 }
 
 type exprCondition struct{ x expr }
 
 func (c exprCondition) Match(_ context.Context, e *event.Event) (bool, error) {
-	v, err := c.x.eval(scope{e: e})
+	return c.match(e, freshRun())
+}
+
+// match is Match within a run.
+func (c exprCondition) match(e *event.Event, run *exprRun) (bool, error) {
+	v, err := c.x.eval(scope{e: e, run: run})
 	if err != nil || v == nil {
 		return false, err
 	}
@@ -51,7 +57,7 @@ func (c exprCondition) Match(_ context.Context, e *event.Event) (bool, error) {
 type exprValue struct{ x expr }
 
 func (v exprValue) Eval(_ context.Context, e *event.Event, item []byte) ([]byte, error) {
-	return v.x.eval(scope{e, item})
+	return v.x.eval(scope{e, item, freshRun()})
 }
 
 // pathExpr is a value of the event.
@@ -79,9 +85,12 @@ func (p pathExpr) eval(s scope) ([]byte, error) {
 	}
 	v, ok := rawjson.Pick(raw, p.steps...)
 	if !ok {
-		return nil, nil
+		return nil, s.run.charge(len(raw))
 	}
-	return v.Raw, nil
+	if len(p.steps) == 0 {
+		return v.Raw, nil
+	}
+	return v.Raw, s.run.charge(v.Offset + len(v.Raw))
 }
 
 // literalExpr is its own JSON.
@@ -134,6 +143,9 @@ func (o objectExpr) eval(s scope) ([]byte, error) {
 			}
 			return nil, fmt.Errorf("the value of %q is absent", clip(m.name))
 		}
+		if err := s.run.charge(len(v)); err != nil {
+			return nil, err
+		}
 		out = appendMember(out, m.name, v)
 	}
 	return append(out, '}'), nil
@@ -173,16 +185,25 @@ func (m mergeExpr) eval(s scope) ([]byte, error) {
 	case 1:
 		return parts[0], nil
 	}
+	wins := make(map[string]int) // by name, the last part that has it
+	for i, part := range parts {
+		if err := s.run.charge(mergeWork * len(part)); err != nil {
+			return nil, err
+		}
+		if err := rawjson.Members(part, rawjson.Limits{Depth: event.MaxDepth}, func(name []byte, _ rawjson.Value) error {
+			wins[string(name)] = i
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
 	last := parts[len(parts)-1]
 	out := []byte{'{'}
 	for i, part := range parts[:len(parts)-1] {
 		err := rawjson.Members(part, rawjson.Limits{Depth: event.MaxDepth}, func(name []byte, v rawjson.Value) error {
-			for _, later := range parts[i+1:] {
-				if _, has := rawjson.Pick(later, string(name)); has {
-					return nil
-				}
+			if wins[string(name)] == i {
+				out = appendMember(out, string(name), v.Raw)
 			}
-			out = appendMember(out, string(name), v.Raw)
 			return nil
 		})
 		if err != nil {
@@ -214,14 +235,42 @@ func (p pickExpr) eval(s scope) ([]byte, error) {
 	if from[0] != '{' {
 		return nil, errors.New("the first argument of pick is no object")
 	}
+	find := func(name string) ([]byte, bool) {
+		v, ok := rawjson.Pick(from, name)
+		return v.Raw, ok
+	}
+	if len(from) > manyBytes { // one walk instead of one for each name
+		found, wanted := make(map[string][]byte, len(p.names)), make(map[string]bool, len(p.names))
+		for _, name := range p.names {
+			wanted[name] = true
+		}
+		if err := rawjson.Members(from, rawjson.Limits{Depth: event.MaxDepth}, func(name []byte, v rawjson.Value) error {
+			if wanted[string(name)] {
+				found[string(name)] = v.Raw
+			}
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+		find = func(name string) ([]byte, bool) {
+			v, ok := found[name]
+			return v, ok
+		}
+	}
+	if err := s.run.charge(pickWork * len(from)); err != nil {
+		return nil, err
+	}
 	out := []byte{'{'}
 	for _, name := range p.names {
-		if v, ok := rawjson.Pick(from, name); ok {
-			out = appendMember(out, name, v.Raw)
+		if v, ok := find(name); ok {
+			out = appendMember(out, name, v)
 		}
 	}
 	return append(out, '}'), nil
 }
+
+// manyBytes is the length from which on an object is walked once for all names that are picked.
+const manyBytes = 16 << 10
 
 // parseExpr parses an expression of the subset. withItem allows the variable item. An error means that the text is
 // beyond the subset, or wrong.
@@ -243,6 +292,7 @@ type exprParser struct {
 	text     string
 	pos      int
 	withItem bool
+	items    int // how often item was named so far
 }
 
 // maxExprDepth bounds the nesting of expressions.
@@ -315,7 +365,11 @@ func (p *exprParser) expr(depth int) (expr, error) {
 	if depth > maxExprDepth {
 		return nil, errors.New("is nested too deeply")
 	}
+	items := p.items
 	x, err := p.operand(depth)
+	if _, literal := x.(literalExpr); err == nil && p.withItem && !literal && p.items == items {
+		x = &onceExpr{x} // the same for each element of the list
+	}
 	if err != nil || !p.token("==") {
 		return x, err
 	}
@@ -355,6 +409,7 @@ func (p *exprParser) operand(depth int) (expr, error) {
 		if !p.withItem {
 			return nil, errors.New("item is there in data and attributes of a rule with forEach only")
 		}
+		p.items++
 		return p.path("item")
 	case "merge":
 		return p.merge(depth)

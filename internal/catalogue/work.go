@@ -1,0 +1,85 @@
+package catalogue
+
+import (
+	"context"
+	"errors"
+
+	"github.com/relay-events/relay/internal/event"
+)
+
+const (
+	// maxExprWork bounds what deriving from one published event may cost, in bytes that expressions pass over or copy. They take some
+	// tenths of a second, where the usual event takes microseconds; and no more than so many are held.
+	maxExprWork = 64 << 20
+	// itemWork is charged for each element of a rule's list, whatever is done with it.
+	itemWork = 64
+	// mergeWork and pickWork are for each byte of their arguments: walking an object with all its names takes longer than passing over
+	// it, and remembering them longer still.
+	mergeWork = 10
+	pickWork  = 4
+)
+
+// errWork is returned by expressions that take more than is allowed.
+var errWork = errors.New("it takes more work than is allowed for one event")
+
+// exprRun bounds the evaluations of expressions, and remembers what is the same in all of them: what does not depend on the
+// element of a rule's list. It is for one rule and one event; the bound may be shared with others.
+type exprRun struct {
+	left *int // bytes
+	memo map[*onceExpr]onceValue
+}
+
+// freshRun returns one with a bound of its own.
+func freshRun() *exprRun {
+	left := maxExprWork
+	return &exprRun{left: &left}
+}
+
+func (r *exprRun) charge(n int) error {
+	if r == nil {
+		return nil
+	}
+	if *r.left -= n; *r.left < 0 {
+		return errWork
+	}
+	return nil
+}
+
+// onceExpr is an expression without item.
+type onceExpr struct{ x expr }
+
+type onceValue struct {
+	v   []byte
+	err error
+}
+
+func (o *onceExpr) eval(s scope) ([]byte, error) {
+	if s.run == nil {
+		return o.x.eval(s)
+	}
+	if known, ok := s.run.memo[o]; ok {
+		return known.v, known.err
+	}
+	v, err := o.x.eval(s)
+	if s.run.memo == nil {
+		s.run.memo = make(map[*onceExpr]onceValue)
+	}
+	s.run.memo[o] = onceValue{v, err}
+	return v, err
+}
+
+// evaluate is Value.Eval within a run.
+func evaluate(ctx context.Context, v Value, e *event.Event, item []byte, run *exprRun) ([]byte, error) {
+	if x, ok := v.(exprValue); ok {
+		return x.x.eval(scope{e, item, run})
+	}
+	return v.Eval(ctx, e, item)
+}
+
+// fulfils is Condition.Match within a run.
+func fulfils(ctx context.Context, c Condition, e *event.Event, run *exprRun) (bool, error) {
+	if x, ok := c.(exprCondition); ok {
+		return x.match(e, run)
+	}
+	return c.Match(ctx, e)
+}
