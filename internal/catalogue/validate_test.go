@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -302,6 +303,35 @@ func FuzzValidate(f *testing.F) {
 		list := s.judge(data, "data") // no panic, and an end
 		if s.fast != nil && s.fast.fits(data) && list != nil {
 			t.Errorf("the fast form lets it through, the library says %v", list)
+		}
+	})
+}
+
+// TestLargeDocumentsAreJudgedInTurn: of wrong documents that cost much memory two are looked at at a time; others do not wait.
+func TestLargeDocumentsAreJudgedInTurn(t *testing.T) {
+	typ := mustType(t, "account.deactivate")
+	was := large
+	defer func() { large = was }()
+	synctest.Test(t, func(t *testing.T) {
+		large = make(chan struct{}, cap(was))
+		for range cap(large) {
+			large <- struct{}{} // being looked at
+		}
+		wrong := func(n int) []byte { return []byte(`{"notification_channels":[` + strings.Repeat("1,", n) + `1]}`) }
+		done := make(chan int, 1)
+		go func() { done <- len(typ.Validate(wrong(largeDocument), nil)) }()
+		synctest.Wait()
+		if list := typ.Validate(wrong(10), nil); len(list) == 0 {
+			t.Error("a small wrong document: got no violation")
+		}
+		select {
+		case <-done:
+			t.Errorf("a large document was looked at beside %d others", cap(large))
+		default:
+		}
+		<-large
+		if n := <-done; n != maxViolations+1 {
+			t.Errorf("a large wrong document: got %d violations, want %d and a word about the others", n, maxViolations)
 		}
 	})
 }
