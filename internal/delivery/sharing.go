@@ -151,8 +151,9 @@ func (h *sharing) run() {
 		}
 		if now.After(h.overdue) {
 			h.overdue = now.Add(overdueEvery)
-			h.say("looking for overdue deliveries", h.wakeOverdue(now.Add(-overdueAfter)))
-			if took := time.Since(now); took*overdueShare > overdueEvery {
+			err := h.wakeOverdue(now.Add(-overdueAfter))
+			h.say("looking for overdue deliveries", err)
+			if took := time.Since(now); err == nil && took*overdueShare > overdueEvery {
 				h.overdue = now.Add(took * overdueShare)
 			}
 		}

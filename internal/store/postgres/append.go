@@ -193,7 +193,7 @@ func (s *Store) appendStore(ctx context.Context, r *registration) error {
 		copy: copyEvents,
 		rows: a.rows.b,
 	})
-	if err != nil && uncertain(err) && wasSent(err) && !errors.Is(err, ErrFenced) {
+	if inDoubt(err) {
 		var ids []event.ID
 		for i := range a.intakes {
 			ids = append(ids, a.intakes[i].id)

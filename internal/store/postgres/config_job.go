@@ -29,6 +29,9 @@ func (s *Store) JobPut(ctx context.Context, j delivery.Job) error {
 
 // JobClaim implements delivery.JobStore.
 func (s *Store) JobClaim(ctx context.Context) ([]delivery.Job, error) {
+	if err := s.settleJobs(ctx); err != nil {
+		return nil, fmt.Errorf("giving back jobs that this node does not run: %w", err)
+	}
 	dead, err := collect(ctx, s, pgx.RowTo[int64], configSQL.Get("JobOrphans"))
 	if err != nil {
 		return nil, fmt.Errorf("looking for jobs that nobody runs: %w", err)
@@ -36,11 +39,15 @@ func (s *Store) JobClaim(ctx context.Context) ([]delivery.Job, error) {
 	if len(dead) == 0 {
 		return nil, nil
 	}
+	ids, err := collect(ctx, s, pgx.RowTo[string], configSQL.Get("JobsOf"), dead)
+	if err != nil {
+		return nil, fmt.Errorf("looking for jobs that nobody runs: %w", err)
+	}
 	r, err := s.current()
 	var list []delivery.Job
 	if err == nil {
 		err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-			rows, err := tx.Query(ctx, configSQL.Get("JobClaim"), r.fence, dead)
+			rows, err := tx.Query(ctx, configSQL.Get("JobClaim"), r.fence, dead, ids)
 			if err == nil {
 				list, err = pgx.CollectRows(rows, scanJob)
 			}
@@ -48,6 +55,7 @@ func (s *Store) JobClaim(ctx context.Context) ([]delivery.Job, error) {
 		})
 	}
 	if err != nil {
+		s.doubtJobs(ids) // of those that were not claimed none has our number
 		return nil, fmt.Errorf("claiming jobs: %w", err)
 	}
 	for i := range list {
@@ -55,6 +63,29 @@ func (s *Store) JobClaim(ctx context.Context) ([]delivery.Job, error) {
 	}
 	slices.SortFunc(list, func(a, b delivery.Job) int { return strings.Compare(a.ID, b.ID) })
 	return list, nil
+}
+
+// settleJobs gives back jobs that may have been claimed without our knowing.
+func (s *Store) settleJobs(ctx context.Context) error {
+	s.mu.Lock()
+	ids := s.doubts.jobs
+	s.doubts.jobs = nil
+	s.mu.Unlock()
+	if len(ids) == 0 {
+		return nil
+	}
+	r, err := s.current()
+	if err != nil {
+		return nil // nothing is this node's any more
+	}
+	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, configSQL.Get("JobGiveBack"), r.fence, ids)
+		return err
+	})
+	if err != nil {
+		s.doubtJobs(ids)
+	}
+	return err
 }
 
 // JobProgress implements delivery.JobStore.

@@ -96,7 +96,7 @@ func TestDatabaseCrashesUnderAppends(t *testing.T) {
 			return nil
 		})
 		s.mu.Lock()
-		left := len(s.doubts)
+		left := len(s.doubts.intakes)
 		s.mu.Unlock()
 		if err == nil && left == 0 {
 			break
@@ -256,7 +256,7 @@ func appendInDoubt(t *testing.T, s *Store, proxy *pgtest.Proxy, direction int, n
 			t.Fatalf("Append whose answer does not come: got %v, want %v", err, delivery.ErrUnavailable)
 		}
 		s.mu.Lock()
-		doubts := len(s.doubts)
+		doubts := len(s.doubts.intakes)
 		s.mu.Unlock()
 		if doubts == 1 {
 			return

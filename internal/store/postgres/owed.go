@@ -76,6 +76,7 @@ func (s *Store) OwedClaim(ctx context.Context, webhook uint32, now time.Time, li
 func (s *Store) claimPlain(ctx context.Context, r *registration, webhook uint32, now int64, limit int) (list []delivery.Owed, ordered bool, err error) {
 	m, nothingBefore := s.marks.begin(webhook), int64(noMark)
 	defer func() { s.marks.end(m, nothingBefore) }()
+	token := s.newClaim(r)
 	results, err := s.change(ctx, r, change{lazy: true, sql: []string{
 		fmt.Sprintf(`
 			WITH due AS MATERIALIZED (
@@ -92,10 +93,11 @@ func (s *Store) claimPlain(ctx context.Context, r *registration, webhook uint32,
 			FROM due
 			WHERE owed.event = due.event AND owed.webhook = due.webhook
 			RETURNING owed.event, owed.webhook, tenant, due, since, attempts, base, reason, ord, claim`,
-			webhook, now, limit, s.newClaim(r), s.marks.from(webhook)),
+			webhook, now, limit, token, s.marks.from(webhook)),
 		fmt.Sprintf("SELECT FROM owed WHERE webhook = %d AND ord <> 0 LIMIT 1", webhook),
 	}})
 	if err != nil {
+		s.doubtClaim(token, err)
 		return nil, false, err
 	}
 	list = owedRows(results[0].Rows)
@@ -192,6 +194,7 @@ func (s *Store) claimOrdered(ctx context.Context, r *registration, webhook uint3
 		RETURNING owed.event, owed.webhook, tenant, due, since, attempts, base, reason, ord, claim`,
 		webhook, idList(ids), token)}})
 	if err != nil {
+		s.doubtClaim(token, err)
 		return nil, err
 	}
 	got := make(map[event.ID]delivery.Owed)

@@ -332,7 +332,7 @@ func (o *owedChange) add(sql string, want int64) {
 }
 
 // OwedRelease implements delivery.Store. Claims of an earlier registration
-// have ended already.
+// have ended already. What fails is tried again, see settleUncertain.
 func (s *Store) OwedRelease(ctx context.Context, claims []delivery.Owed) error {
 	defer s.marks.lowerAll(claims)
 	r, err := s.current()
@@ -355,6 +355,7 @@ func (s *Store) OwedRelease(ctx context.Context, claims []delivery.Owed) error {
 	}
 	b = append(b, ") v(event, webhook, claim) WHERE owed.event = v.event AND owed.webhook = v.webhook AND owed.claim = v.claim"...)
 	if _, err = s.change(ctx, r, change{lazy: true, sql: []string{string(b)}}); err != nil {
+		s.doubtOwed(claims)
 		return fmt.Errorf("giving claims back: %w", err)
 	}
 	return nil

@@ -85,10 +85,11 @@ type Store struct {
 	control *pgxpool.Pool // one connection, for the lease
 	syncOff bool          // the server's default for synchronous_commit is off
 
-	append appender
-	record recorder
-	seq    atomic.Pointer[sequences]
-	marks  marks
+	append   appender
+	record   recorder
+	settling sync.Mutex // held by settleUncertain
+	seq      atomic.Pointer[sequences]
+	marks    marks
 
 	leaseUntil  atomic.Pointer[time.Time]
 	leaseFailed atomic.Pointer[time.Time] // the last heartbeat that failed
@@ -110,7 +111,7 @@ type Store struct {
 	ended       *registration    // the last one that was lost
 	onLost      func(int64)      // see OnLost
 	days        map[day]bool     // whose partitions are there
-	doubts      []event.ID       // intakes that may be stored, see doubt
+	doubts      doubts           // what may be ours without our knowing
 	turns       map[uint32]int64 // per webhook, behind which order the next claim looks
 	rolled      event.ID         // our attempts are rolled up to here
 	owedCount   int64

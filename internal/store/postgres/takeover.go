@@ -49,7 +49,7 @@ func (s *Store) TakeOver(ctx context.Context, f func(delivery.Intake) error) err
 		if err != nil {
 			return fmt.Errorf("taking over intakes: %w", err)
 		}
-		if n < takeStep {
+		if n == 0 {
 			return nil
 		}
 	}
@@ -125,21 +125,27 @@ func (s *Store) takeIntakes(ctx context.Context, f func(delivery.Intake) error) 
 	if err != nil {
 		return 0, err
 	}
+	ids, err := collect(ctx, s, pgx.RowTo[event.ID], nodeSQL.Get("IntakesOf"), dead, takeStep)
+	if len(ids) == 0 || err != nil {
+		return 0, err
+	}
 	results, err := s.change(ctx, r, change{sql: []string{fmt.Sprintf(`
 		WITH orphan AS MATERIALIZED (
 		  SELECT id
 		  FROM intake
-		  WHERE fence IN (%s)
+		  WHERE id IN (%s) AND fence IN (%s)
 		  ORDER BY id
-		  LIMIT %d
 		  FOR UPDATE SKIP LOCKED
 		)
 		UPDATE intake
 		SET fence = %d
 		FROM orphan
 		WHERE intake.id = orphan.id
-		RETURNING intake.id, events`, numberList(dead), takeStep, r.fence)}})
+		RETURNING intake.id, events`, idList(ids), numberList(dead), r.fence)}})
 	if err != nil {
+		if inDoubt(err) {
+			s.doubt(ids)
+		}
 		return 0, err
 	}
 	type taken struct {

@@ -117,10 +117,22 @@ SELECT DISTINCT fence
 FROM job
 WHERE state = 'running' AND NOT EXISTS (SELECT FROM node WHERE node.fence = job.fence);
 
+-- name: JobsOf
+SELECT id
+FROM job
+WHERE state = 'running' AND fence = ANY($1)
+ORDER BY id
+LIMIT 100;
+
+-- name: JobGiveBack
+UPDATE job
+SET fence = 0
+WHERE fence = $1 AND id = ANY($2);
+
 -- name: JobClaim
 UPDATE job
 SET fence = $1
-WHERE state = 'running' AND fence = ANY($2)
+WHERE state = 'running' AND fence = ANY($2) AND id = ANY($3)
 RETURNING id, tenant, webhook, kind, state, since, until, cursor, scanned, owed, error, created, finished;
 
 -- name: JobProgress

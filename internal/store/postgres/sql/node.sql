@@ -90,6 +90,13 @@ SELECT DISTINCT fence
 FROM intake
 WHERE fence >= 0 AND NOT EXISTS (SELECT FROM node WHERE node.fence = intake.fence);
 
+-- name: IntakesOf
+SELECT id
+FROM intake
+WHERE fence = ANY($1)
+ORDER BY id
+LIMIT $2;
+
 -- name: Pulse
 SELECT (SELECT count(*) FROM node WHERE expires >= clock_timestamp()), revision, webhooks, clock_timestamp()
 FROM relay_meta;
