@@ -53,9 +53,11 @@ func TestMaxConcurrency(t *testing.T) {
 					r.publish(raw...)
 				}
 				time.Sleep(30 * time.Minute)
+				mu.Lock()
 				if most != limit {
 					t.Errorf("got %d requests at a time, want %d", most, limit)
 				}
+				mu.Unlock()
 				if left := mustSummaries(t, r); len(left) != 0 {
 					t.Errorf("got %+v still owed, want all %d delivered", left, n)
 				}
