@@ -42,6 +42,7 @@ var engineTests = map[string]func(*testing.T){
 	"TestDeletedWebhookIsOwedNothing":          TestDeletedWebhookIsOwedNothing,
 	"TestTestIsLoggedAndCountsForNothing":      TestTestIsLoggedAndCountsForNothing,
 	"TestDeliveriesList":                       TestDeliveriesList,
+	"TestDeliveriesAreListedOnce":              TestDeliveriesAreListedOnce,
 	"TestRetentionKeepsWhatIsOwed":             TestRetentionKeepsWhatIsOwed,
 	"TestOneHangingEndpointOfManySlots":        TestOneHangingEndpointOfManySlots,
 	"TestStoppedWhileWaiting":                  TestStoppedWhileWaiting,

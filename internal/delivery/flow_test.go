@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -506,6 +507,80 @@ func TestTestIsLoggedAndCountsForNothing(t *testing.T) {
 		}
 		if cur, _ := r.hooks.Get(w.Tenant, w.ID); !cur.Health.FailingSince.IsZero() {
 			t.Errorf("a failed test made the webhook count as failing")
+		}
+		r.end()
+	})
+}
+
+// TestDeliveriesAreListedOnce lists what was settled several times where it stands now, and nowhere else.
+func TestDeliveriesAreListedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		r := newRig(t)
+		r.start()
+		var repaired atomic.Bool
+		w := r.webhook(r.net.endpoint(func(_ int, w http.ResponseWriter, _ *http.Request) {
+			if !repaired.Load() {
+				w.WriteHeader(500)
+			}
+		}), func(s *webhook.Settings) { s.Retry = webhook.Retry{Attempts: 1} })
+		r.publishMany("a", 20)
+		time.Sleep(time.Minute)
+		count := func(state delivery.State, limit int) map[delivery.State]int {
+			t.Helper()
+			got, seen := make(map[delivery.State]int), make(map[event.DeliveryID]bool)
+			q := delivery.DeliveryQuery{Tenant: w.Tenant, State: state, Limit: limit}
+			for more := true; more; more = q.Cursor != "" {
+				page, next, err := r.engine.Deliveries(ctx, q)
+				if err != nil || len(page) > limit {
+					t.Fatalf("got %d deliveries, %v, want at most %d", len(page), err, limit)
+				}
+				for _, d := range page {
+					if seen[d.ID] {
+						t.Errorf("state %q: %v is listed twice", state, d.ID)
+					}
+					seen[d.ID] = true
+					got[d.State]++
+				}
+				q.Cursor = next
+			}
+			return got
+		}
+		failed, _, err := r.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: w.Tenant, State: delivery.StateFailed, Limit: 50})
+		if err != nil || len(failed) != 20 {
+			t.Fatalf("got %d failed deliveries, %v, want 20", len(failed), err)
+		}
+		again := func(list []delivery.Delivery) {
+			t.Helper()
+			for _, d := range list {
+				if err := r.engine.Retry(ctx, w.Tenant, d.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+		again(failed) // all fail once more
+		repaired.Store(true)
+		again(failed[:12])
+		repaired.Store(false)
+		if _, err := r.hooks.Update(ctx, w.Tenant, w.ID, func(s *webhook.Settings) error {
+			s.Retry = webhook.Retry{Attempts: 2, Waits: []time.Duration{time.Hour}}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		again(failed[12:15])
+		for _, limit := range []int{1, 3, 50} {
+			for state, want := range map[delivery.State]map[delivery.State]int{
+				"":                      {delivery.StateDelivered: 12, delivery.StateFailed: 5, delivery.StateWaiting: 3},
+				delivery.StateDelivered: {delivery.StateDelivered: 12},
+				delivery.StateFailed:    {delivery.StateFailed: 5},
+				delivery.StateWaiting:   {delivery.StateWaiting: 3},
+			} {
+				if got := count(state, limit); !maps.Equal(got, want) {
+					t.Errorf("state %q, pages of %d: got %v, want %v", state, limit, got, want)
+				}
+			}
 		}
 		r.end()
 	})
