@@ -9,6 +9,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/testenv"
 )
 
 // manyMembers returns members of an object, about so many bytes of them, each with a comma behind it.
@@ -24,7 +25,11 @@ func manyMembers(size int) string {
 // largest event costs tenths of a second. Computed for each of 999 channels it took the rule that ships half a minute.
 func TestDerivingFromLargeEvents(t *testing.T) {
 	r, _, _ := newRegistry(t)
-	members := manyMembers(1<<20 - 64<<10)
+	size := 1<<20 - 64<<10
+	if testenv.Race {
+		size = 64 << 10 // it makes all of this twenty times slower
+	}
+	members := manyMembers(size)
 	own, err := CompileRules([]Rule{
 		{Name: "merge", On: "a", Type: "b", Data: `merge(event.data, event.data, {"k1": "won"})`},
 		{Name: "each", On: "c", Type: "d", ForEach: "event.data.list", Data: `merge(pick(event.data, ["k1", "absent"]), {"all": event.data.k2}, item)`},
@@ -61,6 +66,9 @@ func TestDerivingFromLargeEvents(t *testing.T) {
 
 // TestWorkOfRulesIsBounded: rules that copy or search too much refuse the event, instead of filling the memory or keeping a core.
 func TestWorkOfRulesIsBounded(t *testing.T) {
+	if testenv.Race {
+		return // nothing here is concurrent, and it takes most of a minute
+	}
 	var copies, paths []string
 	for i := range 300 {
 		copies = append(copies, fmt.Sprintf(`"m%d":event.data`, i))
