@@ -400,6 +400,33 @@ func TestPartitionsOfOthers(t *testing.T) {
 	}
 }
 
+// Nodes that come for the same days at once take each out once, and none fails.
+func TestNodesExpireTogether(t *testing.T) {
+	url := pgtest.Shared(t).Database(t)
+	nodes := []*Store{node(t, url, 0), node(t, url, 0), node(t, url, 0)}
+	today := utcday.Of(event.FirstID(time.Now()))
+	for d := today - 6; d < today; d++ {
+		if err := nodes[0].ensureDays(ctx, d.FirstID()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup
+	for _, s := range nodes {
+		wg.Go(func() {
+			if err := s.Expire(ctx, today.Start(), today.Start()); err != nil {
+				t.Errorf("expiring beside others: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, table := range partitioned {
+		days, detached, err := nodes[0].daysOf(ctx, table)
+		if err != nil || len(detached) != 0 || len(days) != 1+aheadDays || days[0] != today {
+			t.Errorf("%s: got days %v and %v, %v, want %v and those ahead", table, days, detached, err, today)
+		}
+	}
+}
+
 func TestStoreErrors(t *testing.T) {
 	tests := []struct {
 		code        string

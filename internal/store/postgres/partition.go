@@ -213,6 +213,14 @@ func (s *Store) detachDay(ctx context.Context, table string, d day, needed strin
 					return err
 				}
 			}
+			var exists, attached bool
+			if err := tx.QueryRow(short, maintainSQL.Get("PartitionState"), partition(table, d), table).Scan(&exists, &attached); err != nil {
+				return err
+			}
+			if !attached { // another node was first
+				done = exists
+				return nil
+			}
 			_, err := tx.Exec(short, fmt.Sprintf("ALTER TABLE %s DETACH PARTITION %s", table, partition(table, d)), pgx.QueryExecModeSimpleProtocol)
 			done = err == nil
 			return err
