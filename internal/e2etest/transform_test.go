@@ -77,5 +77,5 @@ func TestTransformBombs(t *testing.T) {
 // they wait for seconds.
 const (
 	bombNoise50 = 25 * time.Millisecond
-	bombNoise   = 500 * time.Millisecond
+	bombNoise   = 250 * time.Millisecond
 )

@@ -3,4 +3,4 @@
 package transform
 
 // lowly calls f. Threads have no priority of their own here.
-func lowly(f func()) { f() }
+func lowly(_ int, f func()) { f() }

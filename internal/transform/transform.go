@@ -288,7 +288,7 @@ func (p *Pool) use(ctx context.Context, s *Script, proves bool, f func(context.C
 	}
 	start = time.Now()
 	if t.lowly {
-		lowly(func() { end, err = p.take(ctx, start, in, proves, f) })
+		lowly(p.gate.most, func() { end, err = p.take(ctx, start, in, proves, f) })
 	} else {
 		end, err = p.take(ctx, start, in, proves, f)
 	}
