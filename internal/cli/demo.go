@@ -199,7 +199,7 @@ func publishSamples(ctx context.Context, c *client.Client, rec *demoReceiver, ev
 		if !ok {
 			return fmt.Errorf("internal error: no example of %q", name)
 		}
-		at := rec.publishing(time.Now())
+		at := rec.publishing(name, time.Now())
 		if _, err := c.Publish(ctx, client.NewEvent{Type: name, Data: data, Time: at}); err != nil {
 			if ctx.Err() != nil {
 				return nil

@@ -26,10 +26,16 @@ type demoReceiver struct {
 	reached chan struct{}
 
 	mu       sync.Mutex // guards what follows, and the order of lines
-	started  map[int64]time.Time
+	started  map[sample]time.Time
 	events   int             // events seen
 	refused  map[string]bool // by webhookId
 	accepted int
+}
+
+// sample is by which a sample event is told from others when it arrives: its type, and its time in ms.
+type sample struct {
+	eventType string
+	at        int64
 }
 
 // everyNth event is refused once.
@@ -45,7 +51,7 @@ func newDemoReceiver(out *Env, want int) (*demoReceiver, error) {
 	}
 	return &demoReceiver{
 		out: out, style: newStyle(out), listen: l, ended: make(chan error, 1), want: want, reached: make(chan struct{}),
-		started: make(map[int64]time.Time), refused: make(map[string]bool),
+		started: make(map[sample]time.Time), refused: make(map[string]bool),
 	}, nil
 }
 
@@ -83,20 +89,20 @@ func (d *demoReceiver) stop() error {
 	return nil
 }
 
-// publishing notes that an event is published now, and returns the time to give it: one by which it is told from the
-// others when it arrives.
-func (d *demoReceiver) publishing(now time.Time) time.Time {
+// publishing notes that a sample event of the type is published now, and returns the time to give it: one that no other
+// sample of its type under way has.
+func (d *demoReceiver) publishing(eventType string, now time.Time) time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.started) >= maxTracked {
 		clear(d.started)
 	}
-	at := now.UnixMilli()
-	for _, taken := d.started[at]; taken; _, taken = d.started[at] {
-		at++
+	key := sample{eventType, now.UnixMilli()}
+	for _, taken := d.started[key]; taken; _, taken = d.started[key] {
+		key.at++
 	}
-	d.started[at] = now
-	return time.UnixMilli(at)
+	d.started[key] = now
+	return time.UnixMilli(key.at)
 }
 
 // take answers a request whose signature has been checked.
@@ -109,7 +115,8 @@ func (d *demoReceiver) take(w http.ResponseWriter, r *http.Request) {
 	arrived := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	begun, ours := d.started[e.Timestamp.UnixMilli()]
+	key := sample{e.Type, e.Timestamp.UnixMilli()}
+	begun, ours := d.started[key]
 	if !ours {
 		begun = e.Timestamp
 	}
@@ -140,7 +147,7 @@ func (d *demoReceiver) take(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	delete(d.started, e.Timestamp.UnixMilli())
+	delete(d.started, key)
 	if d.accepted++; d.accepted == d.want {
 		close(d.reached)
 	}
