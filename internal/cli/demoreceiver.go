@@ -115,6 +115,9 @@ func (d *demoReceiver) take(w http.ResponseWriter, r *http.Request) {
 	arrived := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.want > 0 && d.accepted >= d.want {
+		return // the demo is ending: as many as were asked for have been shown
+	}
 	key := sample{e.Type, e.Timestamp.UnixMilli()}
 	begun, ours := d.started[key]
 	if !ours {
