@@ -41,7 +41,7 @@ func caseGate(ctx context.Context, l *lab) ([]Row, error) {
 // endpoint's own time by a direct call, and what by Relay. The former tells how busy the machine is with other things.
 func (l *lab) gate(ctx context.Context, s *server) (direct, added *histogram, err error) {
 	settings := fmt.Sprintf(`{"enabled":true,"mode":"decide","deadline":"25s","url":"http://%s/decide"}`, l.addr)
-	if _, err := s.call(ctx, http.MethodPatch, "/v1/gate", typeJSON, []byte(settings), http.StatusOK); err != nil {
+	if err := s.patch(ctx, "/v1/gate", settings); err != nil {
 		return nil, nil, fmt.Errorf("turning the gate on: %w", err)
 	}
 	if err := l.reset(ctx); err != nil {

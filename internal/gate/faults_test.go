@@ -191,13 +191,16 @@ func TestEachEndsOnce(t *testing.T) {
 	})
 }
 
+// accept is an endpoint that wants everybody.
+func accept(w http.ResponseWriter, _ []byte, _ int, _ *http.Request) {
+	io.WriteString(w, `{"decision":"accept"}`)
+}
+
 // TestLostEvent: a respondent whose event was never published, because Relay died in between, is asked about after the
 // next start.
 func TestLostEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(w http.ResponseWriter, _ []byte, _ int, _ *http.Request) {
-			io.WriteString(w, `{"decision":"accept"}`)
-		})
+		r := newRig(t, accept)
 		r.start()
 		r.change(tenant, func(v *gate.View) { v.Mode = gate.Decide })
 		at := time.Now().UTC()
@@ -268,9 +271,7 @@ func TestRetryOnFullDisk(t *testing.T) {
 // TestLongOutage: the gate's endpoint is never disabled; what it is not asked about in time is held.
 func TestLongOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(w http.ResponseWriter, _ []byte, _ int, _ *http.Request) {
-			io.WriteString(w, `{"decision":"accept"}`)
-		})
+		r := newRig(t, accept)
 		r.start()
 		r.change(tenant, func(v *gate.View) { v.Mode = gate.Decide })
 		r.endpoint.setDown(true)

@@ -224,15 +224,7 @@ func (s *Store) RespondentPending(ctx context.Context, after event.ID, limit int
 
 // RespondentStillPending implements gate.SharedStore.
 func (s *Store) RespondentStillPending(ctx context.Context, ids []event.ID) ([]event.ID, error) {
-	numbers := make([]int64, len(ids))
-	for i, id := range ids {
-		numbers[i] = int64(id)
-	}
-	list, err := collect(ctx, s, func(row pgx.CollectableRow) (event.ID, error) {
-		var id int64
-		err := row.Scan(&id)
-		return event.ID(id), err
-	}, gateSQL.Get("RespondentStillPending"), numbers)
+	list, err := collect(ctx, s, pgx.RowTo[event.ID], gateSQL.Get("RespondentStillPending"), ids)
 	if err != nil {
 		return nil, fmt.Errorf("looking at pending respondents: %w", err)
 	}

@@ -192,7 +192,7 @@ func (s *Store) claimOrdered(ctx context.Context, r *registration, webhook uint3
 		FROM due
 		WHERE owed.event = due.event AND owed.webhook = due.webhook
 		RETURNING owed.event, owed.webhook, tenant, due, since, attempts, base, reason, ord, claim`,
-		webhook, idList(ids), token)}})
+		webhook, numberList(ids), token)}})
 	if err != nil {
 		s.doubtClaim(token, err)
 		return nil, err

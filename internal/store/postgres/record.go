@@ -211,7 +211,7 @@ func closeSQL(r *registration, ids []event.ID) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("DELETE FROM intake WHERE id IN (%s) AND fence >= 0 "+
-		"AND (fence = %d OR NOT EXISTS (SELECT FROM node WHERE node.fence = intake.fence))", idList(ids), r.fence)}
+		"AND (fence = %d OR NOT EXISTS (SELECT FROM node WHERE node.fence = intake.fence))", numberList(ids), r.fence)}
 }
 
 // owedChange is what a record changes of the table owed.

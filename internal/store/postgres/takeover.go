@@ -141,7 +141,7 @@ func (s *Store) takeIntakes(ctx context.Context, f func(delivery.Intake) error) 
 		SET fence = %d
 		FROM orphan
 		WHERE intake.id = orphan.id
-		RETURNING intake.id, events`, idList(ids), numberList(dead), r.fence)}})
+		RETURNING intake.id, events`, numberList(ids), numberList(dead), r.fence)}})
 	if err != nil {
 		if inDoubt(err) {
 			s.doubt(ids)
@@ -177,7 +177,7 @@ func (s *Store) takeIntakes(ctx context.Context, f func(delivery.Intake) error) 
 // giveBack makes intakes nobody's again, because of err, which it returns.
 func (s *Store) giveBack(ctx context.Context, r *registration, ids []event.ID, cause error) error {
 	_, err := s.change(ctx, r, change{sql: []string{
-		fmt.Sprintf("UPDATE intake SET fence = 0 WHERE fence = %d AND id IN (%s)", r.fence, idList(ids)),
+		fmt.Sprintf("UPDATE intake SET fence = 0 WHERE fence = %d AND id IN (%s)", r.fence, numberList(ids)),
 	}})
 	if err != nil {
 		// They stay this node's, which does not deliver them, until that works.
@@ -198,9 +198,7 @@ func (s *Store) intakeRead(ctx context.Context, id event.ID, events int) (delive
 	return delivery.Intake{ID: id, Events: list}, nil
 }
 
-// idList writes ids as SQL: numbers only.
-func idList(ids []event.ID) string { return numberList(ids) }
-
+// numberList writes numbers as SQL.
 func numberList[N ~int64](ids []N) string {
 	b := make([]byte, 0, 20*len(ids))
 	for i, id := range ids {
