@@ -275,7 +275,9 @@ type Attempt struct {
 		Method  string            `json:"method"`
 		URL     string            `json:"url"`
 		Headers map[string]string `json:"headers"`
-		Body    string            `json:"body"`
+		Body    string            `json:"body"` // empty where BodyMissing says why
+		// BodyMissing says in words why the log does not show the body; empty: Body is what was sent.
+		BodyMissing string `json:"bodyMissing"`
 	} `json:"request"`
 	Response *struct {
 		Status    int               `json:"status"`

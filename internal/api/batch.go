@@ -43,7 +43,7 @@ func showBatch(b *webhook.Batch) *Batch {
 type AttemptBatch struct {
 	ID         string      `json:"id" doc:"the X-Relay-Delivery of the request, the same in each attempt of the batch" example:"\"bat_0dqv5r8k0000g\""`
 	Events     int         `json:"events" doc:"how many events it had" example:"3"`
-	Deliveries []BatchItem `json:"deliveries" doc:"in the order of the body; empty in lists, as is the request's body there"`
+	Deliveries []BatchItem `json:"deliveries" doc:"in the order of the body; empty in lists, where the request's body is null"`
 }
 
 // BatchItem is one delivery of a batch.

@@ -44,7 +44,8 @@ type SentRequest struct {
 	Method  string            `json:"method" example:"\"POST\""`
 	URL     string            `json:"url" example:"\"https://example.com/hook\""`
 	Headers map[string]string `json:"headers" doc:"fields of the same name are joined by commas"`
-	Body    string            `json:"body"`
+	Body    *string           `json:"body" doc:"null: see bodyMissing"`
+	Missing *string           `json:"bodyMissing" doc:"why body is null, in words; null: body is what was sent" example:"null"`
 }
 
 // Response is what the endpoint answered.
@@ -72,12 +73,16 @@ func (a *API) showAttempt(at *delivery.Attempt) Attempt {
 		Outcome: at.Outcome.String(), Test: at.Test, NextAttemptAt: timeOrNil(at.NextAt),
 		Request: SentRequest{
 			Method: at.Request.Method, URL: at.Request.URL, Headers: showHeaders(at.Request.Header),
-			Body: strings.ToValidUTF8(string(at.Request.Body), "\uFFFD"),
+			Missing: textOrNil(at.Request.BodyMissing),
 		},
 		Timing: Timing{
 			DNSMs: inMs(at.Timing.DNS), ConnectMs: inMs(at.Timing.Connect), TLSMs: inMs(at.Timing.TLS),
 			FirstByteMs: inMs(at.Timing.FirstByte), TotalMs: inMs(at.Timing.Total),
 		},
+	}
+	if at.Request.BodyMissing == "" {
+		body := strings.ToValidUTF8(string(at.Request.Body), "\uFFFD")
+		v.Request.Body = &body
 	}
 	v.Batch = showAttemptBatch(at)
 	if at.ErrorKind != "" {
@@ -281,7 +286,7 @@ func (a *API) deliveryNow(ctx context.Context, c *caller, id event.DeliveryID, m
 }
 
 var docDeliveryRetry = doc{id: "retryDelivery", tag: "Deliveries", summary: "Retry a delivery now", status: 202,
-	text: "One that failed, expired, was canceled or waits. It keeps its id and starts a new round of attempts."}
+	text: "One that failed, expired, was canceled or waits. It keeps its id and starts a new round of attempts. 409 where its event is no longer stored: there is nothing to send."}
 
 func (a *API) deliveryRetry(ctx context.Context, c *caller, in *deliveryPath) (*Delivery, error) {
 	return a.changeDelivery(ctx, c, in, a.Engine.Retry)

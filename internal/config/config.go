@@ -126,11 +126,12 @@ type Egress struct {
 
 // Retention says how long things are kept. Relay removes whole days (UTC), so that up to a day more is there.
 type Retention struct {
-	// Events is how long events are kept, with their idempotency keys, counted from acceptance. An event that is still
-	// owed to a webhook is never removed. At least a day.
-	Events time.Duration `name:"events" help:"how long events and their idempotency keys are kept"`
-	// Attempts is how long the log is kept. A request's body is shown from its event, so that entries of the log that
-	// outlive their events show none. At least a day.
+	// Events is how long events are kept, with their idempotency keys, counted from acceptance. An event that is owed to a
+	// webhook, or that the log has an attempt of, is kept longer: the log shows its body, and a retry sends it. At least a
+	// day.
+	Events time.Duration `name:"events" help:"how long events and their idempotency keys are kept, at least; those in the log stay as long as it does"`
+	// Attempts is how long the log is kept, counted from each attempt, and with it the events that were attempted. At least
+	// a day.
 	Attempts time.Duration `name:"attempts" help:"how long the log of attempts is kept"`
 }
 

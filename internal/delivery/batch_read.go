@@ -16,7 +16,9 @@ func (e *Engine) completeBatch(ctx context.Context, a *Attempt) error {
 		if err != nil {
 			return err
 		}
-		if lead != nil {
+		if lead == nil {
+			a.Request.BodyMissing = "the log no longer has the request that carried it"
+		} else {
 			a.Request, a.Response, a.Timing, a.Batch.Events = lead.Request, lead.Response, lead.Timing, lead.Batch.Events
 		}
 	}
@@ -37,8 +39,13 @@ func (e *Engine) completeBatch(ctx context.Context, a *Attempt) error {
 			items = append(items, format.Item{Event: ev, Delivery: event.DeliveryID{Event: id, Webhook: a.Webhook}})
 		}
 	}
-	// Of a batch of which an event is gone, the body is, too.
-	if a.Request.BodyFormat != "" && len(items) == len(a.Batch.Events) {
+	switch gone := len(a.Batch.Events) - len(items); {
+	case a.Request.BodyFormat == "":
+	case len(items) == 0:
+		a.Request.BodyMissing = "the events of the batch are no longer stored"
+	case gone > 0:
+		a.Request.BodyMissing = fmt.Sprintf("%d of the batch's %d events are no longer stored", gone, len(a.Batch.Events))
+	default:
 		a.Request.Body, _ = format.AppendBatch(nil, a.Request.BodyFormat, items)
 	}
 	a.completeHeader()

@@ -108,6 +108,9 @@ type SentRequest struct {
 	// that it is not stored a second time.
 	Body       []byte
 	BodyFormat string
+	// BodyMissing says in words why Body is nil, in what Engine.Attempt and
+	// Engine.Attempts return; empty: Body is what was sent. It is not stored.
+	BodyMissing string
 }
 
 // Reason says why a delivery is owed rather than done.
@@ -276,11 +279,12 @@ type Store interface {
 	// synthetic event of a test.
 	EventReserve() event.ID
 
-	// Expire removes what retention no longer keeps: events accepted before
-	// eventsBefore (never one that is still owed or in an open intake), with
-	// their idempotency keys, attempts made before attemptsBefore, and what the
-	// products above keep as long as those. It never
-	// holds a writer for more than some 20 ms at a time.
+	// Expire removes what retention no longer keeps: attempts made before
+	// attemptsBefore and what the products above keep as long as those; then
+	// events accepted before eventsBefore, with their idempotency keys, but
+	// never an event that is owed, in an open intake, or has an entry in the
+	// log: the entry shows its body, and Retry needs it. Expire never holds a
+	// writer for more than about 20 ms at a time.
 	Expire(ctx context.Context, eventsBefore, attemptsBefore time.Time) error
 
 	LogStore

@@ -45,8 +45,12 @@ func (e *Engine) Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (
 	return a, nil
 }
 
+var errEventGone = problem.New(problem.Conflict, "%s: there is nothing to send", eventGone)
+
 // Retry attempts a delivery again now: one that waits, or one that was given
-// up or canceled, with a fresh round of attempts.
+// up or canceled, with a fresh round of attempts. Without its event, which
+// retention has removed, there is nothing to send: a Conflict problem, and the
+// delivery stays as it is.
 func (e *Engine) Retry(ctx context.Context, tenant event.TenantID, d event.DeliveryID) error {
 	w, ok := e.hooks.ByNumber(d.Webhook)
 	if !ok || w.Tenant != tenant {
@@ -55,9 +59,12 @@ func (e *Engine) Retry(ctx context.Context, tenant event.TenantID, d event.Deliv
 	if w.Status != webhook.Active {
 		return problem.New(problem.Conflict, "the webhook is %s: resume it first", w.Status)
 	}
-	cur, err := e.Delivery(ctx, tenant, d)
+	cur, ev, err := e.find(ctx, tenant, d)
 	if err != nil {
 		return err
+	}
+	if ev == nil {
+		return errEventGone
 	}
 	switch cur.State {
 	case StateWaiting, StateHeld:
@@ -84,9 +91,12 @@ func (e *Engine) retryOwed(ctx context.Context, w *webhook.Webhook, d event.Deli
 
 func (e *Engine) oweAgain(ctx context.Context, w *webhook.Webhook, d event.DeliveryID, made int) error {
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	rows := []Owed{e.again(w.Tenant, d, made, now)}
-	if err := e.setOrder(ctx, w, rows); err != nil {
+	rows, err := e.storedOnly(ctx, w, []Owed{e.again(w.Tenant, d, made, now)})
+	if err != nil {
 		return fmt.Errorf("retrying %s: %w", d, err)
+	}
+	if len(rows) == 0 { // removed since the caller looked
+		return errEventGone
 	}
 	if err := e.store.Record(ctx, &Record{Owe: rows}); err != nil {
 		return fmt.Errorf("retrying %s: %w", d, err)

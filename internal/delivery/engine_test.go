@@ -4,6 +4,7 @@ package delivery_test
 
 import (
 	"context"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/store/postgres"
@@ -85,6 +88,8 @@ var engineTests = map[string]func(*testing.T){
 	"TestTransformCannotAuthenticate":          TestTransformCannotAuthenticate,
 	"TestCertificateIsShown":                   TestCertificateIsShown,
 	"TestCertificateHandshake":                 TestCertificateHandshake,
+	"TestLogKeepsItsEvents":                    TestLogKeepsItsEvents,
+	"TestEventIsGone":                          TestEventIsGone,
 }
 
 // lengthy are those that take many seconds on a database, because days full of
@@ -92,7 +97,7 @@ var engineTests = map[string]func(*testing.T){
 var lengthy = []string{
 	"TestDisabledAfterFiveDaysOfFailures", "TestRampFindsTheCapacityOfAnEndpoint", "TestOtherKeysDoNotWait",
 	"TestRetentionKeepsWhatIsOwed", "TestOneSuccessStartsTheRuleAnew", "TestRecoverAndReplayGoOnAfterARestart",
-	"TestRejected", "TestRateLimit", "TestMaxAge", "TestBatchTransform", "TestMaintenanceWindow", "TestScheduleOfPresetRelay",
+	"TestLogKeepsItsEvents", "TestRejected", "TestRateLimit", "TestMaxAge", "TestBatchTransform", "TestMaintenanceWindow", "TestScheduleOfPresetRelay",
 }
 
 // stretched is how much less often the engine looks at the other nodes of a
@@ -113,18 +118,29 @@ func TestEngineOnPostgres(t *testing.T) {
 }
 
 func init() {
-	rigDatabase = func(t *testing.T) func(context.Context, *slog.Logger) (rigStore, error) {
+	rigDatabase = func(t *testing.T) (func(context.Context, *slog.Logger) (rigStore, error), func()) {
 		o := postgres.Options{URL: pgtest.Shared(t).Database(t)}
+		plain := o.URL
 		if time.Now().Year() == 2000 {
 			// In a bubble of testing/synctest days pass, while no time passes for
 			// the database: nothing needs to be renewed, but would be all the time.
 			o.URL += "&pool_health_check_period=100000h&pool_max_conn_lifetime=100000h&pool_max_conn_idle_time=100000h"
 			o.Lease = 100_000 * time.Hour
 		}
-		return func(ctx context.Context, log *slog.Logger) (rigStore, error) {
+		open := func(ctx context.Context, log *slog.Logger) (rigStore, error) {
 			o := o
 			o.Log = log
 			return postgres.Open(ctx, o)
+		}
+		return open, func() {
+			c, err := pgx.Connect(context.Background(), plain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = c.Exec(context.Background(), `DELETE FROM event`)
+			if err = errors.Join(err, c.Close(context.Background())); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

@@ -262,28 +262,26 @@ func (e *Engine) jobStep(j *Job) error {
 			return seen < jobPage
 		})
 		if err == nil {
-			err = e.setOrder(e.claiming, w, owe)
+			owe, err = e.storedOnly(e.claiming, w, owe)
 		}
 	case JobReplay:
-		var events []event.DeliveryID
 		err = e.store.EventScan(e.claiming, j.Tenant, j.Cursor, until, func(ev *event.Event) bool {
 			cursor, seen = ev.ID, seen+1
 			if wants(w, ev) {
-				events = append(events, event.DeliveryID{Event: ev.ID, Webhook: w.Number})
+				row := e.again(j.Tenant, event.DeliveryID{Event: ev.ID, Webhook: w.Number}, 0, now)
+				if w.Ordering == webhook.OrderingFIFO {
+					row.Order = orderOf(ev)
+				}
+				owe = append(owe, row)
 			}
 			return seen < jobPage
 		})
-		for _, d := range events {
+		for i := range owe {
 			if err != nil {
 				break
 			}
-			var made int
-			if made, err = e.attemptsMade(e.claiming, j.Tenant, d); err == nil {
-				owe = append(owe, e.again(j.Tenant, d, made, now))
-			}
-		}
-		if err == nil {
-			err = e.setOrder(e.claiming, w, owe)
+			owe[i].Attempts, err = e.attemptsMade(e.claiming, j.Tenant, owe[i].Delivery())
+			owe[i].Base = owe[i].Attempts
 		}
 	default:
 		finish(JobFailed, fmt.Sprintf("unknown kind %q", j.Kind))
@@ -318,28 +316,39 @@ func (e *Engine) again(tenant event.TenantID, d event.DeliveryID, made int, now 
 	}
 }
 
-// setOrder puts rows for a webhook in the order of their events' keys, if the
-// webhook asks for it.
-func (e *Engine) setOrder(ctx context.Context, w *webhook.Webhook, rows []Owed) error {
-	if w.Ordering != webhook.OrderingFIFO || len(rows) == 0 {
-		return nil
+// storedStep is how many events are read at a time to see whether they are
+// stored; each may have 1 MiB.
+const storedStep = 32
+
+// storedOnly returns those of the rows for a webhook whose events are still
+// stored, in the order of the events' keys if the webhook asks for it.
+func (e *Engine) storedOnly(ctx context.Context, w *webhook.Webhook, rows []Owed) ([]Owed, error) {
+	var kept []Owed
+	for part := range slices.Chunk(rows, storedStep) {
+		ids := make([]event.ID, len(part))
+		for i := range part {
+			ids[i] = part[i].Event
+		}
+		events, err := e.store.EventGetMany(ctx, ids)
+		if err != nil {
+			return nil, fmt.Errorf("reading events: %w", err)
+		}
+		byID := make(map[event.ID]*event.Event, len(events))
+		for i := range events {
+			byID[events[i].ID] = &events[i]
+		}
+		for _, row := range part {
+			ev := byID[row.Event]
+			if ev == nil {
+				continue
+			}
+			if w.Ordering == webhook.OrderingFIFO {
+				row.Order = orderOf(ev)
+			}
+			kept = append(kept, row)
+		}
 	}
-	ids := make([]event.ID, len(rows))
-	for i := range rows {
-		ids[i] = rows[i].Event
-	}
-	events, err := e.store.EventGetMany(ctx, ids)
-	if err != nil {
-		return fmt.Errorf("reading events: %w", err)
-	}
-	orders := make(map[event.ID]int64, len(events))
-	for i := range events {
-		orders[events[i].ID] = orderOf(&events[i])
-	}
-	for i := range rows {
-		rows[i].Order = orders[rows[i].Event]
-	}
-	return nil
+	return kept, nil
 }
 
 // attemptsMade returns how many attempts a delivery has had.

@@ -589,7 +589,7 @@ func (e *Engine) load(ctx context.Context, claims []Owed) ([]*task, error) {
 		t := &task{ev: ev, owed: o}
 		if ev == nil {
 			t.ev = &event.Event{ID: o.Event, Tenant: o.Tenant}
-			e.recorder.settle(t, Expired, "the event is no longer stored")
+			e.recorder.settle(t, Expired, eventGone)
 			continue
 		}
 		t.size = int32(taskOverhead + ev.Size())

@@ -65,23 +65,38 @@ func (e *Engine) complete(ctx context.Context, list []*Attempt) error {
 		}
 	}
 	for _, a := range list {
-		if a.Batch != nil {
-			a.Request.Body = nil // many of them would be too much for a list
+		ev := byID[a.Event]
+		switch w, ok := e.hooks.ByNumber(a.Webhook); {
+		case a.Batch != nil: // many of them would be too much for a list
+			a.Request.Body, a.Request.BodyMissing = nil, "the request carried a batch: get the attempt by its id to see the body"
 			continue
-		}
-		if w, ok := e.hooks.ByNumber(a.Webhook); ok && w.Owner != "" {
-			if owner := e.owners[w.Owner]; owner != nil && a.Request.BodyFormat != "" {
-				if err := owner.Reveal(ctx, byID[a.Event], a); err != nil {
+		case a.Request.BodyFormat == "":
+			// The log has the body itself, if there was one.
+			if a.Request.Body == nil && a.ErrorKind == kindTransform {
+				a.Request.BodyMissing = "nothing was sent"
+			}
+		case ok && w.Owner != "":
+			if owner := e.owners[w.Owner]; owner != nil {
+				if err := owner.Reveal(ctx, ev, a); err != nil {
 					return err
 				}
 			}
-		} else if ev := byID[a.Event]; ev != nil && a.Request.BodyFormat != "" {
+			if a.Request.Body == nil && ev != nil {
+				a.Request.BodyMissing = "the data that was sent is no longer stored"
+			}
+		case ev != nil:
 			a.Request.Body, _ = format.Append(nil, a.Request.BodyFormat, ev, a.Delivery())
+		}
+		if a.Request.Body == nil && a.Request.BodyFormat != "" && a.Request.BodyMissing == "" {
+			a.Request.BodyMissing = eventGone
 		}
 		a.completeHeader()
 	}
 	return nil
 }
+
+// eventGone is why something cannot be shown or sent.
+const eventGone = "the event is no longer stored"
 
 // completeHeader adds the header fields that are made when a request is sent.
 func (a *Attempt) completeHeader() {
@@ -109,21 +124,27 @@ func (e *Engine) Stats(ctx context.Context, q StatsQuery) ([]StatsPoint, error) 
 
 // Delivery returns where a delivery stands, else a NotFound problem.
 func (e *Engine) Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (Delivery, error) {
+	v, _, err := e.find(ctx, tenant, d)
+	return v, err
+}
+
+// find is Delivery together with the event, which is nil when it is no longer stored.
+func (e *Engine) find(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (Delivery, *event.Event, error) {
 	open, err := e.isOpen(ctx, d.Event) // before all else, see historyOf
 	if err != nil {
-		return Delivery{}, err
+		return Delivery{}, nil, err
 	}
 	o, owed, err := e.store.OwedGet(ctx, tenant, d) // before the log, see historyOf
 	if err != nil {
-		return Delivery{}, fmt.Errorf("reading what %s is owed: %w", d, err)
+		return Delivery{}, nil, fmt.Errorf("reading what %s is owed: %w", d, err)
 	}
 	log, err := e.store.AttemptsOfDelivery(ctx, tenant, d)
 	if err != nil {
-		return Delivery{}, fmt.Errorf("reading the log of %s: %w", d, err)
+		return Delivery{}, nil, fmt.Errorf("reading the log of %s: %w", d, err)
 	}
 	events, err := e.store.EventGetMany(ctx, []event.ID{d.Event})
 	if err != nil {
-		return Delivery{}, fmt.Errorf("reading the event of %s: %w", d, err)
+		return Delivery{}, nil, fmt.Errorf("reading the event of %s: %w", d, err)
 	}
 	var ev *event.Event
 	if len(events) == 1 && events[0].Tenant == tenant {
@@ -133,14 +154,14 @@ func (e *Engine) Delivery(ctx context.Context, tenant event.TenantID, d event.De
 		// Nothing recorded: it is in flight, or it never was.
 		w, ok := e.hooks.ByNumber(d.Webhook)
 		if ev == nil || !ok || w.Tenant != tenant || !(open && e.inMemory(ev, w)) {
-			return Delivery{}, errNoDelivery
+			return Delivery{}, nil, errNoDelivery
 		}
 	}
 	var row *Owed
 	if owed {
 		row = &o
 	}
-	return e.delivery(d, ev, row, log), nil
+	return e.delivery(d, ev, row, log), ev, nil
 }
 
 // isOpen reports whether the event is in an intake that is not closed: what is
@@ -182,7 +203,7 @@ func (e *Engine) delivery(d event.DeliveryID, ev *event.Event, o *Owed, log []*A
 		}
 		v.Last = a
 		v.Attempts = max(v.Attempts, a.Number)
-		if ev == nil {
+		if ev == nil && a.EventType != "" {
 			v.EventName, v.EventType = a.EventName, a.EventType
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +35,9 @@ type rig struct {
 	dir  string
 	open func(context.Context, *slog.Logger) (rigStore, error)
 	net  *pipeNet
+	// loseEvents removes all stored events, as an earlier version's retention
+	// did before their entries in the log. The rig is stopped meanwhile.
+	loseEvents func()
 	// memory and maxInFlight are passed to the engine.
 	memory      int64
 	maxInFlight int
@@ -60,15 +65,20 @@ func newRig(t *testing.T) *rig {
 	r.open = func(ctx context.Context, log *slog.Logger) (rigStore, error) {
 		return sqlite.Open(ctx, sqlite.Options{Dir: r.dir, Log: log})
 	}
+	r.loseEvents = func() {
+		if err := os.RemoveAll(filepath.Join(r.dir, "events")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if rigDatabase != nil && strings.HasPrefix(t.Name(), "TestEngineOnPostgres/") {
-		r.open = rigDatabase(t)
+		r.open, r.loseEvents = rigDatabase(t)
 	}
 	return r
 }
 
-// rigDatabase makes a database for a rig, and returns what opens it; nil where
-// there is none.
-var rigDatabase func(t *testing.T) func(context.Context, *slog.Logger) (rigStore, error)
+// rigDatabase makes a database for a rig, and returns what opens it and what
+// removes its events; nil where there is none.
+var rigDatabase func(t *testing.T) (open func(context.Context, *slog.Logger) (rigStore, error), loseEvents func())
 
 func (r *rig) start() {
 	r.t.Helper()

@@ -126,9 +126,11 @@ func (s *Store) daysOf(ctx context.Context, table string) (attached, detached []
 // Expire implements delivery.Store. It works by whole UTC days: a partition
 // goes once all of its day is older than asked.
 func (s *Store) Expire(ctx context.Context, eventsBefore, attemptsBefore time.Time) error {
+	// The log first: it keeps the events of its entries, and a day of both that
+	// is too old goes in one sweep.
 	err := errors.Join(
-		s.expire(ctx, "event", eventsBefore, maintainSQL.Get("EventsNeeded")),
-		s.expire(ctx, "attempt", attemptsBefore, ""))
+		s.expire(ctx, "attempt", attemptsBefore, ""),
+		s.expire(ctx, "event", eventsBefore, maintainSQL.Get("EventsNeeded")))
 	if err == nil {
 		err = s.expireRest(ctx, attemptsBefore)
 	}

@@ -13,11 +13,14 @@ import (
 // Expire implements delivery.Store. It works by whole UTC days: a day's file
 // goes once all of the day is older than asked.
 func (s *Store) Expire(ctx context.Context, eventsBefore, attemptsBefore time.Time) error {
+	// The log first: it keeps the events of its entries, and a day of both that
+	// is too old goes in one sweep.
+	expired := s.attempts.expire(attemptsBefore)
 	err := s.expireEvents(ctx, eventsBefore)
 	if err == nil {
 		err = s.expireKeys(ctx)
 	}
-	return errors.Join(err, s.attempts.expire(attemptsBefore), s.RespondentExpire(ctx, attemptsBefore))
+	return errors.Join(expired, err, s.RespondentExpire(ctx, attemptsBefore))
 }
 
 func (s *Store) expireEvents(ctx context.Context, before time.Time) error {
@@ -40,12 +43,47 @@ func (s *Store) expireEvents(ctx context.Context, before time.Time) error {
 		if open || s.writes(n) {
 			continue
 		}
+		logged, err := s.attempts.mentions(ctx, n)
+		if err != nil {
+			return fmt.Errorf("expiring events of %v: %w", n, err)
+		}
+		if logged {
+			continue
+		}
 		if err := s.events.remove(n); err != nil {
 			return fmt.Errorf("expiring events: %w", err)
 		}
 		s.log.Info("removed a day of events", "day", n.String())
 	}
 	return nil
+}
+
+// mentions reports whether the log has an entry about an event of the day.
+func (l *attemptLog) mentions(ctx context.Context, n day) (found bool, err error) {
+	first, end := n.FirstID(), (n + 1).FirstID()
+	// An entry's id is above its event's.
+	for _, d := range l.daysFrom(n, false) {
+		err := l.view(ctx, d, func(c *conn, v *dayView) error {
+			for _, b := range v.tail {
+				for i := range b.entries {
+					if e := b.entries[i].event; e >= first && e < end {
+						found = true
+						return nil
+					}
+				}
+			}
+			n, err := c.integer(logSQL.Get("EventsExist"), first, end)
+			found = n != 0
+			return err
+		})
+		if err != nil && !errors.Is(err, errDayGone) {
+			return false, fmt.Errorf("looking for them in the log: %w", err)
+		}
+		if found {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // writes reports whether Append writes the day's file, or will at midnight.

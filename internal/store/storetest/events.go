@@ -48,6 +48,7 @@ func testEvents(t *testing.T, open Open) {
 		{"DaysPass", daysPass},
 		{"Retention", retention},
 		{"RetentionKeepsOpenAndOwed", retentionKeeps},
+		{"RetentionKeepsWhatIsLogged", retentionKeepsLogged},
 		{"IDsRiseAfterRetentionOfEverything", idsRise},
 	}
 	for _, tt := range virtual {

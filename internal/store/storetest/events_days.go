@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -261,4 +262,64 @@ func idsRise(t *testing.T, s Backend) {
 	if id := s.EventReserve(); id <= in[0].ID {
 		t.Errorf("EventReserve() = %d after %d", id, in[0].ID)
 	}
+}
+
+// retentionKeepsLogged checks that an event stays as long as the log mentions
+// it, however much later that was, and goes with the last entry.
+func retentionKeepsLogged(t *testing.T, s Backend) {
+	const days = 24 * time.Hour
+	start := time.Now()
+	var ids []event.ID
+	for i := range 5 { // one a day
+		in := MustAppend(t, s, Publication(Event("", "a", fmt.Sprint(i))))
+		ids = append(ids, in[0].ID)
+		if err := s.Record(ctx, &delivery.Record{Close: []event.ID{in[0].ID}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(days)
+	}
+	entry := func(of int, o delivery.Outcome) {
+		t.Helper()
+		a := &delivery.Attempt{
+			Tenant: event.DefaultTenant, Event: ids[of], EventType: "a", Webhook: 1, Number: 1,
+			At: time.Now().UTC().Truncate(time.Millisecond), Outcome: o,
+			Request: delivery.SentRequest{Method: "POST", URL: "https://example.com/", BodyFormat: "relay"},
+		}
+		if err := s.Record(ctx, &delivery.Record{Attempts: []*delivery.Attempt{a}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(when string, want ...int) {
+		t.Helper()
+		now := time.Now()
+		for _, reopened := range []bool{false, true} {
+			if reopened {
+				s.Reopen(t) // so that entries that were in memory only are read from the disk
+			}
+			if err := s.Expire(ctx, now.Add(-10*days), now.Add(-10*days)); err != nil {
+				t.Fatal(err)
+			}
+			got := mustGet(t, s, ids...)
+			for i, id := range ids {
+				_, ok := got[id]
+				if ok != slices.Contains(want, i) {
+					t.Errorf("%s (opened again: %t): event %d is stored: %t, want %v", when, reopened, i, ok, want)
+				}
+			}
+		}
+	}
+	entry(0, delivery.Delivered) // day 5: a replay of an event of day 0
+	time.Sleep(4 * days)
+	entry(1, delivery.Failed) // day 9
+	entry(3, delivery.Expired)
+	check("after 9 days", 0, 1, 2, 3, 4)
+	time.Sleep(time.Until(start.Add(15*days + 12*time.Hour)))
+	check("after 15 days and a half", 0, 1, 3) // the entry of day 5 is still there
+	entry(3, delivery.Delivered)
+	time.Sleep(time.Until(start.Add(18 * days)))
+	check("after 18 days", 1, 3)
+	time.Sleep(time.Until(start.Add(22 * days)))
+	check("after 22 days", 3)
+	time.Sleep(time.Until(start.Add(27 * days)))
+	check("after 27 days")
 }

@@ -12,7 +12,9 @@ WHERE c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclas
 
 -- name: EventsNeeded
 SELECT EXISTS (SELECT FROM owed WHERE event >= $1 AND event < $2)
-  OR EXISTS (SELECT FROM intake WHERE id >= $1 AND id < $2 AND fence >= 0);
+  OR EXISTS (SELECT FROM intake WHERE id >= $1 AND id < $2 AND fence >= 0)
+  -- The id of an attempt is above its event's, which leaves out earlier partitions.
+  OR EXISTS (SELECT FROM attempt WHERE event >= $1 AND event < $2 AND id >= $1);
 
 -- name: KeysExpire
 DELETE FROM event_key

@@ -82,6 +82,13 @@ SELECT EXISTS (
   FROM by_event
   WHERE event = ? AND webhook = ? AND attempt > ?);
 
+-- name: EventsExist
+-- Whether there is an entry about any of these events.
+SELECT EXISTS (
+  SELECT *
+  FROM by_event
+  WHERE event >= ? AND event < ?);
+
 -- name: RollupAdd
 INSERT INTO rollup(unit, at, tenant, webhook, delivered, retrying, failed, total_ms, max_ms)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
