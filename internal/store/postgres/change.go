@@ -140,7 +140,7 @@ func (s *Store) transact(ctx context.Context, f func(ctx context.Context, tx pgx
 	short, cancel := detached(ctx)
 	defer cancel()
 	for try := 0; ; try++ {
-		err := pgx.BeginFunc(short, s.pool, func(tx pgx.Tx) error {
+		err := begin(short, s.pool, func(tx pgx.Tx) error {
 			for _, sql := range s.opening(r, false) {
 				if _, err := tx.Exec(short, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 					return err

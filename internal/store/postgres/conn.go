@@ -11,9 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
-	"github.com/relay-events/relay/internal/webhook"
 )
 
 const (
@@ -80,9 +78,13 @@ func openPools(url string) (pool, control *pgxpool.Pool, err error) {
 	return pool, control, nil
 }
 
+// errSilent is why a context of this package's own ended. Its caller did not
+// give up: to whoever asked, the database is unavailable.
+var errSilent = fmt.Errorf("no answer from the database within %v", callTimeout)
+
 // bounded returns a context for one exchange with the database.
 func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, callTimeout)
+	return context.WithTimeoutCause(ctx, callTimeout, errSilent)
 }
 
 // detached is bounded for writes: whoever asked may go away, but half the
@@ -127,17 +129,48 @@ func uncertain(err error) bool {
 	return !errors.As(err, &e) || e.Severity != "ERROR"
 }
 
+// ownError is an error that the function within a transaction, or the one that
+// reads a row, has made itself: the domain's, or a bug. It says nothing about the database.
+type ownError struct{ error }
+
+func (e ownError) Unwrap() error { return e.error }
+
+// begin runs f in a transaction, as pgx.BeginFunc does. What fails in f without
+// the database having failed is marked as ownError, so that it is told apart
+// without a list of all errors there are.
+func begin(ctx context.Context, pool *pgxpool.Pool, f func(tx pgx.Tx) error) error {
+	var own error
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		err := f(tx)
+		if err == nil || sqlState(err) != "" {
+			return err
+		}
+		// The driver closes a connection on which anything fails but what the
+		// server itself refuses. It does not even begin when the time is up.
+		if !tx.Conn().IsClosed() && ctx.Err() == nil {
+			own = ownError{err}
+		}
+		return err
+	})
+	if own != nil {
+		return own
+	}
+	return err
+}
+
 // storeError marks what trying again later can help against with
-// delivery.ErrUnavailable. ctx is the caller's.
+// delivery.ErrUnavailable. What a transaction's function has made itself
+// passes. ctx is the caller's, or bounded.
 func storeError(ctx context.Context, err error) error {
-	if err == nil || errors.Is(err, delivery.ErrUnavailable) || errors.Is(err, ErrFenced) {
+	if err == nil || errors.Is(err, delivery.ErrUnavailable) || errors.Is(err, ErrFenced) || errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
-	if ctx.Err() != nil {
+	var own ownError
+	if errors.As(err, &own) {
+		return err
+	}
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errSilent) {
 		return err // the caller gave up
-	}
-	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, webhook.ErrChanged) || errors.Is(err, webhook.ErrNotFound) || errors.Is(err, account.ErrNotFound) {
-		return err
 	}
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
@@ -156,7 +189,7 @@ func storeError(ctx context.Context, err error) error {
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("no answer from the database within %v: %w", callTimeout, err)
+		err = fmt.Errorf("%w: %w", errSilent, err)
 	}
 	return fmt.Errorf("%w: %w", delivery.ErrUnavailable, err)
 }
@@ -168,7 +201,9 @@ func (s *Store) query(ctx context.Context, f func(pgx.CollectableRow) error, sql
 	rows, err := s.pool.Query(short, sql, args...)
 	if err == nil {
 		for rows.Next() && err == nil {
-			err = f(rows)
+			if err = f(rows); err != nil {
+				err = ownError{err} // the row is here: the database has done its part
+			}
 		}
 		rows.Close()
 		if err == nil {

@@ -3,23 +3,30 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 	"github.com/relay-events/relay/internal/store/storetest"
 	"github.com/relay-events/relay/internal/store/utcday"
+	"github.com/relay-events/relay/internal/webhook"
 )
 
 // testLog logs to the test's output.
@@ -120,8 +127,23 @@ func TestDatabaseCrashesUnderAppends(t *testing.T) {
 	t.Logf("%d events over %d crashes, %d losses of the lease", len(names), crashes, s.Losses())
 }
 
-// Nothing hangs while the database is silent, and everything works again after.
+// Nothing hangs while the database is silent, and everything works again after;
+// also where events belong to webhooks with an order, whose rows Append looks
+// up and stores with them.
 func TestSilentDatabase(t *testing.T) {
+	orders := map[string]func(ev *event.Event, owe func(delivery.Owed)){
+		"without an order": nil,
+		"with an order": func(ev *event.Event, owe func(delivery.Owed)) {
+			now := time.Now().UTC().Truncate(time.Millisecond)
+			owe(delivery.Owed{Tenant: ev.Tenant, Event: ev.ID, Webhook: 1, Order: 5, Due: now, Since: now, Reason: delivery.ReasonTurn})
+		},
+	}
+	for name, order := range orders {
+		t.Run(name, func(t *testing.T) { testSilentDatabase(t, order) })
+	}
+}
+
+func testSilentDatabase(t *testing.T, order func(ev *event.Event, owe func(delivery.Owed))) {
 	srv := pgtest.Shared(t)
 	srv.Database(t)
 	direct := srv.Database(t)
@@ -131,6 +153,9 @@ func TestSilentDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := node(t, proxy.URL(cfg.Database), time.Minute)
+	if order != nil {
+		s.OweWith(order)
+	}
 	storetest.MustAppend(t, s, storetest.Publication(storetest.Event("before", "a", "1")))
 	calls := map[string]func() error{
 		"Append": func() error {
@@ -446,4 +471,89 @@ func TestStoreErrors(t *testing.T) {
 	if err := storeError(ctx, ErrFenced); errors.Is(err, delivery.ErrUnavailable) {
 		t.Errorf("got %v, want it not unavailable", err)
 	}
+}
+
+// What a transaction's function says itself comes back as it is, whatever the
+// domain calls it; what the database says does not.
+func TestOwnErrorsPass(t *testing.T) {
+	s := node(t, pgtest.Shared(t).Database(t), 0)
+	fails := func(err error) func(context.Context, pgx.Tx) error {
+		return func(context.Context, pgx.Tx) error { return err }
+	}
+	own := []error{
+		gate.ErrNotFound, catalogue.ErrNotFound, account.ErrNotFound, webhook.ErrNotFound, webhook.ErrChanged, pgx.ErrNoRows,
+		problem.New(problem.Conflict, "in use"), errors.New("a bug"), fmt.Errorf("wrapped: %w", gate.ErrNotFound),
+	}
+	for _, want := range own {
+		for name, f := range map[string]func(context.Context, func(context.Context, pgx.Tx) error) error{"transact": s.transact, "configure": s.configure} {
+			if err := f(ctx, fails(want)); !errors.Is(err, want) || errors.Is(err, delivery.ErrUnavailable) || err.Error() != want.Error() {
+				t.Errorf("%s: got %v, want %v as it is", name, err, want)
+			}
+		}
+		err := s.query(ctx, func(pgx.CollectableRow) error { return want }, "SELECT 1")
+		if !errors.Is(err, want) || errors.Is(err, delivery.ErrUnavailable) {
+			t.Errorf("reading a row: got %v, want %v as it is", err, want)
+		}
+	}
+	// Of the stores' own methods.
+	for name, err := range map[string]error{
+		"CatalogueDelete": s.CatalogueDelete(ctx, 1, catalogue.KindType, "none", ""),
+		"CampaignUpdate":  s.CampaignUpdate(ctx, gate.Campaign{ID: 99, Tenant: 1}),
+		"WebhookDelete":   s.WebhookDelete(ctx, 1, 99),
+	} {
+		if err == nil || errors.Is(err, delivery.ErrUnavailable) {
+			t.Errorf("%s of what is not there: got %v, want it not found, and the store available", name, err)
+		}
+	}
+	driver := map[string]func(ctx context.Context, tx pgx.Tx) error{
+		"the server closes the connection": func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "SELECT pg_terminate_backend(pg_backend_pid())")
+			return err
+		},
+		"the connection breaks": func(ctx context.Context, tx pgx.Tx) error {
+			tx.Conn().PgConn().Conn().Close()
+			_, err := tx.Exec(ctx, "SELECT 1")
+			return err
+		},
+		"the time is up": func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "SELECT pg_sleep(60)")
+			return err
+		},
+		"the time was up before": func(ctx context.Context, tx pgx.Tx) error {
+			<-ctx.Done()
+			_, err := tx.Exec(ctx, "SELECT 1")
+			return err
+		},
+	}
+	for name, f := range driver {
+		if err := s.transact(ctx, f); !errors.Is(err, delivery.ErrUnavailable) {
+			t.Errorf("%s: got %v, want one that wraps %v", name, err, delivery.ErrUnavailable)
+		}
+	}
+}
+
+// Whoever gives up gets to know that he did; the store's own deadline is not his.
+func TestWhoseDeadline(t *testing.T) {
+	caller, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := storeError(caller, context.Canceled); errors.Is(err, delivery.ErrUnavailable) {
+		t.Errorf("the caller left: got %v, want it not unavailable", err)
+	}
+	late, cancel := context.WithTimeout(ctx, 0)
+	defer cancel()
+	if err := storeError(late, context.DeadlineExceeded); errors.Is(err, delivery.ErrUnavailable) {
+		t.Errorf("the caller's time was up: got %v, want it not unavailable", err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		outer, cancel := detached(caller)
+		defer cancel()
+		inner, cancel := bounded(outer)
+		defer cancel()
+		<-inner.Done()
+		for name, c := range map[string]context.Context{"outer": outer, "inner": inner} {
+			if err := storeError(c, fmt.Errorf("x: %w", c.Err())); !errors.Is(err, delivery.ErrUnavailable) {
+				t.Errorf("%s: got %v, want one that wraps %v", name, err, delivery.ErrUnavailable)
+			}
+		}
+	})
 }

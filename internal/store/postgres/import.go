@@ -118,7 +118,7 @@ func (im *Import) Store() *Store { return im.s }
 
 // transact runs f in a transaction that may take long.
 func (im *Import) transact(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, im.s.pool, func(tx pgx.Tx) error {
+	return begin(ctx, im.s.pool, func(tx pgx.Tx) error {
 		for _, name := range []string{"statement_timeout", "idle_in_transaction_session_timeout"} {
 			if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL %s TO %d", name, importTimeout.Milliseconds())); err != nil {
 				return err

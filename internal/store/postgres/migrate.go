@@ -109,7 +109,7 @@ func (s *Store) migrateStep(ctx context.Context, scripts []string) (st SchemaSta
 	ctx, cancel := context.WithTimeout(ctx, slowTimeout)
 	defer cancel()
 	for try := 0; ; try++ {
-		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		err = begin(ctx, s.pool, func(tx pgx.Tx) error {
 			st, done, err = migrateTx(ctx, tx, scripts)
 			return err
 		})

@@ -52,7 +52,7 @@ func (s *Store) register(caller context.Context) error {
 	name := fmt.Sprintf("%s/%d", host, os.Getpid())
 	now := time.Now()
 	r, seq := new(registration), new(sequences)
-	err := pgx.BeginFunc(ctx, s.control, func(tx pgx.Tx) error {
+	err := begin(ctx, s.control, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, nodeSQL.Get("Register")).Scan(&r.fence, &r.server); err != nil {
 			return err
 		}

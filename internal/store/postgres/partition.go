@@ -58,7 +58,7 @@ func (s *Store) forgetDays() {
 func (s *Store) createDay(ctx context.Context, d day) error {
 	short, cancel := detached(ctx)
 	defer cancel()
-	return pgx.BeginFunc(short, s.pool, func(tx pgx.Tx) error {
+	return begin(short, s.pool, func(tx pgx.Tx) error {
 		// One node at a time.
 		if _, err := tx.Exec(short, `SELECT FROM relay_schema FOR UPDATE`); err != nil {
 			return err
@@ -163,7 +163,7 @@ func (s *Store) expire(ctx context.Context, table string, before time.Time, need
 	for _, d := range detached {
 		// Nobody else uses it: how long its files take to go holds nobody up.
 		slow, cancel := context.WithTimeout(ctx, slowTimeout)
-		err := pgx.BeginFunc(slow, s.pool, func(tx pgx.Tx) error {
+		err := begin(slow, s.pool, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(slow, `SET LOCAL statement_timeout TO '60s'`); err != nil {
 				return err
 			}
@@ -201,7 +201,7 @@ func (s *Store) detachDay(ctx context.Context, table string, d day, needed strin
 	for try := 0; ; try++ {
 		done = false
 		short, cancel := detached(ctx)
-		err = pgx.BeginFunc(short, s.pool, func(tx pgx.Tx) error {
+		err = begin(short, s.pool, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(short, fmt.Sprintf("SET LOCAL lock_timeout TO '%s'", detachWait)); err != nil {
 				return err
 			}

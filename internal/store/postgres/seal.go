@@ -29,7 +29,7 @@ var ErrOtherKeys = errors.New("the secrets in this database are sealed with othe
 func (s *Store) openKeys(ctx context.Context, keys func(kept []byte) (webhook.Sealer, []byte, error)) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	return begin(ctx, s.pool, func(tx pgx.Tx) error {
 		// The row's lock lets one node after the other in.
 		var kept, check []byte
 		if err := tx.QueryRow(ctx, configSQL.Get("KeysLock")).Scan(&kept, &check); err != nil {

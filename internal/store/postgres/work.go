@@ -96,7 +96,7 @@ func (s *Store) rollNumber(ctx context.Context, number int, through event.ID) er
 	for {
 		done := false
 		short, cancel := detached(ctx)
-		err := pgx.BeginFunc(short, s.pool, func(tx pgx.Tx) error {
+		err := begin(short, s.pool, func(tx pgx.Tx) error {
 			var from int64
 			err := tx.QueryRow(short, logSQL.Get("RollLock"), number).Scan(&from)
 			if errors.Is(err, pgx.ErrNoRows) {
