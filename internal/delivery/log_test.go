@@ -33,25 +33,25 @@ func TestLogKeepsItsEvents(t *testing.T) {
 		{name: "at once", last: 0},
 		{name: "deliverAt", event: `{"type":"a","data":1,"deliverAt":"2000-01-05T12:00:00Z"}`, last: 4},
 		{name: "maintenance", settings: func(s *webhook.Settings, start time.Time) {
-			s.Maintenance = []webhook.Window{{From: start.Add(time.Minute), To: start.Add(9*day + time.Hour)}}
-		}, last: 9},
+			s.Maintenance = []webhook.Window{{From: start.Add(time.Minute), To: start.Add(5*day + time.Hour)}}
+		}, last: 5},
 		{name: "maxAge", settings: func(s *webhook.Settings, _ time.Time) {
-			s.Retry = webhook.Retry{Attempts: 3, Waits: []time.Duration{6 * day}, MaxAge: 20 * day}
-		}, last: 12},
+			s.Retry = webhook.Retry{Attempts: 3, Waits: []time.Duration{3 * day}, MaxAge: 20 * day}
+		}, last: 6},
 		{name: "replay", later: func(t *testing.T, r *rig, w *webhook.Webhook, ev event.Event, on int) {
-			if on == 8 {
+			if on == 4 {
 				if _, err := r.engine.StartJob(context.Background(), w, delivery.JobReplay, ev.ID.Time().Add(-time.Minute)); err != nil {
 					t.Errorf("day %d: %v", on, err)
 				}
 			}
-		}, last: 8},
+		}, last: 4},
 		{name: "resend, twice", later: func(t *testing.T, r *rig, w *webhook.Webhook, ev event.Event, on int) {
-			if on == 7 || on == 15 {
+			if on == 3 || on == 6 {
 				if _, err := r.engine.Resend(context.Background(), &ev, w); err != nil {
 					t.Errorf("day %d: %v", on, err)
 				}
 			}
-		}, last: 15},
+		}, last: 6},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -114,11 +114,11 @@ func TestLogKeepsItsEvents(t *testing.T) {
 					t.Errorf("after the retry: got %+v and %d requests more, want it delivered", d, ep.count()-before)
 				}
 				// In the end all of it goes.
-				for on := through; on < 2*through+2; on++ {
+				for on := through; on <= through+int(keepLog/day)+1; on++ {
 					pass(on)
 				}
 				if _, ok, err := r.store.EventFind(ctx, ev.Tenant, ev.PublicID()); ok || err != nil {
-					t.Errorf("the event is still there %d days after its last attempt (%v)", through+2, err)
+					t.Errorf("the event is still there %d days after its last attempt (%v)", int(keepLog/day)+1, err)
 				}
 				r.end()
 			})
