@@ -177,6 +177,14 @@ func (e *Engine) Start(ctx context.Context) error {
 		e.loops.Go(e.route)
 		e.loops.Go(func() {
 			e.recover()
+			// Nothing is claimed before all that recovery makes owed is stored:
+			// of an order, new events would go before those that were accepted
+			// before the start. The store lets the first of its rows go, and must
+			// know of all of them.
+			select {
+			case <-e.recorder.barrier():
+			case <-e.claiming.Done():
+			}
 			for _, s := range summaries {
 				if w, ok := e.hooks.ByNumber(s.Webhook); ok {
 					e.lane(w).owedAt(s.Next, false)
@@ -300,6 +308,14 @@ func (e *Engine) laneOf(number uint32) *lane {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	return e.lanes[number]
+}
+
+// orphaned has a row removed that was stored after its webhook was deleted, by
+// an attempt that was under way then. Nobody would come for it.
+func (e *Engine) orphaned(o *Owed) {
+	if _, ok := e.hooks.ByNumber(o.Webhook); !ok {
+		e.jobs.discard(o.Tenant, o.Webhook)
+	}
 }
 
 // webhookChanged keeps routing tables and lanes in step with the registry.

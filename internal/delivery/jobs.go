@@ -143,8 +143,11 @@ func (r *jobRunner) wake() {
 
 // discard has what a deleted webhook is owed removed.
 func (r *jobRunner) discard(tenant event.TenantID, number uint32) {
+	d := discard{tenant, number}
 	r.mu.Lock()
-	r.discards = append(r.discards, discard{tenant, number})
+	if !slices.Contains(r.discards, d) {
+		r.discards = append(r.discards, d)
+	}
 	r.mu.Unlock()
 	r.wake()
 }
@@ -200,13 +203,12 @@ func (r *jobRunner) turn() (worked bool, err error) {
 	}
 	if len(r.discards) > 0 {
 		d := r.discards[0]
+		r.discards = r.discards[1:] // before it is done: a row may come that it does not find
 		r.mu.Unlock()
 		if err := e.store.OwedDiscard(e.claiming, d.tenant, d.webhook); err != nil {
+			r.discard(d.tenant, d.webhook)
 			return true, fmt.Errorf("removing what a deleted webhook is owed: %w", err)
 		}
-		r.mu.Lock()
-		r.discards = r.discards[1:]
-		r.mu.Unlock()
 		return true, nil
 	}
 	if len(r.running) == 0 {

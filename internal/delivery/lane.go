@@ -278,7 +278,7 @@ func (l *lane) heldLocked(now time.Time) time.Time {
 // startLocked starts workers for what waits, as many as the pace allows.
 func (l *lane) startLocked() {
 	e := l.engine
-	if l.removed || l.endpoint.hook.Status != webhook.Active || !e.leased() || l.pacedLocked(false) {
+	if l.removed || l.endpoint.hook.Status != webhook.Active || !e.mayAttempt() || l.pacedLocked(false) {
 		return // whoever changes one of these starts us
 	}
 	for l.starting < l.unitsLocked() && l.workers < l.pace.limit(e.slots.scarce()) {
@@ -391,7 +391,7 @@ func (l *lane) notAttempted() {
 func (l *lane) mayGoOn(ep *endpoint) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.endpoint == ep && !l.removed && !l.engine.stopping() && l.engine.leased() && !l.pacedLocked(true)
+	return l.endpoint == ep && !l.removed && !l.engine.stopping() && l.engine.mayAttempt() && !l.pacedLocked(true)
 }
 
 // runOf returns the tasks of a run, each by itself.
@@ -415,7 +415,7 @@ func (l *lane) take(first bool) (*task, *endpoint) {
 	}
 	if l.unitsLocked() == 0 || l.removed || e.stopping() || l.endpoint.hook.Status != webhook.Active ||
 		l.workers > l.pace.limit(e.slots.scarce()) ||
-		!first && e.slots.contended() || !e.leased() || l.pacedLocked(true) {
+		!first && e.slots.contended() || !e.mayAttempt() || l.pacedLocked(true) {
 		l.workers--
 		l.mu.Unlock()
 		return nil, nil

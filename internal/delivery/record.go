@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
@@ -40,6 +42,11 @@ type recorder struct {
 	draining bool      // Stop has begun: add does not wait any more
 	stopping bool      // all workers have ended
 	failing  time.Time // since when the store fails; zero: it works
+
+	// down tells that the store fails, for those who ask without mu: no attempt
+	// starts meanwhile. What would come of it could not be written down, and
+	// would be sent again after a crash.
+	down atomic.Bool
 }
 
 // result is one thing to record, and what follows once it is durable.
@@ -47,10 +54,11 @@ type result struct {
 	attempt *Attempt
 	owe     *Owed
 	settle  *Owed
-	in      *intake // released when durable
-	spilled bool    // owe was counted in lane.spilling
-	token   int64   // under which claim it is ours to record; see Engine.ended
-	fills   bool    // owe is the last of a full batch, see lane.filled
+	in      *intake       // released when durable
+	spilled bool          // owe was counted in lane.spilling
+	token   int64         // under which claim it is ours to record; see Engine.ended
+	fills   bool          // owe is the last of a full batch, see lane.filled
+	stored  chan struct{} // closed when all that was added before is durable
 }
 
 func newRecorder(e *Engine) *recorder {
@@ -149,6 +157,8 @@ func (r *recorder) spill(tasks []*task) {
 	for i := range claims {
 		if l := r.engine.laneOf(claims[i].Webhook); l != nil {
 			l.owedAt(claims[i].Due, false)
+		} else {
+			r.engine.orphaned(&claims[i])
 		}
 	}
 }
@@ -167,6 +177,14 @@ func (r *recorder) drop(t *task) {
 
 // release takes the router's own hold off an intake.
 func (r *recorder) release(in *intake) { r.add(result{in: in, token: in.token}) }
+
+// barrier returns a channel that is closed when everything added so far is
+// durable. It stays open when the engine stops before that.
+func (r *recorder) barrier() <-chan struct{} {
+	stored := make(chan struct{})
+	r.add(result{stored: stored, token: math.MaxInt64}) // of no registration that could end
+	return stored
+}
 
 // add has results recorded, in one commit.
 func (r *recorder) add(results ...result) {
@@ -278,9 +296,13 @@ func (r *recorder) commit(rec *Record, batch []result, closes []closing) []closi
 			err = r.engine.store.Record(context.Background(), rec)
 		}
 		r.storing.Unlock()
+		failed := r.down.Load()
 		if !r.tryAgain(err, rec, batch) {
 			if err != nil {
 				return closes
+			}
+			if failed {
+				r.engine.resume()
 			}
 			break
 		}
@@ -295,6 +317,8 @@ func (r *recorder) commit(rec *Record, batch []result, closes []closing) []closi
 				if res.fills {
 					l.filled(res.owe.Delivery())
 				}
+			} else {
+				r.engine.orphaned(res.owe)
 			}
 		}
 		if res.settle != nil && res.settle.Order > 0 {
@@ -305,6 +329,9 @@ func (r *recorder) commit(rec *Record, batch []result, closes []closing) []closi
 		if res.in != nil && res.in.open.Add(-1) == 0 {
 			closes = append(closes, closing{res.in.id, res.in.token})
 			r.engine.open.remove(res.in.id)
+		}
+		if res.stored != nil {
+			close(res.stored)
 		}
 	}
 	clear(rec.Attempts)
@@ -340,11 +367,13 @@ func (r *recorder) tryAgain(err error, rec *Record, batch []result) bool {
 		if !r.failing.IsZero() {
 			r.engine.log.Info("recording works again", "after", time.Since(r.failing).Round(time.Millisecond))
 			r.failing = time.Time{}
+			r.down.Store(false)
 		}
 		return false
 	}
 	if r.failing.IsZero() {
 		r.failing = time.Now()
+		r.down.Store(true)
 		r.engine.log.Error("recording attempts failed, trying again", "attempts", len(rec.Attempts),
 			"unavailable", errors.Is(err, ErrUnavailable), "err", err)
 	}

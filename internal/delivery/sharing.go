@@ -99,7 +99,11 @@ func newSharing(e *Engine, s SharedStore, refresh func(ctx context.Context, p Pu
 // carries it is not ours any more.
 func (e *Engine) ended(token int64) bool { return token < e.endedBelow.Load() }
 
-// leased reports whether attempts may start.
+// mayAttempt reports whether attempts may start: what comes of them can be
+// recorded, and is this node's to record.
+func (e *Engine) mayAttempt() bool { return !e.recorder.down.Load() && e.leased() }
+
+// leased reports whether what this node holds is still its own.
 func (e *Engine) leased() bool {
 	return e.shared == nil || time.Now().Before(e.shared.store.Lease())
 }
@@ -144,7 +148,7 @@ func (h *sharing) run() {
 		h.pulse()
 		now := time.Now()
 		if leased := e.leased(); leased && h.idle {
-			h.resume()
+			e.resume()
 			h.idle = false
 		} else {
 			h.idle = !leased
@@ -225,13 +229,11 @@ func (e *Engine) allLanes() []*lane {
 	return list
 }
 
-// resume lets lanes go on that stood still while the lease had run out.
-func (h *sharing) resume() {
-	for _, l := range h.engine.allLanes() {
-		l.mu.Lock()
-		l.startLocked()
-		l.mu.Unlock()
-		h.engine.due.wake(l)
+// resume lets lanes go on that stood still while no attempt was allowed.
+func (e *Engine) resume() {
+	for _, l := range e.allLanes() {
+		l.start()
+		e.due.wake(l)
 	}
 }
 
