@@ -140,4 +140,3 @@ func batchOf(a *delivery.Attempt) int {
 	}
 	return a.Batch.Count
 }
-
