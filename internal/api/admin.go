@@ -154,13 +154,35 @@ type keyPath struct {
 	ID string `path:"id" doc:"the key's id"`
 }
 
-var docKeyRevoke = doc{id: "revokeKey", tag: "Keys", summary: "Revoke a key", status: 204, text: "It is refused from the next request on. It stays in the list."}
+var docKeyRevoke = doc{id: "revokeKey", tag: "Keys", summary: "Revoke a key", status: 204, text: "It is refused from the next request on. It stays in the list. A key with a scope that the caller's key lacks cannot be revoked, nor can the operator's key by another."}
 
 func (a *API) keyRevoke(ctx context.Context, c *caller, in *keyPath) (*none, error) {
+	if err := a.mayRevoke(c, in.ID); err != nil {
+		return nil, err
+	}
 	if err := a.Keys.Revoke(ctx, c.tenant, in.ID); err != nil {
 		return nil, err
 	}
 	return nil, a.audit(ctx, c, "key.revoke", in.ID, nil, nil)
+}
+
+// mayRevoke refuses that a key takes away one that may do more than it may itself.
+func (a *API) mayRevoke(c *caller, id string) error {
+	list := a.Keys.List(c.tenant)
+	i := slices.IndexFunc(list, func(k account.Key) bool { return k.ID == id })
+	if i < 0 {
+		return nil // Revoke says so
+	}
+	if id == account.AdminKeyID && c.key.ID != account.AdminKeyID {
+		return problem.New(problem.Forbidden, "the operator's key is revoked by the operator: with itself, or by starting Relay with another RELAY_ADMIN_KEY")
+	}
+	for _, s := range list[i].Scopes {
+		// As an admin of the tenant, a platform key has the scopes that one has; platform itself must be the key's own.
+		if !c.key.Allows(s) && (s == account.ScopePlatform || !c.platform) {
+			return problem.New(problem.Forbidden, "only a key that itself has the scope %q can revoke this one", s)
+		}
+	}
+	return nil
 }
 
 // Stats counts attempts over time.

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/relay-events/relay/internal/event/rawjson"
+	"github.com/relay-events/relay/internal/nearest"
 	"github.com/relay-events/relay/internal/problem"
 )
 
@@ -186,16 +188,69 @@ func (d *decoder) object(path string, v rawjson.Value, dst reflect.Value) {
 		for _, f := range jsonFields(dst.Type()) {
 			if f.name == string(name) {
 				seen[f.name] = true
+				before := len(d.wrong)
 				d.value(join(path, f.name), v, dst.FieldByIndex(f.index))
+				if len(d.wrong) == before {
+					d.oneOf(join(path, f.name), &f, dst.FieldByIndex(f.index))
+				}
 				return nil
 			}
 		}
-		d.fail(join(path, clip(string(name))), "is not a field of this request")
+		reason := "is not a field of this request"
+		if near := d.near(string(name), dst.Type()); near != "" {
+			reason += fmt.Sprintf("; did you mean %q?", near)
+		}
+		d.fail(join(path, clip(string(name))), reason)
 		return nil
 	})
 	for _, f := range jsonFields(dst.Type()) {
 		if f.required() && !seen[f.name] {
 			d.fail(join(path, f.name), "must be given")
+		}
+	}
+}
+
+// near returns the field of a struct that a name was meant to be; "": none.
+func (d *decoder) near(name string, t reflect.Type) string {
+	return nearest.Of(name, func(yield func(string) bool) {
+		for _, f := range jsonFields(t) {
+			if !yield(f.name) {
+				return
+			}
+		}
+	})
+}
+
+// oneOf refuses a text that is not one of the tag enum's.
+func (d *decoder) oneOf(path string, f *jsonField, v reflect.Value) {
+	enum := f.tag.Get("enum")
+	if enum == "" {
+		return
+	}
+	list := strings.Split(enum, ",")
+	check := func(path, text string) {
+		if slices.Contains(list, text) {
+			return
+		}
+		reason := "must be one of " + strings.ReplaceAll(enum, ",", ", ")
+		if near := nearest.Of(text, slices.Values(list)); near != "" {
+			reason += fmt.Sprintf("; did you mean %q?", near)
+		}
+		d.fail(path, reason)
+	}
+	if o, ok := v.Addr().Interface().(optional); ok {
+		given, null, value := o.target()
+		if !*given || *null {
+			return
+		}
+		v = reflect.ValueOf(value).Elem()
+	}
+	switch {
+	case v.Kind() == reflect.String:
+		check(path, v.String())
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.String:
+		for i := range v.Len() {
+			check(fmt.Sprintf("%s[%d]", path, i), v.Index(i).String())
 		}
 	}
 }

@@ -91,7 +91,7 @@ func TestEventTypes(t *testing.T) {
 	}
 	w.refused(409, "DELETE", "/v1/event-types/call.urgent", "")
 	w.into(&d, 200, "PATCH", "/v1/event-types/call.urgent", `{"description":"Mine.","validation":null}`)
-	if d.Pack != nil || d.Description != "Mine." || d.Validation != "warn" || d.Version != "1" {
+	if d.Pack != nil || d.Description != "Mine." || d.Validation != "warn" || d.Version != "2026-05-05" {
 		t.Errorf("describing a type of a pack: got %+v, want one's own", d)
 	}
 	w.into(nil, 204, "DELETE", "/v1/event-types/call.urgent", "")

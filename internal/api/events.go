@@ -91,7 +91,7 @@ func (a *API) eventList(ctx context.Context, c *caller, in *eventQuery) (*List[E
 }
 
 type eventPath struct {
-	ID string `path:"id" doc:"the event's id, its publisher's or Relay's"`
+	ID string `path:"id" doc:"the event's id, its publisher's or Relay's, also as the UUID of the format push"`
 }
 
 // findEvent returns the caller's event; the answer for another tenant's event is that for none.
@@ -99,6 +99,11 @@ func (a *API) findEvent(ctx context.Context, c *caller, id string) (*event.Event
 	e, ok, err := a.Events.EventFind(ctx, c.tenant, id)
 	if err != nil {
 		return nil, err
+	}
+	if own, is := event.ParseUUID(id); is && !ok { // the event_id in the format push
+		if e, ok, err = a.Events.EventFind(ctx, c.tenant, own.Public(event.EventPrefix)); err != nil {
+			return nil, err
+		}
 	}
 	if !ok || event.IsInternal(e.Type) {
 		return nil, problem.New(problem.NotFound, "there is no event %q", clip(id))

@@ -9,10 +9,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/nearest"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/web"
 )
@@ -234,20 +236,25 @@ func (p *plan) readParams(r *http.Request, dst reflect.Value) error {
 	}
 	var wrong []problem.Field
 	fail := func(name, reason string) { wrong = append(wrong, problem.Field{Name: "query " + name, Reason: reason}) }
+	var known []string
 	for _, f := range p.params {
 		into := dst.FieldByIndex(f.index)
 		if f.path {
-			if reason := setText(into, r.PathValue(f.name)); reason != "" {
+			if text := r.PathValue(f.name); !isText(text) || setText(into, text) != "" {
 				return problem.New(problem.NotFound, "there is nothing at this path")
 			}
 			continue
 		}
+		known = append(known, f.name)
 		values, given := query[f.name]
 		delete(query, f.name)
 		text := strings.Trim(f.tag.Get("default"), `"`)
 		switch {
 		case len(values) > 1:
 			fail(f.name, "must be given once")
+			continue
+		case given && !isText(values[0]):
+			fail(f.name, "must be UTF-8 without NUL")
 			continue
 		case given:
 			text = values[0]
@@ -269,13 +276,20 @@ func (p *plan) readParams(r *http.Request, dst reflect.Value) error {
 	}
 	slices.Sort(unknown)
 	for _, name := range unknown[:min(len(unknown), maxWrong)] {
-		fail(clip(name), "is not a parameter of this call")
+		reason := "is not a parameter of this call"
+		if near := nearest.Of(name, slices.Values(known)); near != "" {
+			reason += fmt.Sprintf("; did you mean %q?", near)
+		}
+		fail(clip(strings.ToValidUTF8(name, "\uFFFD")), reason)
 	}
 	if wrong != nil {
 		return &problem.Error{Kind: problem.Malformed, Detail: "the query has parameters that are not acceptable", Fields: wrong}
 	}
 	return nil
 }
+
+// isText reports whether a parameter is text that both stores can hold and look for.
+func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 // check applies the tags min, max and enum.
 func (p *param) check(v reflect.Value, text string) string {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/format"
 )
@@ -52,23 +53,30 @@ func timeOrNil(t time.Time) *Time {
 	return (*Time)(&t)
 }
 
-const wantTime = `must be a time in RFC 3339, as "2026-05-05T14:23:00.000Z"`
-
 func (t *Time) decode(v rawjson.Value) string {
 	s, err := v.String()
 	if err != nil {
-		return wantTime + ", got " + v.Kind.String()
+		return event.ErrTimeFormat.Error() + ", got " + v.Kind.String()
 	}
-	return t.parse(s)
+	return t.set(s)
 }
 
-func (t *Time) parse(s string) string {
-	parsed, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil || parsed.Year() < 1970 || parsed.Year() > 9999 {
-		return wantTime
+func (t *Time) set(s string) string {
+	parsed, err := event.ParseTime(s)
+	if err != nil {
+		return err.Error()
 	}
-	*t = Time(parsed.UTC().Truncate(time.Millisecond))
+	*t = Time(parsed)
 	return ""
+}
+
+// parse reads a query parameter, in which a plus sign that was not encoded has become a space.
+func (t *Time) parse(s string) string {
+	reason := t.set(s)
+	if reason != "" && new(Time).set(strings.Replace(s, " ", "+", 1)) == "" {
+		return reason + "; write + as %2B"
+	}
+	return reason
 }
 
 func (*Time) schema() *Schema {

@@ -16,6 +16,9 @@ import (
 	"time"
 )
 
+// DefaultVersion is the version of a type that is given none.
+const DefaultVersion = "1"
+
 // Type describes one event type. A *Type handed out by the Registry is immutable.
 type Type struct {
 	Name        string `json:"name"`        // "call.completed"

@@ -21,7 +21,7 @@ func (t *Type) normalize() error {
 		return problem.InvalidField("name", "%v", err)
 	}
 	if t.Version == "" {
-		t.Version = "1"
+		t.Version = DefaultVersion
 	}
 	if len(t.Version) > event.MaxVersionBytes {
 		return problem.InvalidField("version", "must have at most %d bytes, got %d", event.MaxVersionBytes, len(t.Version))

@@ -19,6 +19,9 @@ type Plan struct {
 	Name string
 	// Derives reports whether a rule looks at such events.
 	Derives bool
+	// Version is what an event that names no version is given: the newest version of a tenant's own type. Empty: none, as
+	// for the version of a pack and for DefaultVersion, the first of a type.
+	Version string
 
 	s      *state
 	t      *Type       // nil: not checked
@@ -96,12 +99,15 @@ func (s *state) plan() {
 	s.plans = make(map[string]*Plan, len(s.types)+len(s.aliases))
 	for name, t := range s.types {
 		p := &Plan{Name: name, Derives: s.rules.On(name), s: s}
+		if first, of := Lookup(name); t.Pack == "" && t.Version != DefaultVersion && (!of || t.Version != first.Version) {
+			p.Version = t.Version
+		}
 		switch {
 		case t.Archived && strict:
 			p = refusing(name, "is archived")
 		case !t.Archived && t.Validation != Off && (len(t.Schema) > 0 || len(t.AttributesSchema) > 0 || len(s.versions[name]) > 1):
 			p.t = t
-		case !p.Derives:
+		case !p.Derives && p.Version == "":
 			p = nil
 		}
 		s.plans[name] = p

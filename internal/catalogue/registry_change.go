@@ -161,10 +161,22 @@ func (t *Type) same(o *Type) bool {
 		bytes.Equal(t.Example, o.Example) && bytes.Equal(t.ExampleAttributes, o.ExampleAttributes)
 }
 
-// nextVersion numbers a type's versions on.
+// nextVersion numbers a type's versions on. Versions that are dates, as those of pack calls, go on with today's date.
 func (s *state) nextVersion(current *Type) (string, error) {
 	taken := func(v string) bool {
 		return v == current.Version || slices.ContainsFunc(s.versions[current.Name], func(t *Type) bool { return t.Version == v })
+	}
+	if last, err := time.Parse(time.DateOnly, current.Version); err == nil {
+		next := time.Now().UTC()
+		if !next.After(last) {
+			next = last.AddDate(0, 0, 1)
+		}
+		for range MaxVersions + 1 {
+			if v := next.Format(time.DateOnly); !taken(v) {
+				return v, nil
+			}
+			next = next.AddDate(0, 0, 1)
+		}
 	}
 	n, err := strconv.Atoi(current.Version)
 	if err != nil {

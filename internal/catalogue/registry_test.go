@@ -162,8 +162,8 @@ func TestRegistryOwnBeforePack(t *testing.T) {
 	check(t, err)
 	own, _ := r.Lookup(1, "call.completed")
 	pack, _ := r.Lookup(2, "call.completed")
-	if own.Pack != "" || own.Version != "2" || pack.Pack != "calls" || pack.Version != "1" {
-		t.Errorf("got %q %q and %q %q, want the tenant's version 2 and the pack's 1", own.Pack, own.Version, pack.Pack, pack.Version)
+	if own.Pack != "" || own.Version != "2" || pack.Pack != "calls" || pack.Version != "2026-05-05" {
+		t.Errorf("got %q %q and %q %q, want the tenant's version 2 and the pack's 2026-05-05", own.Pack, own.Version, pack.Pack, pack.Version)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/relay-events/relay/internal/nearest"
 )
 
 // Setting is one line of the table of settings.
@@ -212,7 +214,7 @@ func (c *Config) applyNode(n *yaml.Node, prefix string) error {
 			}
 			continue
 		}
-		if near := nearest(name); near != "" {
+		if near := nearest.Of(name, settingNames); near != "" {
 			return fmt.Errorf("line %d: %q is not a setting; did you mean %q?", key.Line, name, near)
 		}
 		return fmt.Errorf("line %d: %q is not a setting; \"relay serve --help\" lists them", key.Line, name)
@@ -241,34 +243,11 @@ func textOf(n *yaml.Node) (string, error) {
 	}
 }
 
-// nearest returns the setting whose name looks most like the unknown one, "" if none does.
-func nearest(name string) string {
-	best, least := "", 3 // more changed letters than that are no slip
+// settingNames yields the names of the settings.
+func settingNames(yield func(string) bool) {
 	for _, s := range settings {
-		if d := distance(strings.ToLower(name), strings.ToLower(s.Name)); d < least {
-			best, least = s.Name, d
+		if !yield(s.Name) {
+			return
 		}
 	}
-	return best
-}
-
-// distance is the number of letters to change, add or remove to make one word of the other (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -1,8 +1,11 @@
 package event
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Limits of an event's parts, in bytes. They are documented in docs/api.md.
@@ -75,6 +78,65 @@ func CheckName(s string) error {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '/' || c == '<' || c == '>' {
 			return fmt.Errorf(`must be printable ASCII without spaces and " \ / < >`)
+		}
+	}
+	return nil
+}
+
+// ownPrefixes begin the ids that Relay makes. An id of that look that a client chose could pass for another thing's.
+var ownPrefixes = []string{EventPrefix, DeliveryPrefix, AttemptPrefix, BatchPrefix, "wh_", "rsp_", "job_", "key_", "aud_"}
+
+// CheckOwnID reports why s is no id that a client may choose for a thing of its own: see CheckName. Ids in the
+// namespaces of those that Relay makes are refused.
+func CheckOwnID(s string) error {
+	if err := CheckName(s); err != nil {
+		return err
+	}
+	for _, prefix := range ownPrefixes {
+		if strings.HasPrefix(s, prefix) {
+			return fmt.Errorf("must not begin with %q: such ids are Relay's own", prefix)
+		}
+	}
+	if _, ok := ParseUUID(s); ok {
+		return errors.New("must not be the UUID of another event: Relay made it")
+	}
+	return nil
+}
+
+// CheckText reports why s is no text of one line: it has a control character, or is not UTF-8.
+func CheckText(s string) error {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f {
+			return checkText(s)
+		}
+	}
+	return nil
+}
+
+func checkText(s string) error {
+	if !utf8.ValidString(s) {
+		return errors.New("must be valid UTF-8")
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return fmt.Errorf("must not have control characters, got U+%04X", r)
+		}
+	}
+	return nil
+}
+
+// CheckLabel reports why s is no label for people: it has a control character, a separator of lines, or a character that
+// changes the direction of what follows, so that it shows as something else than it is. Line feeds and tabs are taken if
+// lines is set.
+func CheckLabel(s string, lines bool) error {
+	if !utf8.ValidString(s) {
+		return errors.New("must be valid UTF-8")
+	}
+	for _, r := range s {
+		switch {
+		case lines && (r == '\n' || r == '\t' || r == '\r'):
+		case unicode.IsControl(r), r == '\u2028', r == '\u2029', unicode.Is(unicode.Bidi_Control, r):
+			return fmt.Errorf("must not have control characters or characters that change the direction of writing, got U+%04X", r)
 		}
 	}
 	return nil

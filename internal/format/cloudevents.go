@@ -3,6 +3,7 @@ package format
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
@@ -21,6 +22,7 @@ import (
 // Partitioning extension), dataversion (the event's version) and the event's other attributes. CloudEvents wants names of
 // lower-case letters and digits, so event_type becomes eventtype; and simple values, so objects, arrays, fractions and
 // numbers beyond 32 bits become strings of their JSON. Null is absent, as there. Of names that become alike the first wins.
+// Strings have no control characters there: such a character becomes a space.
 
 // ceReserved are names that an attribute of the event cannot take.
 var ceReserved = []string{
@@ -32,6 +34,10 @@ var ceReserved = []string{
 // its square, and no receiver's header has room for more.
 const maxExtensions = 100
 
+// maxBinaryBytes bounds the names and values of the header fields of binary mode together. Receivers commonly take 8 KiB
+// for all fields; attributes that find no room any more are left out.
+const maxBinaryBytes = 6 << 10
+
 // ceSource is the source of a tenant's events. It names the tenant because ids are unique within one only.
 const ceSource = "/relay/tenants/"
 
@@ -40,7 +46,7 @@ func appendCloudEvent(dst []byte, e *event.Event, d event.DeliveryID) []byte {
 	dst = appendID(dst, e)
 	dst = append(dst, `,"source":`...)
 	if source, ok := uriAttribute(e.Attributes, "source", false); ok {
-		dst = append(dst, source...)
+		dst = rawjson.AppendQuoted(dst, source)
 	} else {
 		dst = append(dst, '"')
 		dst = append(dst, ceSource...)
@@ -54,22 +60,22 @@ func appendCloudEvent(dst []byte, e *event.Event, d event.DeliveryID) []byte {
 	dst = append(dst, `","datacontenttype":"application/json"`...)
 	if subject, ok := textAttribute(e.Attributes, "subject"); ok {
 		dst = append(dst, `,"subject":`...)
-		dst = append(dst, subject...)
+		dst = rawjson.AppendQuoted(dst, subject)
 	}
 	if schema, ok := uriAttribute(e.Attributes, "dataschema", true); ok {
 		dst = append(dst, `,"dataschema":`...)
-		dst = append(dst, schema...)
+		dst = rawjson.AppendQuoted(dst, schema)
 	}
 	dst = append(dst, `,"webhookid":"`...)
 	dst = d.Append(dst)
 	dst = append(dst, '"')
 	if e.Key != "" {
 		dst = append(dst, `,"partitionkey":`...)
-		dst = rawjson.AppendQuoted(dst, e.Key)
+		dst = rawjson.AppendQuoted(dst, ceText(e.Key))
 	}
 	if e.Version != "" {
 		dst = append(dst, `,"dataversion":`...)
-		dst = rawjson.AppendQuoted(dst, e.Version)
+		dst = rawjson.AppendQuoted(dst, ceText(e.Version))
 	}
 	if len(e.Attributes) > 0 {
 		dst = appendExtensions(dst, e.Attributes)
@@ -87,17 +93,43 @@ func appendExtensions(dst, attributes []byte) []byte {
 		if ceSimple(v) {
 			dst = append(dst, v.Raw...)
 		} else {
-			dst = rawjson.AppendQuoted(dst, string(v.Raw))
+			dst = rawjson.AppendQuoted(dst, ceString(v))
 		}
 		return true
 	})
 	return dst
 }
 
-// ceSimple reports whether a value has one of CloudEvents' types that JSON has too: string, boolean, integer of 32 bits.
+// ceString returns a value as a string of CloudEvents: the text of a string, the JSON of anything else.
+func ceString(v rawjson.Value) string {
+	if v.Kind != rawjson.String {
+		return ceText(string(v.Raw))
+	}
+	s, _ := v.String() // it was checked when the event was accepted
+	return ceText(s)
+}
+
+// ceText replaces what a string of CloudEvents must not have (CloudEvents 1.0.2, section "Type System"), control
+// characters and noncharacters, by spaces.
+func ceText(s string) string {
+	bad := func(r rune) bool {
+		return r < ' ' || r >= 0x7f && r <= 0x9f || r >= 0xfdd0 && r <= 0xfdef || r&0xfffe == 0xfffe
+	}
+	if strings.IndexFunc(s, bad) < 0 {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if bad(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// ceSimple reports whether a value is written as it is: a boolean, or an integer of 32 bits.
 func ceSimple(v rawjson.Value) bool {
 	switch v.Kind {
-	case rawjson.String, rawjson.Bool:
+	case rawjson.Bool:
 		return true
 	case rawjson.Number:
 		n, err := v.Int64()
@@ -140,29 +172,34 @@ func ceName(name []byte) string {
 	return string(out)
 }
 
-// textAttribute returns an attribute that is a string with something in it, as JSON.
-func textAttribute(attributes []byte, name string) ([]byte, bool) {
+// textAttribute returns the text of an attribute that is a string with something in it. All that is decided about it is
+// decided on the text: JSON has several spellings of one, as "https:\/\/a.example" and "https://a.example".
+func textAttribute(attributes []byte, name string) (string, bool) {
 	if len(attributes) == 0 {
-		return nil, false
+		return "", false
 	}
 	v, ok := rawjson.Pick(attributes, name)
-	return v.Raw, ok && v.Kind == rawjson.String && len(v.Raw) > len(`""`)
+	if !ok || v.Kind != rawjson.String {
+		return "", false
+	}
+	s := ceString(v)
+	return s, s != ""
 }
 
-// uriAttribute returns an attribute that is a URI reference, or if absolute a URI, as JSON.
-func uriAttribute(attributes []byte, name string, absolute bool) ([]byte, bool) {
-	raw, ok := textAttribute(attributes, name)
+// uriAttribute returns an attribute that is a URI reference, or if absolute a URI.
+func uriAttribute(attributes []byte, name string, absolute bool) (string, bool) {
+	text, ok := textAttribute(attributes, name)
 	if !ok {
-		return nil, false
+		return "", false
 	}
 	scheme, percent := false, 0
-	for i, c := range raw[1 : len(raw)-1] {
+	for i, c := range []byte(text) {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 		digit := c >= '0' && c <= '9'
 		switch {
 		case percent > 0: // two hexadecimal digits follow each % (RFC 3986, section 2.1)
 			if !digit && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
-				return nil, false
+				return "", false
 			}
 			percent--
 			continue
@@ -170,63 +207,64 @@ func uriAttribute(attributes []byte, name string, absolute bool) ([]byte, bool) 
 			percent = 2
 		case c == ':' && !scheme:
 			if i == 0 {
-				return nil, false
+				return "", false
 			}
 			scheme = true
 		case letter, digit:
 		default:
 			// RFC 3986, section 2: reserved and unreserved characters. Brackets are for IPv6 addresses and are left to those
 			// who need them under another name.
-			const others = "-._~:/?#@!$&'()*+,;="
-			if !slices.Contains([]byte(others), c) {
-				return nil, false
+			if strings.IndexByte("-._~:/?#@!$&'()*+,;=", c) < 0 {
+				return "", false
 			}
 		}
 	}
-	return raw, percent == 0 && (scheme || !absolute)
+	return text, percent == 0 && (scheme || !absolute)
 }
 
 // cloudEventHeader yields the header fields of binary mode.
 func cloudEventHeader(e *event.Event, d event.DeliveryID, yield func(string, string) bool) {
-	source := ceSource + strconv.Itoa(int(e.Tenant))
-	if raw, ok := uriAttribute(e.Attributes, "source", false); ok {
-		source = string(raw[1 : len(raw)-1]) // has no escapes
+	source, ok := uriAttribute(e.Attributes, "source", false)
+	if !ok {
+		source = ceSource + strconv.Itoa(int(e.Tenant))
+	}
+	size := 0
+	// field reports whether to go on. What must be there is sent however much there is of it: it has bounds of its own.
+	field := func(name, text string, must bool) bool {
+		value := headerValue(text)
+		if n := len(name) + len(value) + len(": \r\n"); must || size+n <= maxBinaryBytes {
+			size += n
+			return yield(name, value)
+		}
+		return true
+	}
+	if len(source) > maxBinaryBytes/2 {
+		source = ceSource + strconv.Itoa(int(e.Tenant))
 	}
 	for _, f := range [...][2]string{
-		{"ce-specversion", "1.0"}, {"ce-id", headerValue(e.PublicID())}, {"ce-source", headerValue(source)},
-		{"ce-type", headerValue(e.Type)}, {"ce-time", e.Time.UTC().Format(TimeLayout)}, {"ce-webhookid", d.String()},
+		{"ce-specversion", "1.0"}, {"ce-id", e.PublicID()}, {"ce-source", source},
+		{"ce-type", e.Type}, {"ce-time", string(AppendTime(nil, e.Time))}, {"ce-webhookid", d.String()},
 	} {
-		if !yield(f[0], f[1]) {
+		if !field(f[0], f[1], true) {
 			return
 		}
 	}
-	if e.Key != "" && !yield("ce-partitionkey", headerValue(e.Key)) {
+	if e.Key != "" && !field("ce-partitionkey", ceText(e.Key), true) {
 		return
 	}
-	if e.Version != "" && !yield("ce-dataversion", headerValue(e.Version)) {
+	if e.Version != "" && !field("ce-dataversion", ceText(e.Version), true) {
 		return
 	}
 	if len(e.Attributes) == 0 {
 		return
 	}
-	if raw, ok := textAttribute(e.Attributes, "subject"); ok && !yield("ce-subject", headerText(raw)) {
+	if subject, ok := textAttribute(e.Attributes, "subject"); ok && !field("ce-subject", subject, false) {
 		return
 	}
-	if raw, ok := uriAttribute(e.Attributes, "dataschema", true); ok && !yield("ce-dataschema", headerText(raw)) {
+	if schema, ok := uriAttribute(e.Attributes, "dataschema", true); ok && !field("ce-dataschema", schema, false) {
 		return
 	}
-	extensions(e.Attributes, func(name string, v rawjson.Value) bool {
-		if v.Kind == rawjson.String {
-			return yield("ce-"+name, headerText(v.Raw))
-		}
-		return yield("ce-"+name, headerValue(string(v.Raw)))
-	})
-}
-
-// headerText is headerValue of a JSON string.
-func headerText(raw []byte) string {
-	s, _ := rawjson.Value{Raw: raw, Kind: rawjson.String}.String()
-	return headerValue(s)
+	extensions(e.Attributes, func(name string, v rawjson.Value) bool { return field("ce-"+name, ceString(v), false) })
 }
 
 // headerValue encodes a value for a header field as HTTP Protocol Binding 1.0.2, section 3.1.3.2, says: spaces, quotes,

@@ -45,6 +45,9 @@ const ContractVersion = "2026-05-05"
 // TypeOf.
 const ContentType = "application/json"
 
+// CloudEventsHeader begins the header fields of CloudEventsBinary (HTTP Protocol Binding 1.0.2, section 3.1.3).
+const CloudEventsHeader = "ce-"
+
 // Media types of CloudEvents: JSON Event Format 1.0.2, section 3, and JSON Batch
 // Format, section 4.
 const (
@@ -61,9 +64,24 @@ func Known(name string) bool { return slices.Contains(Names(), name) }
 // TimeLayout is RFC 3339 in UTC with milliseconds, as all times are shown.
 const TimeLayout = "2006-01-02T15:04:05.000Z"
 
-// AppendTime appends t in TimeLayout.
+// secondsLayout is TimeLayout without the fraction, as call-webhooks.txt prints times.
+const secondsLayout = "2006-01-02T15:04:05Z"
+
+// AppendTime appends t in TimeLayout. A year beyond 9999, which earlier versions stored, is shown as the last moment that
+// RFC 3339 can write: readers of a list must not fail for one event in it.
 func AppendTime(dst []byte, t time.Time) []byte {
+	if t.Unix() > event.MaxTime.Unix() {
+		t = event.MaxTime
+	}
 	return t.UTC().AppendFormat(dst, TimeLayout)
+}
+
+// appendSeconds is AppendTime without the fraction where that is zero milliseconds.
+func appendSeconds(dst []byte, t time.Time) []byte {
+	if t.Nanosecond() >= int(time.Millisecond) || t.Unix() > event.MaxTime.Unix() {
+		return AppendTime(dst, t)
+	}
+	return t.UTC().AppendFormat(dst, secondsLayout)
 }
 
 // TypeOf returns the value of Content-Type for a body of the named format.
@@ -151,7 +169,7 @@ func appendRelay(dst []byte, e *event.Event, d event.DeliveryID) []byte {
 	dst = append(dst, `,"event":`...)
 	dst = rawjson.AppendQuoted(dst, e.Type)
 	dst = append(dst, `,"timestamp":"`...)
-	dst = AppendTime(dst, e.Time)
+	dst = appendSeconds(dst, e.Time)
 	dst = append(dst, `","webhookId":"`...)
 	dst = d.Append(dst)
 	dst = append(dst, `","data":`...)
@@ -175,7 +193,11 @@ var pushMembers = [...]string{"event_id", "event_name", "event_ts", "payload"}
 
 func appendPush(dst []byte, e *event.Event) []byte {
 	dst = append(dst, `{"event_id":`...)
-	dst = appendID(dst, e)
+	if e.Name != "" {
+		dst = rawjson.AppendQuoted(dst, e.Name)
+	} else { // the catalogue of push events types it UUID
+		dst = append(e.ID.AppendUUID(append(dst, '"')), '"')
+	}
 	dst = append(dst, `,"event_name":`...)
 	dst = rawjson.AppendQuoted(dst, e.Type)
 	dst = append(dst, `,"event_ts":"`...)

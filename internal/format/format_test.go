@@ -50,7 +50,7 @@ func body(t testing.TB, name string, e *event.Event) string {
 }
 
 func TestBodies(t *testing.T) {
-	id := sample().PublicID()
+	id, uuid := sample().PublicID(), string(sample().ID.AppendUUID(nil))
 	whk := delivery.String()
 	tests := []struct {
 		name, format string
@@ -61,15 +61,17 @@ func TestBodies(t *testing.T) {
 		{"relay, version", format.Relay, func(e *event.Event) { e.Version = "2" }, `{"version":"2","event":"call.completed","timestamp":"2026-05-05T14:23:00.123Z","webhookId":"` + whk + `","data":` + data + `}`},
 		{"raw", format.Raw, nil, data},
 		{"binary", format.CloudEventsBinary, nil, data},
-		{"push", format.Push, nil, `{"event_id":"` + id + `","event_name":"call.completed","event_ts":"2026-05-05T14:23:00.123Z","payload":` + data + `}`},
+		{"relay, whole second", format.Relay, func(e *event.Event) { e.Time = e.Time.Truncate(time.Second) }, `{"version":"2026-05-05","event":"call.completed","timestamp":"2026-05-05T14:23:00Z","webhookId":"` + whk + `","data":` + data + `}`},
+		{"push, whole second", format.Push, func(e *event.Event) { e.Time = e.Time.Truncate(time.Second) }, `{"event_id":"` + uuid + `","event_name":"call.completed","event_ts":"2026-05-05T14:23:00.000Z","payload":` + data + `}`},
+		{"push", format.Push, nil, `{"event_id":"` + uuid + `","event_name":"call.completed","event_ts":"2026-05-05T14:23:00.123Z","payload":` + data + `}`},
 		{"push, named", format.Push, func(e *event.Event) { e.Name = "ip-10-3-0-224" }, `{"event_id":"ip-10-3-0-224","event_name":"call.completed","event_ts":"2026-05-05T14:23:00.123Z","payload":` + data + `}`},
 		{"push, attributes", format.Push, func(e *event.Event) { e.Attributes = []byte("{ \"job_id\":null,\n \"n\":1.10}\n") },
-			`{"event_id":"` + id + `","event_name":"call.completed","event_ts":"2026-05-05T14:23:00.123Z","job_id":null,` + "\n" + ` "n":1.10,"payload":` + data + `}`},
+			`{"event_id":"` + uuid + `","event_name":"call.completed","event_ts":"2026-05-05T14:23:00.123Z","job_id":null,` + "\n" + ` "n":1.10,"payload":` + data + `}`},
 		{"push, no attribute in them", format.Push, func(e *event.Event) { e.Attributes = []byte("{ }") },
-			`{"event_id":"` + id + `","event_name":"call.completed","event_ts":"2026-05-05T14:23:00.123Z","payload":` + data + `}`},
+			`{"event_id":"` + uuid + `","event_name":"call.completed","event_ts":"2026-05-05T14:23:00.123Z","payload":` + data + `}`},
 		{"push, attributes that would override", format.Push, func(e *event.Event) {
 			e.Attributes = []byte(`{"event_id":"x","a":[1.10],"event_n\u0061me":"x","event_ts":0,"payload":{},"b\"":"\u0062"}`)
-		}, `{"event_id":"` + id + `","event_name":"call.completed","event_ts":"2026-05-05T14:23:00.123Z","a":[1.10],"b\"":"\u0062","payload":` + data + `}`},
+		}, `{"event_id":"` + uuid + `","event_name":"call.completed","event_ts":"2026-05-05T14:23:00.123Z","a":[1.10],"b\"":"\u0062","payload":` + data + `}`},
 		{"cloudevents", format.CloudEvents, nil, `{"specversion":"1.0","id":"` + id + `","source":"/relay/tenants/3","type":"call.completed","time":"2026-05-05T14:23:00.123Z","datacontenttype":"application/json","webhookid":"` + whk + `","data":` + data + `}`},
 	}
 	for _, tt := range tests {
@@ -138,7 +140,7 @@ func rich() *event.Event {
 func wantExtensions(binary bool) map[string]any {
 	m := map[string]any{
 		"webhookid": delivery.String(), "partitionkey": `käy "1"%`, "dataversion": "2", "eventtype": "message", "n": int32(7),
-		"big": "5000000000", "f": "1.10", "yes": true, "o": `{"a":[1]}`, "line": "a\r\nX-Evil: 1",
+		"big": "5000000000", "f": "1.10", "yes": true, "o": `{"a":[1]}`, "line": "a  X-Evil: 1",
 	}
 	if binary {
 		m["n"], m["yes"] = "7", "true"
@@ -280,7 +282,10 @@ func TestCloudEventsSource(t *testing.T) {
 		{`{"source":7}`, "/relay/tenants/3", ""},
 		{`{"source":"my app"}`, "/relay/tenants/3", ""},
 		{`{"source":"a%2"}`, "/relay/tenants/3", ""},
-		{`{"source":"a\u0062"}`, "/relay/tenants/3", ""},
+		{`{"source":"a\u0062"}`, "ab", ""},
+		{`{"source":"https:\/\/shop.example\/orders","dataschema":"https:\/\/shop.example\/s.json"}`, "https://shop.example/orders", "https://shop.example/s.json"},
+		{`{"source":"urn:a\u0026b","dataschema":"urn:\u0073:1"}`, "urn:a&b", "urn:s:1"},
+		{`{"source":"a\u0020b","dataschema":"urn:\n"}`, "/relay/tenants/3", ""},
 		{`{"source":"urn:app:1"}`, "urn:app:1", ""},
 		{`{"source":"../x"}`, "../x", ""},
 		{`{"dataschema":"/relative"}`, "/relay/tenants/3", ""},
@@ -368,6 +373,46 @@ func TestHostileAttributes(t *testing.T) {
 	}
 	if n != 106 {
 		t.Errorf("got %d header fields, want 6 and 100 extensions", n)
+	}
+}
+
+// TestBinaryHeaderFits: however much there is in an event's attributes, its header fields leave room for others in 8 KiB,
+// and those that CloudEvents wants are there.
+func TestBinaryHeaderFits(t *testing.T) {
+	long := strings.Repeat("x", 40<<10)
+	for _, attributes := range []string{
+		`{"a":"` + long + `","b":"short"}`, `{"source":"` + long + `","b":"short"}`, `{"subject":"` + long + `","dataschema":"urn:` + long + `","b":"short"}`,
+		`{"a":"` + strings.Repeat("é", 2000) + `","c":{"x":"` + long[:5000] + `"},"b":"short"}`,
+	} {
+		e := sample()
+		e.Attributes = []byte(attributes)
+		size, got := 0, map[string]string{}
+		for n, v := range format.Header(format.CloudEventsBinary, e, delivery) {
+			size += len(n) + len(v) + 4
+			got[n] = v
+		}
+		if size > 6<<10 || got["ce-id"] == "" || got["ce-source"] == "" || got["ce-type"] == "" || got["ce-b"] != "short" {
+			t.Errorf("%.60s: got %d bytes of header fields, %.200v", attributes, size, got)
+		}
+	}
+}
+
+// TestTimesAreRFC3339: whatever time an event has, every format prints one that can be read again; also of years that
+// earlier versions accepted.
+func TestTimesAreRFC3339(t *testing.T) {
+	for _, ms := range []int64{-62135596800000, -1, 0, 1, 999, 1000, 1777990980000, 253402300799999, 253402300800000, 253402387200000, 1 << 55} {
+		e := sample()
+		e.Time = time.UnixMilli(ms)
+		for name, member := range map[string]string{format.Relay: "timestamp", format.Push: "event_ts", format.CloudEvents: "time"} {
+			var got map[string]any
+			if err := json.Unmarshal([]byte(body(t, name, e)), &got); err != nil {
+				t.Fatal(err)
+			}
+			shown, err := time.Parse(time.RFC3339, fmt.Sprint(got[member]))
+			if err != nil || ms <= 253402300799999 && !shown.Equal(e.Time) {
+				t.Errorf("%s of %d ms: got %v (%v)", name, ms, got[member], err)
+			}
+		}
 	}
 }
 

@@ -6,11 +6,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
+	"github.com/relay-events/relay/internal/nearest"
 	"github.com/relay-events/relay/internal/problem"
 )
 
@@ -33,9 +36,9 @@ const maxAhead = 30 * 24 * time.Hour
 // MaxHeaderKeyBytes bounds the header Idempotency-Key.
 const MaxHeaderKeyBytes = 256
 
-// HeaderKey returns the idempotency key of the n-th event of a request that
-// came with the header Idempotency-Key: the whole request is one unit, so each
-// of its events has a key of its own.
+// HeaderKey returns the idempotency key of the n-th event without an id of its
+// own in a request that came with the header Idempotency-Key. Its digest is
+// that of the whole request.
 func HeaderKey(header string, n int) string { return fmt.Sprintf("h%d:%s", n, header) }
 
 var scanners = sync.Pool{New: func() any { return new(rawjson.Scanner) }}
@@ -51,12 +54,15 @@ func ParseObject(tenant event.TenantID, raw []byte, l Limits, headerKey string, 
 	s := scanners.Get().(*rawjson.Scanner)
 	defer putScanner(s)
 	s.Reset(raw, rawjson.Limits{Depth: event.MaxDepth})
-	p := parser{s: s, raw: raw, tenant: tenant, now: now, limits: l}
-	it, err := p.event(headerKey, 0)
-	if endErr := s.End(); endErr != nil {
-		return Item{}, malformed(raw, endErr)
+	p := parser{s: s, raw: raw, tenant: tenant, now: now, limits: l, headerKey: headerKey}
+	it := p.event()
+	if err := s.End(); err != nil {
+		return Item{}, malformed(raw, err)
 	}
-	return it, err
+	if err := p.err(); err != nil {
+		return Item{}, err
+	}
+	return it, nil
 }
 
 // ParseArray reads an array of events as published, as ParseObject does; it
@@ -68,7 +74,7 @@ func ParseArray(tenant event.TenantID, raw []byte, l Limits, headerKey string, n
 	s := scanners.Get().(*rawjson.Scanner)
 	defer putScanner(s)
 	s.Reset(raw, rawjson.Limits{Depth: event.MaxDepth + 1})
-	p := parser{s: s, raw: raw, tenant: tenant, now: now, limits: l, inArray: true}
+	p := parser{s: s, raw: raw, tenant: tenant, now: now, limits: l, headerKey: headerKey, inArray: true}
 	if s.Kind() != rawjson.Array {
 		if err := s.End(); err != nil {
 			return nil, malformed(raw, err)
@@ -76,34 +82,54 @@ func ParseArray(tenant event.TenantID, raw []byte, l Limits, headerKey string, n
 		return nil, problem.InvalidField("body", "must be an array of events")
 	}
 	items := make([]Item, 0, min(l.ArrayEvents, 1+len(raw)/200))
-	var firstErr error
 	s.Enter()
 	for n := 0; s.Next(); n++ {
-		if firstErr != nil {
+		if p.large != nil {
 			continue // read on: a syntax error further on is the better answer
 		}
 		if n == l.ArrayEvents {
-			firstErr = problem.New(problem.TooLarge, "the array must have at most %d events", l.ArrayEvents)
+			p.large = problem.New(problem.TooLarge, "the array must have at most %d events", l.ArrayEvents)
 			continue
 		}
 		p.index = n
-		it, err := p.event(headerKey, n)
-		if err != nil {
-			firstErr = err
-			continue
+		if it := p.event(); !p.failed() {
+			items = append(items, it)
 		}
-		items = append(items, it)
 	}
 	if err := s.End(); err != nil {
 		return nil, malformed(raw, err)
 	}
-	if firstErr != nil {
-		return nil, firstErr
+	if err := p.err(); err != nil {
+		return nil, err
 	}
 	if len(items) == 0 {
 		return nil, problem.InvalidField("body", "must have at least one event")
 	}
+	if headerKey != "" {
+		whole(items)
+	}
 	return items, nil
+}
+
+// whole makes the digest of each event that is known by the request's Idempotency-Key that of the whole array: the key
+// with other events beside it, fewer or more of them, or in another order, is the key with another body.
+func whole(items []Item) {
+	h := sha256.New()
+	var n [8]byte
+	for i := range items {
+		it := &items[i]
+		binary.BigEndian.PutUint64(n[:], uint64(len(it.Event.Name)))
+		h.Write(n[:])
+		h.Write([]byte(it.Event.Name))
+		h.Write(it.Digest[:])
+	}
+	var full [sha256.Size]byte
+	h.Sum(full[:0])
+	for i := range items {
+		if items[i].Event.Name == "" {
+			copy(items[i].Digest[:], full[:])
+		}
+	}
 }
 
 func putScanner(s *rawjson.Scanner) {
@@ -128,15 +154,24 @@ func malformed(raw []byte, err error) error {
 	}
 }
 
+// maxWrong bounds how many wrong fields an answer lists.
+const maxWrong = 20
+
 // parser reads events from a scanner.
 type parser struct {
-	s       *rawjson.Scanner
-	raw     []byte
-	tenant  event.TenantID
-	now     time.Time
-	limits  Limits
-	inArray bool
-	index   int
+	s         *rawjson.Scanner
+	raw       []byte
+	tenant    event.TenantID
+	now       time.Time
+	limits    Limits
+	headerKey string
+	inArray   bool
+	index     int
+	unnamed   int // events so far that are known by headerKey
+
+	wrong []problem.Field // at most maxWrong; nil: nothing so far
+	hint  string          // for who sent another shape of event; empty: none
+	large error           // a limit was passed
 }
 
 // field returns the path of a member for errors.
@@ -150,13 +185,28 @@ func (p *parser) field(name string) string {
 	return fmt.Sprintf("[%d].%s", p.index, name)
 }
 
-func (p *parser) invalid(name, format string, args ...any) error {
-	return problem.InvalidField(p.field(name), format, args...)
+func (p *parser) fail(name, format string, args ...any) {
+	if len(p.wrong) < maxWrong {
+		p.wrong = append(p.wrong, problem.Field{Name: p.field(name), Reason: fmt.Sprintf(format, args...)})
+	}
 }
 
-// event reads the value at the scanner. Whatever it returns, the scanner has
-// passed the value.
-func (p *parser) event(headerKey string, n int) (Item, error) {
+func (p *parser) failed() bool { return p.wrong != nil || p.large != nil }
+
+// err returns what is wrong with what was read so far; nil: nothing.
+func (p *parser) err() error {
+	switch {
+	case p.wrong != nil:
+		return &problem.Error{Kind: problem.Invalid, Detail: p.hint, Fields: p.wrong}
+	case p.large != nil:
+		return p.large
+	}
+	return nil
+}
+
+// event reads the value at the scanner, which has passed it in any case. The
+// item counts only if nothing has failed.
+func (p *parser) event() (it Item) {
 	s := p.s
 	if s.Kind() != rawjson.Object {
 		kind := s.Kind()
@@ -165,81 +215,81 @@ func (p *parser) event(headerKey string, n int) (Item, error) {
 		if !p.inArray {
 			name = "body"
 		}
-		return Item{}, p.invalid(name, "must be an object with type and data, got %s", kind)
+		p.fail(name, "must be an object with type and data, got %s", kind)
+		return it
 	}
 	start := s.Offset()
-	var it Item
 	e := &it.Event
 	e.Tenant = p.tenant
 	var data, attributes []byte
-	var err error
-	var seen bool
+	var typed, seen bool
+	var unknown []string
 	s.Enter()
 	for s.Next() {
-		if err != nil {
-			continue // pass over the rest, the first error counts
-		}
 		switch name := s.Name(); string(name) {
 		case "type":
-			if e.Type, err = p.text("type"); err == nil {
-				if bad := event.CheckType(e.Type); bad != nil {
-					err = p.invalid("type", "%v", bad)
-				}
+			typed = true
+			if text, ok := p.text("type"); ok {
+				e.Type = text
+				p.check("type", event.CheckType(text))
 			}
 		case "data":
 			data, seen = s.Value().Raw, true
 		case "id":
-			if e.Name, err = p.optionalText("id"); err == nil && e.Name != "" {
-				err = p.checkName("id", e.Name)
+			if e.Name = p.optionalText("id"); e.Name != "" {
+				p.check("id", event.CheckOwnID(e.Name))
 			}
 		case "key":
-			if e.Key, err = p.optionalText("key"); err == nil && len(e.Key) > event.MaxKeyBytes {
-				err = p.invalid("key", "must have at most %d bytes, got %d", event.MaxKeyBytes, len(e.Key))
-			}
+			e.Key = p.shortText("key", event.MaxKeyBytes)
 		case "version":
-			if e.Version, err = p.optionalText("version"); err == nil && len(e.Version) > event.MaxVersionBytes {
-				err = p.invalid("version", "must have at most %d bytes, got %d", event.MaxVersionBytes, len(e.Version))
-			}
+			e.Version = p.shortText("version", event.MaxVersionBytes)
 		case "timestamp":
-			e.Time, err = p.time("timestamp")
+			e.Time = p.time("timestamp")
 		case "deliverAt":
-			e.DeliverAt, err = p.time("deliverAt")
-			if err == nil && e.DeliverAt.Sub(p.now) > maxAhead {
-				err = p.invalid("deliverAt", "must be at most %d days ahead", int(maxAhead.Hours()/24))
+			e.DeliverAt = p.time("deliverAt")
+			if e.DeliverAt.Sub(p.now) > maxAhead {
+				p.fail("deliverAt", "must be at most %d days ahead", int(maxAhead.Hours()/24))
 			}
 		case "attributes":
 			switch v := s.Value(); {
-			case v.Kind == rawjson.Null:
+			case v.Kind == rawjson.Null, v.Kind == rawjson.Invalid: // the latter is reported by End
 			case v.Kind != rawjson.Object:
-				err = p.invalid("attributes", "must be an object, got %s", v.Kind)
+				p.fail("attributes", "must be an object, got %s", v.Kind)
 			case len(v.Raw) > event.MaxAttributeBytes:
-				err = p.invalid("attributes", "must have at most %d bytes, got %d", event.MaxAttributeBytes, len(v.Raw))
+				p.fail("attributes", "must have at most %d bytes, got %d", event.MaxAttributeBytes, len(v.Raw))
 			default:
 				attributes = v.Raw
 			}
 		default:
-			err = p.invalid(clip(name), "is not a field of an event")
+			if len(unknown) < maxWrong {
+				unknown = append(unknown, clip(name))
+			}
 		}
 	}
 	if s.Err() != nil {
-		return Item{}, nil // reported by End
+		return it // reported by End
 	}
-	if size := s.Offset() - start; err == nil && size > p.limits.EventBytes {
-		err = tooLarge("event "+p.field(""), size, p.limits.EventBytes)
+	if unknown != nil {
+		p.refuseUnknown(unknown)
 	}
-	switch {
-	case err != nil:
-		return Item{}, err
-	case e.Type == "":
-		return Item{}, p.invalid("type", "must be given")
-	case !seen:
-		return Item{}, p.invalid("data", "must be given")
+	if size := s.Offset() - start; size > p.limits.EventBytes {
+		p.large = tooLarge("event "+p.field(""), size, p.limits.EventBytes)
+	}
+	if !typed {
+		p.fail("type", "must be given")
+	}
+	if !seen {
+		p.fail("data", "must be given")
+	}
+	if p.failed() {
+		return it
 	}
 	switch {
 	case e.Name != "":
 		it.Key = NameKey(e.Name)
-	case headerKey != "":
-		it.Key = HeaderKey(headerKey, n)
+	case p.headerKey != "":
+		it.Key = HeaderKey(p.headerKey, p.unnamed)
+		p.unnamed++
 	}
 	if it.Key != "" {
 		it.Digest = digest(e, data, attributes)
@@ -255,54 +305,105 @@ func (p *parser) event(headerKey string, n int) (Item, error) {
 	if attributes != nil {
 		e.Attributes = own[len(data):]
 	}
-	return it, nil
+	return it
 }
 
-func (p *parser) text(name string) (string, error) {
+// members are the members of an event as published.
+var members = []string{"type", "data", "id", "key", "version", "timestamp", "deliverAt", "attributes"}
+
+// otherNames are names that other systems, and what endpoints receive, have for members.
+var otherNames = map[string]string{
+	"event": "type", "event_name": "type", "eventname": "type", "event_type": "type", "eventtype": "type", "name": "type",
+	"payload": "data", "body": "data", "event_data": "data",
+	"event_id": "id", "eventid": "id", "idempotencykey": "id",
+	"event_ts": "timestamp", "time": "timestamp", "occurredat": "timestamp", "createdat": "timestamp",
+	"metadata": "attributes", "deliver_at": "deliverAt", "orderingkey": "key", "partitionkey": "key",
+}
+
+// refuseUnknown refuses members that an event does not have, with what may have been meant.
+func (p *parser) refuseUnknown(names []string) {
+	for _, name := range names {
+		near := otherNames[strings.ToLower(name)]
+		if near == "" {
+			near = nearest.Of(name, slices.Values(members))
+		}
+		if near == "" {
+			p.fail(name, "is not a field of an event")
+		} else {
+			p.fail(name, "is not a field of an event; did you mean %q?", near)
+		}
+	}
+	has := func(all ...string) bool {
+		return !slices.ContainsFunc(all, func(name string) bool { return !slices.Contains(names, name) })
+	}
+	const publish = "; publish it as type, data, id and timestamp"
+	switch {
+	case p.hint != "":
+	case has("event_name", "payload"), has("event_id", "event_name"), has("event_id", "payload"):
+		p.hint = "this is the shape that endpoints receive in the format push" + publish
+	case has("event", "webhookId"):
+		p.hint = "this is the shape that endpoints receive in the format relay" + publish
+	case has("specversion"):
+		p.hint = "this is a CloudEvent" + publish
+	}
+}
+
+// check fails a member for which there is an error.
+func (p *parser) check(name string, err error) {
+	if err != nil {
+		p.fail(name, "%v", err)
+	}
+}
+
+// text reads a string; ok is false when there is none.
+func (p *parser) text(name string) (text string, ok bool) {
 	v := p.s.Value()
 	if v.Kind == rawjson.Invalid {
-		return "", nil // reported by End
+		return "", false // reported by End
 	}
 	if v.Kind != rawjson.String {
-		return "", p.invalid(name, "must be a string, got %s", v.Kind)
+		p.fail(name, "must be a string, got %s", v.Kind)
+		return "", false
 	}
-	s, err := v.String()
+	text, err := v.String()
 	if err != nil {
-		return "", p.invalid(name, "must be a string")
+		p.fail(name, "must be a string")
 	}
-	return s, nil
+	return text, err == nil
 }
 
-// optionalText is text, with null for empty.
-func (p *parser) optionalText(name string) (string, error) {
+// optionalText reads a string that is not empty, with null for empty.
+func (p *parser) optionalText(name string) string {
 	if p.s.Kind() == rawjson.Null {
 		p.s.Value()
-		return "", nil
+		return ""
 	}
-	s, err := p.text(name)
-	if err == nil && s == "" && p.s.Err() == nil {
-		return "", p.invalid(name, "must not be empty")
+	text, ok := p.text(name)
+	if ok && text == "" {
+		p.fail(name, "must not be empty")
 	}
-	return s, err
+	return text
 }
 
-func (p *parser) time(name string) (time.Time, error) {
-	s, err := p.optionalText(name)
-	if s == "" || err != nil {
-		return time.Time{}, err
+// shortText reads a text of at most so many bytes without control characters.
+func (p *parser) shortText(name string, most int) string {
+	text := p.optionalText(name)
+	if len(text) > most {
+		p.fail(name, "must have at most %d bytes, got %d", most, len(text))
+	} else {
+		p.check(name, event.CheckText(text))
 	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
-		return time.Time{}, p.invalid(name, "must be a time in RFC 3339, as %q", "2026-05-05T14:23:00.000Z")
-	}
-	return t.UTC().Truncate(time.Millisecond), nil
+	return text
 }
 
-func (p *parser) checkName(field, s string) error {
-	if err := event.CheckName(s); err != nil {
-		return p.invalid(field, "%v", err)
+func (p *parser) time(name string) time.Time {
+	s := p.optionalText(name)
+	if s == "" {
+		return time.Time{}
 	}
-	return nil
+	t, err := event.ParseTime(s)
+	p.check(name, err)
+	return t
 }
 
 // clip makes a member name fit to be repeated in an error.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,100 @@ func TestParseArray(t *testing.T) {
 	}
 	if len(keys) != 1000 {
 		t.Errorf("%d different keys for 1,000 events of one request, want each its own", len(keys))
+	}
+}
+
+// TestHeaderKeyIsTheRequests: an Idempotency-Key with fewer, more, other or otherwise ordered events is one with another
+// body, and so is an object instead of an array of one.
+func TestHeaderKeyIsTheRequests(t *testing.T) {
+	type used struct {
+		key    string
+		digest [16]byte
+	}
+	first := func(raw string) used {
+		t.Helper()
+		if raw[0] == '{' {
+			it, err := ParseObject(1, []byte(raw), DefaultLimits(), "k", now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return used{it.Key, it.Digest}
+		}
+		items, err := ParseArray(1, []byte(raw), DefaultLimits(), "k", now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, it := range items {
+			if it.Event.Name == "" {
+				return used{it.Key, it.Digest}
+			}
+		}
+		t.Fatalf("%s: no event without an id", raw)
+		return used{}
+	}
+	const a, b, c, named, other = `{"type":"a","data":1}`, `{"type":"b","data":1}`, `{"type":"c","data":1}`, `{"type":"a","data":1,"id":"n"}`, `{"type":"a","data":1,"id":"m"}`
+	requests := []string{a, b}
+	for _, list := range [][]string{{a}, {b}, {a, b}, {b, a}, {a, a}, {a, b, c}, {a, c, b}, {named, a}, {a, named}, {other, a}, {named, b}, {named, other, a}} {
+		requests = append(requests, "["+strings.Join(list, ",")+"]")
+	}
+	seen := make(map[[16]byte]string)
+	for _, raw := range requests {
+		u := first(raw)
+		if u.key != HeaderKey("k", 0) {
+			t.Errorf("%s: got key %q, want %q: it could not be compared with the other requests", raw, u.key, HeaderKey("k", 0))
+		}
+		if before, has := seen[u.digest]; has {
+			t.Errorf("%s has the digest of %s", raw, before)
+		}
+		seen[u.digest] = raw
+		if again := first(strings.ReplaceAll(raw, ",", " , ")); again != u {
+			t.Errorf("%s: another spelling is another request", raw)
+		}
+	}
+}
+
+// TestParseNamesEverything: an answer names every wrong member, says what may have been meant, and knows the shapes that
+// people take from what endpoints receive.
+func TestParseNamesEverything(t *testing.T) {
+	const relays, pushs = "format relay", "format push"
+	for _, tc := range []struct{ raw, fields, hint, near string }{
+		{`{"type":"a","data":1,"x":1,"y":2}`, "x y", "", ""},
+		{`{"tpye":"a","dta":1,"key":7,"timestamp":"now"}`, "key timestamp tpye dta type data", "", `did you mean "type"`},
+		{`{"event_id":"1","event_ts":"2026-05-05T14:23:00.000Z","event_name":"a","payload":{}}`, "event_id event_ts event_name payload type data", pushs, `did you mean "data"`},
+		{`{"event_name":"a","payload":{},"job_id":1}`, "event_name payload job_id type data", pushs, ""},
+		{`{"version":"2026-05-05","event":"a","timestamp":"2026-05-05T14:23:00Z","webhookId":"whk_1","data":1}`, "event webhookId type", relays, `did you mean "type"`},
+		{`{"specversion":"1.0","id":"1","source":"/a","type":"a","data":1}`, "specversion source", "CloudEvent", ""},
+		{`{"event":"a","payload":1}`, "event payload type data", "", `did you mean "data"`},
+		{`[{"type":"a","data":1,"x":1},{"type":"a b","data":1},7,{"data":1}]`, "[0].x [1].type [2] [3].type", "", ""},
+		{`{"type":"a","data":1,"key":"a\u0000b","version":"1\u001b","id":"evt_1"}`, "key version id", "", ""},
+		{`{"type":"a","data":1,"key":"a\u0085b"}`, "key", "", ""},
+	} {
+		var err error
+		if tc.raw[0] == '[' {
+			_, err = ParseArray(1, []byte(tc.raw), DefaultLimits(), "", now)
+		} else {
+			_, err = ParseObject(1, []byte(tc.raw), DefaultLimits(), "", now)
+		}
+		var p *problem.Error
+		if !errors.As(err, &p) || p.Kind != problem.Invalid {
+			t.Errorf("%s: got %v, want a refusal", tc.raw, err)
+			continue
+		}
+		var names []string
+		for _, f := range p.Fields {
+			names = append(names, f.Name)
+		}
+		if got := strings.Join(names, " "); got != tc.fields || !strings.Contains(p.Detail, tc.hint) || (tc.hint == "") != (p.Detail == "") || !strings.Contains(p.Error(), tc.near) {
+			t.Errorf("%s: got %q, %v; want %q, a hint about %q", tc.raw, got, p, tc.fields, tc.hint)
+		}
+	}
+	many := `{"type":"a","data":1`
+	for i := range 500 {
+		many += fmt.Sprintf(`,"x%d":1`, i)
+	}
+	var p *problem.Error
+	if _, err := ParseObject(1, []byte(many+"}"), DefaultLimits(), "", now); !errors.As(err, &p) || len(p.Fields) != maxWrong {
+		t.Errorf("500 unknown members: got %v, want %d named", err, maxWrong)
 	}
 }
 

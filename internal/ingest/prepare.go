@@ -87,6 +87,9 @@ func (pr *preparer) item(ctx context.Context, n int) error {
 		}
 		odd = append(odd, follows.Failures...)
 	}
+	if e.Version == "" { // after Derive: what follows is of another type, which has versions of its own
+		e.Version = plan.Version
+	}
 	if len(follows.Before)+len(follows.After) == 0 {
 		e.Warnings = warnings(odd)
 		if pr.out != nil {
@@ -124,6 +127,9 @@ func (pr *preparer) follow(n int, d *catalogue.Derivation, odd []catalogue.Viola
 			}
 			if plan.Name != "" {
 				x.Event.Type = plan.Name
+			}
+			if x.Event.Version == "" {
+				x.Event.Version = plan.Version
 			}
 			bad, refuse := plan.Check(&x.Event)
 			if refuse {

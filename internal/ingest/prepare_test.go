@@ -84,6 +84,45 @@ func TestPrepareKeepsDistances(t *testing.T) {
 	}
 }
 
+// TestPrepareVersion: an event that names no version carries the newest one of a type that has more than its first.
+func TestPrepareVersion(t *testing.T) {
+	types := newTypes(t)
+	put := func(name, version string) {
+		t.Helper()
+		if _, err := types.Put(t.Context(), 1, catalogue.Type{Name: name, Version: version, Schema: []byte(`{"type":"object"}`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("own.first", "1")
+	put("own.dated", "2027-02-02")
+	put("own.second", "1")
+	put("own.second", "2")
+	put("call.urgent", "2027-03-03")
+	i := &Ingester{types: types}
+	for _, tt := range []struct{ name, given, want string }{
+		{"unknown", "", ""}, {"own.first", "", ""}, {"own.dated", "", "2027-02-02"}, {"own.second", "", "2"}, {"own.second", "1", "1"},
+		{"call.completed", "", ""}, {"call.completed", "7", "7"}, {"call.urgent", "", "2027-03-03"}, {"message.delivered", "", ""},
+	} {
+		it := published(tt.name, `{}`)
+		it.Event.Version = tt.given
+		p := Publication{Tenant: 1, Items: []Item{it}}
+		if err := i.prepare(t.Context(), &p); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Items[0].Event.Version; got != tt.want {
+			t.Errorf("%s of version %q: got %q, want %q", tt.name, tt.given, got, tt.want)
+		}
+	}
+	// So does an event that follows from another.
+	p := Publication{Tenant: 1, Items: []Item{published("call.completed", `{"urgency":"urgent"}`)}}
+	if err := i.prepare(t.Context(), &p); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Items) != 2 || p.Items[1].Event.Type != "call.urgent" || p.Items[1].Event.Version != "2027-03-03" || p.Items[0].Event.Version != "" {
+		t.Errorf("an event and what follows from it: got %+v", p.Items)
+	}
+}
+
 // BenchmarkPrepare measures what the catalogue costs an event before it is stored.
 func BenchmarkPrepare(b *testing.B) {
 	types := newTypes(b)

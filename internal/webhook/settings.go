@@ -2,7 +2,9 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -74,51 +76,81 @@ type URLChecker interface {
 	ParseURL(raw string) (egress.Target, error)
 }
 
+// findings collects all that is wrong with settings, so that a caller can put it right at once.
+type findings []problem.Field
+
+func (f *findings) add(field, format string, args ...any) {
+	*f = append(*f, problem.Field{Name: field, Reason: fmt.Sprintf(format, args...)})
+}
+
+// take adds the fields of a problem; it returns an error that is none about fields.
+func (f *findings) take(err error) error {
+	var p *problem.Error
+	if err == nil || !errors.As(err, &p) || p.Kind != problem.Invalid || len(p.Fields) == 0 {
+		return err
+	}
+	*f = append(*f, p.Fields...)
+	return nil
+}
+
+// err returns a problem that names everything; nil: nothing was found.
+func (f findings) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return &problem.Error{Kind: problem.Invalid, Fields: f}
+}
+
 // normalize checks settings, brings them into their stored form and returns
-// the parsed URL. Errors are *problem.Error and name the field.
+// the parsed URL. Errors are *problem.Error and name every wrong field.
 func (s *Settings) normalize(ctx context.Context, urls URLChecker) (egress.Target, error) {
 	var none egress.Target
+	var wrong findings
 	switch {
 	case s.URL == "":
-		return none, problem.InvalidField("url", "must be given: the https:// address events are sent to")
+		wrong.add("url", "must be given: the https:// address events are sent to")
 	case len(s.URL) > maxURL:
-		return none, problem.InvalidField("url", "must have at most %d characters, got %d", maxURL, len(s.URL))
-	case len(s.Description) > maxDescription:
-		return none, problem.InvalidField("description", "must have at most %d bytes, got %d", maxDescription, len(s.Description))
+		wrong.add("url", "must have at most %d characters, got %d", maxURL, len(s.URL))
+	}
+	if len(s.Description) > maxDescription {
+		wrong.add("description", "must have at most %d bytes, got %d", maxDescription, len(s.Description))
+	}
+	if s.Owner == "" && !format.Known(s.Format) {
+		wrong.add("format", "must be one of %s, got %q", strings.Join(format.Names(), ", "), s.Format)
+	}
+	if !slices.Contains([]Signature{SignRelay, SignStandard, SignBoth, SignNone}, s.Signature) {
+		wrong.add("signature", "must be %q, %q, %q or %q, got %q", SignRelay, SignStandard, SignBoth, SignNone, s.Signature)
+	}
+	if s.Timeout < 100*time.Millisecond || s.Timeout > MaxTimeout {
+		wrong.add("timeout", "must be 100ms to %v, got %v", MaxTimeout, s.Timeout)
+	}
+	if s.MaxConcurrency < 0 || s.MaxConcurrency > maxConcurrency {
+		wrong.add("maxConcurrency", "must be 0 (adapt) to %d, got %d", maxConcurrency, s.MaxConcurrency)
+	}
+	switch {
 	case len(s.Events) == 0:
-		return none, problem.InvalidField("events", `must name at least one event type, or "*" for all`)
+		wrong.add("events", `must name at least one event type, or "*" for all`)
 	case len(s.Events) > maxEvents:
-		return none, problem.InvalidField("events", "must have at most %d entries, got %d", maxEvents, len(s.Events))
-	case s.Owner == "" && !format.Known(s.Format):
-		return none, problem.InvalidField("format", "must be one of %s, got %q", strings.Join(format.Names(), ", "), s.Format)
-	case !slices.Contains([]Signature{SignRelay, SignStandard, SignBoth, SignNone}, s.Signature):
-		return none, problem.InvalidField("signature", "must be %q, %q, %q or %q, got %q", SignRelay, SignStandard, SignBoth, SignNone, s.Signature)
-	case s.Timeout < 100*time.Millisecond || s.Timeout > MaxTimeout:
-		return none, problem.InvalidField("timeout", "must be 100ms to %v, got %v", MaxTimeout, s.Timeout)
-	case s.MaxConcurrency < 0 || s.MaxConcurrency > maxConcurrency:
-		return none, problem.InvalidField("maxConcurrency", "must be 0 (adapt) to %d, got %d", maxConcurrency, s.MaxConcurrency)
-	}
-	for i, pattern := range s.Events {
-		if s.Owner != "" {
-			break // an internal type
-		}
-		if err := checkPattern(pattern); err != nil {
-			return none, problem.InvalidField(fmt.Sprintf("events[%d]", i), "%v", err)
+		wrong.add("events", "must have at most %d entries, got %d", maxEvents, len(s.Events))
+	case s.Owner == "": // others have an internal type
+		for i, pattern := range s.Events {
+			if err := checkPattern(pattern); err != nil {
+				wrong.add(fmt.Sprintf("events[%d]", i), "%v", err)
+			}
 		}
 	}
-	if err := checkHeaders(s.Headers); err != nil {
-		return none, err
-	}
+	s.checkHeaders(&wrong)
 	for i, code := range s.DisableOn {
 		if code < 300 || code > 599 {
-			return none, problem.InvalidField(fmt.Sprintf("disableOn[%d]", i), "must be a status code from 300 to 599, got %d", code)
+			wrong.add(fmt.Sprintf("disableOn[%d]", i), "must be a status code from 300 to 599, got %d", code)
 		}
 	}
-	if err := s.Retry.normalize("retry"); err != nil {
+	if err := wrong.take(s.Retry.normalize("retry")); err != nil {
 		return none, err
 	}
-	if err := s.normalizePacing(); err != nil {
-		return none, err
+	s.normalizePacing(&wrong)
+	if len(wrong) > 0 {
+		return none, wrong.err() // a name is looked up for settings that could be kept
 	}
 	target, err := urls.CheckURL(ctx, s.URL)
 	if err != nil {
@@ -160,89 +192,110 @@ func originOf(u string) string {
 }
 
 // normalizePacing checks what says when deliveries are made.
-func (s *Settings) normalizePacing() error {
+func (s *Settings) normalizePacing(wrong *findings) {
 	if s.Ordering == "" {
 		s.Ordering = OrderingNone
 	}
 	if s.Ordering != OrderingNone && s.Ordering != OrderingFIFO {
-		return problem.InvalidField("ordering", "must be %q or %q, got %q", OrderingNone, OrderingFIFO, s.Ordering)
+		wrong.add("ordering", "must be %q or %q, got %q", OrderingNone, OrderingFIFO, s.Ordering)
 	}
-	if err := s.checkBatch(); err != nil {
-		return err
-	}
+	s.checkBatch(wrong)
 	if r := s.RateLimit; r != nil {
 		if !(r.PerSecond >= minPerSecond && r.PerSecond <= maxPerSecond) {
-			return problem.InvalidField("rateLimit.perSecond", "must be %v to %v, got %v", minPerSecond, maxPerSecond, r.PerSecond)
+			wrong.add("rateLimit.perSecond", "must be %v to %v, got %v", minPerSecond, maxPerSecond, r.PerSecond)
 		}
 		if r.Burst < 0 || r.Burst > maxPerSecond {
-			return problem.InvalidField("rateLimit.burst", "must be 0 (as perSecond) to %v, got %d", maxPerSecond, r.Burst)
+			wrong.add("rateLimit.burst", "must be 0 (as perSecond) to %v, got %d", maxPerSecond, r.Burst)
 		}
 		if r.Burst == 0 {
 			s.RateLimit = &RateLimit{PerSecond: r.PerSecond, Burst: max(1, int(r.PerSecond))}
 		}
 	}
 	if len(s.Maintenance) > maxWindows {
-		return problem.InvalidField("maintenance", "must have at most %d windows, got %d", maxWindows, len(s.Maintenance))
+		wrong.add("maintenance", "must have at most %d windows, got %d", maxWindows, len(s.Maintenance))
+		return
 	}
 	for i, w := range s.Maintenance {
 		field := fmt.Sprintf("maintenance[%d]", i)
 		switch {
 		case w.From.IsZero():
-			return problem.InvalidField(field+".from", "must be given")
+			wrong.add(field+".from", "must be given")
 		case w.To.IsZero():
-			return problem.InvalidField(field+".to", "must be given")
+			wrong.add(field+".to", "must be given")
 		case !w.To.After(w.From):
-			return problem.InvalidField(field+".to", "must be after from")
+			wrong.add(field+".to", "must be after from")
 		case w.To.Sub(w.From) > maxWindow:
-			return problem.InvalidField(field, "must be at most %d days long", int(maxWindow.Hours()/24))
+			wrong.add(field, "must be at most %d days long", int(maxWindow.Hours()/24))
 		}
 	}
-	return nil
 }
 
-func (s *Settings) checkBatch() error {
+func (s *Settings) checkBatch(wrong *findings) {
 	b := s.Batch
-	switch {
-	case b == nil:
-		return nil
-	case b.MaxEvents < 1 || b.MaxEvents > MaxBatchEvents:
-		return problem.InvalidField("batch.maxEvents", "must be 1 to %d, got %d", MaxBatchEvents, b.MaxEvents)
-	case b.MaxWait < 0 || b.MaxWait > MaxBatchWait:
-		return problem.InvalidField("batch.maxWait", "must be 0s to %v, got %v", MaxBatchWait, b.MaxWait)
-	case b.MaxBytes < MinBatchBytes || b.MaxBytes > MaxBatchBytes:
-		return problem.InvalidField("batch.maxBytes", "must be %d to %d, got %d", MinBatchBytes, MaxBatchBytes, b.MaxBytes)
-	case s.Ordering == OrderingFIFO:
+	if b == nil {
+		return
+	}
+	if b.MaxEvents < 1 || b.MaxEvents > MaxBatchEvents {
+		wrong.add("batch.maxEvents", "must be 1 to %d, got %d", MaxBatchEvents, b.MaxEvents)
+	}
+	if b.MaxWait < 0 || b.MaxWait > MaxBatchWait {
+		wrong.add("batch.maxWait", "must be 0s to %v, got %v", MaxBatchWait, b.MaxWait)
+	}
+	if b.MaxBytes < MinBatchBytes || b.MaxBytes > MaxBatchBytes {
+		wrong.add("batch.maxBytes", "must be %d to %d, got %d", MinBatchBytes, MaxBatchBytes, b.MaxBytes)
+	}
+	if s.Ordering == OrderingFIFO {
 		// The order is kept by the rows of single deliveries, which wait for each
 		// other; a batch would have to wait for all keys in it.
-		return problem.InvalidField("batch", "cannot be used together with ordering %q", OrderingFIFO)
+		wrong.add("batch", "cannot be used together with ordering %q", OrderingFIFO)
 	}
-	return nil
 }
 
-func checkHeaders(headers map[string]string) error {
-	if len(headers) > maxHeaders {
-		return problem.InvalidField("headers", "must have at most %d entries, got %d", maxHeaders, len(headers))
+// checkHeaders checks the headers of the webhook's own.
+func (s *Settings) checkHeaders(wrong *findings) {
+	if len(s.Headers) > maxHeaders {
+		wrong.add("headers", "must have at most %d entries, got %d", maxHeaders, len(s.Headers))
+		return
 	}
 	size := 0
-	seen := make(map[string]bool, len(headers))
-	for name, value := range headers {
+	seen := make(map[string]bool, len(s.Headers))
+	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
+		value := s.Headers[name]
+		field, lower := fmt.Sprintf("headers[%q]", name), strings.ToLower(name)
+		size += len(name) + len(value) + 4
 		if err := egress.CheckHeader(name, value); err != nil {
-			return problem.InvalidField(fmt.Sprintf("headers[%q]", name), "%v", err)
+			wrong.add(field, "%v", err)
+			continue
 		}
-		lower := strings.ToLower(name)
 		if seen[lower] {
-			return problem.InvalidField(fmt.Sprintf("headers[%q]", name), "is given twice, in different case")
+			wrong.add(field, "is given twice, in different case")
 		}
 		seen[lower] = true
-		if lower == "user-agent" || lower == "content-type" {
-			return problem.InvalidField(fmt.Sprintf("headers[%q]", name), "is set by Relay")
+		if reason := s.ownedHeader(lower); reason != "" {
+			wrong.add(field, "%s", reason)
 		}
-		size += len(name) + len(value) + 4
 	}
 	if size > maxHeaderBytes {
-		return problem.InvalidField("headers", "must have at most %d bytes in all, got %d", maxHeaderBytes, size)
+		wrong.add("headers", "must have at most %d bytes in all, got %d", maxHeaderBytes, size)
 	}
-	return nil
+	if s.Auth.Type == auth.APIKey {
+		if reason := s.ownedHeader(strings.ToLower(s.Auth.Header)); reason != "" {
+			wrong.add("auth.header", "%s", reason)
+		}
+	}
+}
+
+// ownedHeader returns why a header, in lower case, is not for a webhook to set; "": it is.
+func (s *Settings) ownedHeader(lower string) string {
+	switch {
+	case lower == "user-agent" || lower == "content-type":
+		return "is set by Relay"
+	case lower == "content-encoding":
+		return "would say that the body is encoded, which it is not"
+	case s.Format == format.CloudEventsBinary && strings.HasPrefix(lower, format.CloudEventsHeader):
+		return fmt.Sprintf("is set by the format %s, which has all headers that begin with %q", s.Format, format.CloudEventsHeader)
+	}
+	return ""
 }
 
 // checkPattern checks an entry of "events": an event type's name in which "*"
