@@ -226,6 +226,8 @@ type Page[T any] struct {
 	Data []T `json:"data"`
 	// NextCursor gets the next page; empty: this is the last one.
 	NextCursor string `json:"nextCursor"`
+	// SearchedTo is how far back a list of events, attempts or deliveries that has a NextCursor was searched.
+	SearchedTo time.Time `json:"searchedTo"`
 }
 
 // PageQuery asks for a page.

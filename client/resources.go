@@ -316,17 +316,33 @@ type AttemptQuery struct {
 	Code         string // of the answer, as "500", or its class, as "5xx"
 	EventType    string
 	Since, Until time.Time // Until is exclusive
+
+	// The following are for AllAttempts.
+	WebhookID, EventID, DeliveryID string
 }
 
-// Attempts returns a webhook's attempts, the newest first.
-func (c *Client) Attempts(ctx context.Context, webhookID string, q AttemptQuery) (Page[Attempt], error) {
+func (q AttemptQuery) query() url.Values {
 	v := q.values()
 	add(v, "status", q.Status)
 	add(v, "code", q.Code)
 	add(v, "eventType", q.EventType)
 	addTime(v, "since", q.Since)
 	addTime(v, "until", q.Until)
-	return ask[Page[Attempt]](ctx, c, http.MethodGet, webhookPath(webhookID, "attempts"), v, nil)
+	return v
+}
+
+// Attempts returns a webhook's attempts, the newest first.
+func (c *Client) Attempts(ctx context.Context, webhookID string, q AttemptQuery) (Page[Attempt], error) {
+	return ask[Page[Attempt]](ctx, c, http.MethodGet, webhookPath(webhookID, "attempts"), q.query(), nil)
+}
+
+// AllAttempts returns attempts for all webhooks, the newest first.
+func (c *Client) AllAttempts(ctx context.Context, q AttemptQuery) (Page[Attempt], error) {
+	v := q.query()
+	add(v, "webhookId", q.WebhookID)
+	add(v, "eventId", q.EventID)
+	add(v, "deliveryId", q.DeliveryID)
+	return ask[Page[Attempt]](ctx, c, http.MethodGet, "/v1/attempts", v, nil)
 }
 
 // Attempt returns an attempt.

@@ -60,7 +60,7 @@ type Engine interface {
 	Resend(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]event.DeliveryID, error)
 	Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (delivery.Delivery, error)
 	DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]delivery.Delivery, error)
-	Deliveries(ctx context.Context, q delivery.DeliveryQuery) (list []delivery.Delivery, next string, err error)
+	Deliveries(ctx context.Context, q delivery.DeliveryQuery) (delivery.DeliveryPage, error)
 	Explain(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]delivery.Explanation, error)
 	FilterErrors(ctx context.Context, ev *event.Event) []delivery.FilterError
 	Preview(ctx context.Context, w *webhook.Webhook, events []*event.Event) ([]delivery.Previewed, error)

@@ -103,6 +103,21 @@ func TestBatchInTheLog(t *testing.T) {
 			}
 		}
 	}
+	// So it is in the log of all webhooks, of each of its events and deliveries.
+	w.into(nil, 201, "POST", "/v1/webhooks", `{"url":"`+url+`","events":["d"]}`)
+	w.into(nil, 202, "POST", "/v1/events", `[{"type":"d","data":1},{"type":"d","data":2}]`)
+	eventually(t, "the others are in the log", func() bool {
+		var p page[logged]
+		w.into(&p, 200, "GET", "/v1/attempts?status=delivered", "")
+		return len(p.Data) == 3
+	})
+	for query, want := range map[string]int{"eventType=a": 1, "eventType=b": 1, "eventType=d": 2, "eventType=b&limit=1": 1, "eventId=four": 1, "eventId=one&code=200": 1, "eventId=four&code=5xx": 0} {
+		var p page[logged]
+		w.into(&p, 200, "GET", "/v1/attempts?"+query, "")
+		if len(p.Data) != want || !strings.Contains(query, "d") && (want == 1 && p.Data[0].ID != line.ID) {
+			t.Errorf("attempts with %s: got %d lines, want %d", query, len(p.Data), want)
+		}
+	}
 	var whole logged
 	w.into(&whole, 200, "GET", "/v1/attempts/"+line.ID, "")
 	if whole.Request.Body != string(sent.body) || whole.Batch == nil || len(whole.Batch.Deliveries) != 4 {

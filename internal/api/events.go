@@ -56,7 +56,7 @@ func showEvent(e *event.Event) Event {
 }
 
 var docEventList = doc{id: "listEvents", tag: "Events", summary: "List events",
-	text: "The newest first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there."}
+	text: "The newest first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far it came."}
 
 type eventQuery struct {
 	page
@@ -87,7 +87,7 @@ func (a *API) eventList(ctx context.Context, c *caller, in *eventQuery) (*List[E
 	for i := range list {
 		data[i] = showEvent(&list[i])
 	}
-	return pageOf(data, cursorOf(next)), nil
+	return pageTo(data, next), nil
 }
 
 type eventPath struct {

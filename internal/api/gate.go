@@ -151,7 +151,13 @@ func (a *API) gateAttempts(ctx context.Context, c *caller, in *gateAttemptQuery)
 	if w == nil {
 		return pageOf[Attempt](nil, ""), nil
 	}
-	return a.attemptsOf(ctx, c, w, &attemptQuery{page: in.page, Status: in.Status, Code: in.Code, Since: in.Since, Until: in.Until})
+	filter := attemptFilter{Status: in.Status, Code: in.Code, Since: in.Since, Until: in.Until}
+	q, err := filter.query(c.tenant)
+	if err != nil {
+		return nil, err
+	}
+	q.Webhook = w.Number
+	return a.attemptsOf(ctx, q, &in.page)
 }
 
 var docGateReceive = doc{id: "receiveRespondent", tag: "Respondents", summary: "Receive a respondent from an integration", status: 202,

@@ -9,6 +9,7 @@ import (
 type List[T any] struct {
 	Data       []T     `json:"data"`
 	NextCursor *string `json:"nextCursor" doc:"give it as cursor to get the next page; null on the last one"`
+	SearchedTo *Time   `json:"searchedTo,omitempty" doc:"in lists of events, attempts and deliveries that have a nextCursor: everything since then was looked at"`
 }
 
 // page is what every paged list takes. The cursor is opaque to callers.
@@ -25,6 +26,16 @@ func pageOf[T any](data []T, next string) *List[T] {
 	l := &List[T]{Data: data}
 	if next != "" {
 		l.NextCursor = &next
+	}
+	return l
+}
+
+// pageTo is pageOf for rows that are found by searching back in time; next is the row from which on all was looked at,
+// zero if that is everything.
+func pageTo[T any](data []T, next event.ID) *List[T] {
+	l := pageOf(data, cursorOf(next))
+	if next != 0 {
+		l.SearchedTo = timeOrNil(next.Time())
 	}
 	return l
 }

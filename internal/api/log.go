@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
-	"github.com/relay-events/relay/internal/webhook"
 )
 
 // Attempt is one request made for a delivery, with everything that was sent and came back.
@@ -114,11 +112,8 @@ func showHeaders(fields []egress.Field) map[string]string {
 	return m
 }
 
-var docWebhookAttempts = doc{id: "listWebhookAttempts", tag: "Log", summary: "List a webhook's attempts",
-	text: "The log, the newest first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there."}
-
-type attemptQuery struct {
-	webhookPath
+// attemptFilter is what every list of attempts takes.
+type attemptFilter struct {
 	page
 	Status    string `query:"status" enum:"delivered,retrying,failed" doc:"only attempts that ended so"`
 	Code      string `query:"code" doc:"only answers with this status code, as 500, or of this class, as 5xx"`
@@ -133,28 +128,98 @@ var outcomes = map[string]delivery.Outcome{
 	delivery.Failed.String():    delivery.Failed,
 }
 
+// query returns what the filter asks of the tenant's attempts.
+func (f *attemptFilter) query(tenant event.TenantID) (q delivery.LogQuery, err error) {
+	q = delivery.LogQuery{Tenant: tenant, EventType: f.EventType, Since: time.Time(f.Since), Until: time.Time(f.Until)}
+	if f.Status != "" {
+		q.Outcomes = []delivery.Outcome{outcomes[f.Status]}
+	}
+	q.StatusMin, q.StatusMax, err = parseCode(f.Code)
+	return q, err
+}
+
+var docWebhookAttempts = doc{id: "listWebhookAttempts", tag: "Log", summary: "List a webhook's attempts",
+	text: "The log, the newest first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far it came."}
+
+type attemptQuery struct {
+	webhookPath
+	attemptFilter
+}
+
 func (a *API) webhookAttempts(ctx context.Context, c *caller, in *attemptQuery) (*List[Attempt], error) {
 	w, err := a.Webhooks.Get(c.tenant, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return a.attemptsOf(ctx, c, w, in)
-}
-
-// attemptsOf lists the attempts of a webhook.
-func (a *API) attemptsOf(ctx context.Context, c *caller, w *webhook.Webhook, in *attemptQuery) (*List[Attempt], error) {
-	before, err := in.before()
+	q, err := in.query(c.tenant)
 	if err != nil {
 		return nil, err
 	}
-	q := delivery.LogQuery{
-		Tenant: c.tenant, Webhook: w.Number, EventType: in.EventType,
-		Since: time.Time(in.Since), Until: time.Time(in.Until),
+	q.Webhook = w.Number
+	return a.attemptsOf(ctx, q, &in.page)
+}
+
+var docAttemptList = doc{id: "listAttempts", tag: "Log", summary: "List attempts",
+	text: "The log of all webhooks, of an event or of a delivery, the newest first; of one event at most the last 1,000. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far it came."}
+
+type attemptListQuery struct {
+	attemptFilter
+	WebhookID  string `query:"webhookId" doc:"only attempts for this webhook"`
+	EventID    string `query:"eventId" doc:"only attempts for this event: its publisher's id or Relay's"`
+	DeliveryID string `query:"deliveryId" doc:"only attempts for this delivery"`
+}
+
+func (a *API) attemptList(ctx context.Context, c *caller, in *attemptListQuery) (*List[Attempt], error) {
+	q, err := in.query(c.tenant)
+	if err != nil {
+		return nil, err
 	}
-	if in.Status != "" {
-		q.Outcomes = []delivery.Outcome{outcomes[in.Status]}
+	w, err := a.findOptional(c, in.WebhookID)
+	if err != nil {
+		return nil, err
 	}
-	if q.StatusMin, q.StatusMax, err = parseCode(in.Code); err != nil {
+	if w != nil {
+		q.Webhook = w.Number
+	}
+	if in.EventID != "" {
+		if q.Event, err = a.eventNumber(ctx, c, in.EventID); err != nil {
+			return nil, err
+		}
+	}
+	if in.DeliveryID != "" {
+		d, _, err := a.parseDelivery(&deliveryPath{ID: in.DeliveryID})
+		if err != nil {
+			return nil, err
+		}
+		if q.Event != 0 && q.Event != d.Event || q.Webhook != 0 && q.Webhook != d.Webhook {
+			return pageOf[Attempt](nil, ""), nil // no attempt is of both
+		}
+		q.Event, q.Webhook = d.Event, d.Webhook
+	}
+	return a.attemptsOf(ctx, q, &in.page)
+}
+
+// eventNumber returns the number of a tenant's event. An id of Relay's is taken as it is: the log may know an event that
+// is not stored, such as that of a test.
+func (a *API) eventNumber(ctx context.Context, c *caller, id string) (event.ID, error) {
+	e, ok, err := a.Events.EventFind(ctx, c.tenant, id)
+	if err != nil {
+		return 0, err
+	}
+	if ok {
+		return e.ID, nil
+	}
+	number, err := event.ParseID(event.EventPrefix, id)
+	if err != nil {
+		return 0, problem.New(problem.NotFound, "there is no event %q", clip(id))
+	}
+	return number, nil
+}
+
+// attemptsOf lists the attempts that a query selects.
+func (a *API) attemptsOf(ctx context.Context, q delivery.LogQuery, in *page) (*List[Attempt], error) {
+	before, err := in.before()
+	if err != nil {
 		return nil, err
 	}
 	fetch := func(before event.ID, limit int) ([]*delivery.Attempt, event.ID, error) {
@@ -176,7 +241,7 @@ func (a *API) attemptsOf(ctx context.Context, c *caller, w *webhook.Webhook, in 
 	for i, at := range list {
 		data[i] = a.showAttempt(at)
 	}
-	return pageOf(data, cursorOf(next)), nil
+	return pageTo(data, next), nil
 }
 
 // parseCode reads "500" or "5xx".
@@ -229,7 +294,8 @@ func sameMissing(err error, missing *problem.Error) error {
 	return err
 }
 
-var docDeliveryList = doc{id: "listDeliveries", tag: "Deliveries", summary: "List deliveries", text: "The newest event first."}
+var docDeliveryList = doc{id: "listDeliveries", tag: "Deliveries", summary: "List deliveries",
+	text: "Those that are not settled first, the newest event first; then the settled ones, the last settled first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far back in the log it came."}
 
 type deliveryQuery struct {
 	page
@@ -246,12 +312,13 @@ func (a *API) deliveryList(ctx context.Context, c *caller, in *deliveryQuery) (*
 	if w != nil {
 		q.Webhook = w.Number
 	}
-	list, next, err := a.Engine.Deliveries(ctx, q)
+	found, err := a.Engine.Deliveries(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	list = slices.DeleteFunc(list, func(d delivery.Delivery) bool { return a.hidden(d.ID.Webhook) })
-	return pageOf(a.showDeliveries(list), next), nil
+	list := pageOf(a.showDeliveries(found.Deliveries), found.Next)
+	list.SearchedTo = timeOrNil(found.SearchedTo)
+	return list, nil
 }
 
 type deliveryPath struct {

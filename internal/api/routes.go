@@ -56,6 +56,7 @@ func (a *API) Routes() []route {
 		handle(a, "POST /v1/webhooks/{id}/replay", manage, docWebhookReplay, a.webhookReplay),
 		handle(a, "GET /v1/webhooks/{id}/attempts", read, docWebhookAttempts, a.webhookAttempts),
 
+		handle(a, "GET /v1/attempts", read, docAttemptList, a.attemptList),
 		handle(a, "GET /v1/attempts/{id}", read, docAttemptGet, a.attemptGet),
 		handle(a, "GET /v1/deliveries", read, docDeliveryList, a.deliveryList),
 		handle(a, "GET /v1/deliveries/{id}", read, docDeliveryGet, a.deliveryGet),

@@ -136,7 +136,7 @@ func check(t *testing.T, dir string, ids []event.ID) {
 	}))
 	must(s.SettledSince(t.Context(), 0, func(d event.DeliveryID) { known[d.Event], known[d.Event+1] = true, true }))
 	for before := (event.DeliveryID{Event: 1<<63 - 1}); ; {
-		page, err := s.OwedList(t.Context(), 1, 1, before, 1000)
+		page, err := s.OwedList(t.Context(), delivery.OwedQuery{Tenant: 1, Webhook: 1, Before: before, Limit: 1000})
 		must(err)
 		for _, o := range page {
 			known[o.Event], known[o.Event+1] = true, true

@@ -3,9 +3,11 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/format"
+	"github.com/relay-events/relay/internal/webhook"
 )
 
 // completeBatch makes the entry of a delivery whole that was sent in a batch:
@@ -67,6 +69,15 @@ func (e *Engine) leader(ctx context.Context, a *Attempt) (*Attempt, error) {
 	return nil, nil
 }
 
+// mayBatch reports whether a webhook that the query selects sends batches now.
+func (e *Engine) mayBatch(q *LogQuery) bool {
+	if q.Webhook != 0 {
+		w, ok := e.hooks.ByNumber(q.Webhook)
+		return ok && w.Batch != nil
+	}
+	return slices.ContainsFunc(e.hooks.List(q.Tenant), func(w *webhook.Webhook) bool { return w.Batch != nil })
+}
+
 // attemptsOfType is AttemptList for events of a type, where a batch counts that
 // has one of them anywhere.
 func (e *Engine) attemptsOfType(ctx context.Context, q LogQuery) (list []*Attempt, next event.ID, err error) {
@@ -78,7 +89,8 @@ func (e *Engine) attemptsOfType(ctx context.Context, q LogQuery) (list []*Attemp
 	}
 	var lead *Attempt // of the batch just seen
 	for _, a := range entries {
-		// The entries of a batch were recorded together, the leader's first.
+		// The entries of a batch were recorded together, the leader's first, so
+		// that no other entry lies between them.
 		if lead != nil && a.ID >= lead.ID {
 			continue
 		}

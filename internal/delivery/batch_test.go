@@ -162,9 +162,9 @@ func TestBatchFillsOrWaits(t *testing.T) {
 		if err != nil || len(stats) != 1 || stats[0].Delivered != 5 {
 			t.Errorf("stats: %+v, %v, want 5 requests delivered", stats, err)
 		}
-		list, _, err := r.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: w.Tenant, State: delivery.StateDelivered, Limit: 250})
-		if err != nil || len(list) != 36 {
-			t.Errorf("%d deliveries listed, %v, want 36", len(list), err)
+		page, err := r.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: w.Tenant, State: delivery.StateDelivered, Limit: 250})
+		if err != nil || len(page.Deliveries) != 36 {
+			t.Errorf("%d deliveries listed, %v, want 36", len(page.Deliveries), err)
 		}
 		ep.wantOnce(t, 36)
 		r.end()

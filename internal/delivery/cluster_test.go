@@ -335,8 +335,8 @@ func TestNodeThatLosesItsLease(t *testing.T) {
 		}
 	}
 	settled := func() bool {
-		list, _, err := other.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: 1, State: delivery.StateDelivered, Limit: 100})
-		return err == nil && len(list) == 41
+		page, err := other.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: 1, State: delivery.StateDelivered, Limit: 100})
+		return err == nil && len(page.Deliveries) == 41
 	}
 	c.await("the other node to deliver it all", settled)
 	// The requests under way were broken off, though their endpoint still hangs.
@@ -346,7 +346,7 @@ func TestNodeThatLosesItsLease(t *testing.T) {
 	if lost.store.Losses() != 1 {
 		t.Errorf("got %d losses of the lease, want 1", lost.store.Losses())
 	}
-	if list, err := other.store.OwedList(ctx, 1, 0, event.DeliveryID{}, 10); err != nil || len(list) != 0 {
+	if list, err := other.store.OwedList(ctx, delivery.OwedQuery{Tenant: 1, Limit: 10}); err != nil || len(list) != 0 {
 		t.Errorf("owed after everything was delivered: %v, %v", list, err)
 	}
 	ids := e.ids(t)
@@ -496,7 +496,7 @@ func TestOneConnectionIsEnough(t *testing.T) {
 	}
 	wg.Wait()
 	c.await("all deliveries", func() bool {
-		list, _, err := c.nodes[0].engine.Deliveries(context.Background(), delivery.DeliveryQuery{Tenant: 1, State: delivery.StateDelivered, Limit: 1000})
-		return err == nil && len(list) == 2*2*workers*each
+		page, err := c.nodes[0].engine.Deliveries(context.Background(), delivery.DeliveryQuery{Tenant: 1, State: delivery.StateDelivered, Limit: 1000})
+		return err == nil && len(page.Deliveries) == 2*2*workers*each
 	})
 }

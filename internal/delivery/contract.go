@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/relay-events/relay/internal/egress"
@@ -261,9 +262,8 @@ type Store interface {
 	OwedGet(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (o Owed, ok bool, err error)
 	// OwedOfEvent returns all rows of an event.
 	OwedOfEvent(ctx context.Context, tenant event.TenantID, id event.ID) ([]Owed, error)
-	// OwedList pages through the rows of a tenant, of one webhook if webhook is
-	// not zero, newest event first, events before the cursor (zero: from the newest).
-	OwedList(ctx context.Context, tenant event.TenantID, webhook uint32, before event.DeliveryID, limit int) ([]Owed, error)
+	// OwedList pages through the rows of a tenant, newest event first.
+	OwedList(ctx context.Context, q OwedQuery) ([]Owed, error)
 	// OwedMove sets the due time of an unclaimed row, its Base to its Attempts,
 	// its Since to due and its Reason to ReasonManual; it reports whether there was
 	// one. All rows of a batch move with it.
@@ -291,10 +291,23 @@ type Store interface {
 	JobStore
 }
 
+// OwedQuery selects owed deliveries. Zero fields select everything.
+type OwedQuery struct {
+	Tenant  event.TenantID // required
+	Webhook uint32
+	Except  []uint32         // webhooks to leave out; not with Webhook
+	Before  event.DeliveryID // cursor: deliveries behind it; zero: from the newest
+	Limit   int
+}
+
 // LogQuery selects attempts. Zero fields select everything.
 type LogQuery struct {
 	Tenant  event.TenantID // required
 	Webhook uint32
+	Except  []uint32 // webhooks to leave out; not with Webhook
+	// Event selects the attempts of one event, with those whose request is in
+	// another's entry. It is for Engine.Attempts: a store has AttemptsOfEvent.
+	Event event.ID
 	// Outcomes to include; empty: those of attempts (not of settlings without a request).
 	Outcomes []Outcome
 	// StatusMin and StatusMax bound the response status, both inclusive; zero: any.
@@ -306,6 +319,25 @@ type LogQuery struct {
 	Since, Until time.Time // of the attempt; Until is exclusive
 	Before       event.ID  // cursor: attempts with lower ids; zero: from the newest
 	Limit        int       // 1 to 250
+}
+
+// selects reports whether the query selects an entry of its tenant, apart from
+// what it asks of the answer.
+func (q *LogQuery) selects(a *Attempt) bool {
+	return (q.Webhook == 0 || a.Webhook == q.Webhook) && !slices.Contains(q.Except, a.Webhook) &&
+		(q.Event == 0 || a.Event == q.Event) &&
+		(q.EventType == "" || a.EventType == q.EventType) &&
+		(q.Before == 0 || a.ID < q.Before) &&
+		(len(q.Outcomes) == 0 && a.Outcome.IsAttempt() || slices.Contains(q.Outcomes, a.Outcome)) &&
+		(q.Since.IsZero() || !a.At.Before(q.Since)) && (q.Until.IsZero() || a.At.Before(q.Until))
+}
+
+// selectsAnswer reports whether the query selects an attempt with this answer.
+func (q *LogQuery) selectsAnswer(r *egress.Response) bool {
+	if q.StatusMin == 0 && q.StatusMax == 0 {
+		return true
+	}
+	return r != nil && r.Status >= q.StatusMin && (q.StatusMax == 0 || r.Status <= q.StatusMax)
 }
 
 // LogStore reads the log.

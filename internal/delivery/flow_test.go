@@ -531,24 +531,24 @@ func TestDeliveriesAreListedOnce(t *testing.T) {
 			got, seen := make(map[delivery.State]int), make(map[event.DeliveryID]bool)
 			q := delivery.DeliveryQuery{Tenant: w.Tenant, State: state, Limit: limit}
 			for more := true; more; more = q.Cursor != "" {
-				page, next, err := r.engine.Deliveries(ctx, q)
-				if err != nil || len(page) > limit {
-					t.Fatalf("got %d deliveries, %v, want at most %d", len(page), err, limit)
+				page, err := r.engine.Deliveries(ctx, q)
+				if err != nil || len(page.Deliveries) > limit {
+					t.Fatalf("got %d deliveries, %v, want at most %d", len(page.Deliveries), err, limit)
 				}
-				for _, d := range page {
+				for _, d := range page.Deliveries {
 					if seen[d.ID] {
 						t.Errorf("state %q: %v is listed twice", state, d.ID)
 					}
 					seen[d.ID] = true
 					got[d.State]++
 				}
-				q.Cursor = next
+				q.Cursor = page.Next
 			}
 			return got
 		}
-		failed, _, err := r.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: w.Tenant, State: delivery.StateFailed, Limit: 50})
-		if err != nil || len(failed) != 20 {
-			t.Fatalf("got %d failed deliveries, %v, want 20", len(failed), err)
+		failed, err := r.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: w.Tenant, State: delivery.StateFailed, Limit: 50})
+		if err != nil || len(failed.Deliveries) != 20 {
+			t.Fatalf("got %d failed deliveries, %v, want 20", len(failed.Deliveries), err)
 		}
 		again := func(list []delivery.Delivery) {
 			t.Helper()
@@ -559,9 +559,9 @@ func TestDeliveriesAreListedOnce(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 		}
-		again(failed) // all fail once more
+		again(failed.Deliveries) // all fail once more
 		repaired.Store(true)
-		again(failed[:12])
+		again(failed.Deliveries[:12])
 		repaired.Store(false)
 		if _, err := r.hooks.Update(ctx, w.Tenant, w.ID, func(s *webhook.Settings) error {
 			s.Retry = webhook.Retry{Attempts: 2, Waits: []time.Duration{time.Hour}}
@@ -569,7 +569,7 @@ func TestDeliveriesAreListedOnce(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		again(failed[12:15])
+		again(failed.Deliveries[12:15])
 		for _, limit := range []int{1, 3, 50} {
 			for state, want := range map[delivery.State]map[delivery.State]int{
 				"":                      {delivery.StateDelivered: 12, delivery.StateFailed: 5, delivery.StateWaiting: 3},
@@ -599,15 +599,15 @@ func TestDeliveriesList(t *testing.T) {
 			var all []delivery.Delivery
 			q.Tenant, q.Limit = event.DefaultTenant, 7
 			for range 50 {
-				page, next, err := r.engine.Deliveries(context.Background(), q)
+				page, err := r.engine.Deliveries(context.Background(), q)
 				if err != nil {
 					t.Fatal(err)
 				}
-				all = append(all, page...)
-				if next == "" {
+				all = append(all, page.Deliveries...)
+				if page.Next == "" {
 					return all
 				}
-				q.Cursor = next
+				q.Cursor = page.Next
 			}
 			t.Fatal("the list does not end")
 			return nil
@@ -639,7 +639,7 @@ func TestDeliveriesList(t *testing.T) {
 				t.Errorf("%+v: %d deliveries, want %d", tc.q, len(all), tc.want)
 			}
 		}
-		if _, _, err := r.engine.Deliveries(context.Background(), delivery.DeliveryQuery{Tenant: 1, Limit: 5, Cursor: "nonsense"}); problem.KindOf(err) != problem.Malformed {
+		if _, err := r.engine.Deliveries(context.Background(), delivery.DeliveryQuery{Tenant: 1, Limit: 5, Cursor: "nonsense"}); problem.KindOf(err) != problem.Malformed {
 			t.Errorf("a cursor that is none: %v, want malformed", err)
 		}
 		r.end()

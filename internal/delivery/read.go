@@ -32,11 +32,18 @@ func (e *Engine) Attempt(ctx context.Context, tenant event.TenantID, id event.ID
 }
 
 // Attempts returns attempts of the log, newest first, with their bodies, and
-// the cursor for more; zero: none. Those of batches come without body.
+// the cursor for more; zero: none. Those of batches come without body. Without
+// a webhook in the query, webhooks that have an owner are left out.
 func (e *Engine) Attempts(ctx context.Context, q LogQuery) ([]*Attempt, event.ID, error) {
 	find := e.store.AttemptList
-	if w, ok := e.hooks.ByNumber(q.Webhook); ok && w.Batch != nil && q.EventType != "" {
+	switch {
+	case q.Event != 0:
+		find = e.attemptsOfEvent
+	case q.EventType != "" && e.mayBatch(&q):
 		find = e.attemptsOfType
+	}
+	if q.Webhook == 0 {
+		q.Except = e.hooks.OwnedNumbers(q.Tenant)
 	}
 	list, next, err := find(ctx, q)
 	if err != nil {
@@ -294,95 +301,6 @@ func (e *Engine) historyOf(ctx context.Context, ev *event.Event) (log map[uint32
 	return byHook, owed, open, nil
 }
 
-// Deliveries returns a tenant's deliveries and the cursor for more, empty when
-// there are none. Those not settled come first, the newest event first; then
-// the settled ones, the last settled first.
-func (e *Engine) Deliveries(ctx context.Context, q DeliveryQuery) ([]Delivery, string, error) {
-	settled, before, beforeEntry, err := parseDeliveryCursor(q.Cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	outcomes, open := outcomesOf(q.State)
-	var list []Delivery
-	if !settled && open {
-		for len(list) < q.Limit {
-			rows, err := e.store.OwedList(ctx, q.Tenant, q.Webhook, before, q.Limit)
-			if err != nil {
-				return nil, "", fmt.Errorf("listing deliveries: %w", err)
-			}
-			page, err := e.fromRows(ctx, rows)
-			if err != nil {
-				return nil, "", err
-			}
-			for i := range page {
-				before = page[i].ID
-				if q.State == "" || page[i].State == q.State {
-					list = append(list, page[i])
-				}
-				if len(list) == q.Limit {
-					return list, "o" + before.String(), nil
-				}
-			}
-			if len(rows) < q.Limit {
-				break
-			}
-		}
-	}
-	if len(outcomes) == 0 {
-		return list, "", nil
-	}
-	for looked := 0; len(list) < q.Limit && looked < lookedPerDelivery*q.Limit; {
-		entries, next, err := e.store.AttemptList(ctx, LogQuery{
-			Tenant: q.Tenant, Webhook: q.Webhook, Outcomes: outcomes, Followers: true, Before: beforeEntry, Limit: q.Limit - len(list),
-		})
-		if err != nil {
-			return nil, "", fmt.Errorf("listing deliveries: %w", err)
-		}
-		looked += len(entries)
-		for _, a := range entries {
-			if a.Test {
-				continue
-			}
-			log, last, err := e.isLast(ctx, a)
-			if err != nil {
-				return nil, "", fmt.Errorf("listing deliveries: %w", err)
-			}
-			if last {
-				list = append(list, e.delivery(a.Delivery(), nil, nil, log))
-			}
-		}
-		if beforeEntry = next; next == 0 {
-			return list, "", nil
-		}
-		if len(entries) == 0 {
-			break // the store has read for long enough
-		}
-	}
-	return list, "s" + beforeEntry.Public(event.AttemptPrefix), nil
-}
-
-// lookedPerDelivery bounds how many entries of the log are looked at for a page, times its limit: where many deliveries
-// were settled more than once, pages are shorter instead of slower.
-const lookedPerDelivery = 4
-
-// isLast tells whether an entry says where its delivery stands, and returns its whole log. It does not where the
-// delivery was asked for again by hand, or repeated after a crash: then it is owed, or a later entry stands for it.
-func (e *Engine) isLast(ctx context.Context, a *Attempt) (log []*Attempt, last bool, err error) {
-	// The row first, as in historyOf.
-	if _, owed, err := e.store.OwedGet(ctx, a.Tenant, a.Delivery()); err != nil || owed {
-		return nil, false, err
-	}
-	if log, err = e.store.AttemptsOfDelivery(ctx, a.Tenant, a.Delivery()); err != nil {
-		return nil, false, err
-	}
-	for _, other := range log {
-		if other.ID > a.ID && !other.Test {
-			return nil, false, nil
-		}
-	}
-	return log, true, nil
-}
-
 // fromRows makes deliveries of owed rows.
 func (e *Engine) fromRows(ctx context.Context, rows []Owed) ([]Delivery, error) {
 	ids := make([]event.ID, len(rows))
@@ -403,45 +321,4 @@ func (e *Engine) fromRows(ctx context.Context, rows []Owed) ([]Delivery, error) 
 		list[i].Attempts = rows[i].Attempts
 	}
 	return list, nil
-}
-
-// outcomesOf returns the log outcomes of settled deliveries in a state (any,
-// if empty), and whether the state is one of deliveries not settled.
-func outcomesOf(s State) (outcomes []Outcome, open bool) {
-	switch s {
-	case "":
-		return []Outcome{Delivered, Failed, Canceled, Expired, Discarded}, true
-	case StateDelivered:
-		return []Outcome{Delivered}, false
-	case StateFailed:
-		return []Outcome{Failed}, false
-	case StateCanceled:
-		return []Outcome{Canceled}, false
-	case StateExpired:
-		return []Outcome{Expired}, false
-	case StateDiscarded:
-		return []Outcome{Discarded}, false
-	default:
-		return nil, true
-	}
-}
-
-func parseDeliveryCursor(s string) (settled bool, before event.DeliveryID, entry event.ID, err error) {
-	bad := problem.MalformedField("query cursor", "must be the nextCursor of an earlier answer")
-	switch {
-	case s == "":
-		return false, before, 0, nil
-	case s[0] == 'o':
-		if before, err = event.ParseDeliveryID(s[1:]); err != nil {
-			return false, before, 0, bad
-		}
-		return false, before, 0, nil
-	case s[0] == 's':
-		if entry, err = event.ParseID(event.AttemptPrefix, s[1:]); err != nil {
-			return false, before, 0, bad
-		}
-		return true, before, entry, nil
-	default:
-		return false, before, 0, bad
-	}
 }

@@ -64,6 +64,15 @@ type Explanation struct {
 	Delivery  *Delivery // nil when there is none
 }
 
+// DeliveryPage is a page of a list of deliveries.
+type DeliveryPage struct {
+	Deliveries []Delivery
+	Next       string // cursor for more; empty: there are none
+	// SearchedTo is how far back the log was searched, where there may be more;
+	// zero: it was not, or wholly.
+	SearchedTo time.Time
+}
+
 // DeliveryQuery selects deliveries of a tenant. Zero fields select everything.
 type DeliveryQuery struct {
 	Tenant  event.TenantID // required

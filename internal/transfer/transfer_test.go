@@ -184,8 +184,8 @@ func (in *installation) check(t *testing.T, url string) {
 		}
 	}
 	for n := uint32(1); n < 3; n++ {
-		got, err := s.OwedList(ctx, 1, n, event.DeliveryID{Event: 1<<63 - 1}, 1000)
-		want, err2 := in.store.OwedList(ctx, 1, n, event.DeliveryID{Event: 1<<63 - 1}, 1000)
+		got, err := s.OwedList(ctx, delivery.OwedQuery{Tenant: 1, Webhook: n, Before: event.DeliveryID{Event: 1<<63 - 1}, Limit: 1000})
+		want, err2 := in.store.OwedList(ctx, delivery.OwedQuery{Tenant: 1, Webhook: n, Before: event.DeliveryID{Event: 1<<63 - 1}, Limit: 1000})
 		equal("owed", got, want, errors.Join(err, err2))
 	}
 	hooks, err := s.WebhookList(ctx)

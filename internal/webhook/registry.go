@@ -233,6 +233,17 @@ func (r *Registry) List(tenant event.TenantID) []*Webhook {
 	return r.tenants[tenant]
 }
 
+// OwnedNumbers returns the numbers of the tenant's webhooks that have an owner.
+func (r *Registry) OwnedNumbers(tenant event.TenantID) []uint32 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var list []uint32
+	for _, w := range r.owned[tenant] {
+		list = append(list, w.Number)
+	}
+	return list
+}
+
 // Create checks the settings and adds an active webhook. An empty secret is
 // generated; a given one must be of the form signing.CheckSecret accepts.
 func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings, secret string) (*Webhook, error) {

@@ -148,7 +148,7 @@ func TestANodeThatStandsStillIsFenced(t *testing.T) {
 	if n := other.StaleWrites(); n != 0 {
 		t.Errorf("the claims of the node that took over: got %d stale writes, want none", n)
 	}
-	if list, err := other.OwedList(ctx, 1, 0, event.DeliveryID{}, 10); err != nil || len(list) != 0 {
+	if list, err := other.OwedList(ctx, delivery.OwedQuery{Tenant: 1, Limit: 10}); err != nil || len(list) != 0 {
 		t.Errorf("what was finished is owed again: %v, %v", list, err)
 	}
 	// The intake taken over is still the other's, and open.

@@ -55,9 +55,9 @@ func (s *Store) AttemptList(ctx context.Context, q delivery.LogQuery) (list []*d
 	if len(outcomes) == 0 {
 		outcomes = []delivery.Outcome{delivery.Delivered, delivery.Retrying, delivery.Failed}
 	}
-	numbers := make([]int16, len(outcomes))
+	kinds := make([]int16, len(outcomes))
 	for i, o := range outcomes {
-		numbers[i] = int16(o)
+		kinds[i] = int16(o)
 	}
 	below, from := int64(math.MaxInt64), int64(0)
 	if q.Before != 0 {
@@ -80,17 +80,19 @@ func (s *Store) AttemptList(ctx context.Context, q delivery.LogQuery) (list []*d
 		}
 	}
 	bound, page := logSQL.Get("PageBound"), logSQL.Get("Page")
+	which := []any{numbers(q.Except)}
 	var webhook []any
 	if q.Webhook != 0 {
 		bound, page = logSQL.Get("PageBoundWebhook"), logSQL.Get("PageWebhook")
 		webhook = []any{int64(q.Webhook)}
+		which = webhook
 	}
 	through, err := pages(ctx, below, from, func(below int64, rows int) (int64, error) {
 		return s.integer(ctx, bound, append([]any{below, from, rows - 1}, webhook...)...)
 	}, func(below, from int64) (bool, error) {
 		part, err := collect(ctx, s, scanAttempt, page, append([]any{
-			below, from, int32(q.Tenant), numbers, q.StatusMin, q.StatusMax, q.EventType, since, until, q.Limit + 1 - len(list), q.Followers,
-		}, webhook...)...)
+			below, from, int32(q.Tenant), kinds, q.StatusMin, q.StatusMax, q.EventType, since, until, q.Limit + 1 - len(list), q.Followers,
+		}, which...)...)
 		list = append(list, part...)
 		return len(list) <= q.Limit, err
 	})
@@ -101,6 +103,15 @@ func (s *Store) AttemptList(ctx context.Context, q delivery.LogQuery) (list []*d
 		return list[:q.Limit], list[q.Limit-1].ID, nil
 	}
 	return list, event.ID(through), nil
+}
+
+// numbers returns webhooks' numbers as a parameter; never nil, which is NULL.
+func numbers(webhooks []uint32) []int64 {
+	list := make([]int64, len(webhooks))
+	for i, n := range webhooks {
+		list[i] = int64(n)
+	}
+	return list
 }
 
 // AttemptsOfEvent implements delivery.LogStore.

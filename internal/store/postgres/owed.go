@@ -404,17 +404,18 @@ func (s *Store) OwedOfEvent(ctx context.Context, tenant event.TenantID, id event
 }
 
 // OwedList implements delivery.Store.
-func (s *Store) OwedList(ctx context.Context, tenant event.TenantID, webhook uint32, before event.DeliveryID, limit int) (list []delivery.Owed, err error) {
-	if limit <= 0 {
+func (s *Store) OwedList(ctx context.Context, q delivery.OwedQuery) (list []delivery.Owed, err error) {
+	if q.Limit <= 0 {
 		return nil, nil
 	}
+	before := q.Before
 	if before == (event.DeliveryID{}) {
 		before = event.DeliveryID{Event: math.MaxInt64, Webhook: math.MaxUint32}
 	}
-	if webhook != 0 {
-		list, err = collect(ctx, s, scanOwed, owedSQL.Get("ListWebhook"), int64(webhook), int32(tenant), int64(before.Event), int64(before.Webhook), limit)
+	if q.Webhook != 0 {
+		list, err = collect(ctx, s, scanOwed, owedSQL.Get("ListWebhook"), int64(q.Webhook), int32(q.Tenant), int64(before.Event), int64(before.Webhook), q.Limit)
 	} else {
-		list, err = collect(ctx, s, scanOwed, owedSQL.Get("ListTenant"), int32(tenant), int64(before.Event), int64(before.Webhook), limit)
+		list, err = collect(ctx, s, scanOwed, owedSQL.Get("ListTenant"), int32(q.Tenant), int64(before.Event), int64(before.Webhook), q.Limit, numbers(q.Except))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listing owed deliveries: %w", err)

@@ -30,6 +30,7 @@ const (
 type logFilter struct {
 	tenant               event.TenantID
 	webhook              uint32
+	except               []uint32
 	outcomes             int64 // bits as in kinds
 	classes, statuses    int64 // likewise; -1: any
 	statusMin, statusMax int32
@@ -40,7 +41,7 @@ type logFilter struct {
 
 func newLogFilter(q *delivery.LogQuery) logFilter {
 	f := logFilter{
-		tenant: q.Tenant, webhook: q.Webhook, eventType: q.EventType, followers: q.Followers,
+		tenant: q.Tenant, webhook: q.Webhook, except: q.Except, eventType: q.EventType, followers: q.Followers,
 		classes: -1, statuses: -1,
 		statusMin: int32(q.StatusMin), statusMax: int32(q.StatusMax),
 		since: math.MinInt64, until: math.MaxInt64,
@@ -87,7 +88,7 @@ func (f *logFilter) mayMatch(kinds int64) bool {
 
 func (f *logFilter) matches(e *logEntry) bool {
 	return e.tenant == f.tenant &&
-		(f.webhook == 0 || e.webhook == f.webhook) &&
+		(f.webhook == 0 || e.webhook == f.webhook) && !slices.Contains(f.except, e.webhook) &&
 		(f.followers || e.flags&logentry.Follower == 0) &&
 		outcomeKind(e.outcome)&f.outcomes != 0 &&
 		(f.classes == -1 || e.status >= f.statusMin && e.status <= f.statusMax && e.flags&logentry.Response != 0) &&

@@ -57,8 +57,8 @@ func (s *Store) OwedOfEvent(ctx context.Context, tenant event.TenantID, id event
 }
 
 // OwedList implements delivery.Store.
-func (s *Store) OwedList(ctx context.Context, tenant event.TenantID, webhook uint32, before event.DeliveryID, limit int) ([]delivery.Owed, error) {
-	return s.work.list(ctx, tenant, webhook, before, limit)
+func (s *Store) OwedList(ctx context.Context, q delivery.OwedQuery) ([]delivery.Owed, error) {
+	return s.work.list(ctx, q)
 }
 
 // OwedMove implements delivery.Store.

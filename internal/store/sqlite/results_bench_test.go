@@ -202,7 +202,7 @@ func BenchmarkOwed(b *testing.B) {
 				"summaries": func() error { _, err := s.OwedSummaries(ctx); return err },
 				"oldest":    func() error { _, _, err := s.OldestDue(ctx); return err },
 				"list": func() error {
-					_, err := s.OwedList(ctx, 1, 1, event.DeliveryID{}, 50)
+					_, err := s.OwedList(ctx, delivery.OwedQuery{Tenant: 1, Webhook: 1, Limit: 50})
 					return err
 				},
 			} {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -19,25 +20,17 @@ import (
 // those of the webhooks asked for instead: some 20 ms.
 const owedScan = 20_000
 
-// webhooks returns the webhooks with rows, of one tenant unless that is zero,
-// rising, and how many rows they have.
-func (w *workDB) webhooks(tenant event.TenantID) (list []uint32, rows int64) {
+// webhooks returns the webhooks with rows, rising.
+func (w *workDB) webhooks() []uint32 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for webhook, n := range w.counts {
-		if tenant == 0 || n.tenant == tenant {
-			list = append(list, webhook)
-			rows += n.rows
-		}
-	}
-	slices.Sort(list)
-	return list, rows
+	return slices.Sorted(maps.Keys(w.counts))
 }
 
 // summaries implements delivery.Store's OwedSummaries. Next is zero when every
 // row is claimed.
 func (w *workDB) summaries(ctx context.Context) ([]delivery.OwedSummary, error) {
-	webhooks, _ := w.webhooks(0)
+	webhooks := w.webhooks()
 	list := make([]delivery.OwedSummary, 0, len(webhooks))
 	err := w.db.read(ctx, func(c *conn) error {
 		for _, webhook := range webhooks {
@@ -85,7 +78,7 @@ func (w *workDB) next(ctx context.Context, webhook uint32) (due time.Time, ok bo
 
 // oldestDue returns the earliest due time of all rows, claimed ones included.
 func (w *workDB) oldestDue(ctx context.Context) (due time.Time, ok bool, err error) {
-	webhooks, _ := w.webhooks(0)
+	webhooks := w.webhooks()
 	first := int64(math.MaxInt64)
 	err = w.db.read(ctx, func(c *conn) error {
 		for _, webhook := range webhooks {
@@ -141,37 +134,25 @@ func (w *workDB) ofEvent(ctx context.Context, tenant event.TenantID, id event.ID
 }
 
 // list implements delivery.Store's OwedList.
-func (w *workDB) list(ctx context.Context, tenant event.TenantID, webhook uint32, before event.DeliveryID, limit int) ([]delivery.Owed, error) {
-	if before == (event.DeliveryID{}) {
-		before = event.DeliveryID{Event: math.MaxInt64, Webhook: math.MaxUint32}
+func (w *workDB) list(ctx context.Context, q delivery.OwedQuery) ([]delivery.Owed, error) {
+	if q.Before == (event.DeliveryID{}) {
+		q.Before = event.DeliveryID{Event: math.MaxInt64, Webhook: math.MaxUint32}
 	}
-	webhooks, rows := w.webhooks(tenant)
-	if webhook != 0 {
-		if _, ok := slices.BinarySearch(webhooks, webhook); !ok {
-			return nil, nil
-		}
-		webhooks = []uint32{webhook}
-		w.mu.Lock()
-		rows = 0
-		if n := w.counts[webhook]; n != nil {
-			rows = n.rows
-		}
-		w.mu.Unlock()
-	}
-	if rows == 0 || limit <= 0 {
+	webhooks, rows := w.selected(&q)
+	if rows == 0 || q.Limit <= 0 {
 		return nil, nil
 	}
 	var list []delivery.Owed
 	err := w.db.read(ctx, func(c *conn) error {
 		// The table's own order is the right one, if enough of the rows are
 		// wanted ones.
-		if rows*owedScan >= int64(limit)*w.total.Load() {
-			done, err := w.listInOrder(c, tenant, webhook, before, limit, &list)
+		if rows*owedScan >= int64(q.Limit)*w.total.Load() {
+			done, err := w.listInOrder(c, &q, &list)
 			if done || err != nil {
 				return err
 			}
 		}
-		found, err := newestOf(c, webhooks, before, limit)
+		found, err := newestOf(c, webhooks, q.Before, q.Limit)
 		list = list[:0]
 		for i := 0; i < len(found) && err == nil; i++ {
 			err = c.query(func(s *sqlite3.Stmt) error {
@@ -187,24 +168,46 @@ func (w *workDB) list(ctx context.Context, tenant event.TenantID, webhook uint32
 	return list, nil
 }
 
+// selected returns the webhooks with rows that a query selects, and how many
+// rows they have.
+func (w *workDB) selected(q *delivery.OwedQuery) (list []uint32, rows int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for webhook, n := range w.counts {
+		if n.tenant == q.Tenant && selects(q, webhook) {
+			list = append(list, webhook)
+			rows += n.rows
+		}
+	}
+	return list, rows
+}
+
+// selects reports whether a query of the webhook's tenant selects its rows.
+func selects(q *delivery.OwedQuery, webhook uint32) bool {
+	if q.Webhook != 0 {
+		return webhook == q.Webhook
+	}
+	return !slices.Contains(q.Except, webhook)
+}
+
 // listInOrder fills the list from the table's end; done is false when it has
 // read owedScan rows and not found enough.
-func (w *workDB) listInOrder(c *conn, tenant event.TenantID, webhook uint32, before event.DeliveryID, limit int, list *[]delivery.Owed) (done bool, err error) {
+func (w *workDB) listInOrder(c *conn, q *delivery.OwedQuery, list *[]delivery.Owed) (done bool, err error) {
 	n := 0
 	full := false
 	err = c.query(func(s *sqlite3.Stmt) error {
 		if n++; n > owedScan {
 			return errEnough
 		}
-		if event.TenantID(s.ColumnInt64(2)) != tenant || webhook != 0 && uint32(s.ColumnInt64(1)) != webhook {
+		if event.TenantID(s.ColumnInt64(2)) != q.Tenant || !selects(q, uint32(s.ColumnInt64(1))) {
 			return nil
 		}
 		*list = append(*list, w.scan(s))
-		if full = len(*list) == limit; full {
+		if full = len(*list) == q.Limit; full {
 			return errEnough
 		}
 		return nil
-	}, workSQL.Get("OwedNewest"), before.Event, before.Webhook)
+	}, workSQL.Get("OwedNewest"), q.Before.Event, q.Before.Webhook)
 	if errors.Is(err, errEnough) {
 		return full, nil
 	}

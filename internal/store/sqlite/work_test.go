@@ -220,7 +220,7 @@ func TestOwedListBothWays(t *testing.T) {
 		if before.Event != 0 {
 			first = 399
 		}
-		list, err := w.list(ctx, 1, 2, before, 10)
+		list, err := w.list(ctx, delivery.OwedQuery{Tenant: 1, Webhook: 2, Before: before, Limit: 10})
 		if err != nil || len(list) != 10 {
 			t.Fatalf("list before %v: got %d rows, %v, want 10", before, len(list), err)
 		}

@@ -144,6 +144,9 @@ func checkList(t testing.TB, s LogReader, want []*delivery.Attempt) {
 		{Outcomes: []delivery.Outcome{delivery.Delivered}, StatusMin: 404, StatusMax: 404},
 		{EventType: "sms.sent"},
 		{EventType: "no.such"},
+		{Except: []uint32{2, 4}},
+		{Except: []uint32{1, 3, 5, 99}, Outcomes: []delivery.Outcome{delivery.Failed}},
+		{Except: []uint32{1, 2, 3, 4, 5}},
 		{Followers: true},
 		{Followers: true, Webhook: 1, Outcomes: []delivery.Outcome{delivery.Failed, delivery.Canceled}},
 	}
@@ -199,7 +202,7 @@ func matches(q *delivery.LogQuery, a *delivery.Attempt) bool {
 		status = a.Response.Status >= q.StatusMin && (q.StatusMax == 0 || a.Response.Status <= q.StatusMax)
 	}
 	return a.Tenant == q.Tenant && slices.Contains(outcomes, a.Outcome) && status && (q.Followers || !a.Follows()) &&
-		(q.Webhook == 0 || a.Webhook == q.Webhook) &&
+		(q.Webhook == 0 || a.Webhook == q.Webhook) && !slices.Contains(q.Except, a.Webhook) &&
 		(q.EventType == "" || a.EventType == q.EventType) &&
 		(q.Since.IsZero() || !a.At.Before(q.Since)) &&
 		(q.Until.IsZero() || a.At.Before(q.Until))

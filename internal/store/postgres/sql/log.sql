@@ -28,6 +28,7 @@ WHERE id < $1 AND id >= $2 AND tenant = $3
   AND ($7 = '' OR type = $7)
   AND at >= $8 AND at < $9
   AND ($11 OR status IS DISTINCT FROM -1) -- followers, see detail.go
+  AND webhook <> ALL ($12)
 ORDER BY id DESC
 LIMIT $10;
 

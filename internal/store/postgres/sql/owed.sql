@@ -12,7 +12,7 @@ ORDER BY webhook;
 -- name: ListTenant
 SELECT event, webhook, tenant, due, since, attempts, base, reason, ord, claim
 FROM owed
-WHERE tenant = $1 AND (event, webhook) < ($2, $3)
+WHERE tenant = $1 AND (event, webhook) < ($2, $3) AND webhook <> ALL ($5)
 ORDER BY event DESC, webhook DESC
 LIMIT $4;
 
