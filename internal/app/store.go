@@ -14,6 +14,7 @@ import (
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/observe"
+	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/store/postgres"
 	"github.com/relay-events/relay/internal/store/sqlite"
@@ -68,13 +69,13 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 }
 
 // refresh takes over what other servers on the same database have changed.
-func (a *App) refresh(ctx context.Context, p delivery.Pulse) error {
-	var errs []error
-	if p.Revision != 0 {
-		errs = append(errs, a.keys.Refresh(ctx), a.types.Reload(ctx), a.gate.Refresh(ctx))
+func (a *App) refresh(ctx context.Context, changed []registry.Kind) error {
+	read := map[registry.Kind]func(context.Context) error{
+		registry.Webhooks: a.webhooks.Refresh, registry.Keys: a.keys.Refresh, registry.Catalogue: a.types.Reload, registry.Gate: a.gate.Refresh,
 	}
-	if p.Webhooks != 0 {
-		errs = append(errs, a.webhooks.Refresh(ctx))
+	var errs []error
+	for _, kind := range changed {
+		errs = append(errs, read[kind](ctx))
 	}
 	return errors.Join(errs...)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/registry"
 )
 
 // SharedStore is a Store that several nodes work on. Each has a lease that the
@@ -51,8 +52,8 @@ type SharedStore interface {
 
 // Pulse is what nodes that share a store look at all the time.
 type Pulse struct {
-	Nodes    int   // that live, this one included
-	Revision int64 // grows with every change of tenants and keys
-	Webhooks int64 // grows with every change of a webhook
-	Clock    time.Time
+	Nodes int // that live, this one included
+	// Revisions has a number for each kind of configuration, which another one follows with every change.
+	Revisions map[registry.Kind]int64
+	Clock     time.Time
 }

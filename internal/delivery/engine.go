@@ -30,6 +30,7 @@ import (
 
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -70,7 +71,7 @@ type Config struct {
 	// Refresh takes over what other nodes have changed, where the Store is a
 	// SharedStore; what has not changed is zero in the pulse. Nil: only Webhooks
 	// is refreshed.
-	Refresh func(ctx context.Context, p Pulse) error
+	Refresh func(ctx context.Context, changed []registry.Kind) error
 }
 
 // Engine delivers events. Make it with New, then Start; Stop ends it.

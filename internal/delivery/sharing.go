@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -43,7 +44,7 @@ var sharingPace time.Duration = 1
 type sharing struct {
 	engine  *Engine
 	store   SharedStore
-	refresh func(ctx context.Context, p Pulse) error
+	refresh func(ctx context.Context, changed []registry.Kind) error
 
 	held    atomic.Pointer[holding]
 	nodes   atomic.Int64 // that live
@@ -53,7 +54,7 @@ type sharing struct {
 	pace time.Duration // pulseEvery and takeOverEvery are multiplied by it: see sharingPace
 
 	// The following belong to the loop.
-	seen    Pulse // what was taken over last
+	seen    map[registry.Kind]int64 // the revisions that were taken over last
 	skewed  bool
 	idle    bool // the lease had run out at the last look
 	overdue time.Time
@@ -82,12 +83,11 @@ func (e *Engine) holding() context.Context {
 	return e.shared.held.Load().ctx
 }
 
-func newSharing(e *Engine, s SharedStore, refresh func(ctx context.Context, p Pulse) error) *sharing {
+func newSharing(e *Engine, s SharedStore, refresh func(ctx context.Context, changed []registry.Kind) error) *sharing {
 	if refresh == nil {
-		refresh = func(ctx context.Context, _ Pulse) error { return e.hooks.Refresh(ctx) }
+		refresh = func(ctx context.Context, _ []registry.Kind) error { return e.hooks.Refresh(ctx) }
 	}
 	h := &sharing{engine: e, store: s, refresh: refresh, failing: make(map[string]bool), pace: sharingPace}
-	h.seen.Revision, h.seen.Webhooks = -1, -1
 	h.nodes.Store(1)
 	h.hold()
 	s.OnLost(h.lost)
@@ -201,20 +201,19 @@ func (h *sharing) pulse() {
 		e.log.Warn("this machine's clock and the database's differ: retries come that much early or late", "by", skew.Round(time.Millisecond))
 	}
 	h.skewed = skew > maxSkew
-	if p.Revision == h.seen.Revision && p.Webhooks == h.seen.Webhooks {
+	var changed []registry.Kind
+	for _, kind := range registry.Kinds {
+		if n, known := h.seen[kind]; !known || n != p.Revisions[kind] {
+			changed = append(changed, kind)
+		}
+	}
+	if len(changed) == 0 {
 		return
-	}
-	changed := p
-	if p.Revision == h.seen.Revision {
-		changed.Revision = 0
-	}
-	if p.Webhooks == h.seen.Webhooks {
-		changed.Webhooks = 0
 	}
 	err = h.refresh(e.claiming, changed)
 	h.say("taking over what other nodes have changed", err)
 	if err == nil {
-		h.seen = p
+		h.seen = p.Revisions
 	}
 }
 

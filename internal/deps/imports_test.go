@@ -40,6 +40,8 @@ var places = map[string]place{
 	"internal/nearest":       {layer: 0, what: "the word that a misspelt one was meant to be; texts in, text out"},
 	"internal/secret":        {layer: 0, what: "encryption at rest, and texts that do not print; bytes in, bytes out"},
 
+	"internal/registry": {layer: 0, what: "kinds of configuration that servers keep in memory; names only, so that every layer may use them"},
+
 	"internal/catalogue": {layer: 1, what: "event types, packs, schemas, derivations"},
 	"internal/filter":    {layer: 1, what: "user code: CEL; needs an event's bytes only"},
 	"internal/transform": {layer: 1, what: "user code: sandboxed JavaScript; needs an event's bytes only"},
@@ -65,6 +67,7 @@ var places = map[string]place{
 	"internal/store/idempotency":     {layer: 6, what: "which events of a group commit repeat another or conflict"},
 	"internal/store/logentry":        {layer: 6, what: "the bytes of a log entry that no index looks at"},
 	"internal/store/sqltext":         {layer: 6, what: "the SQL files that are part of the program"},
+	"internal/store/tables":          {layer: 6, what: "everything in plain tables: one SQL text and one implementation for both stores"},
 	"internal/store/utcday":          {layer: 6, what: "the days by which both stores keep and expire"},
 	"internal/store/sqlite":          {layer: 6, what: "the storage contracts on SQLite"},
 	"internal/store/postgres":        {layer: 6, what: "the storage contracts on PostgreSQL"},
@@ -116,6 +119,10 @@ var beside = map[edge]string{
 	{"internal/store/sqlite", "internal/store/idempotency"}:   "both stores choose duplicates alike",
 	{"internal/store/sqlite", "internal/store/logentry"}:      "both stores keep log entries alike",
 	{"internal/store/sqlite", "internal/store/sqltext"}:       "SQL stands in files",
+	{"internal/store/sqlite", "internal/store/tables"}:        "it embeds what lies in plain tables",
+	{"internal/store/postgres", "internal/store/tables"}:      "it embeds what lies in plain tables",
+	{"internal/store/tables", "internal/store/column"}:        "columns of times and JSON",
+	{"internal/store/tables", "internal/store/sqltext"}:       "SQL stands in files",
 	{"internal/store/sqlite", "internal/store/utcday"}:        "both stores expire by days",
 	{"internal/store/postgres", "internal/store/column"}:      "both stores keep the configuration alike",
 	{"internal/store/postgres", "internal/store/idempotency"}: "both stores choose duplicates alike",

@@ -106,31 +106,6 @@ func (s *Store) changeOnce(ctx context.Context, r *registration, c *change) ([]*
 	return results[:len(c.after)], nil
 }
 
-// configure runs f in a transaction that changes the configuration, and has
-// all nodes notice.
-func (s *Store) configure(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
-	return s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		if err := f(ctx, tx); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `UPDATE relay_meta SET revision = revision + 1`)
-		return err
-	})
-}
-
-// webhookChange runs f in a transaction that changes a webhook, and has all
-// nodes notice: f gets the number to note with the webhook. A crash must not
-// undo it, for nodes that know the number would pass over another change with it.
-func (s *Store) webhookChange(ctx context.Context, f func(ctx context.Context, tx pgx.Tx, changed int64) error) error {
-	return s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		var changed int64
-		if err := tx.QueryRow(ctx, configSQL.Get("WebhooksBump")).Scan(&changed); err != nil {
-			return err
-		}
-		return f(ctx, tx, changed)
-	})
-}
-
 // transact runs f in a transaction of this node.
 func (s *Store) transact(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
 	r, err := s.current()

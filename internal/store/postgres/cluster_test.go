@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -13,9 +14,11 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 	"github.com/relay-events/relay/internal/store/storetest"
 	"github.com/relay-events/relay/internal/webhook"
@@ -394,38 +397,53 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 func TestRevisionGrowsWithTheConfiguration(t *testing.T) {
 	url := pgtest.Shared(t).Database(t)
 	a, b := node(t, url, 0), node(t, url, 0)
-	revision := func() (sum int64, err error) {
+	revisions := func() map[registry.Kind]int64 {
+		t.Helper()
 		p, err := b.Pulse(ctx)
-		return p.Revision + p.Webhooks, err
-	}
-	last, err := revision()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &webhook.Webhook{ID: webhook.NewID(), Tenant: 1}
-	steps := []func() error{
-		func() (err error) { w.Number, err = a.WebhookCreate(ctx, w); return err },
-		func() error { return a.WebhookUpdate(ctx, w) },
-		func() error { return a.WebhookHealth(ctx, w) },
-		func() error { return a.WebhookDelete(ctx, 1, w.Number) },
-		func() error { return a.KeyPut(ctx, account.Key{ID: "key_1", Tenant: 1}) },
-		func() error { return a.KeyRevoke(ctx, 1, "key_1", time.Now()) },
-	}
-	for i, step := range steps {
-		if err := step(); err != nil {
+		if err != nil {
 			t.Fatal(err)
 		}
-		if n, err := revision(); err != nil || n <= last {
-			t.Errorf("after step %d: got revision %d, %v, want one above %d", i, n, err, last)
-		} else {
-			last = n
+		return p.Revisions
+	}
+	w := &webhook.Webhook{ID: webhook.NewID(), Tenant: 1}
+	record := catalogue.Record{Tenant: 1, Kind: "type", Name: "a.b", Version: "1", Body: []byte("{}")}
+	steps := []struct {
+		kinds  []registry.Kind // that other servers must read again
+		change func() error
+	}{
+		{[]registry.Kind{registry.Webhooks}, func() (err error) { w.Number, err = a.WebhookCreate(ctx, w); return err }},
+		{[]registry.Kind{registry.Webhooks}, func() error { return a.WebhookUpdate(ctx, w) }},
+		{[]registry.Kind{registry.Webhooks}, func() error { return a.WebhookHealth(ctx, w) }},
+		{[]registry.Kind{registry.Webhooks}, func() error { return a.WebhookDelete(ctx, 1, w.Number) }},
+		{[]registry.Kind{registry.Keys}, func() error { return a.KeyPut(ctx, account.Key{ID: "key_1", Tenant: 1}) }},
+		{[]registry.Kind{registry.Keys}, func() error { return a.KeyRevoke(ctx, 1, "key_1", time.Now()) }},
+		{[]registry.Kind{registry.Catalogue}, func() error { return a.CataloguePutMany(ctx, []catalogue.Record{record}) }},
+		{[]registry.Kind{registry.Gate}, func() error { return a.GatePut(ctx, 1, []byte("{}")) }},
+		{nil, func() error { return a.AuditAppend(ctx, account.AuditEntry{Tenant: 1}) }},
+		// A server from before there was a revision of each kind.
+		{[]registry.Kind{registry.Keys, registry.Catalogue, registry.Gate}, func() error {
+			_, err := a.pool.Exec(ctx, `UPDATE relay_meta SET revision = revision + 1`)
+			return err
+		}},
+	}
+	for i, step := range steps {
+		before := revisions()
+		if err := step.change(); err != nil {
+			t.Fatal(err)
+		}
+		after := revisions()
+		for _, kind := range registry.Kinds {
+			if want := slices.Contains(step.kinds, kind); (after[kind] != before[kind]) != want {
+				t.Errorf("step %d: revision of %s went from %d to %d, want a change: %t", i, kind, before[kind], after[kind], want)
+			}
 		}
 	}
+	before := revisions()
 	if err := a.WebhookUpdate(ctx, w); !errors.Is(err, webhook.ErrNotFound) {
 		t.Fatal(err)
 	}
-	if n, err := revision(); err != nil || n != last {
-		t.Errorf("after a change that was refused: got revision %d, %v, want %d", n, err, last)
+	if after := revisions(); !maps.Equal(before, after) {
+		t.Errorf("after a change that was refused: got revisions %v, want %v", after, before)
 	}
 }
 

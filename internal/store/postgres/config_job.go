@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,19 +12,6 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/store/column"
 )
-
-// JobPut implements delivery.JobStore.
-func (s *Store) JobPut(ctx context.Context, j delivery.Job) error {
-	err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, configSQL.Get("JobPut"), j.ID, int32(j.Tenant), int64(j.Webhook), string(j.Kind), string(j.State),
-			column.Millis(j.Since), column.Millis(j.Until), int64(j.Cursor), j.Scanned, j.Owed, plain(j.Error), column.Millis(j.CreatedAt), column.Millis(j.FinishedAt))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("storing job %q: %w", j.ID, err)
-	}
-	return nil
-}
 
 // JobClaim implements delivery.JobStore.
 func (s *Store) JobClaim(ctx context.Context) ([]delivery.Job, error) {
@@ -104,40 +90,6 @@ func (s *Store) JobProgress(ctx context.Context, j delivery.Job) (ok bool, err e
 		return false, fmt.Errorf("storing the progress of job %q: %w", j.ID, err)
 	}
 	return ok, nil
-}
-
-// JobCancel implements delivery.JobStore.
-func (s *Store) JobCancel(ctx context.Context, tenant event.TenantID, id string, at time.Time) (ok bool, err error) {
-	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, configSQL.Get("JobCancel"), plain(id), int32(tenant), column.Millis(at))
-		ok = tag.RowsAffected() > 0
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("canceling job %q: %w", id, err)
-	}
-	return ok, nil
-}
-
-// JobGet implements delivery.JobStore.
-func (s *Store) JobGet(ctx context.Context, tenant event.TenantID, id string) (delivery.Job, bool, error) {
-	list, err := collect(ctx, s, scanJob, configSQL.Get("JobGet"), plain(id), int32(tenant))
-	if err != nil {
-		return delivery.Job{}, false, fmt.Errorf("reading job %q: %w", id, err)
-	}
-	if len(list) == 0 {
-		return delivery.Job{}, false, nil
-	}
-	return list[0], true, nil
-}
-
-// JobList implements delivery.JobStore.
-func (s *Store) JobList(ctx context.Context, tenant event.TenantID) ([]delivery.Job, error) {
-	list, err := collect(ctx, s, scanJob, configSQL.Get("JobList"), int32(tenant))
-	if err != nil {
-		return nil, fmt.Errorf("listing jobs: %w", err)
-	}
-	return list, nil
 }
 
 func scanJob(row pgx.CollectableRow) (j delivery.Job, err error) {

@@ -23,8 +23,10 @@ import (
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 	"github.com/relay-events/relay/internal/store/storetest"
+	"github.com/relay-events/relay/internal/store/tables"
 	"github.com/relay-events/relay/internal/store/utcday"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -477,16 +479,17 @@ func TestStoreErrors(t *testing.T) {
 // domain calls it; what the database says does not.
 func TestOwnErrorsPass(t *testing.T) {
 	s := node(t, pgtest.Shared(t).Database(t), 0)
-	fails := func(err error) func(context.Context, pgx.Tx) error {
-		return func(context.Context, pgx.Tx) error { return err }
-	}
 	own := []error{
 		gate.ErrNotFound, catalogue.ErrNotFound, account.ErrNotFound, webhook.ErrNotFound, webhook.ErrChanged, pgx.ErrNoRows,
 		problem.New(problem.Conflict, "in use"), errors.New("a bug"), fmt.Errorf("wrapped: %w", gate.ErrNotFound),
 	}
 	for _, want := range own {
-		for name, f := range map[string]func(context.Context, func(context.Context, pgx.Tx) error) error{"transact": s.transact, "configure": s.configure} {
-			if err := f(ctx, fails(want)); !errors.Is(err, want) || errors.Is(err, delivery.ErrUnavailable) || err.Error() != want.Error() {
+		changes := map[string]error{
+			"transact":  s.transact(ctx, func(context.Context, pgx.Tx) error { return want }),
+			"configure": plainDB{s}.Configure(ctx, registry.Keys, func(tables.Tx) error { return want }),
+		}
+		for name, err := range changes {
+			if !errors.Is(err, want) || errors.Is(err, delivery.ErrUnavailable) || err.Error() != want.Error() {
 				t.Errorf("%s: got %v, want %v as it is", name, err, want)
 			}
 		}

@@ -348,18 +348,14 @@ func (im *Import) table(ctx context.Context, tx pgx.Tx, t *ImportedTable) error 
 			return fmt.Errorf("the database has no column %s", c)
 		}
 	}
-	columns := t.Columns
-	if t.Name == "webhook" {
-		columns = append(slices.Clone(columns), "changed")
-	}
 	values := make([][]any, len(t.Rows))
 	for i, row := range t.Rows {
 		values[i] = slices.Clone(row)
-		if len(columns) > len(row) {
-			values[i] = append(values[i], 1) // the first change that nodes hear of, see Revise
-		}
 		for n, v := range row {
 			values[i][n] = valueFor(kinds[t.Columns[n]], v)
+			if t.Name == "webhook" && t.Columns[n] == "changed" {
+				values[i][n] = 1 // the first change that nodes hear of, see Revise
+			}
 		}
 	}
 	if t.More != nil {
@@ -380,7 +376,7 @@ func (im *Import) table(ctx context.Context, tx pgx.Tx, t *ImportedTable) error 
 		}
 	}
 	if len(values) > 0 {
-		if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.Name}, columns, pgx.CopyFromRows(values)); err != nil {
+		if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.Name}, t.Columns, pgx.CopyFromRows(values)); err != nil {
 			return err
 		}
 	}

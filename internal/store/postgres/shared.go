@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -11,12 +12,31 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/registry"
 )
 
 // Pulse implements delivery.SharedStore.
 func (s *Store) Pulse(ctx context.Context) (p delivery.Pulse, err error) {
 	err = s.query(ctx, func(row pgx.CollectableRow) error {
-		return row.Scan(&p.Nodes, &p.Revision, &p.Webhooks, &p.Clock)
+		var all, webhooks int64
+		var kinds string
+		err := row.Scan(&p.Nodes, &all, &webhooks, &kinds, &p.Clock)
+		if err == nil {
+			err = json.Unmarshal([]byte(kinds), &p.Revisions)
+		}
+		if err != nil {
+			return err
+		}
+		// Servers from before there was a revision of each kind count all changes together.
+		older := all
+		for _, n := range p.Revisions {
+			older -= n
+		}
+		for _, kind := range registry.Kinds {
+			p.Revisions[kind] += older
+		}
+		p.Revisions[registry.Webhooks] = webhooks
+		return nil
 	}, nodeSQL.Get("Pulse"))
 	if err != nil {
 		return p, fmt.Errorf("looking for other nodes: %w", err)

@@ -53,6 +53,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/store/tables"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -78,6 +79,8 @@ type Options struct {
 // Store implements the storage contracts of all domain packages. Its methods
 // are safe for concurrent use. Open makes it, Close ends it.
 type Store struct {
+	*tables.Tables // what lies in plain tables; nil until the keys are known
+
 	log     *slog.Logger
 	sealer  webhook.Sealer
 	lease   time.Duration
@@ -179,10 +182,8 @@ func (s *Store) open(ctx context.Context, url string, keys func([]byte) (webhook
 	if err := s.prepareDays(ctx, time.Now()); err != nil {
 		return err
 	}
-	if err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, configSQL.Get("TenantEnsure"), int32(event.DefaultTenant), defaultTenantName, time.Now().UnixMilli())
-		return err
-	}); err != nil {
+	err = s.TenantEnsure(ctx, account.Tenant{ID: event.DefaultTenant, Name: defaultTenantName, CreatedAt: time.Now()})
+	if err != nil {
 		return err
 	}
 	if _, none := s.sealer.(webhook.InClear); !none {

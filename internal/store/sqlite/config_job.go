@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -15,14 +14,9 @@ import (
 )
 
 var (
-	jobSQL     = sqltext.Load(sqlFiles, "job")
-	sqlJobPut  = jobSQL.Get("JobPut")
-	sqlJobGet  = jobSQL.Get("JobGet")
-	sqlJobList = jobSQL.Get("JobList")
-
+	jobSQL         = sqltext.Load(sqlFiles, "job")
 	sqlJobRunning  = jobSQL.Get("JobRunning")
 	sqlJobProgress = jobSQL.Get("JobProgress")
-	sqlJobCancel   = jobSQL.Get("JobCancel")
 )
 
 // jobToken is the token of all claims of jobs: they end with the process, which
@@ -74,53 +68,6 @@ func (s *Store) JobProgress(ctx context.Context, j delivery.Job) (ok bool, err e
 		return false, fmt.Errorf("storing the progress of job %q: %w", j.ID, err)
 	}
 	return ok, nil
-}
-
-// JobCancel implements delivery.JobStore.
-func (s *Store) JobCancel(ctx context.Context, tenant event.TenantID, id string, at time.Time) (ok bool, err error) {
-	err = s.config.write(ctx, func(c *conn) error {
-		err := c.exec(sqlJobCancel, id, tenant, column.Millis(at))
-		ok = c.changes() > 0
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("canceling job %q: %w", id, err)
-	}
-	return ok, nil
-}
-
-// JobPut implements delivery.JobStore.
-func (s *Store) JobPut(ctx context.Context, j delivery.Job) error {
-	err := s.config.write(ctx, func(c *conn) error {
-		return c.exec(sqlJobPut, j.ID, j.Tenant, j.Webhook, string(j.Kind), string(j.State),
-			column.Millis(j.Since), column.Millis(j.Until), j.Cursor, j.Scanned, j.Owed, j.Error,
-			column.Millis(j.CreatedAt), column.Millis(j.FinishedAt))
-	})
-	if err != nil {
-		return fmt.Errorf("storing job %q: %w", j.ID, err)
-	}
-	return nil
-}
-
-// JobGet implements delivery.JobStore.
-func (s *Store) JobGet(ctx context.Context, tenant event.TenantID, id string) (j delivery.Job, ok bool, err error) {
-	all, err := listRows(ctx, s.config, scanJob, sqlJobGet, id, tenant)
-	if err != nil {
-		return j, false, fmt.Errorf("reading job %q: %w", id, err)
-	}
-	if len(all) == 0 {
-		return j, false, nil
-	}
-	return all[0], true, nil
-}
-
-// JobList implements delivery.JobStore.
-func (s *Store) JobList(ctx context.Context, tenant event.TenantID) ([]delivery.Job, error) {
-	all, err := listRows(ctx, s.config, scanJob, sqlJobList, tenant)
-	if err != nil {
-		return nil, fmt.Errorf("listing jobs: %w", err)
-	}
-	return all, nil
 }
 
 func scanJob(st *sqlite3.Stmt) (delivery.Job, error) {

@@ -1,16 +1,13 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -19,64 +16,6 @@ import (
 // without the headers). It is set after the file was written anew, so that a
 // crash before that has it done again.
 const sealedMark = 0x52736532
-
-// resealBatch bounds how many rows one transaction seals again.
-const resealBatch = 200
-
-// Reseal seals again, with the Sealer's newest key, what is stored in clear or
-// under an old one, and returns how many rows that were. It may run while the
-// store is in use: a row that changes meanwhile was sealed by that change.
-func (s *Store) Reseal(ctx context.Context) (n int, err error) {
-	type row struct {
-		number uint32
-		w      webhook.Webhook
-		stored []byte
-	}
-	stale, err := listRows(ctx, s.config, func(st *sqlite3.Stmt) (r row, err error) {
-		if b := st.ColumnRawBlob(3); s.sealer.Stale(b) {
-			r = row{
-				number: uint32(st.ColumnInt64(0)),
-				w:      webhook.Webhook{ID: st.ColumnText(1), Tenant: event.TenantID(st.ColumnInt64(2))},
-				stored: bytes.Clone(b),
-			}
-		}
-		return r, nil
-	}, sqlWebhookSecretsList)
-	stale = slices.DeleteFunc(stale, func(r row) bool { return r.stored == nil })
-	// All are opened before one is sealed: keys that are not the right ones must leave nothing behind.
-	for i := range stale {
-		if err == nil {
-			err = stale[i].w.OpenSecrets(s.sealer, stale[i].stored)
-		}
-	}
-	for len(stale) > 0 && err == nil {
-		batch := stale[:min(len(stale), resealBatch)]
-		stale = stale[len(batch):]
-		done := 0
-		err = s.config.write(ctx, func(c *conn) error {
-			done = 0
-			for i := range batch {
-				r := &batch[i]
-				sealed, err := r.w.ResealSecrets(s.sealer, r.stored)
-				if err == nil {
-					err = c.exec(sqlWebhookSecretsUpdate, r.number, r.stored, sealed)
-				}
-				if err != nil {
-					return err
-				}
-				done += int(c.changes())
-			}
-			return nil
-		})
-		if err == nil {
-			n += done
-		}
-	}
-	if err != nil {
-		return n, fmt.Errorf("sealing secrets again: %w", err)
-	}
-	return n, nil
-}
 
 // sealConfig brings the file of the configuration up to date with the Sealer
 // at start. What a first pass finds in clear is also removed from the places

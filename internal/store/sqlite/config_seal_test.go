@@ -265,7 +265,7 @@ func TestResealWhileInUse(t *testing.T) {
 	k := newKeyring(t)
 	g := &barrier{Sealer: k, arrived: make(chan struct{}), pass: make(chan struct{})}
 	s := openSealed(t, t.TempDir(), g)
-	n := resealBatch + 10
+	n := 210 // more than one transaction seals
 	hooks := make([]*webhook.Webhook, n)
 	for i := range hooks {
 		hooks[i] = canaryHook(i+1, 1)

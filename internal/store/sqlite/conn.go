@@ -60,13 +60,18 @@ func (c *conn) query(f func(s *sqlite3.Stmt) error, sql string, args ...any) err
 	if err := bind(s, args...); err != nil {
 		return err
 	}
+	return rows(s, f)
+}
+
+// rows runs a bound statement and calls f for each row.
+func rows(s *sqlite3.Stmt, f func(s *sqlite3.Stmt) error) error {
 	for s.Step() {
 		if err := f(s); err != nil {
 			_ = s.Reset()
 			return err
 		}
 	}
-	err = s.Err()
+	err := s.Err()
 	_ = s.Reset()
 	return err
 }
@@ -76,32 +81,39 @@ func (c *conn) changes() int64 { return c.raw.Changes() }
 
 func bind(s *sqlite3.Stmt, args ...any) error {
 	for i, arg := range args {
-		var err error
-		switch v := arg.(type) {
-		case int:
-			err = s.BindInt64(i+1, int64(v))
-		case int64:
-			err = s.BindInt64(i+1, v)
-		case uint32:
-			err = s.BindInt64(i+1, int64(v))
-		case event.ID:
-			err = s.BindInt64(i+1, int64(v))
-		case event.TenantID:
-			err = s.BindInt64(i+1, int64(v))
-		case bool:
-			err = s.BindBool(i+1, v)
-		case string:
-			err = s.BindText(i+1, v)
-		case []byte:
-			err = s.BindBlob(i+1, v)
-		case nil:
-			err = s.BindNull(i + 1)
-		default:
-			err = fmt.Errorf("internal error: cannot bind a %T", arg)
+		if err := bindOne(s, i+1, arg); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("binding parameter %d: %w", i+1, err)
-		}
+	}
+	return nil
+}
+
+// bindOne binds the nth parameter, counted from 1.
+func bindOne(s *sqlite3.Stmt, n int, arg any) (err error) {
+	switch v := arg.(type) {
+	case int:
+		err = s.BindInt64(n, int64(v))
+	case int64:
+		err = s.BindInt64(n, v)
+	case uint32:
+		err = s.BindInt64(n, int64(v))
+	case event.ID:
+		err = s.BindInt64(n, int64(v))
+	case event.TenantID:
+		err = s.BindInt64(n, int64(v))
+	case bool:
+		err = s.BindBool(n, v)
+	case string:
+		err = s.BindText(n, v)
+	case []byte:
+		err = s.BindBlob(n, v)
+	case nil:
+		err = s.BindNull(n)
+	default:
+		err = fmt.Errorf("internal error: cannot bind a %T", arg)
+	}
+	if err != nil {
+		return fmt.Errorf("binding parameter %d: %w", n, err)
 	}
 	return nil
 }

@@ -35,6 +35,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/store/tables"
 	"github.com/relay-events/relay/internal/store/utcday"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -54,6 +55,8 @@ type Options struct {
 // Store implements the storage contracts of all domain packages. Its methods
 // are safe for concurrent use. Open makes it, Close ends it.
 type Store struct {
+	*tables.Tables // what lies in plain tables
+
 	dir  string
 	log  *slog.Logger
 	lock *os.File
@@ -113,10 +116,10 @@ func (s *Store) open(ctx context.Context, node int) (err error) {
 	if _, err := os.Lstat(filepath.Join(s.dir, UnfinishedName)); err == nil {
 		return errUnfinished
 	}
-	if err := s.openConfig(ctx); err != nil {
+	if err := s.openTables(ctx); err != nil {
 		return err
 	}
-	lastRespondent, err := s.openGate(ctx)
+	lastRespondent, err := s.RespondentLast(ctx)
 	if err != nil {
 		return err
 	}

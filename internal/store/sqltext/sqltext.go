@@ -3,6 +3,9 @@
 // "-- name: Operation"; the migrations of a schema are scripts numbered from
 // 01 without a gap.
 //
+// A file that serves both databases says "-- name: Operation sqlite" before the
+// variant of a statement for SQLite; see LoadFor.
+//
 // A mistake in such a file, or the name of one that is not there, is a mistake
 // in the program: every function here panics on it, with an internal error.
 package sqltext
@@ -15,6 +18,43 @@ import (
 
 // Statements is the text of a subject's statements by the operations' names.
 type Statements map[string]string
+
+// Dialect is a database's way of writing SQL.
+type Dialect string
+
+// The dialects.
+const (
+	PostgreSQL Dialect = "postgres"
+	SQLite     Dialect = "sqlite"
+)
+
+// LoadFor reads a subject's file that serves several dialects: an operation's
+// text is the variant for d where there is one, else the one for all.
+func LoadFor(files fs.FS, subject string, d Dialect) Statements {
+	list := make(Statements)
+	all := Load(files, subject)
+	for name, text := range all {
+		switch operation, variant, ok := strings.Cut(name, " "); {
+		case !ok:
+			if _, own := all[name+" "+string(d)]; !own {
+				list[name] = text
+			}
+		case variant == string(d):
+			list[operation] = text
+		}
+	}
+	return list
+}
+
+// Add adds the statements of another subject.
+func (s Statements) Add(other Statements) {
+	for name, text := range other {
+		if _, twice := s[name]; twice {
+			panic(fmt.Sprintf("internal error: SQL statement %q stands in two subjects", name))
+		}
+		s[name] = text
+	}
+}
 
 // Load reads a subject's file in the folder sql of files.
 func Load(files fs.FS, subject string) Statements {

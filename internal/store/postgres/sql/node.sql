@@ -98,7 +98,8 @@ ORDER BY id
 LIMIT $2;
 
 -- name: Pulse
-SELECT (SELECT count(*) FROM node WHERE expires >= clock_timestamp()), revision, webhooks, clock_timestamp()
+SELECT (SELECT count(*) FROM node WHERE expires >= clock_timestamp()), revision, webhooks,
+  (SELECT coalesce(json_object_agg(kind, n), '{}') FROM revision)::text, clock_timestamp()
 FROM relay_meta;
 
 -- name: IntakeOwed

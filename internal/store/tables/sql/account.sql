@@ -1,7 +1,9 @@
+-- Tenants and keys.
+
 -- name: TenantEnsure
 INSERT INTO tenant(id, name, created)
-VALUES (?, ?, ?)
-ON CONFLICT (id) DO NOTHING;
+VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING;
 
 -- name: TenantList
 SELECT id, name, created
@@ -10,17 +12,18 @@ ORDER BY id;
 
 -- name: KeyCreate
 INSERT INTO api_key(id, tenant, name, scopes, hash, hint, created, expires, revoked)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: KeyPut
-INSERT OR REPLACE INTO api_key(id, tenant, name, scopes, hash, hint, created, expires, revoked)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO api_key(id, tenant, name, scopes, hash, hint, created, expires, revoked)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (id) DO UPDATE SET tenant = $2, name = $3, scopes = $4, hash = $5, hint = $6, created = $7, expires = $8, revoked = $9;
 
 -- name: KeyRevoke
 -- A key that was revoked before stays revoked since then.
 UPDATE api_key
-SET revoked = CASE revoked WHEN 0 THEN ?3 ELSE revoked END
-WHERE id = ?2 AND tenant = ?1;
+SET revoked = CASE revoked WHEN 0 THEN $3 ELSE revoked END
+WHERE id = $2 AND tenant = $1;
 
 -- name: KeyList
 SELECT id, tenant, name, scopes, hash, hint, created, expires, revoked

@@ -1,0 +1,176 @@
+package tables
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/column"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+func (t *Tables) scanWebhook(scan scan) (*webhook.Webhook, error) {
+	w := new(webhook.Webhook)
+	var col column.Webhook
+	err := scan(&w.Number, &w.ID, &w.Tenant, &col.Settings, &col.Secrets, &w.Status, &col.Health, &col.Inactive, &w.CreatedAt, &w.UpdatedAt, &w.Version)
+	if err != nil {
+		return nil, err
+	}
+	return w, col.Read(w, t.sealer)
+}
+
+// WebhookList implements webhook.Store.
+func (t *Tables) WebhookList(ctx context.Context) ([]*webhook.Webhook, error) {
+	all, err := list(ctx, t, t.config, t.scanWebhook, "WebhookList")
+	if err != nil {
+		return nil, fmt.Errorf("listing webhooks: %w", err)
+	}
+	return all, nil
+}
+
+// WebhooksAfter returns what the changes above the number have left: webhooks that are new or changed, and the numbers
+// of those deleted.
+func (t *Tables) WebhooksAfter(ctx context.Context, change int64) (changed []*webhook.Webhook, deleted []uint32, err error) {
+	changed, err = list(ctx, t, t.config, t.scanWebhook, "WebhookChanged", change)
+	if err == nil {
+		deleted, err = list(ctx, t, t.config, func(scan scan) (number uint32, err error) {
+			err = scan(&number)
+			return number, err
+		}, "WebhookDeleted", change)
+	}
+	return changed, deleted, err
+}
+
+// WebhookCreate implements webhook.Store.
+func (t *Tables) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number uint32, err error) {
+	col, err := column.OfWebhook(w, t.sealer)
+	if err == nil {
+		err = t.changeWebhooks(ctx, func(x tx, change int64) error {
+			n, err := x.integer("WebhookCreate", change, w.ID, w.Tenant, col.Settings, col.Secrets, w.Status, col.Health, col.Inactive,
+				w.CreatedAt, w.UpdatedAt)
+			if err == nil && n > math.MaxUint32 {
+				err = errors.New("all webhook numbers are used")
+			}
+			number = uint32(n)
+			return err
+		})
+	}
+	if err != nil {
+		return 0, fmt.Errorf("storing webhook %q: %w", w.ID, err)
+	}
+	return number, nil
+}
+
+// WebhookUpdate implements webhook.Store.
+func (t *Tables) WebhookUpdate(ctx context.Context, w *webhook.Webhook) error {
+	col, err := column.OfWebhook(w, t.sealer)
+	if err == nil {
+		err = t.webhookReplace(ctx, w, "WebhookUpdate", col.Settings, col.Secrets, w.Status, col.Health, col.Inactive, w.UpdatedAt)
+	}
+	if err != nil {
+		return fmt.Errorf("changing webhook %q: %w", w.ID, err)
+	}
+	return nil
+}
+
+// WebhookHealth implements webhook.Store.
+func (t *Tables) WebhookHealth(ctx context.Context, w *webhook.Webhook) error {
+	health, err := column.OfHealth(w)
+	if err == nil {
+		err = t.webhookReplace(ctx, w, "WebhookHealth", health)
+	}
+	if err != nil {
+		return fmt.Errorf("storing the health of webhook %q: %w", w.ID, err)
+	}
+	return nil
+}
+
+// webhookReplace changes the row of the webhook if it still has w's version.
+func (t *Tables) webhookReplace(ctx context.Context, w *webhook.Webhook, name string, values ...any) error {
+	err := t.changeWebhooks(ctx, func(x tx, change int64) error {
+		err := x.changeOne(webhook.ErrChanged, name, append([]any{change, w.Number, w.Tenant, w.Version}, values...)...)
+		if !errors.Is(err, webhook.ErrChanged) {
+			return err
+		}
+		if n, failed := x.integer("WebhookExists", w.Number, w.Tenant); failed != nil {
+			err = failed
+		} else if n == 0 {
+			err = webhook.ErrNotFound
+		}
+		return err
+	})
+	if err == nil {
+		w.Version++
+	}
+	return err
+}
+
+// WebhookDelete implements webhook.Store.
+func (t *Tables) WebhookDelete(ctx context.Context, tenant event.TenantID, number uint32) error {
+	err := t.changeWebhooks(ctx, func(x tx, change int64) error {
+		err := x.changeOne(webhook.ErrNotFound, "WebhookDelete", number, tenant)
+		if err == nil {
+			_, err = x.exec("WebhookDeletedAdd", number, change)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("deleting webhook %d: %w", number, err)
+	}
+	return nil
+}
+
+// resealBatch bounds how many rows one transaction seals again.
+const resealBatch = 200
+
+// Reseal seals again, with the Sealer's newest key, what is stored unencrypted or under an old key, and returns how many
+// rows that were. It may run while the store is in use: a row that changes in the meantime was sealed by that change.
+// What was replaced stays in PostgreSQL's files until they are vacuumed; see EraseReplaced for SQLite's.
+func (t *Tables) Reseal(ctx context.Context) (n int, err error) {
+	type row struct {
+		w      webhook.Webhook
+		stored []byte
+	}
+	stale, err := list(ctx, t, t.config, func(scan scan) (r row, err error) {
+		err = scan(&r.w.Number, &r.w.ID, &r.w.Tenant, &r.stored)
+		return r, err
+	}, "WebhookSecretsList")
+	stale = slices.DeleteFunc(stale, func(r row) bool { return !t.sealer.Stale(r.stored) })
+	// All are opened before one is sealed: keys that are not the right ones must leave nothing behind.
+	for i := range stale {
+		if err == nil {
+			err = stale[i].w.OpenSecrets(t.sealer, stale[i].stored)
+		}
+	}
+	for len(stale) > 0 && err == nil {
+		batch := stale[:min(len(stale), resealBatch)]
+		stale = stale[len(batch):]
+		var done int64
+		err = t.write(ctx, t.config, func(x tx) error {
+			done = 0
+			for i := range batch {
+				r := &batch[i]
+				sealed, err := r.w.ResealSecrets(t.sealer, r.stored)
+				if err != nil {
+					return err
+				}
+				rows, err := x.exec("WebhookSecretsUpdate", r.w.Number, r.stored, sealed)
+				if err != nil {
+					return err
+				}
+				done += rows
+			}
+			return nil
+		})
+		if err == nil {
+			n += int(done)
+		}
+	}
+	if err != nil {
+		return n, fmt.Errorf("sealing secrets again: %w", err)
+	}
+	return n, nil
+}
