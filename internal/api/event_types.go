@@ -28,8 +28,24 @@ type EventType struct {
 	AttributesSchema  json.RawMessage `json:"attributesSchema" doc:"that of the attributes, or null"`
 	Example           json.RawMessage `json:"example" doc:"the data of such an event" example:"{\"sid\":\"CA1\",\"duration\":142}"`
 	ExampleAttributes json.RawMessage `json:"exampleAttributes" doc:"its attributes, or null" example:"null"`
+	ExampleSketch     bool            `json:"exampleSketch" doc:"the example was made from a schema too intricate for that, and violates it"`
+	Unchecked         []UncheckedPart `json:"unchecked" doc:"patterns of the schemas that events are not held against"`
 	CreatedAt         *Time           `json:"createdAt" doc:"when this version was made; null for types of packs"`
 	UpdatedAt         *Time           `json:"updatedAt"`
+}
+
+// UncheckedPart is a part of a schema that is kept, but that events are not held against.
+type UncheckedPart struct {
+	Path   string `json:"path" doc:"a JSON pointer into schema or attributesSchema" example:"\"schema#/properties/name/pattern\""`
+	Reason string `json:"reason" example:"\"look-ahead is not supported\""`
+}
+
+func showUnchecked(t *catalogue.Type) []UncheckedPart {
+	out := []UncheckedPart{}
+	for _, u := range t.Unchecked() {
+		out = append(out, UncheckedPart(u))
+	}
+	return out
 }
 
 // TypeVersion is a version of a type.
@@ -46,6 +62,7 @@ func (a *API) showType(tenant event.TenantID, t, current *catalogue.Type) EventT
 		Versions: []TypeVersion{}, Aliases: append([]string{}, t.Aliases...),
 		Validation: string(current.Validation), Deprecated: current.Deprecated, Archived: current.Archived,
 		Schema: t.Schema, AttributesSchema: t.AttributesSchema, Example: t.Example, ExampleAttributes: t.ExampleAttributes,
+		ExampleSketch: t.Sketch, Unchecked: showUnchecked(t),
 		CreatedAt: timeOrNil(t.CreatedAt), UpdatedAt: timeOrNil(t.UpdatedAt),
 	}
 	for _, o := range a.Types.Versions(tenant, t.Name) {

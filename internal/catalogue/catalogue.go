@@ -51,8 +51,9 @@ type Type struct {
 	CreatedAt time.Time `json:"-"`
 	UpdatedAt time.Time `json:"-"`
 
-	// sketch tells that Example was made from a schema too intricate for that, and may violate it.
-	sketch bool
+	// Sketch tells that Example was made from a schema too intricate for that, and violates it.
+	Sketch bool `json:"-"`
+
 	checks *checks // compiled schemas, shared by all copies of the type; nil only in a Type made by hand
 }
 

@@ -241,7 +241,7 @@ func TestSample(t *testing.T) {
 		{`{"type":["null","integer"],"minimum":3}`, `3`},
 		{`{"type":"object","properties":{"z":{"type":"string","minLength":6},"a":{"type":"array","items":{"type":"boolean"},"minItems":2}}}`, `{"z":"xxxxxx","a":[true,true]}`},
 		{`{"$defs":{"n":{"type":"object","properties":{"n":{"$ref":"#/$defs/n"}}}},"$ref":"#/$defs/n"}`, ``},
-		{`{"allOf":[{"properties":{"a":{"type":"string"}}},{"properties":{"b":{"format":"uuid"}}}],"properties":{"c":{"type":"null"}}}`, `{"a":"text","b":"3f2b8c1e-5d4a-4f6b-9c7d-8e1a2b3c4d5e","c":null}`},
+		{`{"allOf":[{"properties":{"a":{"type":"string"}}},{"properties":{"b":{"format":"uuid"}}}],"properties":{"c":{"type":"null"}}}`, `{"c":null,"a":"text","b":"3f2b8c1e-5d4a-4f6b-9c7d-8e1a2b3c4d5e"}`},
 		{`{"oneOf":[{"type":"number","exclusiveMaximum":0},{"type":"string"}]}`, `-1`},
 		{`true`, `null`},
 		{`{"type":"object","required":["b","a"],"properties":{"a":{"const":1}}}`, `{"a":1,"b":"text"}`},

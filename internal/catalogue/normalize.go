@@ -73,18 +73,14 @@ func (t *Type) normalize() error {
 	if t.ExampleAttributes != nil && t.ExampleAttributes[0] != '{' {
 		return problem.InvalidField("exampleAttributes", "must be an object")
 	}
-	t.checks = newChecks(t.Schema, t.AttributesSchema, true)
-	if err := t.checks.compile(); err != nil {
+	t.checks = newChecks(t.Schema, t.AttributesSchema)
+	if err := t.checks.compile().err; err != nil {
 		field, reason, _ := strings.Cut(err.Error(), ": ")
 		return problem.InvalidField(field, "%s", reason)
 	}
 	if t.Example == nil {
-		t.Example = Sample(t.Schema)
-		if len(t.Validate(t.Example, nil)) > 0 {
-			t.Example = sample(t.Schema, true) // the schema's own examples are sketches
-			t.sketch = len(t.Validate(t.Example, nil)) > 0
-		}
-	} else if list := t.Validate(t.Example, t.ExampleAttributes); len(list) > 0 && !t.sketch {
+		t.Example, t.Sketch = fittingSample(t.Schema, func(data json.RawMessage) bool { return len(t.Validate(data, nil)) == 0 })
+	} else if list := t.Validate(t.Example, t.ExampleAttributes); len(list) > 0 && !t.Sketch {
 		return problem.InvalidField("example", "must fit the schema: %s", list[0])
 	}
 	if t.Fires == "" {

@@ -66,7 +66,7 @@ func loadPacks(files fs.FS) ([]*Pack, error) {
 		if want := path.Base(name); t.Name+".json" != want {
 			return nil, fmt.Errorf("reading %q: the file holds type %q", name, t.Name)
 		}
-		if err := t.complete(false); err != nil {
+		if err := t.complete(); err != nil {
 			return nil, fmt.Errorf("reading %q: %w", name, err)
 		}
 		for _, n := range append([]string{t.Name}, t.Aliases...) {
@@ -88,8 +88,8 @@ func strictJSON(b []byte, v any) error {
 }
 
 // complete checks that a type of a pack or a file is fully described, brings its JSON into compact form and prepares its
-// checks. The schemas of a type from outside (guarded) are bounded in what they may cost.
-func (t *Type) complete(guarded bool) error {
+// checks.
+func (t *Type) complete() error {
 	if err := event.CheckType(t.Name); err != nil {
 		return fmt.Errorf("name %q %w", t.Name, err)
 	}
@@ -111,7 +111,7 @@ func (t *Type) complete(guarded bool) error {
 		}
 		*raw = bytes.Clone(compact.Bytes())
 	}
-	t.checks = newChecks(t.Schema, t.AttributesSchema, guarded)
+	t.checks = newChecks(t.Schema, t.AttributesSchema)
 	return nil
 }
 

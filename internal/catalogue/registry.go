@@ -194,12 +194,12 @@ func (r *Registry) build(old *state, records []Record) (*state, error) {
 }
 
 func (s *state) addType(old *state, rec Record) error {
-	t := new(Type)
-	if err := json.Unmarshal(rec.Body, t); err != nil {
+	t, err := readStored(rec.Body)
+	if err != nil {
 		return err
 	}
 	t.CreatedAt, t.UpdatedAt = rec.CreatedAt, rec.UpdatedAt
-	t.checks = newChecks(t.Schema, t.AttributesSchema, true)
+	t.checks = newChecks(t.Schema, t.AttributesSchema)
 	if old != nil {
 		for _, before := range old.versions[t.Name] {
 			if before.Version == t.Version && string(before.Schema) == string(t.Schema) && string(before.AttributesSchema) == string(t.AttributesSchema) {
@@ -334,7 +334,7 @@ func (s *state) typeRecords(tenant event.TenantID, types []Type) ([]Record, erro
 				return nil, problem.New(problem.Forbidden, "a tenant may have %d event types of its own", MaxTypes)
 			}
 		}
-		body, err := json.Marshal(&t)
+		body, err := encode(t.stored())
 		if err != nil {
 			return nil, fmt.Errorf("writing type %q: %w", t.Name, err)
 		}
@@ -449,7 +449,7 @@ func (r *Registry) putBody(ctx context.Context, tenant event.TenantID, s *state,
 
 // record returns v as it is stored.
 func (s *state) record(tenant event.TenantID, kind Kind, name string, v any) (Record, error) {
-	body, err := json.Marshal(v)
+	body, err := encode(v)
 	if err != nil {
 		return Record{}, fmt.Errorf("writing %s %q: %w", kind, name, err)
 	}

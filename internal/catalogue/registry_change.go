@@ -1,7 +1,6 @@
 package catalogue
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -123,8 +122,8 @@ func (s *state) update(tenant event.TenantID, current *Type, c *Change) ([]Recor
 	apply(c.Aliases, &t.Aliases)
 	apply(c.Schema, &t.Schema)
 	apply(c.AttributesSchema, &t.AttributesSchema)
-	if t.sketch {
-		t.Example, t.sketch = nil, false // made again
+	if t.Sketch {
+		t.Example, t.Sketch = nil, false // made again
 	}
 	apply(c.Example, &t.Example)
 	apply(c.ExampleAttributes, &t.ExampleAttributes)
@@ -153,12 +152,12 @@ func (s *state) update(tenant event.TenantID, current *Type, c *Change) ([]Recor
 }
 
 func (t *Type) sameSchemas(o *Type) bool {
-	return bytes.Equal(t.Schema, o.Schema) && bytes.Equal(t.AttributesSchema, o.AttributesSchema)
+	return sameJSON(t.Schema, o.Schema) && sameJSON(t.AttributesSchema, o.AttributesSchema)
 }
 
 func (t *Type) same(o *Type) bool {
 	return t.sameSchemas(o) && t.Description == o.Description && t.Fires == o.Fires && slices.Equal(t.Aliases, o.Aliases) &&
-		bytes.Equal(t.Example, o.Example) && bytes.Equal(t.ExampleAttributes, o.ExampleAttributes)
+		sameJSON(t.Example, o.Example) && sameJSON(t.ExampleAttributes, o.ExampleAttributes)
 }
 
 // nextVersion numbers a type's versions on. Versions that are dates, as those of pack calls, go on with today's date.

@@ -79,7 +79,7 @@ func (r *Registry) PutRule(ctx context.Context, tenant event.TenantID, rule Rule
 	defer r.change.Unlock()
 	s := r.state(tenant)
 	records, err := r.ruleRecords(s, tenant, []Rule{rule})
-	if err != nil {
+	if err != nil || len(records) == 0 {
 		return err
 	}
 	return r.put(ctx, tenant, s, records)
@@ -130,7 +130,7 @@ func (r *Registry) UpdateRule(ctx context.Context, tenant event.TenantID, name s
 		return problem.New(problem.Conflict, "the rule %q comes with the pack %q: it can be switched off, and a rule of another name can take its place", clip(name), x.Pack)
 	}
 	records, err := r.ruleRecords(s, tenant, []Rule{rule})
-	if err != nil {
+	if err != nil || len(records) == 0 {
 		return err
 	}
 	return r.put(ctx, tenant, s, records)
@@ -156,6 +156,9 @@ func (r *Registry) ruleRecords(s *state, tenant event.TenantID, rules []Rule) ([
 		}
 		if own[rule.Name] = true; len(own) > MaxRules {
 			return nil, problem.New(problem.Forbidden, "a tenant may have %d rules of its own", MaxRules)
+		}
+		if x, there := s.rule(rule.Name); there && x.Rule == rule {
+			continue // as it is
 		}
 		rec, err := s.record(tenant, KindRule, rule.Name, rule)
 		if err != nil {

@@ -4,18 +4,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// Bounds of a sample made from a schema: enough for a person to see the shape.
+// Bounds of a sample made from a schema.
 const (
-	maxSampleDepth = 8
-	maxSampleBytes = 64 << 10
-	maxSampleSteps = 2000
+	maxSampleDepth = 8         // objects nested, below which only required members are made
+	maxSampleStack = 100       // schemas followed one inside the other
+	maxSampleBytes = 128 << 10 // of a sample
+	maxSampleSteps = 20_000    // schemas looked at
 )
 
 // Sample returns data that fits a JSON Schema, as far as that can be told without trying: the schema's own examples and
@@ -25,13 +25,39 @@ func Sample(schema json.RawMessage) json.RawMessage {
 	if len(schema) == 0 {
 		return Generic
 	}
-	return sample(schema, false)
+	return sample(schema, asTheSchemaSays)
 }
 
-// sample is Sample; plain tells that the schema's own examples, enumerations aside, are passed over.
-func sample(schema []byte, plain bool) json.RawMessage {
-	s := sampler{root: schema, plain: plain}
-	out := s.value(nil, schema, 0)
+// sampling says how samples are made. When one does not fit its schema, the next way may.
+type sampling int
+
+const (
+	asTheSchemaSays sampling = iota // with the schema's own examples and defaults
+	plainValues                     // without them: they may be sketches
+	requiredOnly                    // likewise, and only what is required
+	samplings
+)
+
+// fittingSample returns a sample that fits, or one that does not if none was found.
+func fittingSample(schema json.RawMessage, fits func(json.RawMessage) bool) (out json.RawMessage, sketch bool) {
+	if len(schema) == 0 {
+		return Generic, !fits(Generic)
+	}
+	for how := range samplings {
+		s := sample(schema, how)
+		if fits(s) {
+			return s, false
+		}
+		if out == nil {
+			out = s
+		}
+	}
+	return out, true
+}
+
+func sample(schema []byte, how sampling) json.RawMessage {
+	s := sampler{root: schema, how: how, nodes: make(map[*byte]*sampleNode), targets: make(map[string][]byte)}
+	out := s.value(nil, [][]byte{schema}, 0)
 	if len(out) > maxSampleBytes || s.steps > maxSampleSteps {
 		return Generic
 	}
@@ -42,247 +68,356 @@ func sample(schema []byte, plain bool) json.RawMessage {
 	return compact.Bytes()
 }
 
+// sampler makes one sample. A value is made for several schemas at once, all of which it is to fit.
 type sampler struct {
-	root  []byte
-	plain bool
-	steps int
-	refs  []string // references being followed, to see that one comes back to itself
-	parts int      // allOf being followed: what one of its schemas requires another may describe
+	root    []byte
+	how     sampling
+	steps   int
+	stack   int
+	nodes   map[*byte]*sampleNode // by the schema's first byte
+	targets map[string][]byte     // of references
+	choices [][]byte              // lists of alternatives to choose from
+	refs    []string              // references being followed, to see that one comes back to itself
+}
+
+// sampleNode is a schema with its keywords taken apart.
+type sampleNode struct {
+	keywords   map[string]rawjson.Value
+	names      []string // of the properties, in their order
+	properties map[string][]byte
+}
+
+func (s *sampler) node(schema []byte) *sampleNode {
+	if n := s.nodes[&schema[0]]; n != nil {
+		return n
+	}
+	n := &sampleNode{keywords: make(map[string]rawjson.Value), properties: make(map[string][]byte)}
+	_ = rawjson.Members(schema, rawjson.Limits{Depth: event.MaxDepth}, func(name []byte, v rawjson.Value) error {
+		n.keywords[string(name)] = v
+		return nil
+	})
+	if p := n.keywords["properties"]; p.Kind == rawjson.Object {
+		_ = rawjson.Members(p.Raw, rawjson.Limits{Depth: event.MaxDepth}, func(name []byte, v rawjson.Value) error {
+			n.names = append(n.names, string(name))
+			n.properties[string(name)] = v.Raw
+			return nil
+		})
+	}
+	s.nodes[&schema[0]] = n
+	return n
+}
+
+func (s *sampler) done(dst []byte) bool {
+	s.steps++
+	return s.steps > maxSampleSteps || s.stack > maxSampleStack || len(dst) > maxSampleBytes
+}
+
+// spread lists the schema, the targets of its references and the parts of its allOf. Its alternatives become choices.
+func (s *sampler) spread(out []*sampleNode, schema []byte, nested int) []*sampleNode {
+	if s.done(nil) || nested > maxSampleStack || len(schema) == 0 || schema[0] != '{' {
+		return out
+	}
+	n := s.node(schema)
+	out = append(out, n)
+	if v, ok := n.keywords["$ref"]; ok {
+		ref, _ := v.String()
+		if target := s.target(ref); len(target) > 0 {
+			s.refs = append(s.refs, ref)
+			out = s.spread(out, target, nested+1)
+		}
+	}
+	if v := n.keywords["allOf"]; v.Kind == rawjson.Array {
+		_ = rawjson.Elements(v.Raw, rawjson.Limits{Depth: event.MaxDepth}, func(_ int, v rawjson.Value) error {
+			out = s.spread(out, v.Raw, nested+1)
+			return nil
+		})
+	}
+	for _, list := range []string{"oneOf", "anyOf"} {
+		if v := n.keywords[list]; v.Kind == rawjson.Array {
+			s.choices = append(s.choices, v.Raw)
+		}
+	}
+	return out
+}
+
+// all lists every schema that holds where the given ones do.
+func (s *sampler) all(schemas [][]byte) (nodes []*sampleNode) {
+	before := len(s.choices)
+	for _, schema := range schemas {
+		nodes = s.spread(nodes, schema, 0)
+	}
+	// Alternatives are chosen last, when what they must go with is known. They may bring others.
+	for len(s.choices) > before && !s.done(nil) {
+		list := s.choices[before]
+		s.choices = slices.Delete(s.choices, before, before+1)
+		nodes = s.spread(nodes, s.alternative(list, nodes), 0)
+	}
+	s.choices = s.choices[:before]
+	return nodes
+}
+
+// target returns the schema that a reference leads to, nil if there is none.
+func (s *sampler) target(ref string) []byte {
+	target, known := s.targets[ref]
+	if !known {
+		target, _ = pointer(s.root, ref)
+		s.targets[ref] = target
+	}
+	return target
+}
+
+// kindOf returns the type of one schema, of its target if it is a reference.
+func (s *sampler) kindOf(schema []byte) string {
+	for range 5 {
+		if len(schema) == 0 || schema[0] != '{' {
+			return ""
+		}
+		n := s.node(schema)
+		v, ok := n.keywords["$ref"]
+		if !ok {
+			return kindIn([]*sampleNode{n})
+		}
+		ref, _ := v.String()
+		schema = s.target(ref)
+	}
+	return ""
+}
+
+// alternative returns the first alternative that is not null, of the type that others demand, and that is not being followed
+// already; else the first.
+func (s *sampler) alternative(list []byte, others []*sampleNode) (choice []byte) {
+	best := 4
+	wanted := kindIn(others)
+	_ = rawjson.Elements(list, rawjson.Limits{Depth: event.MaxDepth}, func(_ int, v rawjson.Value) error {
+		if v.Kind != rawjson.Object {
+			return nil
+		}
+		rank := 0
+		is := s.kindOf(v.Raw)
+		switch {
+		case wanted != "" && is != "" && is != wanted:
+			rank = 3
+		case s.recurs(v.Raw):
+			rank = 2
+		case is == "null":
+			rank = 1
+		}
+		if rank < best {
+			choice, best = v.Raw, rank
+		}
+		return nil
+	})
+	return choice
 }
 
 // recurs reports whether the schema is a reference that is being followed already.
 func (s *sampler) recurs(schema []byte) bool {
-	return len(schema) > 0 && schema[0] == '{' && slices.Contains(s.refs, textAt(schema, "$ref"))
+	if len(schema) == 0 || schema[0] != '{' {
+		return false
+	}
+	v, ok := s.node(schema).keywords["$ref"]
+	if !ok {
+		return false
+	}
+	ref, _ := v.String()
+	return slices.Contains(s.refs, ref)
 }
 
-// value appends a value of the schema. Past the bounds it appends null.
-func (s *sampler) value(dst, schema []byte, depth int) []byte {
-	if s.steps++; s.steps > maxSampleSteps || depth > 4*maxSampleDepth || len(dst) > maxSampleBytes || len(schema) == 0 || schema[0] != '{' {
+// value appends a value that fits the schemas. Past the bounds it appends null.
+func (s *sampler) value(dst []byte, schemas [][]byte, depth int) []byte {
+	if s.done(dst) {
 		return append(dst, "null"...)
 	}
-	if v, ok := rawjson.Pick(schema, "example"); ok && !s.plain { // OpenAPI
-		return append(dst, v.Raw...)
+	refs := len(s.refs)
+	s.stack++
+	defer func() {
+		s.refs = s.refs[:refs]
+		s.stack--
+	}()
+	nodes := s.all(schemas)
+	if given := s.given(nodes); given != nil {
+		return append(dst, given...)
 	}
-	for _, list := range []string{"examples", "enum"} {
-		if v, ok := rawjson.Pick(schema, list); ok && (list == "enum" || !s.plain) {
-			if first := firstOf(v.Raw); first != nil {
-				return append(dst, first...)
-			}
-		}
-	}
-	for _, name := range []string{"const", "default"} {
-		if v, ok := rawjson.Pick(schema, name); ok && (name == "const" || !s.plain) {
-			return append(dst, v.Raw...)
-		}
-	}
-	if v, ok := rawjson.Pick(schema, "$ref"); ok {
-		ref, _ := v.String()
-		target, ok := pointer(s.root, ref)
-		if !ok {
-			return append(dst, "null"...)
-		}
-		s.refs = append(s.refs, ref)
-		dst = s.value(dst, target, depth+1)
-		s.refs = s.refs[:len(s.refs)-1]
-		return dst
-	}
-	for _, list := range []string{"oneOf", "anyOf"} {
-		if v, ok := rawjson.Pick(schema, list); ok {
-			if first := firstOf(v.Raw); first != nil {
-				return s.value(dst, first, depth+1)
-			}
-		}
-	}
-	if v, ok := rawjson.Pick(schema, "allOf"); ok {
-		return s.all(dst, schema, v.Raw, depth)
-	}
-	switch typeOf(schema) {
+	switch kindIn(nodes) {
 	case "object":
-		return s.object(dst, schema, depth)
+		return s.object(dst, nodes, depth)
 	case "array":
-		return s.array(dst, schema, depth)
+		return s.array(dst, nodes, depth)
 	case "string":
-		return rawjson.AppendQuoted(dst, sampleString(schema))
+		return rawjson.AppendQuoted(dst, sampleString(nodes))
 	case "integer", "number":
-		return append(dst, sampleNumber(schema)...)
+		return append(dst, sampleNumber(nodes)...)
 	case "boolean":
 		return append(dst, "true"...)
 	}
 	return append(dst, "null"...)
 }
 
-// all merges the objects of an allOf and of the schema around it.
-func (s *sampler) all(dst, schema, list []byte, depth int) []byte {
-	var parts mergeExpr
-	var other []byte
-	s.parts++
-	defer func() { s.parts-- }()
-	_ = rawjson.Elements(list, rawjson.Limits{Depth: event.MaxDepth}, func(_ int, v rawjson.Value) error {
-		switch part := s.value(nil, v.Raw, depth+1); {
-		case part[0] == '{':
-			parts = append(parts, literalExpr(part))
-		case string(part) != "null":
-			other = part
+// given returns a value that one of the schemas has itself: a constant, one of an enumeration, an example.
+func (s *sampler) given(nodes []*sampleNode) []byte {
+	for _, n := range nodes {
+		if v, ok := n.keywords["const"]; ok {
+			return v.Raw
 		}
+	}
+	var allowed [][]byte
+	for i, n := range nodes {
+		v := n.keywords["enum"]
+		if v.Kind != rawjson.Array {
+			continue
+		}
+		var own [][]byte
+		_ = rawjson.Elements(v.Raw, rawjson.Limits{Depth: event.MaxDepth}, func(_ int, v rawjson.Value) error {
+			for _, other := range nodes[:i] {
+				if list := other.keywords["enum"]; list.Kind == rawjson.Array && !slices.ContainsFunc(allowed, func(a []byte) bool { return bytes.Equal(a, v.Raw) }) {
+					return nil
+				}
+			}
+			own = append(own, v.Raw)
+			return nil
+		})
+		allowed = own
+	}
+	if len(allowed) > 0 {
+		wanted := kindIn(nodes)
+		for _, v := range allowed {
+			if is := jsonType(v); is == wanted || wanted == "" && is != "null" || wanted == "integer" && is == "number" {
+				return v
+			}
+		}
+		return allowed[0]
+	}
+	if s.how != asTheSchemaSays {
 		return nil
-	})
-	if _, ok := rawjson.Pick(schema, "properties"); ok {
-		parts = append(parts, literalExpr(s.object(nil, schema, depth)))
 	}
-	if merged, err := parts.eval(scope{}); err == nil && merged != nil {
-		return append(dst, merged...)
-	}
-	if other != nil {
-		return append(dst, other...)
-	}
-	return append(dst, "null"...)
-}
-
-func (s *sampler) object(dst, schema []byte, depth int) []byte {
-	out := []byte{'{'}
-	properties, ok := rawjson.Pick(schema, "properties")
-	if ok && depth < maxSampleDepth {
-		_ = rawjson.Members(properties.Raw, rawjson.Limits{Depth: event.MaxDepth}, func(name []byte, v rawjson.Value) error {
-			if !s.recurs(v.Raw) || isRequired(schema, string(name)) {
-				out = appendMember(out, string(name), s.value(nil, v.Raw, depth+1))
+	for _, n := range nodes {
+		if v, ok := n.keywords["example"]; ok { // OpenAPI
+			return v.Raw
+		}
+		if v, ok := n.keywords["examples"]; ok && v.Kind == rawjson.Array {
+			if first := firstOf(v.Raw); first != nil {
+				return first
 			}
-			return nil
-		})
-	}
-	if required, ok := rawjson.Pick(schema, "required"); ok && s.parts == 0 {
-		more, _ := rawjson.Pick(schema, "additionalProperties")
-		_ = rawjson.Elements(required.Raw, rawjson.Limits{}, func(_ int, v rawjson.Value) error {
-			name, err := v.String()
-			if s.steps++; err != nil || s.steps > maxSampleSteps {
-				return err
-			}
-			if _, described := rawjson.Pick(properties.Raw, name); described {
-				return nil
-			}
-			value := []byte(`"text"`)
-			if more.Kind == rawjson.Object {
-				value = s.value(nil, more.Raw, depth+1)
-			}
-			out = appendMember(out, name, value)
-			return nil
-		})
-	}
-	return append(append(dst, out...), '}')
-}
-
-func (s *sampler) array(dst, schema []byte, depth int) []byte {
-	items, ok := rawjson.Pick(schema, "items")
-	if !ok || depth >= maxSampleDepth || s.recurs(items.Raw) {
-		return append(dst, "[]"...)
-	}
-	n := 1
-	if v, ok := rawjson.Pick(schema, "minItems"); ok {
-		if least, err := v.Int64(); err == nil {
-			n = int(max(1, min(least, 10)))
 		}
 	}
-	dst = append(dst, '[')
-	for i := range n {
-		if i > 0 {
-			dst = append(dst, ',')
+	for _, n := range nodes {
+		if v, ok := n.keywords["default"]; ok {
+			return v.Raw
 		}
-		dst = s.value(dst, items.Raw, depth+1)
 	}
-	return append(dst, ']')
+	return nil
 }
 
-func isRequired(schema []byte, name string) (required bool) {
-	if v, ok := rawjson.Pick(schema, "required"); ok && v.Kind == rawjson.Array {
-		_ = rawjson.Elements(v.Raw, rawjson.Limits{}, func(_ int, v rawjson.Value) error {
-			text, _ := v.String()
-			required = required || text == name
-			return nil
-		})
-	}
-	return required
-}
-
-// firstOf returns the first element of an array that is not null.
-func firstOf(list []byte) (first []byte) {
-	_ = rawjson.Elements(list, rawjson.Limits{Depth: event.MaxDepth}, func(_ int, v rawjson.Value) error {
-		if first == nil && v.Kind != rawjson.Null {
-			first = v.Raw
+func (s *sampler) object(dst []byte, nodes []*sampleNode, depth int) []byte {
+	required := make(map[string]bool)
+	var names []string // required ones too, in the order of the schema
+	seen := make(map[string]bool)
+	add := func(name string) {
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
 		}
-		return nil
-	})
-	return first
-}
-
-// typeOf returns the schema's type, the first but null of several, or guesses it from other keywords.
-func typeOf(schema []byte) string {
-	if v, ok := rawjson.Pick(schema, "type"); ok {
-		raw := v.Raw
-		if v.Kind == rawjson.Array {
-			_ = rawjson.Elements(raw, rawjson.Limits{}, func(_ int, v rawjson.Value) error {
-				if t, _ := v.String(); t != "null" && raw[0] == '[' {
-					raw = v.Raw
+	}
+	for _, n := range nodes {
+		for _, name := range n.names {
+			add(name)
+		}
+	}
+	for _, n := range nodes {
+		if v := n.keywords["required"]; v.Kind == rawjson.Array {
+			_ = rawjson.Elements(v.Raw, rawjson.Limits{}, func(_ int, v rawjson.Value) error {
+				if name, err := v.String(); err == nil {
+					required[name] = true
+					add(name)
 				}
 				return nil
 			})
 		}
-		t, _ := rawjson.Value{Raw: raw, Kind: rawjson.String}.String()
-		return t
 	}
-	for _, g := range []struct{ keyword, is string }{{"properties", "object"}, {"items", "array"}, {"format", "string"}, {"pattern", "string"}, {"minimum", "number"}, {"maximum", "number"}} {
-		if _, ok := rawjson.Pick(schema, g.keyword); ok {
-			return g.is
+	out := []byte{'{'}
+	for _, name := range names {
+		var schemas [][]byte
+		recurs, refused := false, false
+		for _, n := range nodes {
+			schema, described := n.properties[name]
+			if !described {
+				if more := n.keywords["additionalProperties"]; more.Kind == rawjson.Object {
+					schema = more.Raw
+				}
+			}
+			if schema == nil {
+				continue
+			}
+			refused = refused || string(schema) == "false"
+			recurs = recurs || s.recurs(schema)
+			schemas = append(schemas, schema)
 		}
-	}
-	return ""
-}
-
-// formatSamples are values of the formats of JSON Schema 2020-12, section 7.3 of its validation document.
-var formatSamples = map[string]string{
-	"date-time": "2026-05-05T14:23:00Z", "date": "2026-05-05", "time": "14:23:00Z", "duration": "PT5M",
-	"email": "name@example.com", "idn-email": "name@example.com", "hostname": "example.com", "idn-hostname": "example.com",
-	"ipv4": "192.0.2.1", "ipv6": "2001:db8::1", "uri": "https://example.com/", "iri": "https://example.com/",
-	"uri-reference": "/path", "iri-reference": "/path", "uuid": "3f2b8c1e-5d4a-4f6b-9c7d-8e1a2b3c4d5e",
-	"json-pointer": "/name", "regex": "^.*$",
-}
-
-func sampleString(schema []byte) string {
-	if v, ok := rawjson.Pick(schema, "format"); ok {
-		format, _ := v.String()
-		if text, ok := formatSamples[format]; ok {
-			return text
-		}
-	}
-	text := "text"
-	if v, ok := rawjson.Pick(schema, "minLength"); ok {
-		if n, err := v.Int64(); err == nil && n > int64(len(text)) {
-			text = strings.Repeat("x", int(min(n, 1000)))
-		}
-	}
-	if v, ok := rawjson.Pick(schema, "maxLength"); ok {
-		if n, err := v.Int64(); err == nil && n >= 0 && n < int64(len(text)) {
-			text = text[:n]
-		}
-	}
-	return text
-}
-
-func sampleNumber(schema []byte) string {
-	for _, b := range []struct {
-		keyword string
-		step    float64
-	}{{"minimum", 0}, {"exclusiveMinimum", 1}, {"maximum", 0}, {"exclusiveMaximum", -1}} {
-		v, ok := rawjson.Pick(schema, b.keyword)
-		if !ok {
+		if !required[name] && (recurs || refused || s.how == requiredOnly || depth >= maxSampleDepth) {
 			continue
 		}
-		if b.step == 0 && v.Kind == rawjson.Number {
-			return string(v.Raw)
+		if s.done(out) {
+			break
 		}
-		if f, err := v.Float64(); err == nil {
-			return strconv.FormatFloat(f+b.step, 'f', -1, 64)
+		if recurs && depth >= maxSampleDepth { // required without end
+			out = appendMember(out, name, []byte("null"))
+			continue
+		}
+		if !slices.ContainsFunc(schemas, func(b []byte) bool { return b[0] == '{' && len(b) > 2 }) {
+			out = appendMember(out, name, []byte(`"text"`)) // anything does
+			continue
+		}
+		out = appendMember(out, name, s.value(nil, schemas, depth+1))
+	}
+	return append(append(dst, out...), '}')
+}
+
+func (s *sampler) array(dst []byte, nodes []*sampleNode, depth int) []byte {
+	var items, prefix [][]byte
+	n, most := 0, -1
+	recurs := false
+	for _, node := range nodes {
+		switch v := node.keywords["items"]; v.Kind {
+		case rawjson.Object:
+			items = append(items, v.Raw)
+			recurs = recurs || s.recurs(v.Raw)
+		case rawjson.Array: // before 2020-12
+			prefix = elementsOf(v.Raw)
+		}
+		if v := node.keywords["prefixItems"]; v.Kind == rawjson.Array {
+			prefix = elementsOf(v.Raw)
+		}
+		if v := node.keywords["contains"]; v.Kind == rawjson.Object {
+			items = append(items, v.Raw)
+			n = max(n, 1)
+		}
+		if least, ok := integerAt(node, "minItems"); ok {
+			n = max(n, int(min(least, 100)))
+		}
+		if limit, ok := integerAt(node, "maxItems"); ok {
+			most = int(min(max(limit, 0), 100))
 		}
 	}
-	return "1"
+	if n == 0 && !recurs && depth < maxSampleDepth && s.how != requiredOnly {
+		n = max(len(prefix), min(len(items), 1))
+	}
+	if most >= 0 {
+		n = min(n, most)
+	}
+	dst = append(dst, '[')
+	for i := range n {
+		if s.done(dst) {
+			break
+		}
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		of := items
+		if i < len(prefix) {
+			of = [][]byte{prefix[i]}
+		}
+		dst = s.value(dst, of, depth)
+	}
+	return append(dst, ']')
 }
 
 // pointer returns the value a reference like "#/$defs/name" points at (RFC 6901).

@@ -125,3 +125,9 @@ func goName(s string) string {
 	}
 	return b.String()
 }
+
+// typeOf returns the type that a schema says.
+func typeOf(schema []byte) string {
+	s := sampler{nodes: make(map[*byte]*sampleNode)}
+	return kindIn([]*sampleNode{s.node(schema)})
+}

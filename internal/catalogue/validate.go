@@ -1,9 +1,9 @@
 package catalogue
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -34,11 +34,39 @@ func (v Violation) String() string { return v.Path + " " + v.Message }
 const maxViolations = 20
 
 // CheckSchemas compiles the type's schemas and returns what is wrong with them.
-func (t *Type) CheckSchemas() error {
+func (t *Type) CheckSchemas() error { return t.prepared().compile().err }
+
+// prepared returns the type's checks, also those of a Type made by hand.
+func (t *Type) prepared() *checks {
 	if t.checks == nil {
-		t = &Type{checks: newChecks(t.Schema, t.AttributesSchema, true)}
+		return newChecks(t.Schema, t.AttributesSchema)
 	}
-	return t.checks.compile()
+	return t.checks
+}
+
+// Unchecked lists the patterns of the type's schemas that events are not held against, and why; nil for none. It does not
+// compile the schemas.
+func (t *Type) Unchecked() []Unchecked {
+	c := t.prepared()
+	c.scan.Do(func() {
+		for _, f := range []struct {
+			name string
+			raw  []byte
+		}{{"schema", c.rawData}, {"attributesSchema", c.rawAttr}} {
+			if !bytes.Contains(f.raw, []byte(`"pattern`)) {
+				continue
+			}
+			doc, err := decode(f.raw)
+			if err != nil {
+				continue
+			}
+			list, err := new(patterns).scan(doc, f.name+"#", inner, nil)
+			if err == nil {
+				c.unchecked = append(c.unchecked, list...)
+			}
+		}
+	})
+	return c.unchecked
 }
 
 // Validate checks an event's data and attributes against the type's schemas and returns what violates them, in the order
@@ -49,132 +77,117 @@ func (t *Type) CheckSchemas() error {
 // It costs about 2 µs for an event of 1 KB that fits a plain schema (see fastNode) and about 20 µs otherwise, so a caller
 // whose mode is Off does not call it. It is safe for concurrent use.
 func (t *Type) Validate(data, attributes []byte) []Violation {
-	c := t.checks
-	if c == nil {
-		c = newChecks(t.Schema, t.AttributesSchema, true)
-	}
-	if c.compile() != nil {
+	return t.validate(nil, data, attributes)
+}
+
+// validate is Validate within the work of a publication.
+func (t *Type) validate(w *Work, data, attributes []byte) []Violation {
+	c := t.prepared().compile()
+	if c.err != nil {
 		return nil
 	}
 	var out []Violation
 	if c.data != nil {
-		out = c.data.validate(data, "data")
+		out = c.data.validate(w, data, "data")
 	}
 	if c.attributes != nil && len(attributes) > 0 {
-		out = append(out, c.attributes.validate(attributes, "attributes")...)
-	}
-	if len(out) > maxViolations {
-		out = append(out[:maxViolations:maxViolations], Violation{Path: "data", Message: fmt.Sprintf("and its attributes violate the schema in %d places, of which this list has the first %d", len(out), maxViolations)})
+		out = append(out, c.attributes.validate(w, attributes, "attributes")...)
 	}
 	return out
 }
 
-func (s *schema) validate(raw []byte, root string) []Violation {
+func (s *schema) validate(w *Work, raw []byte, root string) []Violation {
 	if s.fast != nil && s.fast.fits(raw) {
 		return nil
 	}
-	return s.judge(raw, root)
+	return s.slowly(w, raw, root)
 }
 
-// largeDocument is the length from which on documents are looked at two at a time, however many are published. The library finds all
-// violations before it tells of one: an array of half a million wrong elements, which is 1 MiB, takes it 460 MiB and seconds.
+// largeDocument is the length from which on documents are looked at two at a time, however many are published: decoded,
+// 1 MiB of JSON can take a hundred times as much memory.
 const largeDocument = 64 << 10
 
 var large = make(chan struct{}, 2)
 
-// judge asks the library.
-func (s *schema) judge(raw []byte, root string) (out []Violation) {
+// slowly decodes the value and judges it.
+func (s *schema) slowly(w *Work, raw []byte, root string) []Violation {
 	if len(raw) > largeDocument {
-		large <- struct{}{}
+		select {
+		case large <- struct{}{}:
+		case <-w.done():
+			return []Violation{{Path: root, Message: "cannot be checked: the request has ended"}}
+		}
 		defer func() { <-large }()
 	}
 	v, err := decode(raw)
 	if err != nil {
 		return []Violation{{Path: root, Message: "cannot be checked: " + err.Error()}}
 	}
-	if g := s.guard; g != nil {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.left = maxSteps / (1 + depthOf(v)/depthPerShare)
-	}
+	return s.judge(w, v, root)
+}
+
+// judge returns what violates the schema in v, a decoded value. That it fits is found out first, without collecting what it
+// violates.
+func (s *schema) judge(w *Work, v any, root string) (out []Violation) {
+	j := judge{work: w, steps: maxSteps, root: root, scope: s.scope}
+	found := findings{most: maxFindings}
+	violated := false
 	defer func() {
-		switch r := recover(); {
-		case r == nil:
-		case r == any(errTooMuch):
+		switch r := recover(); r {
+		case nil:
+			return
+		case any(errTooMuch):
 			out = []Violation{{Path: root, Message: "cannot be checked: the schema takes more steps for this event than are allowed"}}
-		default: // the library met something it was not made for
+		default:
+			if err, is := r.(error); is && w.stopped(err) {
+				out = []Violation{{Path: root, Message: "cannot be checked: " + w.reason()}}
+				break
+			}
 			out = []Violation{{Path: root, Message: "cannot be checked: the schema fails on this event"}}
 		}
+		if violated {
+			out[0].Message = "violates the schema; the places take more steps to find than are allowed"
+		}
 	}()
-	var broken *jsonschema.ValidationError
-	if err := s.sch.Validate(v); err == nil || !errors.As(err, &broken) {
+	if j.apply(s.sch, v, false, nil) {
 		return nil
 	}
-	out = violationsOf(broken, v, root)
+	violated = true
+	j.found, j.steps = &found, maxSteps
+	j.at, j.stack = j.at[:0], j.stack[:0]
+	j.apply(s.sch, v, false, nil)
+	return found.violations(root)
+}
+
+// violations returns what was found in the order of the paths, the first of it if it is much.
+func (f *findings) violations(root string) []Violation {
+	out := make([]Violation, 0, len(f.list))
+	for _, one := range f.list {
+		out = append(out, one.Violation)
+	}
 	slices.SortFunc(out, func(a, b Violation) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Message, b.Message))
 	})
-	return slices.Compact(out)
-}
-
-// depthOf returns how deeply arrays and objects are nested in v.
-func depthOf(v any) (depth int) {
-	switch v := v.(type) {
-	case map[string]any:
-		for _, member := range v {
-			depth = max(depth, depthOf(member))
-		}
-	case []any:
-		for _, element := range v {
-			depth = max(depth, depthOf(element))
-		}
-	default:
-		return 0
+	out = slices.Compact(out)
+	total := len(out)
+	if f.total > len(f.list) {
+		total = f.total
 	}
-	return depth + 1
-}
-
-// violationsOf flattens the library's tree of errors about the value v.
-func violationsOf(e *jsonschema.ValidationError, v any, root string) []Violation {
-	at := pathOf(root, e.InstanceLocation, v)
-	switch k := e.ErrorKind.(type) {
-	case *kind.Required:
-		out := make([]Violation, 0, len(k.Missing))
-		for _, name := range k.Missing {
-			out = append(out, Violation{Path: at + memberOf(name), Message: "is missing"})
-		}
-		return out
-	case *kind.AnyOf, *kind.OneOf, *kind.Not, *kind.PropertyNames, *kind.Contains, *kind.MinContains, *kind.MaxContains:
-		// What each alternative has against the value would not help: one of them was to fit, not all.
-		return []Violation{{Path: at, Message: phrase(e.ErrorKind)}}
-	}
-	if len(e.Causes) == 0 {
-		return []Violation{{Path: at, Message: phrase(e.ErrorKind)}}
-	}
-	var out []Violation
-	for _, cause := range e.Causes {
-		out = append(out, violationsOf(cause, v, root)...)
+	if len(out) > maxViolations {
+		out = append(out[:maxViolations:maxViolations], Violation{Path: root, Message: fmt.Sprintf("violates the schema in %d places, of which this list has the first %d", total, maxViolations)})
 	}
 	return out
 }
 
-// pathOf writes the place of a value: tokens are names or, in arrays of v, indexes.
-func pathOf(root string, tokens []string, v any) string {
+// pathOf writes a place of the event.
+func pathOf(root string, at []token) string {
 	var b strings.Builder
 	b.WriteString(root)
-	for _, token := range tokens {
-		switch in := v.(type) {
-		case []any:
-			b.WriteString("[" + token + "]")
-			v = nil
-			if i, err := strconv.Atoi(token); err == nil && i >= 0 && i < len(in) {
-				v = in[i]
-			}
-		case map[string]any:
-			b.WriteString(memberOf(token))
-			v = in[token]
-		default:
-			b.WriteString(memberOf(token))
+	for _, t := range at {
+		if t.index >= 0 {
+			b.WriteString("[" + strconv.Itoa(t.index) + "]")
+		} else {
+			b.WriteString(memberOf(t.name))
 		}
 	}
 	return b.String()

@@ -219,18 +219,18 @@ func TestFastNeverContradicts(t *testing.T) {
 		`"https://example.com/a?b=c"`, `"https://"`, `"https:///a"`, `"http://?"`, `"https://a:b"`, `"https://a/%2"`, `"ftp://a"`, `"https://.../"`,
 	}
 	for _, text := range schemas {
-		s, err := compileSchema([]byte(text), true)
+		s, err := compileSchema([]byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, d := range data {
-			if list := s.judge([]byte(d), "data"); s.fast != nil && s.fast.fits([]byte(d)) && list != nil {
+			if list := s.slowly(nil, []byte(d), "data"); s.fast != nil && s.fast.fits([]byte(d)) && list != nil {
 				t.Errorf("schema %s, data %s: the fast form lets it through, the library says %v", text, d, list)
 			}
 		}
 	}
 	for _, typ := range Types() {
-		s, err := compileSchema(typ.Schema, false)
+		s, err := compileSchema(typ.Schema)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -273,7 +273,7 @@ func BenchmarkValidate(b *testing.B) {
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			if list := typ.checks.data.judge(data, "data"); list != nil {
+			if list := typ.checks.compile().data.slowly(nil, data, "data"); list != nil {
 				b.Fatal(list)
 			}
 		}
@@ -296,11 +296,11 @@ func FuzzValidate(f *testing.F) {
 	f.Add([]byte(`{"$dynamicAnchor":"x","items":{"$dynamicRef":"#x"},"unevaluatedItems":false}`), []byte(`[[],[1]]`))
 	f.Fuzz(func(t *testing.T, schema, data []byte) {
 		typ := Type{Name: "test.type", Schema: schema}
-		if typ.normalize() != nil || typ.checks.data == nil {
+		if typ.normalize() != nil || typ.checks.compile().data == nil {
 			return
 		}
-		s := typ.checks.data
-		list := s.judge(data, "data") // no panic, and an end
+		s := typ.checks.compile().data
+		list := s.slowly(nil, data, "data") // no panic, and an end
 		if s.fast != nil && s.fast.fits(data) && list != nil {
 			t.Errorf("the fast form lets it through, the library says %v", list)
 		}
