@@ -47,6 +47,9 @@ type Manifest struct {
 	StartedAt time.Time `json:"startedAt"`
 	// Files are all files but the manifest, in the order in which they were copied.
 	Files []File `json:"files"`
+	// Damaged names what could not be read back when the backup was made, a
+	// sentence each: the disk had changed it. The files hold it as it was.
+	Damaged []string `json:"damaged,omitempty"`
 }
 
 // File is a file of a backup.
@@ -131,6 +134,7 @@ func create(ctx context.Context, o CreateOptions) (_ *Manifest, err error) {
 	if err := cut.Files(func(name string) error { return m.copyDatabase(ctx, cut, out, name, o.Progress) }); err != nil {
 		return nil, err
 	}
+	m.Damaged = cut.Damaged()
 	// After the configuration: a key that sealed something of it is in the file
 	// by then, and no key ever leaves it.
 	if !o.NoKey {

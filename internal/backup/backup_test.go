@@ -24,6 +24,7 @@ import (
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/store/sqlite/sqlitetest"
 	"github.com/relay-events/relay/internal/store/storetest"
 )
 
@@ -425,4 +426,44 @@ func TestDamagedTarIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused("a backup with one file more", more.Bytes())
+}
+
+// A backup of a folder whose disk has changed something is made, and tells what is damaged. One of a folder without
+// damage tells of none.
+func TestDamagedData(t *testing.T) {
+	for _, damaged := range []int{0, 1, 3} {
+		dir := t.TempDir()
+		s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []event.ID
+		for i := range 6 {
+			p := storetest.Publication(storetest.Event("", "a", fmt.Sprintf(`"%s%d"`, strings.Repeat("abcdefgh", 40), i)))
+			storetest.MustAppend(t, s, p)
+			ids = append(ids, p.Items[0].Event.ID)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for i := range damaged {
+			sqlitetest.Damage(t, dir, ids[2*i])
+		}
+		to := filepath.Join(t.TempDir(), "b.tar")
+		m, err := Create(t.Context(), CreateOptions{Data: dir, To: to})
+		if err != nil {
+			t.Fatalf("%d damaged blocks: %v", damaged, err)
+		}
+		if len(m.Damaged) != damaged {
+			t.Errorf("%d damaged blocks: got %q", damaged, m.Damaged)
+		}
+		for i, text := range m.Damaged {
+			if !strings.HasPrefix(text, "events/") || !strings.Contains(text, fmt.Sprint(int64(ids[2*i]))) {
+				t.Errorf("got %q, want it to name the file and block %d", text, ids[2*i])
+			}
+		}
+		if _, err := Restore(t.Context(), RestoreOptions{From: to, Data: filepath.Join(t.TempDir(), "data")}); err != nil {
+			t.Errorf("restoring a backup with %d damaged blocks: %v", damaged, err)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,7 +45,8 @@ func newBackup(env *Env) *cobra.Command {
 			"The file of keys (relay.key), which opens the secrets of webhooks, is part of the backup unless --no-key leaves\n" +
 			"it out: keep a copy of it apart then, a backup without it does not start.\n\n" +
 			"A backup that fails or is interrupted leaves nothing; one that is killed leaves a folder NAME.partial-…,\n" +
-			"which can be removed. \"relay restore\" makes a data folder of a backup.",
+			"which can be removed. \"relay restore\" makes a data folder of a backup.\n\n" +
+			fmt.Sprintf("Exit codes: 0 there is a backup, %d there is one, but some of the data is damaged, 1 there is none.", exitDamaged),
 		Example: "  relay backup --data /var/lib/relay --to /backup/relay-$(date +%F).tar\n  relay backup --to /mnt/backup/relay",
 	}
 	f := cmd.Flags()
@@ -77,6 +79,7 @@ type backupResult struct {
 	Files     int       `json:"files"`
 	Bytes     int64     `json:"bytes"`
 	Key       bool      `json:"key"` // the file of keys is part of it
+	Damaged   []string  `json:"damaged,omitempty"`
 	StartedAt time.Time `json:"startedAt"`
 	Seconds   float64   `json:"seconds"`
 }
@@ -89,7 +92,7 @@ func newBackupResult(place, data string, m *backup.Manifest, start time.Time) ba
 		return path
 	}
 	return backupResult{
-		Backup: abs(place), Data: abs(data), Files: len(m.Files), Bytes: m.Bytes(), Key: m.HasKey(),
+		Backup: abs(place), Data: abs(data), Files: len(m.Files), Bytes: m.Bytes(), Key: m.HasKey(), Damaged: m.Damaged,
 		StartedAt: m.StartedAt, Seconds: time.Since(start).Round(time.Millisecond).Seconds(),
 	}
 }
@@ -109,12 +112,27 @@ func (e *Env) backup(ctx context.Context, o backup.CreateOptions) error {
 		return err
 	}
 	r := newBackupResult(o.To, o.Data, m, start)
-	return e.result(r, func() {
+	err = e.result(r, func() {
 		fmt.Fprintf(e.Stdout, "%s %s: %d files, %s, in %.1f s\n", p.style.green("Backup made:"), printable(r.Backup), r.Files, bytesText(r.Bytes), r.Seconds)
 		if r.Key {
 			fmt.Fprintln(e.Stdout, p.style.yellow("It holds the file of keys: who has it can read the webhooks' secrets, unless secretKey encrypts that file."))
 		}
 	})
+	if err == nil && len(m.Damaged) > 0 {
+		err = &damagedError{m.Damaged}
+	}
+	return err
+}
+
+// exitDamaged is the exit code of "relay backup" for a backup of damaged data.
+const exitDamaged = 3
+
+// damagedError ends a command with exitDamaged.
+type damagedError struct{ damaged []string }
+
+func (e *damagedError) Error() string {
+	return "the backup was made, but the disk has changed some of the data, which is in it as it is now:\n" +
+		strings.Join(e.damaged, "\n") + "\nKeep an older backup that still has it."
 }
 
 func newRestore(env *Env) *cobra.Command {

@@ -79,6 +79,9 @@ func Run(args []string, env Env) int {
 		return exitPending
 	}
 	fmt.Fprintf(env.Stderr, "relay: %s\n", strings.ReplaceAll(printableLines(err.Error()), "\n", "\n       "))
+	if errors.As(err, new(*damagedError)) {
+		return exitDamaged
+	}
 	var usage usageError
 	if errors.As(err, &usage) {
 		fmt.Fprintf(env.Stderr, "%q shows how it is called.\n", cmd.CommandPath()+" --help")

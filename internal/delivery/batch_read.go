@@ -24,13 +24,9 @@ func (e *Engine) completeBatch(ctx context.Context, a *Attempt) error {
 			a.Request, a.Response, a.Timing, a.Batch.Events = lead.Request, lead.Response, lead.Timing, lead.Batch.Events
 		}
 	}
-	events, err := e.store.EventGetMany(ctx, a.Batch.Events)
+	byID, damaged, err := e.eventsOf(ctx, a.Batch.Events)
 	if err != nil {
 		return fmt.Errorf("reading the events of a batch: %w", err)
-	}
-	byID := make(map[event.ID]*event.Event, len(events))
-	for i := range events {
-		byID[events[i].ID] = &events[i]
 	}
 	items := make([]format.Item, 0, len(a.Batch.Events))
 	a.Batch.Items = make([]BatchItem, len(a.Batch.Events))
@@ -43,6 +39,8 @@ func (e *Engine) completeBatch(ctx context.Context, a *Attempt) error {
 	}
 	switch gone := len(a.Batch.Events) - len(items); {
 	case a.Request.BodyFormat == "":
+	case len(damaged) > 0:
+		a.Request.BodyMissing = fmt.Sprintf("%d of the batch's %d stored events are damaged", len(damaged), len(a.Batch.Events))
 	case len(items) == 0:
 		a.Request.BodyMissing = "the events of the batch are no longer stored"
 	case gone > 0:

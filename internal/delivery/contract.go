@@ -23,7 +23,7 @@ const (
 	// request and is not listed among attempts.
 	Canceled  Outcome = 4 // by a person
 	Expired   Outcome = 5 // older than its policy allows
-	Discarded Outcome = 6 // nothing to deliver: the transform dropped it, or the webhook was deleted
+	Discarded Outcome = 6 // nothing to deliver: the transform dropped it, the webhook was deleted, or the stored event is damaged
 )
 
 // Settles reports whether no further attempt follows by itself.
@@ -272,7 +272,9 @@ type Store interface {
 	OwedDiscard(ctx context.Context, tenant event.TenantID, webhook uint32) error
 
 	// EventGetMany returns the events with the given ids, those that still
-	// exist, in any order. It is fastest for ids close to each other.
+	// exist, in any order. It is fastest for ids close to each other. Those that
+	// are stored but damaged are left out; the others are then returned with a
+	// *DamagedError that names them.
 	EventGetMany(ctx context.Context, ids []event.ID) ([]event.Event, error)
 
 	// EventReserve returns an id that no stored event has or will have, for the

@@ -64,7 +64,7 @@ func (e *Engine) Retry(ctx context.Context, tenant event.TenantID, d event.Deliv
 		return err
 	}
 	if ev == nil {
-		return errEventGone
+		return e.nothingToSend(ctx, d.Event)
 	}
 	switch cur.State {
 	case StateWaiting, StateHeld:
@@ -96,7 +96,7 @@ func (e *Engine) oweAgain(ctx context.Context, w *webhook.Webhook, d event.Deliv
 		return fmt.Errorf("retrying %s: %w", d, err)
 	}
 	if len(rows) == 0 { // removed since the caller looked
-		return errEventGone
+		return e.nothingToSend(ctx, d.Event)
 	}
 	if err := e.store.Record(ctx, &Record{Owe: rows}); err != nil {
 		return fmt.Errorf("retrying %s: %w", d, err)

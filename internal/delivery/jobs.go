@@ -331,13 +331,9 @@ func (e *Engine) storedOnly(ctx context.Context, w *webhook.Webhook, rows []Owed
 		for i := range part {
 			ids[i] = part[i].Event
 		}
-		events, err := e.store.EventGetMany(ctx, ids)
+		byID, _, err := e.eventsOf(ctx, ids) // of damaged ones there is nothing to send
 		if err != nil {
 			return nil, fmt.Errorf("reading events: %w", err)
-		}
-		byID := make(map[event.ID]*event.Event, len(events))
-		for i := range events {
-			byID[events[i].ID] = &events[i]
 		}
 		for _, row := range part {
 			ev := byID[row.Event]

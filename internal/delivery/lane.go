@@ -568,19 +568,15 @@ func (e *Engine) claim(ctx context.Context, number uint32, now time.Time, limit 
 }
 
 // load reads the events of claims. A claim whose event is gone (retention
-// removed it) is settled as expired.
+// removed it) is settled as expired, one whose event is damaged as discarded.
 func (e *Engine) load(ctx context.Context, claims []Owed) ([]*task, error) {
 	ids := make([]event.ID, len(claims))
 	for i := range claims {
 		ids[i] = claims[i].Event
 	}
-	events, err := e.store.EventGetMany(ctx, ids)
+	byID, damaged, err := e.eventsOf(ctx, ids)
 	if err != nil {
 		return nil, err
-	}
-	byID := make(map[event.ID]*event.Event, len(events))
-	for i := range events {
-		byID[events[i].ID] = &events[i]
 	}
 	tasks := make([]*task, 0, len(claims))
 	var last *task // of the run being put together
@@ -589,7 +585,12 @@ func (e *Engine) load(ctx context.Context, claims []Owed) ([]*task, error) {
 		t := &task{ev: ev, owed: o}
 		if ev == nil {
 			t.ev = &event.Event{ID: o.Event, Tenant: o.Tenant}
-			e.recorder.settle(t, Expired, eventGone)
+			if why := damaged[o.Event]; why != nil {
+				e.log.Error("a delivery is given up, its event cannot be read", "delivery", o.Delivery().String(), "err", why)
+				e.recorder.settle(t, Discarded, eventDamaged+" and cannot be sent")
+			} else {
+				e.recorder.settle(t, Expired, eventGone)
+			}
 			continue
 		}
 		t.size = int32(taskOverhead + ev.Size())

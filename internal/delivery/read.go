@@ -61,18 +61,17 @@ func (e *Engine) complete(ctx context.Context, list []*Attempt) error {
 			ids = append(ids, a.Event)
 		}
 	}
-	byID := make(map[event.ID]*event.Event, len(ids))
-	if len(ids) > 0 {
-		events, err := e.store.EventGetMany(ctx, ids)
-		if err != nil {
-			return fmt.Errorf("reading the events of attempts: %w", err)
-		}
-		for i := range events {
-			byID[events[i].ID] = &events[i]
-		}
+	byID, damaged, err := e.eventsOf(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("reading the events of attempts: %w", err)
 	}
 	for _, a := range list {
 		ev := byID[a.Event]
+		if damaged[a.Event] != nil {
+			a.Request.BodyMissing = eventDamaged
+			a.completeHeader()
+			continue
+		}
 		switch w, ok := e.hooks.ByNumber(a.Webhook); {
 		case a.Batch != nil: // many of them would be too much for a list
 			a.Request.Body, a.Request.BodyMissing = nil, "the request carried a batch: get the attempt by its id to see the body"
@@ -149,13 +148,13 @@ func (e *Engine) find(ctx context.Context, tenant event.TenantID, d event.Delive
 	if err != nil {
 		return Delivery{}, nil, fmt.Errorf("reading the log of %s: %w", d, err)
 	}
-	events, err := e.store.EventGetMany(ctx, []event.ID{d.Event})
+	events, _, err := e.eventsOf(ctx, []event.ID{d.Event})
 	if err != nil {
 		return Delivery{}, nil, fmt.Errorf("reading the event of %s: %w", d, err)
 	}
-	var ev *event.Event
-	if len(events) == 1 && events[0].Tenant == tenant {
-		ev = &events[0]
+	ev := events[d.Event]
+	if ev != nil && ev.Tenant != tenant {
+		ev = nil
 	}
 	if len(log) == 0 && !owed {
 		// Nothing recorded: it is in flight, or it never was.
@@ -307,13 +306,9 @@ func (e *Engine) fromRows(ctx context.Context, rows []Owed) ([]Delivery, error) 
 	for i := range rows {
 		ids[i] = rows[i].Event
 	}
-	events, err := e.store.EventGetMany(ctx, ids)
+	byID, _, err := e.eventsOf(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading events: %w", err)
-	}
-	byID := make(map[event.ID]*event.Event, len(events))
-	for i := range events {
-		byID[events[i].ID] = &events[i]
 	}
 	list := make([]Delivery, len(rows))
 	for i := range rows {

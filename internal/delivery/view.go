@@ -16,7 +16,7 @@ const (
 	StateHeld      State = "held"      // owed to a webhook that is paused or disabled
 	StateDelivered State = "delivered" // accepted by the endpoint
 	StateFailed    State = "failed"    // given up after its last attempt
-	StateDiscarded State = "discarded" // its webhook was deleted, or its transform dropped it
+	StateDiscarded State = "discarded" // its webhook was deleted, its transform dropped it, or the stored event is damaged
 	StateExpired   State = "expired"   // too old to be attempted again
 	StateCanceled  State = "canceled"  // stopped by a person
 )

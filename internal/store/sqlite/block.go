@@ -13,14 +13,15 @@ import (
 	"github.com/klauspost/compress/s2"
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/store/sqltext"
 	"github.com/relay-events/relay/internal/store/utcday"
 )
 
 // ErrDamaged is returned (wrapped) for what is stored but cannot be read back
-// as it was written: the disk returned other bytes.
-var ErrDamaged = errors.New("stored data is damaged")
+// as it was written.
+var ErrDamaged = delivery.ErrDamaged
 
 var (
 	eventSQL       = sqltext.Load(sqlFiles, "event")

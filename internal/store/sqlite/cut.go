@@ -34,6 +34,8 @@ type Cut struct {
 	dir   string
 	held  map[string]*conn // the state of a file, by its name
 	names []string         // of held, in the order in which they are copied
+
+	damaged []string // see Damaged
 }
 
 const (
@@ -208,7 +210,8 @@ func (c *Cut) Files(f func(name string) error) error {
 // Copy writes a file of the cut to a path where there is none, synced.
 // progress, unless nil, is called with how many bytes are written and how many
 // it will be. gone tells that retention has removed the file meanwhile, and
-// that nothing was written. A file can be copied once.
+// that nothing was written. A file can be copied once. What is damaged in it is
+// copied as it is; see Damaged.
 func (c *Cut) Copy(ctx context.Context, name, to string, progress func(done, total int64)) (gone bool, err error) {
 	file := c.held[name]
 	if file == nil {
@@ -218,6 +221,9 @@ func (c *Cut) Copy(ctx context.Context, name, to string, progress func(done, tot
 	}
 	delete(c.held, name)
 	defer file.close()
+	if err := c.check(ctx, name, file); err != nil {
+		return false, err
+	}
 	if err := copyDatabase(ctx, file, to, progress); err != nil {
 		return false, fmt.Errorf("copying %q: %w", name, err)
 	}

@@ -76,23 +76,25 @@ func (l *eventLog) getMany(ctx context.Context, ids []event.ID, f func(event.Eve
 	return nil
 }
 
-// EventGetMany implements delivery.Store. When some events cannot be read any
-// more, the others are returned together with an error that wraps ErrDamaged
-// and names the damaged block.
+// EventGetMany implements delivery.Store.
 func (s *Store) EventGetMany(ctx context.Context, ids []event.ID) ([]event.Event, error) {
 	events := make([]event.Event, 0, len(ids))
-	var bad error
+	var damaged map[event.ID]error
 	err := s.events.getMany(ctx, ids,
 		func(e event.Event) { events = append(events, e) },
-		func(_ event.ID, err error) {
-			if bad == nil {
-				bad = err
+		func(id event.ID, err error) {
+			if damaged == nil {
+				damaged = make(map[event.ID]error)
 			}
+			damaged[id] = err
 		})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("reading events: %w", err)
+	case damaged != nil:
+		return events, &delivery.DamagedError{Why: damaged}
 	}
-	return events, bad
+	return events, nil
 }
 
 // EventFind implements ingest.Store.
@@ -170,7 +172,8 @@ func (s *Store) EventList(ctx context.Context, q ingest.Query) (page []event.Eve
 			}
 			for id := min(b.last(), below-1); id >= max(b.id, from); id-- {
 				if err := b.record(id, &r); err != nil {
-					return nil, 0, fmt.Errorf("listing events: %w: event %d: %w", ErrDamaged, id, err)
+					s.log.Error("a damaged event was left out of a list", "event", int64(id), "error", err)
+					continue
 				}
 				if !matches(&q, &r) {
 					continue
@@ -202,7 +205,8 @@ func (s *Store) EventScan(ctx context.Context, tenant event.TenantID, after, unt
 		}
 		for id := max(b.id, after+1); id <= min(b.last(), until); id++ {
 			if err := b.record(id, &r); err != nil {
-				return false, fmt.Errorf("%w: event %d: %w", ErrDamaged, id, err)
+				s.log.Error("a damaged event was left out of a scan", "event", int64(id), "error", err)
+				continue
 			}
 			if r.tenant != tenant {
 				continue
