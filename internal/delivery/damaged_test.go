@@ -58,7 +58,8 @@ func damagedEvent(t *testing.T, which int, change func(*webhook.Settings)) {
 	r.start()
 	bad := events[which]
 	lists := func(when string) {
-		list, _, err := r.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: bad.Tenant, Webhook: w.Number, Limit: 100})
+		page, err := r.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: bad.Tenant, Webhook: w.Number, Limit: 100})
+		list := page.Deliveries
 		if err != nil || len(list) != len(events) {
 			t.Errorf("%s: got a list of %d deliveries (%v), want %d", when, len(list), err, len(events))
 		}
