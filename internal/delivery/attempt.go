@@ -36,7 +36,10 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 	case endInterrupted:
 		e.giveBack(t) // Relay stops
 		return false
-	case endBusy:
+	case endBusy, endShort:
+		if how == endShort {
+			e.short(a.Error)
+		}
 		l.notAttempted()
 		l.rest(t)
 		e.giveBack(t)
@@ -165,6 +168,7 @@ const (
 	endChanged                   // the webhook's authentication was changed first, or it was stopped; see stoppedMeanwhile
 	endBusy                      // there is no room for its transform now
 	endDropped                   // the transform dropped it: nothing is to be sent
+	endShort                     // this server lacks what a request needs; the entry's Error says what
 )
 
 // send makes the request of an attempt and returns its entry for the log,
@@ -245,6 +249,9 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 		return endChanged, false
 	case !a.Test && e.stoppedMeanwhile(ep):
 		return endChanged, false
+	case err != nil && isShortage(err):
+		a.Error = authError(err, w.Timeout)
+		return endShort, false
 	case err != nil:
 		a.ErrorKind, a.Error, a.Timing.Total = kindAuth, authError(err, w.Timeout), time.Since(now)
 		return endDone, a.Request.Body != nil
@@ -300,7 +307,10 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 	}
 
 	e.metrics.inFlight.Add(1)
-	req := egress.Request{Method: http.MethodPost, Target: m.target, Header: header, Body: body, Timeout: w.Timeout, Identity: ep.auth.identity()}
+	req := egress.Request{
+		Method: http.MethodPost, Target: m.target, Header: header, Body: body, Timeout: w.Timeout, Identity: ep.auth.identity(),
+		Scope: uint64(w.Number),
+	}
 	var res *egress.Response
 	var fail *egress.Error
 	if hasField {
@@ -314,23 +324,64 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 	a.Request.Header, a.Response = header, res
 	// After a failure the transport may still read the body.
 	held = fail != nil || a.Request.BodyFormat == "" || m.parcel != nil
+	answered := fail == nil || fail.Body // the status decides then, whatever became of the body
 	switch {
-	case fail != nil && fail.Kind == egress.KindCanceled && ctx.Err() != nil:
+	case fail != nil && fail.Kind == egress.KindLocal:
+		a.Error = fail.Message
+		return endShort, held
+	case !answered && fail.Kind == egress.KindCanceled && ctx.Err() != nil:
 		return endInterrupted, held
-	case fail != nil:
+	case !answered:
 		a.ErrorKind, a.Error = string(fail.Kind), fail.Message
 	case err != nil && ctx.Err() != nil:
 		return endInterrupted, held
+	case err != nil && isShortage(err):
+		a.Error = authError(err, w.Timeout)
+		return endShort, held
 	case err != nil:
 		// Not the endpoint's last word: with a token it might be another.
 		a.ErrorKind, a.Error = kindAuth, fmt.Sprintf("the endpoint answered %s, and there is no fresh token: %s", statusText(res.Status), authError(err, w.Timeout))
 	case res.Status >= 200 && res.Status <= 299:
 		a.Outcome = Delivered
 		a.judge()
+		switch {
+		case fail == nil:
+		case a.Outcome == Delivered:
+			a.Error = fail.Message // a remark: there is no ErrorKind
+		case fail.Kind == egress.KindCanceled && ctx.Err() != nil:
+			return endInterrupted, held // its owner needs the body
+		default:
+			a.ErrorKind, a.Error = string(fail.Kind), fail.Message
+		}
 	default:
 		a.ErrorKind, a.Error = kindStatus, fmt.Sprintf("the endpoint answered %s", statusText(res.Status))
+		if fail != nil {
+			a.Error += "; " + fail.Message
+		}
 	}
 	return endDone, held
+}
+
+// isShortage reports whether there is no token because this server lacks what a
+// request needs.
+func isShortage(err error) bool {
+	var fail *egress.Error
+	return errors.As(err, &fail) && fail.Kind == egress.KindLocal
+}
+
+// shortEvery is how often at most a shortage is logged: every attempt meets it.
+const shortEvery = 10 * time.Second
+
+// short notes an attempt that was given back because this server lacks what a
+// request needs, which is no fault of the endpoint's.
+func (e *Engine) short(why string) {
+	n := e.metrics.short.Add(1)
+	now := time.Now().UnixNano()
+	last := e.shortLogged.Load()
+	if now-last < int64(shortEvery) || !e.shortLogged.CompareAndSwap(last, now) {
+		return
+	}
+	e.log.Warn("attempts are given back uncounted: this server is short of something", "reason", why, "attempts", n)
 }
 
 // stoppedMeanwhile reports whether nothing may be sent to the webhook any more: it

@@ -106,7 +106,7 @@ func (e *Engine) call(ctx context.Context, ep *endpoint, req *egress.Request, fi
 	req.Header = append(slices.Clip(header), field)
 	req.Timeout = remaining(limit, start)
 	res, timing, fail = e.sender.Do(ctx, req)
-	if fail != nil || res.Status != http.StatusUnauthorized {
+	if fail != nil && !fail.Body || res.Status != http.StatusUnauthorized {
 		return conceal(ep, res, field), timing, fail, nil
 	}
 	waiting, cancel := context.WithDeadline(ctx, start.Add(limit))

@@ -64,6 +64,10 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 	a.Batch = b
 	how, _ := e.post(e.holding(), ep, a, &m, label{event: batchEvent, id: b.ID.Public(event.BatchPrefix), number: made + 1, batch: len(tasks)})
 	if how != endDone {
+		if how == endShort {
+			e.short(a.Error)
+			l.rest(nil)
+		}
 		l.notAttempted()
 		e.giveBackAll(l, tasks)
 		return rest

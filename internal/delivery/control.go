@@ -36,6 +36,8 @@ func (e *Engine) Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (
 		return nil, fmt.Errorf("sending a test: %w", ctx.Err())
 	case endBusy:
 		return nil, problem.New(problem.Unavailable, "too many transforms are waiting for their turn, try again")
+	case endShort:
+		return nil, problem.New(problem.Unavailable, "nothing could be sent: %s; try again", a.Error)
 	case endDropped:
 		a.ErrorKind, a.Error = kindTransform, errDropped.Error()+": nothing was sent"
 	}

@@ -106,7 +106,9 @@ type Engine struct {
 	jobs     *jobRunner
 	canceled canceledSet
 	metrics  Metrics
-	previews chan struct{} // as many as run; see Preview
+	// shortLogged is when a shortage was logged last, nanoseconds since 1970.
+	shortLogged atomic.Int64
+	previews    chan struct{} // as many as run; see Preview
 
 	// claiming ends when Stop begins: no attempt starts after. working ends
 	// when attempts under way are to be interrupted.

@@ -364,11 +364,12 @@ func (l *lane) work(c class) {
 	l.mu.Unlock()
 }
 
-// busyRest is how long a lane rests that found no room for its transform.
+// busyRest is how long a lane rests that found no room for its transform, or no
+// socket for its request.
 const busyRest = time.Second
 
-// rest stops the lane for a moment, because there was no room for the transform
-// of t, which the caller gives back: without the pause it would come back, and
+// rest stops the lane for a moment, because this server lacked what the attempt
+// of t needs; the caller gives it back: without the pause it would come back, and
 // be given back, as fast as the store can.
 func (l *lane) rest(t *task) {
 	l.mu.Lock()

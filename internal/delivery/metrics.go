@@ -15,6 +15,7 @@ type Metrics struct {
 	lagN     atomic.Int64
 	// Turns to the store for owed deliveries, and those that brought none.
 	claims, emptyClaims atomic.Int64
+	short               atomic.Int64 // attempts given back for a shortage of our own
 }
 
 // DurationBuckets are the upper bounds of the attempt duration histogram, in seconds.
@@ -51,7 +52,8 @@ type Snapshot struct {
 	LagCount    int64
 	// Turns to the store for owed deliveries, and how many of them brought none.
 	Claims, EmptyClaims int64
-	StoreDown           bool // results cannot be recorded at the moment, or the store cannot be reached
+	Short               int64 // attempts given back uncounted because this server lacked what a request needs
+	StoreDown           bool  // results cannot be recorded at the moment, or the store cannot be reached
 	// Of a store that other nodes share; zero without one.
 	Nodes          int64 // that live, as far as known
 	Idle           bool  // the lease has run out: no attempt starts
@@ -71,6 +73,7 @@ func (e *Engine) Snapshot() Snapshot {
 		LagCount:    m.lagN.Load(),
 		Claims:      m.claims.Load(),
 		EmptyClaims: m.emptyClaims.Load(),
+		Short:       m.short.Load(),
 	}
 	for o := Delivered; o <= Discarded; o++ {
 		s.Outcomes[o] = m.outcomes[o].Load()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httputil"
@@ -18,7 +19,8 @@ type answer struct {
 	header  []Field
 	length  int64 // of the body; -1: not announced
 	chunked bool
-	close   bool // the connection ends with it
+	close   bool   // the connection ends with it
+	unclear string // why nobody can say where the body ends; empty: it is clear
 }
 
 // A malformedError says what is wrong with an answer.
@@ -32,7 +34,11 @@ func notHTTP(what string) error { return &malformedError{what} }
 var errLongHeader = errors.New("the answer's header is too long")
 
 // readAnswer reads the head of the final answer; informational ones (RFC 9110 section 15.2) are passed over, but
-// count towards the limit. first is called when the first byte is there.
+// count towards the limit. first is called when the first byte is there. An answer that comes with an error is as much
+// as could be read: its status is known.
+//
+// The status says whether the receiver has taken the event, so everything behind it is read leniently, as other clients
+// do: what could be read in two ways costs the connection, not the delivery.
 func readAnswer(r *bufio.Reader, first func()) (*answer, error) {
 	if _, err := r.Peek(1); err != nil {
 		return nil, err
@@ -49,16 +55,19 @@ func readAnswer(r *bufio.Reader, first func()) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := ans.readHeader(r, &left); err != nil {
-			return nil, err
-		}
-		if ans.status == http.StatusSwitchingProtocols {
+		err = ans.readHeader(r, &left)
+		switch {
+		case ans.status == http.StatusSwitchingProtocols:
 			return nil, notHTTP("it is 101 without being asked for")
-		}
-		if ans.status < 200 {
+		case err != nil && ans.status < 200:
+			return nil, err
+		case err != nil:
+			return ans, err
+		case ans.status < 200:
 			continue
 		}
-		return ans, ans.frame(old)
+		ans.frame(old)
+		return ans, nil
 	}
 }
 
@@ -96,11 +105,14 @@ func readLine(r *bufio.Reader, left *int) ([]byte, error) {
 // statusLine reads "HTTP/1.1 200 OK"; old tells HTTP/1.0.
 func (ans *answer) statusLine(line []byte) (old bool, err error) {
 	const version = "HTTP/1."
-	if len(line) < 12 || string(line[:7]) != version || line[7] != '0' && line[7] != '1' || line[8] != ' ' ||
-		len(line) > 12 && line[12] != ' ' {
+	if len(line) < 9 || string(line[:7]) != version || line[7] < '0' || line[7] > '9' || line[8] != ' ' {
 		return false, notHTTP("it does not begin with a status line")
 	}
-	for _, c := range line[9:12] {
+	code := bytes.TrimLeft(line[8:], " ")
+	if len(code) < 3 || len(code) > 3 && code[3] != ' ' {
+		return false, notHTTP("it has no status code")
+	}
+	for _, c := range code[:3] {
 		if c < '0' || c > '9' {
 			return false, notHTTP("it has no status code")
 		}
@@ -112,8 +124,11 @@ func (ans *answer) statusLine(line []byte) (old bool, err error) {
 	return line[7] == '0', nil
 }
 
-// readHeader reads the fields up to the empty line.
+// readHeader reads the fields up to the empty line. It keeps what it can: a line that continues the one before (obsolete
+// line folding) is joined to it by a space (RFC 9112 section 5.2), a field whose name is not valid is dropped, and control
+// characters in a value become spaces (RFC 9110 section 5.5). All but the first cost the connection.
 func (ans *answer) readHeader(r *bufio.Reader, left *int) error {
+	dropped := false // the line before: what continues it goes with it
 	for {
 		line, err := readLine(r, left)
 		if err != nil {
@@ -122,21 +137,48 @@ func (ans *answer) readHeader(r *bufio.Reader, left *int) error {
 		if len(line) == 0 {
 			return nil
 		}
-		colon := bytes.IndexByte(line, ':')
-		// A line that begins with a space would continue the one before (obsolete, RFC 9112 section 5.2).
-		if colon <= 0 || !isTokenBytes(line[:colon]) {
-			return notHTTP("it has a header line without a name")
-		}
-		value := bytes.Trim(line[colon+1:], " \t")
-		for _, c := range value {
-			if c < ' ' && c != '\t' || c == 0x7f {
-				return notHTTP("it has a control character in its header")
+		if line[0] == ' ' || line[0] == '\t' {
+			last := len(ans.header) - 1
+			if dropped || last < 0 {
+				ans.close = true
+				continue
 			}
+			f := &ans.header[last]
+			f.Value = strings.TrimRight(f.Value+" "+ans.value(line), " ")
+			continue
+		}
+		colon := bytes.IndexByte(line, ':')
+		if dropped = colon <= 0 || !isTokenBytes(line[:colon]); dropped {
+			ans.close = true
+			if colon > 0 {
+				ans.spaced(bytes.TrimRight(line[:colon], " \t"), ans.value(line[colon+1:]))
+			}
+			continue
 		}
 		if ans.header == nil {
 			ans.header = make([]Field, 0, 8)
 		}
-		ans.header = append(ans.header, Field{fieldName(line[:colon]), string(value)})
+		ans.header = append(ans.header, Field{fieldName(line[:colon]), ans.value(line[colon+1:])})
+	}
+}
+
+// value returns a field's value without the spaces around it and without control characters.
+func (ans *answer) value(b []byte) string {
+	b = bytes.Trim(b, " \t")
+	for i, c := range b {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			ans.close = true
+			b[i] = ' '
+		}
+	}
+	return string(b)
+}
+
+// spaced notes that a field that says where the body ends has a space before its colon, "Content-Length : 2". Clients
+// disagree on such a field, so the body is left alone.
+func (ans *answer) spaced(name []byte, value string) {
+	if strings.EqualFold(string(name), "Content-Length") || strings.EqualFold(string(name), "Transfer-Encoding") {
+		ans.unclear = fmt.Sprintf("there is a space behind the name of its %s (%.40q)", fieldName(name), value)
 	}
 }
 
@@ -174,23 +216,33 @@ var tokenBytes = func() (t [256]bool) {
 	return t
 }()
 
-// frame finds out how the body ends (RFC 9112 section 6.3). Whatever can be read in two ways is refused.
-func (ans *answer) frame(old bool) error {
-	ans.close = old
+// frame finds out how the body ends (RFC 9112 section 6.3). Where that can be read in two ways the connection is closed
+// behind the answer, and where it cannot be told at all the body is not read.
+func (ans *answer) frame(old bool) {
+	ans.close = ans.close || old
 	coded := false
 	for _, f := range ans.header {
 		switch f.Name {
 		case "Content-Length":
-			n, err := strconv.ParseUint(f.Value, 10, 63)
-			if err != nil || f.Value[0] == '+' || ans.length >= 0 && ans.length != int64(n) {
-				return notHTTP("its Content-Length cannot be understood")
+			for v := range strings.SplitSeq(f.Value, ",") {
+				n, err := strconv.ParseUint(strings.TrimSpace(v), 10, 63)
+				if err != nil || ans.length >= 0 && ans.length != int64(n) {
+					ans.unclear = "its Content-Length cannot be understood"
+					continue
+				}
+				ans.length = int64(n)
 			}
-			ans.length = int64(n)
 		case "Transfer-Encoding":
-			if coded || !strings.EqualFold(f.Value, "chunked") {
-				return notHTTP("its Transfer-Encoding is not chunked")
+			for v := range strings.SplitSeq(f.Value, ",") {
+				switch v = strings.TrimSpace(v); {
+				case strings.EqualFold(v, "chunked") && !ans.chunked:
+					coded, ans.chunked = true, true
+				case strings.EqualFold(v, "identity"), v == "":
+					ans.close = true
+				default: // a coding below the chunks: the body is kept as it came
+					coded, ans.close = true, true
+				}
 			}
-			coded = true
 		case "Connection":
 			for v := range strings.SplitSeq(f.Value, ",") {
 				if strings.EqualFold(strings.TrimSpace(v), "close") {
@@ -200,18 +252,19 @@ func (ans *answer) frame(old bool) error {
 		}
 	}
 	if coded {
-		if old {
-			return notHTTP("it is HTTP/1.0 and has a Transfer-Encoding")
-		}
-		if ans.length >= 0 {
+		if ans.length >= 0 || ans.unclear != "" {
 			ans.close = true // RFC 9112 section 6.3: the encoding counts, and the connection is not to be trusted
 		}
-		ans.chunked, ans.length = true, -1
+		ans.length = -1 // HTTP/1.0 knows no Transfer-Encoding: the connection is closed, as for all of HTTP/1.0 (section 6.1)
+		if ans.chunked {
+			ans.unclear = ""
+		}
 	}
-	if !ans.chunked && ans.length < 0 {
-		ans.close = true
-	}
-	return nil
+}
+
+// hasBody tells whether an answer to a method has a body (RFC 9112 section 6.3).
+func hasBody(method string, status int) bool {
+	return method != http.MethodHead && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
 // chunks reads a chunked body and the trailer behind it.

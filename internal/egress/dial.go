@@ -27,23 +27,27 @@ var errClosed = errors.New("the client has been closed")
 type dialer struct {
 	guard    *guard
 	resolver *net.Resolver
-	net4     net.Dialer // for IPv4 addresses; both checked by the guard
-	net6     net.Dialer
-	source   source
-	proxy    *Proxy                                                               // nil: none
-	replace  func(ctx context.Context, network, address string) (net.Conn, error) // Options.DialContext
-	tls      *tls.Config
+	plain    *net.Resolver // without EDNS(0)
+	// plainUntil is until when plain is asked first, and resolverShort when a resolver last found no socket; both in
+	// nanoseconds since 1970.
+	plainUntil, resolverShort atomic.Int64
+
+	net4    net.Dialer // for IPv4 addresses; both checked by the guard
+	net6    net.Dialer
+	source  source
+	proxy   *Proxy                                                               // nil: none
+	replace func(ctx context.Context, network, address string) (net.Conn, error) // Options.DialContext
+	tls     *tls.Config
+	places  places
+	spare   func() bool // closes an idle connection; false: there is none
 
 	life context.Context // ends with close
 	end  context.CancelFunc
 }
 
 func newDialer(o Options, g *guard) *dialer {
-	d := &dialer{guard: g, resolver: o.Resolver, replace: o.DialContext, tls: newTLSConfig(o.RootCAs)}
-	if d.resolver == nil {
-		var nd net.Dialer
-		d.resolver = newResolver(nd.DialContext)
-	}
+	d := &dialer{guard: g, replace: o.DialContext, tls: newTLSConfig(o.RootCAs)}
+	d.setResolver(o.Resolver)
 	d.net4 = net.Dialer{
 		// Idle connections live for seconds, and attempts have their own limit: probes would find nothing.
 		KeepAlive: -1,
@@ -54,21 +58,9 @@ func newDialer(o Options, g *guard) *dialer {
 	d.source, _ = newSource(o.Source) // the caller has checked it
 	d.source.bind(&d.net4, true)
 	d.source.bind(&d.net6, false)
+	d.places.max = int64(o.MaxSockets)
 	d.life, d.end = context.WithCancel(context.Background())
 	return d
-}
-
-// newResolver returns Go's own resolver over dial. A lookup that is given up ends at once; by itself it would wait for
-// its name server for seconds more, in a goroutine nobody owns.
-func newResolver(dial func(ctx context.Context, network, address string) (net.Conn, error)) *net.Resolver {
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := dial(ctx, network, address)
-		if err == nil {
-			// ctx is that of one exchange, so this is released with it. A deadline, not Close: the resolver closes.
-			context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
-		}
-		return c, err
-	}}
 }
 
 // close makes connections being made fail, and later ones too.
@@ -194,13 +186,18 @@ func (d *dialer) connect(ctx context.Context, network, address string) (*conn, e
 			return nil, d.fail(ctx, KindConnect, err, parts)
 		}
 	}
+	release, err := d.place()
+	if err != nil {
+		return nil, d.fail(ctx, KindConnect, err, parts)
+	}
 	began := time.Now()
 	c, err := d.race(ctx, addrs, port)
 	parts.connect = time.Since(began)
 	if err != nil {
+		release()
 		return nil, d.fail(ctx, KindConnect, err, parts)
 	}
-	return &conn{Conn: c, parts: parts}, nil
+	return &conn{Conn: c, parts: parts, release: release}, nil
 }
 
 // fail names the kind of a failed step: the guard's refusal and the end of time are told from the step's own failure.
@@ -212,6 +209,8 @@ func (d *dialer) fail(ctx context.Context, kind Kind, err error, parts dialParts
 		kind = KindCanceled
 	case ctx.Err() != nil:
 		kind = KindTimeout
+	case isShortage(err):
+		kind = KindLocal
 	default:
 		var pe *proxyError
 		if errors.As(err, &pe) {
@@ -219,27 +218,6 @@ func (d *dialer) fail(ctx context.Context, kind Kind, err error, parts dialParts
 		}
 	}
 	return &dialError{kind: kind, err: err, parts: parts}
-}
-
-// lookup returns the addresses of name, all of them allowed, IPv4 unmapped. The error is errBlocked if one is not.
-func (d *dialer) lookup(ctx context.Context, name string) ([]netip.Addr, error) {
-	if d.guard.dev && name == "localhost" {
-		// RFC 6761 section 6.3: not asked of DNS, where the answer could be anything.
-		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
-	}
-	// The dot at the end keeps the resolver from trying the machine's search domains, where "example.com" could
-	// become a name inside the operator's network.
-	addrs, err := d.resolver.LookupNetIP(ctx, "ip", name+".")
-	if err != nil {
-		return nil, err
-	}
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
-	}
-	if len(addrs) == 0 {
-		return nil, &net.DNSError{Err: "no addresses", Name: name, IsNotFound: true}
-	}
-	return addrs, d.guard.checkAll(addrs)
 }
 
 // race connects to the first of addrs that answers, each starting raceDelay after the one before or as soon as that
@@ -280,7 +258,7 @@ func (d *dialer) race(ctx context.Context, addrs []netip.Addr, port uint16) (net
 		case c := <-conns:
 			return c, nil
 		case err := <-failed:
-			if first == nil || errors.Is(err, errBlocked) {
+			if first == nil || errors.Is(err, errBlocked) || isShortage(err) && !errors.Is(first, errBlocked) {
 				first = err
 			}
 			if ended++; ended == len(addrs) {
@@ -314,7 +292,11 @@ func (d *dialer) dialOne(ctx context.Context, a netip.Addr, port uint16) (net.Co
 	if a.Is4() {
 		nd = &d.net4
 	}
-	return nd.DialContext(ctx, "tcp", to.String())
+	c, err := nd.DialContext(ctx, "tcp", to.String())
+	if err != nil {
+		return nil, explainNoAddress(err, a)
+	}
+	return c, nil
 }
 
 // interleave alternates address families, beginning with that of the first address, which the resolver has sorted by
@@ -340,27 +322,28 @@ func interleave(addrs []netip.Addr) []netip.Addr {
 	return out
 }
 
-// A conn counts the bytes of HTTP that went through it. The counters are what proves that nothing of a request was
-// sent, and that a header was too long.
+// A conn counts the bytes of HTTP written to it: the counter is what proves that nothing of a request was sent. The one
+// over the socket also gives its place back when it is closed.
 type conn struct {
 	net.Conn
-	parts   dialParts    // set before the transport gets the conn
-	read    atomic.Int64 // bytes
-	writes  atomic.Int64 // calls of Write begun
+	parts   dialParts    // set before the caller gets the conn
 	written atomic.Int64 // bytes accepted by calls that have returned
-}
-
-func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.read.Add(int64(n))
-	return n, err
+	release func()       // gives the place back, once; nil: it has none
 }
 
 // Write counts what was accepted. Over TLS a write that failed with n == 0 sent no complete record, and a receiver
 // cannot read part of one.
 func (c *conn) Write(p []byte) (int, error) {
-	c.writes.Add(1)
 	n, err := c.Conn.Write(p)
 	c.written.Add(int64(n))
 	return n, err
+}
+
+// Close closes the connection.
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	if c.release != nil {
+		c.release()
+	}
+	return err
 }

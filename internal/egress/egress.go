@@ -9,9 +9,10 @@
 // One call of Do makes at most one request that a receiver can see. It follows no redirect, uses no proxy but the one the
 // operator has set (which is told the checked address, see Proxy; variables like HTTPS_PROXY mean nothing), inflates nothing, and is bounded in time from name resolution to the last body byte, and in size for everything it reads.
 //
-// Known weak points: net/http sorts and canonicalises header fields, so Response.Header is in sorted order and
-// Request.Header keeps its order only among fields of one name; an HTTP/2 peer that refuses a stream, promising that
-// it was not processed (RFC 9113 section 8.7), may be sent a request without body a second time by net/http.
+// A receiver processes a request at most once, as far as it can be known: one is sent again only where no byte of it was
+// accepted, or where the receiver has said over HTTP/2 that it did not process it.
+//
+// Known weak point: over HTTP/2 header names arrive in lower case and in no order, so Response.Header is sorted.
 package egress
 
 import (
@@ -75,20 +76,27 @@ type Options struct {
 	// UserAgent is sent with every request that does not set its own, "Relay/VERSION". Empty sends "Relay".
 	UserAgent string
 
-	// MaxIdlePerHost is how many idle connections are kept per scheme, host and port. Zero means 512, negative none.
+	// MaxIdlePerHost is how many idle connections are kept per scheme, host, port and scope. Zero means 512, negative none.
 	MaxIdlePerHost int
+
+	// Probation is how long the first connections to a receiver are watched after their answer before any is used a
+	// second time; see pool.go. Zero means 250 ms, negative none.
+	Probation time.Duration
+
+	// MaxSockets bounds the connections open at a time, idle ones included. When it is reached idle ones are closed, and
+	// then requests fail with KindLocal. Zero: no bound.
+	MaxSockets int
 }
 
 // Client makes outgoing requests. It is safe for concurrent use. Make it with New and end it with Close.
 type Client struct {
 	dev       bool
 	userAgent string
-	idle      int // connections kept per host; also bounds how often a dead one may be passed over
 	guard     *guard
 	dialer    *dialer
 	pool      *pool           // of HTTP/1.1 connections
 	http2     hostSet         // receivers known to speak HTTP/2
-	transport *http.Transport // for those
+	sessions  *sessions       // connections to those
 	oneShot   *http.Transport // for HTTPClient: keeps no connections
 }
 
@@ -100,12 +108,16 @@ func New(o Options) *Client {
 	if o.MaxIdlePerHost == 0 {
 		o.MaxIdlePerHost = 512
 	}
-	c := &Client{dev: o.Dev, userAgent: o.UserAgent, idle: max(o.MaxIdlePerHost, 0)}
+	if o.Probation == 0 {
+		o.Probation = probation
+	}
+	c := &Client{dev: o.Dev, userAgent: o.UserAgent}
 	c.guard = newGuard(o.Dev, o.Allow)
 	c.dialer = newDialer(o, c.guard)
-	c.pool = newPool(o.MaxIdlePerHost)
-	c.transport = newTransport(o.MaxIdlePerHost, c.dialer)
-	c.oneShot = newTransport(-1, c.dialer)
+	c.pool = newPool(o.MaxIdlePerHost, o.Probation)
+	c.sessions = newSessions()
+	c.dialer.spare = c.pool.spare
+	c.oneShot = newTransport(c.dialer)
 	return c
 }
 
@@ -114,7 +126,7 @@ func New(o Options) *Client {
 func (c *Client) Close() {
 	c.dialer.close()
 	c.pool.close()
-	c.transport.CloseIdleConnections()
+	c.sessions.close()
 	c.oneShot.CloseIdleConnections()
 }
 
@@ -133,6 +145,9 @@ type Request struct {
 	// Identity is the client certificate to show, nil for none. The request goes over connections made with it and
 	// over no others, by HTTP/1.1, and only to https:// targets.
 	Identity *Identity
+	// Scope tells requests apart that must not share a connection, though they go to the same host: a receiver's bytes for
+	// one must never be taken for an answer to another.
+	Scope uint64
 	// Timeout bounds the whole attempt, from resolving the name to the last byte of the answer's body. Zero or
 	// negative means 10 s.
 	Timeout time.Duration
@@ -160,11 +175,12 @@ type Timing struct {
 }
 
 // Do makes one request and reads its answer. It returns exactly one of: a Response and no Error; an Error and no
-// Response; an Error and the part of the Response that had come (the status was known, the body failed or took too
-// long), which is a failed attempt all the same. Timing is always filled as far as the attempt came.
+// Response; an Error and the part of the Response that had come. With Error.Body the head of the answer was complete, and
+// the status counts whatever became of the body. Timing is always filled as far as the attempt came.
 //
-// A receiver sees the request at most once. The one thing repeated is passing over a kept-alive connection on which
-// no byte of the request could be written because the receiver had closed it.
+// A receiver processes the request at most once. It is sent again, on another connection, only where that cannot be
+// otherwise: a kept-alive connection took no byte of it because the receiver had closed it, or the receiver has said that
+// it did not process it (HTTP/2: REFUSED_STREAM, or GOAWAY with a lower stream).
 //
 // When ctx ends first the Error's kind is "canceled", whatever the attempt was doing, so that an attempt interrupted
 // by shutdown can be told from one that failed.
@@ -180,7 +196,7 @@ func (c *Client) Do(ctx context.Context, req *Request) (*Response, Timing, *Erro
 	if c.dialer.life.Err() != nil {
 		return nil, Timing{}, &Error{Kind: KindCanceled, Message: "the client was closed", Err: errClosed}
 	}
-	// Requests with a certificate never get to net/http's transport, whose pool does not know of certificates.
+	// Requests with a certificate go by HTTP/1.1 only: see Identity.apply.
 	if req.Identity != nil || !c.http2.has(req.Target.key) {
 		a := &attempt{Context: ctx, caller: ctx, start: start, limit: timeout}
 		res, err, handled := c.sendHTTP1(a, req)
@@ -188,18 +204,28 @@ func (c *Client) Do(ctx context.Context, req *Request) (*Response, Timing, *Erro
 			return res, a.timing(), err
 		}
 		if req.Identity != nil {
-			return nil, a.timing(), &Error{Kind: KindProtocol, Message: "the receiver insists on HTTP/2, which was not offered"}
+			return nil, a.timing(), errInsists()
 		}
 		c.http2.add(req.Target.key)
 	}
 	inner, cancel := context.WithDeadline(ctx, start.Add(timeout))
 	defer cancel()
 	a := &attempt{Context: inner, caller: ctx, start: start, limit: timeout}
-	res, err := c.sendHTTP2(a, req)
-	if a.conn != nil && !a.h2 {
-		c.http2.remove(req.Target.key) // it has changed its mind
+	res, err, handled := c.sendHTTP2(a, req)
+	if handled {
+		return res, a.timing(), err
+	}
+	c.http2.remove(req.Target.key) // it has changed its mind
+	a = &attempt{Context: ctx, caller: ctx, start: start, limit: timeout}
+	if res, err, handled = c.sendHTTP1(a, req); !handled {
+		return nil, a.timing(), errInsists()
 	}
 	return res, a.timing(), err
+}
+
+// errInsists is the error of a receiver that speaks HTTP/2 to a client that does not offer it.
+func errInsists() *Error {
+	return &Error{Kind: KindProtocol, Message: "the receiver insists on HTTP/2, which was not offered"}
 }
 
 // hostSet remembers hosts, a bounded number of them.

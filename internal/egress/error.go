@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -28,6 +27,9 @@ const (
 	KindTooLarge Kind = "response_too_large" // the answer's header is above 32 KiB
 	KindCanceled Kind = "canceled"           // the caller's context ended, or the client was closed
 	KindRequest  Kind = "request"            // the request itself is not valid; nothing was dialled
+	// KindLocal: this server has run out of file descriptors, memory or ports. It says nothing about the receiver, which
+	// was not asked: the attempt is to be made again, uncounted. It is never part of an attempt record.
+	KindLocal Kind = "local"
 )
 
 // An Error is a failed attempt.
@@ -38,6 +40,8 @@ type Error struct {
 	Message string
 	// Err is the cause, for the operator's log. It may be nil.
 	Err error
+	// Body tells that only the answer's body failed: its status and header had come, whole and in time.
+	Body bool
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -65,18 +69,17 @@ type attempt struct {
 
 	phase     atomic.Int32 // a phase; also written by the dialer
 	firstByte atomic.Int64 // nanoseconds since start, 0 for none; written by the transport's reader
-	early     atomic.Bool  // the answer had begun before the request was sent; written by the transport's reader
 
 	// Below: written by the goroutine of Do before the request goes to the transport's reader, or after it has come back.
-	conn                  *conn // nil until connected
-	reused                bool
-	h2                    bool // conn is shared with other requests, its counters say nothing about this one
-	ready                 time.Duration
-	read, writes, written int64 // conn's counters when this request got it
-	parts                 dialParts
-	total                 time.Duration
-	bodyRead              int64
-	sending               int // length of the request body
+	conn     *conn // nil until connected
+	reused   bool
+	h2       bool // conn is shared with other requests, its counter says nothing about this one
+	ready    time.Duration
+	written  int64 // conn's counter when this request got it
+	parts    dialParts
+	total    time.Duration
+	bodyRead int64
+	sending  int // length of the request body
 }
 
 type attemptKey struct{}
@@ -126,16 +129,19 @@ func (a *attempt) explain(err error) *Error {
 	if isDial {
 		return &Error{Kind: de.kind, Message: dialWords(de), Err: err}
 	}
-	if errors.Is(err, errLongHeader) || a.headerTooLong(err) {
-		return &Error{Kind: KindTooLarge, Message: fmt.Sprintf("the answer's header is longer than %d KiB", maxHeader>>10), Err: err}
+	if errors.Is(err, errLongHeader) || err.Error() == textLongHeader {
+		return tooLongHeader(err)
+	}
+	if kind, words, ok := a.words2(err); ok {
+		return &Error{Kind: kind, Message: words, Err: err}
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "remote error" {
 		// TLS 1.3 servers judge the client, for want of a certificate say, only after the handshake has ended here.
 		return &Error{Kind: KindTLS, Message: tlsWords(err), Err: err}
 	}
-	if strings.Contains(err.Error(), "client conn could not be established") {
-		// net/http's words, a text only, for an HTTP/2 connection that ended before its first request: with TLS 1.3 this
+	if err.Error() == textUnestablished {
+		// For an HTTP/2 connection that ended before its first request: with TLS 1.3 this
 		// is how a server looks that judges the client after the handshake, when its alert comes too late to be seen.
 		return &Error{Kind: KindTLS, Message: "the server refused the TLS connection: it closed it right after the handshake", Err: err}
 	}
@@ -147,6 +153,10 @@ func (a *attempt) explain(err error) *Error {
 		return &Error{Kind: KindReset, Message: "the connection was closed " + a.where(), Err: err}
 	}
 	return &Error{Kind: KindProtocol, Message: "the answer is not valid HTTP", Err: err}
+}
+
+func tooLongHeader(err error) *Error {
+	return &Error{Kind: KindTooLarge, Message: fmt.Sprintf("the answer's header is longer than %d KiB", maxHeader>>10), Err: err}
 }
 
 func (a *attempt) timedOut(err error) *Error {
@@ -185,6 +195,8 @@ func dialWords(e *dialError) string {
 	switch e.kind {
 	case KindBlocked:
 		return "the host's address is not allowed"
+	case KindLocal:
+		return localWords(e.err)
 	case KindTLS:
 		return tlsWords(e.err)
 	case KindCanceled:
@@ -201,6 +213,7 @@ func dialWords(e *dialError) string {
 		}
 		return "the host name could not be resolved"
 	}
+	var noAddress *errNoAddress
 	switch {
 	case errors.Is(e.err, errNoSource):
 		return errNoSource.Error()
@@ -210,8 +223,8 @@ func dialWords(e *dialError) string {
 		return "the host cannot be reached"
 	case errors.Is(e.err, syscall.ETIMEDOUT):
 		return "the host did not answer the connection"
-	case errors.Is(e.err, syscall.EMFILE), errors.Is(e.err, syscall.ENFILE):
-		return "this server has no file descriptors left"
+	case errors.As(e.err, &noAddress):
+		return noAddress.Error()
 	}
 	return "the connection could not be made"
 }

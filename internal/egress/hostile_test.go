@@ -57,7 +57,7 @@ func TestHostileReceivers(t *testing.T) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nX: ")
 			every(s, c, drips, "x")
-		}, KindTimeout, 0, "while reading the answer's header"},
+		}, KindTimeout, 200, "while reading the answer's header"},
 		{"drips its body", nil, func(s *server, c net.Conn) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
@@ -82,12 +82,12 @@ func TestHostileReceivers(t *testing.T) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\n")
 			every(s, c, 0, "X-Y: "+strings.Repeat("z", 100)+"\r\n")
-		}, KindTooLarge, 0, "32 KiB"},
+		}, KindTooLarge, 200, "32 KiB"},
 		{"endless header field", nil, func(s *server, c net.Conn) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nX: ")
 			every(s, c, 0, strings.Repeat("z", 1000))
-		}, KindTooLarge, 0, "32 KiB"},
+		}, KindTooLarge, 200, "32 KiB"},
 		{"endless 103", nil, func(s *server, c net.Conn) {
 			readRequest(c)
 			every(s, c, 0, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
@@ -125,7 +125,7 @@ func TestHostileReceivers(t *testing.T) {
 		{"reset in the header", nil, func(s *server, c net.Conn) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nX: y")
-		}, KindReset, 0, "while reading the answer's header"},
+		}, KindReset, 200, "while reading the answer's header"},
 		{"chunked body cut", nil, func(s *server, c net.Conn) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
@@ -146,7 +146,7 @@ func TestHostileReceivers(t *testing.T) {
 		{"two lengths", nil, func(s *server, c net.Conn) {
 			readRequest(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc")
-		}, KindProtocol, 0, "not valid HTTP"},
+		}, KindProtocol, 200, "its Content-Length cannot be understood, so its body was not read"},
 		{"not HTTP", nil, func(s *server, c net.Conn) { readRequest(c); io.WriteString(c, "220 mail ESMTP ready\r\n\r\n") }, KindProtocol, 0, "not valid HTTP"},
 		{"switches protocols", nil, func(s *server, c net.Conn) {
 			readRequest(c)

@@ -3,6 +3,7 @@ package egress
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -29,7 +30,7 @@ var errHTTP2 = errors.New("the receiver speaks HTTP/2")
 func (c *Client) sendHTTP1(a *attempt, req *Request) (res *Response, fail *Error, handled bool) {
 	a.sending = len(req.Body)
 	for {
-		w, err := c.connect1(a, poolKey{req.Target.key.secure, req.Target.key.address, req.Identity})
+		w, err := c.connect1(a, req.poolKey())
 		switch {
 		case errors.Is(err, errHTTP2):
 			return nil, nil, false
@@ -52,15 +53,26 @@ func (c *Client) sendHTTP1(a *attempt, req *Request) (res *Response, fail *Error
 			a.conn, a.reused = nil, false // it died while it was idle: nobody can have seen anything
 			continue
 		}
-		if isEndOfTime(err) && a.caller.Err() == nil {
-			return res, a.timedOut(err), true
+		var malformed *malformedError
+		switch {
+		case isEndOfTime(err) && a.caller.Err() == nil:
+			fail = a.timedOut(err)
+		case res != nil:
+			fail = a.explainBody(err, contentLength(res))
+		default:
+			fail = a.explain(err)
+			if a.reused && fail.Kind == KindProtocol && errors.As(err, &malformed) {
+				fail.Message += leftBehind
+				c.pool.soil(w.key)
+			}
 		}
-		if res != nil {
-			return res, a.explainBody(err, contentLength(res)), true
-		}
-		return nil, a.explain(err), true
+		fail.Body = res != nil && phase(a.phase.Load()) == phaseBody
+		return res, fail, true
 	}
 }
+
+// leftBehind ends the sentence about an answer that is not HTTP on a connection that was used before.
+const leftBehind = "; on a connection used before, these are most likely bytes left behind by the answer before"
 
 // connect1 returns an idle connection, or a new one.
 func (c *Client) connect1(a *attempt, key poolKey) (*wire, error) {
@@ -88,7 +100,11 @@ func (c *Client) connect1(a *attempt, key poolKey) (*wire, error) {
 	}
 	counted, ok := nc.(*conn)
 	if !ok {
-		nc.Close()
+		if secure, ok := nc.(*tls.Conn); ok && key.identity == nil {
+			c.sessions.add(key, secure)
+		} else {
+			nc.Close()
+		}
 		return nil, errHTTP2
 	}
 	a.parts = counted.parts
@@ -101,7 +117,7 @@ func (c *Client) connect1(a *attempt, key poolKey) (*wire, error) {
 func (a *attempt) took(c *conn, reused bool) {
 	a.conn, a.reused = c, reused
 	a.ready = time.Since(a.start)
-	a.read, a.writes, a.written = c.read.Load(), c.writes.Load(), c.written.Load()
+	a.written = c.written.Load()
 	a.phase.Store(int32(phaseAnswer))
 }
 
@@ -150,18 +166,36 @@ func (c *Client) exchange(a *attempt, w *wire, req *Request) (res *Response, kee
 		if writeErr != nil && !(errors.As(err, &op) && op.Op == "remote error") {
 			err = writeErr // the cause, but for what the receiver itself says in TLS
 		}
-		return nil, false, err
+		if ans != nil {
+			res = &Response{Status: ans.status, Header: ans.header}
+		}
+		return res, false, err
 	}
 	res = &Response{Status: ans.status, Header: ans.header}
 	a.phase.Store(int32(phaseBody))
-	if req.Method == http.MethodHead || ans.status == http.StatusNoContent || ans.status == http.StatusNotModified {
+	switch {
+	case !hasBody(req.Method, ans.status):
+		if req.Method != http.MethodHead && (ans.length > 0 || ans.chunked || ans.unclear != "") {
+			ans.close = true // a body is announced where there is none: it may come all the same, and be taken for the next answer
+		}
 		ans.length, ans.chunked = 0, false
+	case ans.unclear != "" && !ans.chunked:
+		res.Body = make([]byte, min(w.r.Buffered(), keepBody))
+		n, _ := w.r.Read(res.Body)
+		res.Body, res.BodyBytes, a.bodyRead = res.Body[:n], int64(n), int64(n)
+		return res, false, notHTTP(ans.unclear + ", so its body was not read")
+	case !ans.chunked && ans.length < 0:
+		ans.close = true
 	}
 	done, err := a.readBody(res, ans.body(w.r), ans.length)
 	if err != nil {
 		return res, false, err
 	}
-	return res, done && writeErr == nil && !ans.close && w.r.Buffered() == 0, nil
+	if done && w.r.Buffered() > 0 {
+		c.pool.soil(w.key) // more than was announced
+		return res, false, nil
+	}
+	return res, done && writeErr == nil && !ans.close, nil
 }
 
 // appendHead appends the request line and the header. The fields were checked before.
@@ -177,7 +211,7 @@ func (c *Client) appendHead(b []byte, req *Request) []byte {
 		b = append(b, c.userAgent...)
 		b = append(b, "\r\n"...)
 	}
-	if len(req.Body) > 0 || !repeatable(req.Method) {
+	if len(req.Body) > 0 || !bodyless(req.Method) {
 		b = append(b, "Content-Length: "...) // also of nothing: RFC 9110 section 8.6
 		b = strconv.AppendInt(b, int64(len(req.Body)), 10)
 		b = append(b, "\r\n"...)
@@ -245,4 +279,13 @@ func (e *exactly) Read(p []byte) (int, error) {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err
+}
+
+// bodyless tells the methods whose requests have no body as a rule, so that no "Content-Length: 0" is sent for them.
+func bodyless(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
 }

@@ -28,9 +28,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var loopbackNets = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
-// newClient returns a client that is closed with the test.
+// newClient returns a client that is closed with the test. It uses connections again at once, unless Probation is set.
 func newClient(t testing.TB, o Options) *Client {
 	t.Helper()
+	if o.Probation == 0 {
+		o.Probation = -1
+	}
 	c := New(o)
 	t.Cleanup(c.Close)
 	return c

@@ -6,14 +6,22 @@ import (
 	"syscall"
 )
 
-// readable tells without reading that something is there to be read from the socket: bytes, its end or an error.
-func readable(c syscall.RawConn) bool {
-	found := true
+// peek tells without reading whether something is there to be read from the socket: bytes, or its end or an error.
+func peek(c syscall.RawConn) finding {
+	found := ended
 	err := c.Read(func(fd uintptr) bool {
 		var one [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		found = err != syscall.EAGAIN && err != syscall.EWOULDBLOCK
+		n, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		switch {
+		case err == syscall.EAGAIN || err == syscall.EWOULDBLOCK:
+			found = quiet
+		case err == nil && n > 0:
+			found = strays
+		}
 		return true
 	})
-	return err != nil || found
+	if err != nil {
+		return ended
+	}
+	return found
 }

@@ -3,6 +3,7 @@ package egress
 import (
 	"bufio"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -16,6 +17,18 @@ const (
 	// maxIdle bounds the idle connections of the whole program; beyond it they are closed when they become idle. One
 	// costs up to about 40 KiB with TLS.
 	maxIdle = 2048
+
+	// probation is how long the first connections to a receiver are watched after their answer before any is used twice:
+	// some receivers send more than an answer (a body behind a 204, a second answer), and what comes late would be taken
+	// for the answer to the next request.
+	probation = 250 * time.Millisecond
+
+	// maxWatched bounds the connections watched at a time for one receiver; others are closed after their answer.
+	maxWatched = 8
+
+	// soiledFor is how long no connection is used twice to a receiver that has sent more than its answer. Then it is
+	// watched again.
+	soiledFor = 10 * time.Minute
 
 	// readBuffer is the size of a connection's read buffer in bytes: answers to webhooks are short.
 	readBuffer = 2 << 10
@@ -37,6 +50,12 @@ type poolKey struct {
 	secure   bool
 	address  string    // host:port
 	identity *Identity // who the receiver takes the connection's requests to be from; nil: nobody
+	scope    uint64    // Request.Scope
+}
+
+// poolKey returns the key of the connections that may carry the request.
+func (r *Request) poolKey() poolKey {
+	return poolKey{r.Target.key.secure, r.Target.key.address, r.Identity, r.Scope}
 }
 
 func newWire(c *conn, key poolKey) *wire {
@@ -55,60 +74,93 @@ func newWire(c *conn, key poolKey) *wire {
 	return w
 }
 
-// fresh tells that an idle connection is open and that nothing has come over it unasked: bytes that are there before
-// the request would be taken for its answer. A connection of which that cannot be told for certain is not fresh.
-func (w *wire) fresh() bool {
+// A finding is what a look at an idle connection shows.
+type finding uint8
+
+const (
+	ended  finding = iota // it is closed or broken, or cannot be looked at
+	quiet                 // it is open, and nothing has come over it
+	strays                // bytes have come that nobody asked for
+)
+
+// look tells whether an idle connection may be used again: bytes that are there before the request would be taken for its
+// answer. A connection of which that cannot be told for certain counts as ended.
+func (w *wire) look() finding {
 	if w.r.Buffered() > 0 {
-		return false
+		return strays
 	}
 	if w.raw == nil || w.secure {
 		// What TLS has received already is not in the socket any more. A read after its deadline returns what is
 		// there without waiting.
 		if w.SetReadDeadline(time.Unix(1, 0)) != nil {
-			return false
+			return ended
 		}
 		var one [1]byte
 		n, err := w.conn.Conn.Read(one[:])
 		var timeout net.Error
-		if n > 0 || !isTimeout(err, &timeout) || w.SetReadDeadline(time.Time{}) != nil {
-			return false
+		if n > 0 {
+			return strays
+		}
+		if !isTimeout(err, &timeout) || w.SetReadDeadline(time.Time{}) != nil {
+			return ended
 		}
 	}
-	return w.raw == nil || !readable(w.raw)
+	if w.raw == nil {
+		return quiet
+	}
+	f := peek(w.raw)
+	if f == strays && w.secure {
+		return ended // part of a TLS record, perhaps an alert
+	}
+	return f
 }
 
 // A pool keeps idle connections, the most recently used on top.
 type pool struct {
-	perHost int // zero or less: none are kept
+	perHost int           // zero or less: none are kept
+	watch   time.Duration // probation; zero or less: none
 
-	mu     sync.Mutex
-	hosts  map[poolKey]*[]*wire
-	idle   int
-	closed bool
-	sweeps *time.Timer // runs while connections are idle
+	mu      sync.Mutex
+	hosts   map[poolKey]*peer
+	watched []*wire // the longest watched first
+	idle    int
+	closed  bool
+	sweeps  *time.Timer // runs while connections are idle
+	watches *time.Timer // runs while connections are watched
 }
 
-func newPool(perHost int) *pool {
-	return &pool{perHost: perHost, hosts: make(map[poolKey]*[]*wire)}
+// A peer is a receiver as one scope knows it.
+type peer struct {
+	idle    []*wire
+	watched int       // connections under watch
+	proven  bool      // a connection stayed quiet after its answer
+	soiled  time.Time // no connection is used twice before; zero: it never sent too much
+}
+
+func newPool(perHost int, watch time.Duration) *pool {
+	return &pool{perHost: perHost, watch: watch, hosts: make(map[poolKey]*peer)}
 }
 
 // get returns a connection that is fit for use, nil if there is none.
 func (p *pool) get(key poolKey) *wire {
 	for {
 		p.mu.Lock()
-		list := p.hosts[key]
-		if list == nil || len(*list) == 0 {
+		h := p.hosts[key]
+		if h == nil || len(h.idle) == 0 {
 			p.mu.Unlock()
 			return nil
 		}
-		last := len(*list) - 1
-		w := (*list)[last]
-		(*list)[last] = nil
-		*list = (*list)[:last]
+		last := len(h.idle) - 1
+		w := h.idle[last]
+		h.idle[last] = nil
+		h.idle = h.idle[:last]
 		p.idle--
 		p.mu.Unlock()
-		if w.fresh() {
+		switch w.look() {
+		case quiet:
 			return w
+		case strays:
+			p.soil(key)
 		}
 		w.Close()
 	}
@@ -118,22 +170,129 @@ func (p *pool) get(key poolKey) *wire {
 func (p *pool) put(w *wire) {
 	w.idleAt = time.Now()
 	p.mu.Lock()
-	list := p.hosts[w.key]
-	if list == nil {
-		list = new([]*wire)
+	h := p.hosts[w.key]
+	if h == nil {
+		h = p.addPeerLocked(w.key)
 	}
-	if p.closed || p.idle >= maxIdle || len(*list) >= p.perHost {
+	if !h.soiled.IsZero() && !w.idleAt.Before(h.soiled) {
+		h.soiled, h.proven = time.Time{}, false
+	}
+	switch {
+	case p.closed || p.perHost <= 0 || !h.soiled.IsZero():
+	case p.watch > 0 && !h.proven:
+		if h.watched < maxWatched && len(p.watched) < maxIdle/4 {
+			h.watched++
+			p.watched = append(p.watched, w)
+			if p.watches == nil {
+				p.watches = time.AfterFunc(p.watch, p.endWatch)
+			}
+			p.mu.Unlock()
+			return
+		}
+	case p.idle < maxIdle && len(h.idle) < p.perHost:
+		h.idle = append(h.idle, w)
+		p.idle++
+		if p.sweeps == nil {
+			p.sweeps = time.AfterFunc(idleTimeout, p.sweep)
+		}
 		p.mu.Unlock()
-		w.Close()
 		return
 	}
-	p.hosts[w.key] = list
-	*list = append(*list, w)
-	p.idle++
-	if p.sweeps == nil {
-		p.sweeps = time.AfterFunc(idleTimeout, p.sweep)
+	p.mu.Unlock()
+	w.Close()
+}
+
+// addPeerLocked remembers a receiver. When there are too many, those without connections are forgotten.
+func (p *pool) addPeerLocked(key poolKey) *peer {
+	if len(p.hosts) >= maxHosts {
+		for k, h := range p.hosts {
+			if len(h.idle) == 0 && h.watched == 0 {
+				delete(p.hosts, k)
+			}
+		}
+	}
+	h := &peer{}
+	p.hosts[key] = h
+	return h
+}
+
+// soil notes that a receiver sends more than its answers, and closes its idle connections.
+func (p *pool) soil(key poolKey) {
+	p.mu.Lock()
+	h := p.hosts[key]
+	if h == nil {
+		h = p.addPeerLocked(key)
+	}
+	h.soiled = time.Now().Add(soiledFor)
+	closing := h.idle
+	p.idle -= len(h.idle)
+	h.idle = nil
+	p.mu.Unlock()
+	for _, w := range closing {
+		w.Close()
+	}
+}
+
+// endWatch looks at the connections that have been watched for long enough, and closes them: a receiver that serves one
+// connection at a time can only go on then.
+func (p *pool) endWatch() {
+	now := time.Now()
+	p.mu.Lock()
+	n := 0
+	for n < len(p.watched) && now.Sub(p.watched[n].idleAt) >= p.watch {
+		n++
+	}
+	due := slices.Clone(p.watched[:n])
+	p.watched = slices.Delete(p.watched, 0, n)
+	p.watches = nil
+	if len(p.watched) > 0 && !p.closed {
+		p.watches = time.AfterFunc(p.watch-now.Sub(p.watched[0].idleAt), p.endWatch)
 	}
 	p.mu.Unlock()
+	for _, w := range due {
+		found := w.look()
+		w.Close()
+		if found == strays {
+			p.soil(w.key)
+		}
+		p.mu.Lock()
+		if h := p.hosts[w.key]; h != nil {
+			h.watched--
+			h.proven = h.proven || found == quiet
+		}
+		p.mu.Unlock()
+	}
+}
+
+// spare closes the connection that has been idle the longest; it reports false if none is idle.
+func (p *pool) spare() bool {
+	var w *wire
+	p.mu.Lock()
+	if len(p.watched) > 0 {
+		w = p.watched[0]
+		p.watched = slices.Delete(p.watched, 0, 1)
+		if h := p.hosts[w.key]; h != nil {
+			h.watched--
+		}
+	} else {
+		var of *peer
+		for _, h := range p.hosts {
+			if len(h.idle) > 0 && (of == nil || h.idle[0].idleAt.Before(of.idle[0].idleAt)) {
+				of = h
+			}
+		}
+		if of != nil {
+			w = of.idle[0]
+			of.idle = slices.Delete(of.idle, 0, 1)
+			p.idle--
+		}
+	}
+	p.mu.Unlock()
+	if w == nil {
+		return false
+	}
+	w.Close()
+	return true
 }
 
 // sweep closes what has been idle for too long, and runs again while anything is idle.
@@ -141,19 +300,17 @@ func (p *pool) sweep() {
 	var old []*wire
 	limit := time.Now().Add(-idleTimeout)
 	p.mu.Lock()
-	for key, list := range p.hosts {
+	for _, h := range p.hosts {
 		n := 0
-		for n < len(*list) && !(*list)[n].idleAt.After(limit) {
+		for n < len(h.idle) && !h.idle[n].idleAt.After(limit) {
 			n++ // the least recently used come first
 		}
 		if n > 0 {
-			old = append(old, (*list)[:n]...)
-			rest := copy(*list, (*list)[n:])
-			clear((*list)[rest:])
-			*list = (*list)[:rest]
+			old = append(old, h.idle[:n]...)
+			h.idle = slices.Delete(h.idle, 0, n)
 		}
-		if len(*list) == 0 {
-			delete(p.hosts, key)
+		if len(h.idle) == 0 {
+			h.idle = nil
 		}
 	}
 	p.idle -= len(old)
@@ -163,6 +320,9 @@ func (p *pool) sweep() {
 	}
 	p.mu.Unlock()
 	for _, w := range old {
+		if w.look() == strays {
+			p.soil(w.key)
+		}
 		w.Close()
 	}
 }
@@ -172,15 +332,20 @@ func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for _, list := range p.hosts {
-		for _, w := range *list {
+	for _, h := range p.hosts {
+		for _, w := range h.idle {
 			w.Close()
 		}
 	}
-	clear(p.hosts)
-	p.idle = 0
-	if p.sweeps != nil {
-		p.sweeps.Stop()
-		p.sweeps = nil
+	for _, w := range p.watched {
+		w.Close()
 	}
+	clear(p.hosts)
+	p.idle, p.watched = 0, nil
+	for _, t := range []*time.Timer{p.sweeps, p.watches} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+	p.sweeps, p.watches = nil, nil
 }

@@ -134,7 +134,7 @@ type engineCollector struct {
 
 	attempts, settled, duration, inFlight, queued, lanes, starving, lag, storeUp *prometheus.Desc
 	accepted, duplicates, commits                                                *prometheus.Desc
-	owed, oldest, claims                                                         *prometheus.Desc
+	owed, oldest, claims, short                                                  *prometheus.Desc
 	nodes, leased, losses, refused                                               *prometheus.Desc
 }
 
@@ -161,6 +161,7 @@ func newEngineCollector(o MetricsOptions) *engineCollector {
 		losses:     desc("node_lease_losses_total", "How often the others took this server for dead."),
 		refused:    desc("node_refused_writes_total", "What was not recorded because others had taken it over: results dropped, rows whose claims had ended, transactions refused."),
 		claims:     desc("delivery_claims_total", "Turns to the store for deliveries that are due, by whether there were any.", "found"),
+		short:      desc("delivery_attempts_given_back_total", "Attempts given back uncounted because this server lacked file descriptors, ports or memory for a request."),
 		owed:       desc("deliveries_owed", "Deliveries that wait in the store: for a retry, a later time, or room in memory."),
 		oldest:     desc("deliveries_overdue_seconds", "How long the delivery that has waited longest is past its due time; 0: none is."),
 	}
@@ -193,6 +194,7 @@ func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.starving, float64(s.Starving))
 	counter(c.claims, float64(s.Claims-s.EmptyClaims), "some")
 	counter(c.claims, float64(s.EmptyClaims), "none")
+	counter(c.short, float64(s.Short))
 	ch <- prometheus.MustNewConstSummary(c.lag, uint64(max(s.LagCount, 0)), s.LagSum.Seconds(), nil)
 	up := 1.0
 	if s.StoreDown {
