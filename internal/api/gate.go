@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
@@ -282,7 +284,7 @@ func (a *API) auditList(ctx context.Context, c *caller, in *auditQuery) (*List[A
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := a.Audit.AuditList(ctx, account.AuditQuery{
+	list, next, err := a.Audit.AuditList(ctx, access.Query{
 		Tenant: c.tenant, Action: in.Action, Since: time.Time(in.Since), Until: time.Time(in.Until), Before: before, Limit: in.Limit,
 	})
 	if err != nil {
@@ -291,18 +293,30 @@ func (a *API) auditList(ctx context.Context, c *caller, in *auditQuery) (*List[A
 	data := make([]AuditEntry, len(list))
 	for i, e := range list {
 		data[i] = AuditEntry{
-			ID: e.ID.Public(auditPrefix), At: Time(e.At), Actor: AuditActor{e.Actor, e.ActorName}, Action: e.Action, Target: textOrNil(e.Target),
+			ID: e.ID.Public(auditPrefix), At: Time(e.At), Actor: AuditActor{e.Actor.ID, e.Actor.Name}, Action: e.Action, Target: textOrNil(target(&e)),
 			Before: e.Before, After: e.After,
 		}
 	}
 	return pageOf(data, cursorOf(next)), nil
 }
 
+// target returns the id of what a change was about, "" where there is only one.
+func target(e *access.Entry) string {
+	if len(e.Targets) == 0 {
+		return ""
+	}
+	return e.Targets[0].ID
+}
+
 // audit writes a change that was made into the audit log: before and after are what the API shows, so that there are no
 // secrets in them; nil: there was nothing.
 func (a *API) audit(ctx context.Context, c *caller, action, target string, before, after any) error {
-	e := account.AuditEntry{
-		Tenant: c.tenant, At: time.Now().UTC().Truncate(time.Millisecond), Actor: c.key.ID, ActorName: c.key.Name, Action: action, Target: target,
+	e := &access.Entry{
+		Tenant: c.tenant, At: time.Now().UTC().Truncate(time.Millisecond), Actor: access.Actor{Kind: access.ActorKey, ID: c.key.ID, Name: c.key.Name}, Action: action,
+	}
+	if target != "" {
+		kind, _, _ := strings.Cut(action, ".")
+		e.Targets = []access.Target{{Type: kind, ID: target}}
 	}
 	for _, v := range []struct {
 		from any
@@ -329,8 +343,8 @@ func (a *API) hidden(number uint32) bool {
 
 // Audit keeps the audit log; the store does.
 type Audit interface {
-	AuditAppend(ctx context.Context, e account.AuditEntry) error
-	AuditList(ctx context.Context, q account.AuditQuery) (list []account.AuditEntry, next event.ID, err error)
+	AuditAppend(ctx context.Context, e *access.Entry) error
+	AuditList(ctx context.Context, q access.Query) (list []access.Entry, next event.ID, err error)
 }
 
 var _ delivery.Owner = (*gate.Gate)(nil)

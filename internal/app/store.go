@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/api"
 	"github.com/relay-events/relay/internal/catalogue"
@@ -24,7 +25,7 @@ import (
 // store is what the parts ask of storage; both stores are one.
 type store interface {
 	account.Store
-	account.AuditStore
+	access.AuditStore
 	api.Events
 	catalogue.Store
 	delivery.Store

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
@@ -171,7 +171,7 @@ func checkPeople(t *testing.T, dir string, ids []event.ID) {
 	if err := s.GateList(t.Context(), func(event.TenantID, []byte) error { settings++; return nil }); err != nil || settings != 1 {
 		t.Errorf("got the settings of %d gates, %v, want 1", settings, err)
 	}
-	if audit, _, err := s.AuditList(t.Context(), account.AuditQuery{Tenant: 1, Limit: 10}); err != nil || len(audit) != 1 {
+	if audit, _, err := s.AuditList(t.Context(), access.Query{Tenant: 1, Limit: 10}); err != nil || len(audit) != 1 {
 		t.Errorf("got the audit log %+v, %v, want an entry", audit, err)
 	}
 }
@@ -185,7 +185,7 @@ func TestBackupUnderLoad(t *testing.T) {
 			if err := s.GatePut(t.Context(), 1, []byte(`{}`)); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.AuditAppend(t.Context(), account.AuditEntry{Tenant: 1, At: time.Now(), Action: "gate.update"}); err != nil {
+			if err := s.AuditAppend(t.Context(), &access.Entry{Tenant: 1, At: time.Now(), Action: "gate.update"}); err != nil {
 				t.Fatal(err)
 			}
 			l := startLoad(t, s)

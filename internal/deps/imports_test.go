@@ -42,6 +42,8 @@ var places = map[string]place{
 
 	"internal/registry": {layer: 0, what: "kinds of configuration that servers keep in memory; names only, so that every layer may use them"},
 
+	"internal/access": {layer: 0, what: "who is calling, what they may do, what they did"},
+
 	"internal/catalogue": {layer: 1, what: "event types, packs, schemas, derivations"},
 	"internal/filter":    {layer: 1, what: "user code: CEL; needs an event's bytes only"},
 	"internal/transform": {layer: 1, what: "user code: sandboxed JavaScript; needs an event's bytes only"},
@@ -109,6 +111,7 @@ type edge struct{ from, to string }
 
 // beside lists the imports inside one layer that are allowed all the same, and why.
 var beside = map[edge]string{
+	{"internal/access", "internal/event"}:                     "everything belongs to a tenant",
 	{"internal/event", "internal/event/rawjson"}:              "accepting an event means checking its bytes",
 	{"internal/event", "internal/problem"}:                    "a refused event is a problem with a kind",
 	{"internal/event/rawjson", "internal/problem"}:            "so is refused JSON",

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
@@ -102,7 +103,7 @@ func newInstallation(t *testing.T) *installation {
 		}}}))
 	}
 	must(s.GatePut(ctx, 1, []byte(`{"enabled":true,"mode":"decide","integrations":["dixa"],"own":[{"name":"ü"}]}`)))
-	must(s.AuditAppend(ctx, account.AuditEntry{Tenant: 1, At: time.UnixMilli(1_790_000_000_000).UTC(), Actor: "key_1", ActorName: "first", Action: "gate.update", Before: []byte(`{"enabled":false}`), After: []byte(`{"enabled":true}`)}))
+	must(s.AuditAppend(ctx, &access.Entry{Tenant: 1, At: time.UnixMilli(1_790_000_000_000).UTC(), Actor: access.Actor{Kind: access.ActorKey, ID: "key_1", Name: "first"}, Action: "gate.update", Before: []byte(`{"enabled":false}`), After: []byte(`{"enabled":true}`)}))
 	if ok, err := s.CampaignCreate(ctx, gate.Campaign{Tenant: 1, ID: 5000, Name: "Spring", CreatedAt: time.UnixMilli(1_790_000_000_000).UTC(), UpdatedAt: time.UnixMilli(1_790_000_000_000).UTC()}); !ok || err != nil {
 		t.Fatalf("making a campaign: %t, %v", ok, err)
 	}
@@ -246,8 +247,8 @@ func (in *installation) checkGate(t *testing.T, s *postgres.Store) {
 	if got, want := settings(s), settings(in.store); got != want || got == "" {
 		t.Errorf("the gate's settings: got %s, want %s", got, want)
 	}
-	audit, _, err := s.AuditList(ctx, account.AuditQuery{Tenant: 1, Limit: 10})
-	wantAudit, _, err2 := in.store.AuditList(ctx, account.AuditQuery{Tenant: 1, Limit: 10})
+	audit, _, err := s.AuditList(ctx, access.Query{Tenant: 1, Limit: 10})
+	wantAudit, _, err2 := in.store.AuditList(ctx, access.Query{Tenant: 1, Limit: 10})
 	if err := errors.Join(err, err2); err != nil || len(audit) != 1 || !reflect.DeepEqual(audit, wantAudit) {
 		t.Errorf("the audit log: got %+v, %v, want %+v", audit, err, wantAudit)
 	}
@@ -261,7 +262,7 @@ func (in *installation) checkGate(t *testing.T, s *postgres.Store) {
 	if err := s.RespondentWrite(ctx, []*gate.Change{again, fresh}); err != nil || again.Existing == nil || again.Existing.ID != known.ID || fresh.Add.ID <= in.people[len(in.people)-1] {
 		t.Errorf("sent again: got %+v, %v, want %d; a new one: got %d, want it above %d", again.Existing, err, known.ID, fresh.Add.ID, in.people[len(in.people)-1])
 	}
-	if err := s.AuditAppend(ctx, account.AuditEntry{Tenant: 1, At: time.Now(), Action: "gate.update"}); err != nil {
+	if err := s.AuditAppend(ctx, &access.Entry{Tenant: 1, At: time.Now(), Action: "gate.update"}); err != nil {
 		t.Errorf("a new entry of the audit log: %v", err)
 	}
 }

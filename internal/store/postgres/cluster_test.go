@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
@@ -419,7 +420,7 @@ func TestRevisionGrowsWithTheConfiguration(t *testing.T) {
 		{[]registry.Kind{registry.Keys}, func() error { return a.KeyRevoke(ctx, 1, "key_1", time.Now()) }},
 		{[]registry.Kind{registry.Catalogue}, func() error { return a.CataloguePutMany(ctx, []catalogue.Record{record}) }},
 		{[]registry.Kind{registry.Gate}, func() error { return a.GatePut(ctx, 1, []byte("{}")) }},
-		{nil, func() error { return a.AuditAppend(ctx, account.AuditEntry{Tenant: 1}) }},
+		{nil, func() error { return a.AuditAppend(ctx, &access.Entry{Tenant: 1}) }},
 		// A server from before there was a revision of each kind.
 		{[]registry.Kind{registry.Keys, registry.Catalogue, registry.Gate}, func() error {
 			_, err := a.pool.Exec(ctx, `UPDATE relay_meta SET revision = revision + 1`)

@@ -64,7 +64,7 @@ func (s *Store) openKeys(ctx context.Context, keys func(kept []byte) (webhook.Se
 		return err
 	})
 	if err == nil {
-		s.Tables = tables.New(plainDB{s}, plainDB{s}, s.sealer)
+		s.Tables = tables.New(plainDB{s}, plainDB{s}, s.sealer, s.EventReserve)
 	}
 	return err
 }

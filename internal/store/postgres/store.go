@@ -47,6 +47,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
@@ -130,7 +131,7 @@ var (
 
 	_ webhook.ChangeLog    = (*Store)(nil)
 	_ delivery.SharedStore = (*Store)(nil)
-	_ account.AuditStore   = (*Store)(nil)
+	_ access.AuditStore    = (*Store)(nil)
 )
 
 // Open connects to the database, brings its schema up to date and joins as a

@@ -16,7 +16,7 @@ import (
 const defaultTenantName = "default"
 
 // openTables opens the files of the configuration and of respondents.
-func (s *Store) openTables(ctx context.Context) (err error) {
+func (s *Store) openTables(ctx context.Context, node int) (err error) {
 	s.config, err = openDB(filepath.Join(s.dir, "relay.db"), dbOptions{
 		Full: true, Schema: loadMigrations("relay"), Log: s.log,
 	})
@@ -26,7 +26,12 @@ func (s *Store) openTables(ctx context.Context) (err error) {
 	if err := s.openGate(); err != nil {
 		return err
 	}
-	s.Tables = tables.New(plainDB{s.config}, plainDB{s.gate}, s.sealer)
+	s.Tables = tables.New(plainDB{s.config}, plainDB{s.gate}, s.sealer, func() event.ID { return s.audits.Reserve(time.Now(), 1) })
+	lastEntry, err := s.AuditLast(ctx)
+	if err != nil {
+		return err
+	}
+	s.audits = event.NewSequence(node, lastEntry)
 	err = s.TenantEnsure(ctx, account.Tenant{ID: event.DefaultTenant, Name: defaultTenantName, CreatedAt: time.Now()})
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
@@ -72,19 +73,20 @@ type Store struct {
 	jobs     jobClaims
 
 	respondents *event.Sequence // ids of respondents
+	audits      *event.Sequence // ids of entries of the audit log
 
 	// openAtStart lists the intakes that were open when the store was opened.
 	openAtStart []event.ID
 }
 
 var (
-	_ ingest.Store       = (*Store)(nil)
-	_ delivery.Store     = (*Store)(nil)
-	_ webhook.Store      = (*Store)(nil)
-	_ account.Store      = (*Store)(nil)
-	_ catalogue.Store    = (*Store)(nil)
-	_ gate.Store         = (*Store)(nil)
-	_ account.AuditStore = (*Store)(nil)
+	_ ingest.Store      = (*Store)(nil)
+	_ delivery.Store    = (*Store)(nil)
+	_ webhook.Store     = (*Store)(nil)
+	_ account.Store     = (*Store)(nil)
+	_ catalogue.Store   = (*Store)(nil)
+	_ gate.Store        = (*Store)(nil)
+	_ access.AuditStore = (*Store)(nil)
 )
 
 // Open opens the store in a folder, and creates what is missing. It fails at
@@ -116,7 +118,7 @@ func (s *Store) open(ctx context.Context, node int) (err error) {
 	if _, err := os.Lstat(filepath.Join(s.dir, UnfinishedName)); err == nil {
 		return errUnfinished
 	}
-	if err := s.openTables(ctx); err != nil {
+	if err := s.openTables(ctx, node); err != nil {
 		return err
 	}
 	lastRespondent, err := s.RespondentLast(ctx)

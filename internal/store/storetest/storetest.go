@@ -5,6 +5,7 @@ package storetest
 import (
 	"testing"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
@@ -20,7 +21,7 @@ type Backend interface {
 	webhook.Store
 	account.Store
 	catalogue.Store
-	account.AuditStore
+	access.AuditStore
 	gate.Store
 	// Reopen closes the store and opens it again on the same data, for all who
 	// hold this Backend; it returns itself. It ends the test when that fails.

@@ -20,6 +20,7 @@ import (
 	"embed"
 	"strings"
 
+	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/store/sqltext"
 	"github.com/relay-events/relay/internal/webhook"
@@ -65,16 +66,26 @@ type Row interface {
 
 // Tables implements the operations on plain tables for a store that embeds it.
 type Tables struct {
-	config DB // what servers hold in memory, jobs and the audit log
-	people DB // campaigns and respondents
-	sealer webhook.Sealer
-	sql    sqltext.Statements
+	config  DB // what servers hold in memory, and jobs
+	people  DB // campaigns, respondents and the gate's settings
+	sealer  webhook.Sealer
+	reserve func() event.ID
+	sql     sqltext.Statements
 }
 
 // New returns the operations on a store's plain tables. SQLite keeps campaigns and respondents in a file of their own,
-// where what is deleted is overwritten; with PostgreSQL both are the same database.
-func New(config, people DB, sealer webhook.Sealer) *Tables {
-	return &Tables{config: config, people: people, sealer: sealer, sql: statements(config.Dialect())}
+// where what is deleted is overwritten; with PostgreSQL both are the same database. reserve returns a new id for an entry
+// of the audit log; ids rise with time.
+func New(config, people DB, sealer webhook.Sealer, reserve func() event.ID) *Tables {
+	return &Tables{config: config, people: people, sealer: sealer, reserve: reserve, sql: statements(config.Dialect())}
+}
+
+// databases returns the databases there are, each once.
+func (t *Tables) databases() []DB {
+	if t.people == t.config {
+		return []DB{t.config}
+	}
+	return []DB{t.config, t.people}
 }
 
 // SQL returns the text of an operation, for the parts that are native to a store.

@@ -1,0 +1,128 @@
+// Package access says who is calling, what they may do, and what they did: the principal of a request, the one table of
+// permissions, and the entries of the audit log.
+//
+// A principal is made in one place, where a request's credentials are read, and travels from there as an argument. Every
+// call of a domain that changes something takes it: for the tenant, and for the audit entry that is stored in the same
+// transaction as the change.
+package access
+
+import (
+	"slices"
+
+	"github.com/relay-events/relay/internal/event"
+)
+
+// Scope is what an API key was made for: a set of permissions with a name.
+type Scope string
+
+// The scopes, SPEC section 2. Admin includes manage, manage includes read.
+const (
+	ScopePublish  Scope = "publish"  // publish events
+	ScopeRead     Scope = "read"     // read everything of the tenant but secrets
+	ScopeManage   Scope = "manage"   // change webhooks, retry, replay
+	ScopeAdmin    Scope = "admin"    // keys, users, authentication
+	ScopePlatform Scope = "platform" // manage tenants and act for one by the header Relay-Tenant
+)
+
+// Scopes lists all scopes in the order they are documented.
+var Scopes = []Scope{ScopePublish, ScopeRead, ScopeManage, ScopeAdmin, ScopePlatform}
+
+// Permission is one thing that somebody may do. Routes and pages name the one they need.
+type Permission uint32
+
+// The permissions.
+const (
+	Publish         Permission = 1 << iota // publish events, add respondents
+	View                                   // see webhooks, events, event types, the log, jobs and statistics
+	ViewRespondents                        // see respondents and campaigns
+	EditWebhooks                           // create, change, test, pause and delete webhooks
+	Redeliver                              // retry, cancel, resend, recover and replay
+	RotateSecrets                          // make a webhook's secret anew, which shows it once
+	EditCatalogue                          // event types and derivation rules
+	EditRespondents                        // campaigns; retry and erase respondents
+	Configure                              // the gate and its integrations
+	ManageKeys                             // API keys
+	ViewAudit                              // the audit log
+	RunPlatform                            // tenants, encryption keys; act for any tenant
+
+	// Anybody needs no permission.
+	Anybody Permission = 0
+)
+
+// scopePermissions is the table of what each scope allows by itself.
+var scopePermissions = map[Scope]Permission{
+	ScopePublish:  Publish,
+	ScopeRead:     reading,
+	ScopeManage:   managing,
+	ScopeAdmin:    administering,
+	ScopePlatform: RunPlatform,
+}
+
+const (
+	reading       = View | ViewRespondents
+	managing      = reading | EditWebhooks | Redeliver | RotateSecrets | EditCatalogue | EditRespondents
+	administering = managing | Publish | Configure | ManageKeys | ViewAudit
+)
+
+// Of returns what the scopes allow together.
+func Of(scopes []Scope) Permission {
+	var p Permission
+	for _, s := range scopes {
+		p |= scopePermissions[s]
+	}
+	return p
+}
+
+// Administering is everything that may be done within one tenant.
+const Administering Permission = administering
+
+// Scope returns the least scope that allows the permission, "" for Anybody.
+func (p Permission) Scope() Scope {
+	if p == Anybody {
+		return ""
+	}
+	i := slices.IndexFunc(Scopes, func(s Scope) bool { return scopePermissions[s]&p == p })
+	if i < 0 {
+		return ScopePlatform
+	}
+	return Scopes[i]
+}
+
+// ActorKind is the sort of thing that acts.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	ActorKey    ActorKind = "key"    // somebody with an API key
+	ActorSystem ActorKind = "system" // Relay itself
+)
+
+// Actor is whoever made a change, as the audit log names them.
+type Actor struct {
+	Kind ActorKind
+	ID   string // a key's id; "" for the system
+	Name string // the label at the time
+}
+
+// Principal is who makes a call, for which tenant, and what they may do. It does not change.
+type Principal struct {
+	Tenant  event.TenantID
+	Actor   Actor
+	May     Permission // all that they may do
+	Request Request
+}
+
+// Request is what the audit log keeps of the request by which a change was made; empty where there was none.
+type Request struct {
+	ID        string // the id in the answer and in the server's log
+	Address   string // the client's address, without its port
+	UserAgent string
+}
+
+// System is the principal of what Relay does for a tenant by itself.
+func System(tenant event.TenantID) *Principal {
+	return &Principal{Tenant: tenant, Actor: Actor{Kind: ActorSystem, Name: "Relay"}, May: Administering | RunPlatform}
+}
+
+// Allows reports whether the principal has the permission.
+func (p *Principal) Allows(needed Permission) bool { return p.May&needed == needed }
