@@ -122,6 +122,10 @@ type Webhook struct {
 	Health         Health            `json:"health"`
 	CreatedAt      time.Time         `json:"createdAt"`
 	UpdatedAt      time.Time         `json:"updatedAt"`
+	// SecretRotatedAt is when the signing secret was last replaced; zero: it is the first.
+	SecretRotatedAt time.Time `json:"secretRotatedAt"`
+	// PreviousSecretUntil is until when the secret before signs as well; zero: it does not.
+	PreviousSecretUntil time.Time `json:"previousSecretUntil"`
 	// Secret signs the requests. Only CreateWebhook and RotateSecret return it.
 	Secret string `json:"secret"`
 }

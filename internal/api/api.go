@@ -62,6 +62,7 @@ type Engine interface {
 	DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]delivery.Delivery, error)
 	Deliveries(ctx context.Context, q delivery.DeliveryQuery) (delivery.DeliveryPage, error)
 	Explain(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]delivery.Explanation, error)
+	Derived(ctx context.Context, ev *event.Event) ([]event.Event, error)
 	FilterErrors(ctx context.Context, ev *event.Event) []delivery.FilterError
 	Preview(ctx context.Context, w *webhook.Webhook, events []*event.Event) ([]delivery.Previewed, error)
 	EventReserve() event.ID

@@ -114,7 +114,15 @@ func (a *API) findEvent(ctx context.Context, c *caller, id string) (*event.Event
 // EventDetail is an event by itself.
 type EventDetail struct {
 	Event
-	FilterErrors []FilterError `json:"filterErrors" doc:"webhooks whose filter, as it is now, cannot be evaluated for this event, which counts as no match; at most 100"`
+	FilterErrors []FilterError  `json:"filterErrors" doc:"webhooks whose filter, as it is now, cannot be evaluated for this event, which counts as no match; at most 100"`
+	Derived      []DerivedEvent `json:"derived" doc:"the events that were derived from it, and from those; causeId tells from which"`
+}
+
+// DerivedEvent is an event that followed from another.
+type DerivedEvent struct {
+	ID      string `json:"id" example:"\"evt_0dqv5r8k0000g\""`
+	Type    string `json:"type" example:"\"call.urgent\""`
+	CauseID string `json:"causeId" example:"\"evt_0dqv5r8k0000f\""`
 }
 
 // FilterError is a filter that cannot be evaluated for an event.
@@ -130,9 +138,17 @@ func (a *API) eventGet(ctx context.Context, c *caller, in *eventPath) (*EventDet
 	if err != nil {
 		return nil, err
 	}
-	v := &EventDetail{Event: showEvent(e), FilterErrors: []FilterError{}}
+	v := &EventDetail{Event: showEvent(e), FilterErrors: []FilterError{}, Derived: []DerivedEvent{}}
 	for _, f := range a.Engine.FilterErrors(ctx, e) {
 		v.FilterErrors = append(v.FilterErrors, FilterError{WebhookID: f.WebhookID, Message: f.Message})
+	}
+	derived, err := a.Engine.Derived(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	for i := range derived {
+		d := &derived[i]
+		v.Derived = append(v.Derived, DerivedEvent{ID: d.PublicID(), Type: d.Type, CauseID: d.Cause.Public(event.EventPrefix)})
 	}
 	return v, nil
 }
@@ -155,7 +171,7 @@ func (a *API) eventDeliveries(ctx context.Context, c *caller, in *eventPath) (*L
 // Explanation says what became of an event at one webhook.
 type Explanation struct {
 	WebhookID string    `json:"webhookId" example:"\"wh_3f6q2mzk7ahx5w4e\""`
-	Verdict   string    `json:"verdict" enum:"delivered,waiting,failed,canceled,expired,transform,type,filter,paused,disabled,created,changed,operation" doc:"what happened, or why nothing did: its transform dropped the event, the webhook does not ask for the type, its filter says no, it was paused or disabled, was created after the event or has changed since, or the event is an operational one that must be asked for by name"`
+	Verdict   string    `json:"verdict" enum:"delivered,waiting,rateLimit,maintenance,failed,canceled,expired,transform,type,filter,paused,disabled,created,changed,operation" doc:"what happened, or why nothing did: it waits for the rate limit or the end of a maintenance window, its transform dropped the event, the webhook does not ask for the type, its filter says no, it was paused or disabled, was created after the event or has changed since, or the event is an operational one that must be asked for by name"`
 	Detail    string    `json:"detail" doc:"the same in a sentence"`
 	Delivery  *Delivery `json:"delivery"`
 }

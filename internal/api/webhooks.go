@@ -36,6 +36,8 @@ type Webhook struct {
 	Health         Health            `json:"health"`
 	CreatedAt      Time              `json:"createdAt"`
 	UpdatedAt      Time              `json:"updatedAt"`
+	RotatedAt      *Time             `json:"secretRotatedAt" doc:"when the signing secret was last replaced; null: it is the first"`
+	PreviousUntil  *Time             `json:"previousSecretUntil" doc:"until when requests are signed with the secret before, too; null: they are not"`
 	Secret         string            `json:"secret,omitempty" doc:"signs the requests; shown only in the answers to create and rotate-secret" example:"\"whsec_…\""`
 }
 
@@ -113,6 +115,10 @@ func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 	}
 	if !h.RejectedSince.IsZero() {
 		v.Health.AuthenticationRejected = &Rejection{Since: Time(h.RejectedSince), Count: h.Rejections, Reason: h.RejectedReason}
+	}
+	v.RotatedAt = timeOrNil(w.Secrets.RotatedAt)
+	if s := &w.Secrets; len(s.Valid(time.Now())) > 1 {
+		v.PreviousUntil = timeOrNil(s.PreviousUntil)
 	}
 	v.Batch = showBatch(w.Batch)
 	if l := w.RateLimit; l != nil {

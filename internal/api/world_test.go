@@ -72,7 +72,7 @@ func newWorld(t *testing.T) *world {
 	people, err := gate.New(ctx, gate.Config{Store: store, Webhooks: hooks, Log: quiet})
 	check("making the gate", err)
 	t.Cleanup(people.Stop)
-	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Sender: client, Owners: map[string]delivery.Owner{gate.Owner: people}, Tokens: client, Transforms: scripts, Log: quiet, UserAgent: "Relay/test"})
+	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Sender: client, Owners: map[string]delivery.Owner{gate.Owner: people}, Rules: types.RuleList, Tokens: client, Transforms: scripts, Log: quiet, UserAgent: "Relay/test"})
 	check("making the engine", err)
 	check("starting the engine", engine.Start(ctx))
 	t.Cleanup(func() { engine.Stop(ctx) })

@@ -167,7 +167,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	var ingester *ingest.Ingester
 	a.engine, err = delivery.New(delivery.Config{
 		Store: store, Webhooks: a.webhooks, Sender: outgoing, Tokens: outgoing, Transforms: transforms, Log: component("delivery"), UserAgent: userAgent,
-		Owners: map[string]delivery.Owner{gate.Owner: a.gate},
+		Owners: map[string]delivery.Owner{gate.Owner: a.gate}, Rules: a.types.RuleList,
 		Memory: int64(cfg.Memory), MaxInFlight: cfg.MaxInFlight, Refresh: a.refresh,
 		Publish: func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error {
 			return ingester.Publish(ctx, operational(tenant, eventType, data))

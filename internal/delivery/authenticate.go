@@ -162,6 +162,40 @@ func rejected(a *Attempt) bool {
 		(a.Response.Status == http.StatusUnauthorized || a.Response.Status == http.StatusForbidden)
 }
 
+// recentChange is how long before a refusal a change of the webhook counts as
+// what may have caused it.
+const recentChange = 24 * time.Hour
+
+// refusal says what the answer 401 or 403 most likely refuses where requests
+// are signed but carry no credentials: the signature, for which there are few
+// causes. Empty for any other attempt.
+func refusal(w *webhook.Webhook, a *Attempt) string {
+	if a == nil || !rejected(a) || w.Auth.Type != auth.None && w.Auth.Type != "" || w.Signature == webhook.SignNone {
+		return ""
+	}
+	text := "the webhook has no auth, so the endpoint most likely refuses the signature"
+	ago := func(t time.Time) (string, bool) {
+		d := a.At.Sub(t)
+		if t.IsZero() || d < 0 || d > recentChange {
+			return "", false
+		}
+		if d < time.Minute {
+			return "less than a minute before", true
+		}
+		return fmt.Sprintf("%s before", strings.TrimSuffix(d.Truncate(time.Minute).String(), "0s")), true
+	}
+	if when, ok := ago(w.Secrets.RotatedAt); ok {
+		text += fmt.Sprintf(": the secret was rotated %s (does every instance of the receiver have the new one?)", when)
+	} else if when, ok := ago(w.UpdatedAt); ok && w.UpdatedAt.After(w.CreatedAt) {
+		text += fmt.Sprintf(": the webhook was changed %s", when)
+	}
+	signed := "the header's sha256= not hashed along"
+	if w.Signature == webhook.SignStandard {
+		signed = "the key decoded from base64 without whsec_"
+	}
+	return text + ". Check the receiver: the right secret, the bytes of the body before parsing, the period between timestamp and body, " + signed + ", its clock"
+}
+
 // withoutAuth returns the webhook's own headers but for the one that its
 // authentication sets, sorted by name.
 func withoutAuth(w *webhook.Webhook, a *authentication) (custom []egress.Field) {

@@ -28,6 +28,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/registry"
@@ -63,6 +64,8 @@ type Config struct {
 	// Owners are the products that deliver through webhooks of their own, by
 	// webhook.Settings.Owner.
 	Owners map[string]Owner
+	// Rules returns a tenant's derivation rules, for Explain. Nil: none.
+	Rules func(tenant event.TenantID) []catalogue.RuleState
 	// MaxInFlight bounds attempts under way at a time. Zero: 4,096.
 	MaxInFlight int
 	// Publish accepts an operational event; it must not block for long. Nil:
@@ -85,6 +88,7 @@ type Engine struct {
 	userAgent  string
 	publish    func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error
 
+	rules   func(tenant event.TenantID) []catalogue.RuleState // nil: none
 	owners  map[string]Owner
 	memory  int64        // bound of queued
 	queued  atomic.Int64 // bytes of deliveries waiting in lanes
@@ -142,7 +146,7 @@ func New(c Config) (*Engine, error) {
 	}
 	e := &Engine{
 		store: c.Store, hooks: c.Webhooks, sender: c.Sender, tokens: c.Tokens, transforms: c.Transforms, log: c.Log,
-		userAgent: c.UserAgent, publish: c.Publish, owners: c.Owners, memory: c.Memory,
+		userAgent: c.UserAgent, publish: c.Publish, rules: c.Rules, owners: c.Owners, memory: c.Memory,
 		intakes:   make(chan []Intake, routeAhead),
 		lanes:     make(map[uint32]*lane),
 		tables:    make(map[event.TenantID]*table),

@@ -90,6 +90,9 @@ var engineTests = map[string]func(*testing.T){
 	"TestCertificateHandshake":                 TestCertificateHandshake,
 	"TestLogKeepsItsEvents":                    TestLogKeepsItsEvents,
 	"TestEventIsGone":                          TestEventIsGone,
+	"TestExplainSaysWhyItWaits":                TestExplainSaysWhyItWaits,
+	"TestExplainRateLimit":                     TestExplainRateLimit,
+	"TestRefusedSignature":                     TestRefusedSignature,
 }
 
 // lengthy are those that take many seconds on a database, because days full of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/filter"
@@ -24,9 +25,62 @@ func (e *Engine) Explain(ctx context.Context, ev *event.Event, w *webhook.Webhoo
 	}
 	list := make([]Explanation, 0, len(hooks))
 	for _, h := range hooks {
-		list = append(list, e.explain(ev, h, rows[h.Number], log[h.Number], open))
+		x := e.explainOne(ev, h, rows[h.Number], log[h.Number], open)
+		switch {
+		case x.Verdict == VerdictType:
+			more, err := e.explainRules(ctx, ev, h)
+			if err != nil {
+				return nil, err
+			}
+			if more != "" {
+				x.Detail += "; " + more
+			}
+		case x.Verdict == VerdictWaiting:
+			if err := e.explainLimit(ctx, h, &x, rows[h.Number]); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, x)
 	}
 	return list, nil
+}
+
+// explainLimit says of a delivery that waits for the webhook's rate limit that
+// it does, and how many are before it.
+func (e *Engine) explainLimit(ctx context.Context, w *webhook.Webhook, x *Explanation, row *Owed) error {
+	l := e.laneOf(w.Number)
+	if w.RateLimit == nil || l == nil || x.Delivery == nil {
+		return nil
+	}
+	queued := row == nil || row.Token != 0 // in the memory of a node
+	if !queued && row.Due.After(time.Now()) {
+		return nil
+	}
+	before, found, limited := l.position(x.Delivery.ID)
+	if !limited || queued && !found {
+		return nil // it is being sent, or is another node's
+	}
+	about := "about"
+	if !queued {
+		// Those in the store have about the order of their due times.
+		about = "at most"
+		summaries, err := e.store.OwedSummaries(ctx)
+		if err != nil {
+			return fmt.Errorf("counting what is owed: %w", err)
+		}
+		for i := range summaries {
+			if summaries[i].Webhook == w.Number {
+				before += max(0, summaries[i].Count-1)
+			}
+		}
+	}
+	x.Verdict = VerdictLimit
+	x.Detail = fmt.Sprintf("it waits for the rate limit of %g/s, with %s %d ahead of it", w.RateLimit.PerSecond, about, before)
+	if d := x.Delivery.Attempts; d > 0 {
+		x.Detail += fmt.Sprintf("; attempts made: %d", d)
+	}
+	x.Delivery.Reason = x.Detail
+	return nil
 }
 
 // explainFilter says why a filter does not let the event through: which part
@@ -36,7 +90,9 @@ func explainFilter(w *webhook.Webhook, ev *event.Event) string {
 	for _, c := range w.Program.Clauses(context.Background(), ev) {
 		if c.Verdict == filter.No {
 			text := fmt.Sprintf("%s: %s", no, c.Text)
-			if c.Reason != "" {
+			if value, ok := operand(c.Text, ev); ok {
+				text += " (" + value + ")"
+			} else if c.Reason != "" {
 				text += " (" + c.Reason + ")"
 			}
 			return text
@@ -62,7 +118,7 @@ func filterFailure(w *webhook.Webhook, ev *event.Event) string {
 	return ""
 }
 
-func (e *Engine) explain(ev *event.Event, w *webhook.Webhook, o *Owed, log []*Attempt, open bool) Explanation {
+func (e *Engine) explainOne(ev *event.Event, w *webhook.Webhook, o *Owed, log []*Attempt, open bool) Explanation {
 	x := Explanation{WebhookID: w.ID}
 	at := ev.ID.Time()
 	if o != nil || len(log) > 0 || open && e.inMemory(ev, w) {
@@ -77,11 +133,22 @@ func (e *Engine) explain(ev *event.Event, w *webhook.Webhook, o *Owed, log []*At
 			x.Detail = fmt.Sprintf("delivered with attempt %d", d.Attempts)
 		case StateFailed:
 			x.Detail = fmt.Sprintf("given up after attempt %d: %s", d.Attempts, d.Reason)
-		case StateCanceled, StateExpired, StateHeld, StateDiscarded:
+			if hint := refusal(w, d.Last); hint != "" {
+				x.Detail += "; " + hint
+			}
+		case StateHeld:
+			if x.Detail = d.Reason; w.Status == webhook.Active {
+				x.Verdict = VerdictMaintenance
+			} else if w.Status == webhook.Disabled {
+				x.Verdict = VerdictDisabled
+			}
+		case StateCanceled, StateExpired, StateDiscarded:
 			x.Detail = d.Reason
 		case StateWaiting:
-			x.Verdict = VerdictWaiting
-			x.Detail = fmt.Sprintf("%s, at %s", d.Reason, d.NextAt.Format(format.TimeLayout))
+			x.Verdict, x.Detail = VerdictWaiting, d.Reason
+			if o != nil && o.Reason != ReasonRetry && d.NextAt.After(time.Now()) {
+				x.Detail += ", until " + d.NextAt.Format(format.TimeLayout)
+			}
 		default:
 			x.Verdict = VerdictWaiting
 			x.Detail = "on its way"

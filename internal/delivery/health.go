@@ -86,7 +86,11 @@ func (k *healthKeeper) observe(w *webhook.Webhook, a *Attempt, now time.Time) {
 	}
 	if rejected(a) && k.engine.authenticatesLike(w) {
 		h.Rejections++
-		h.RejectedReason = fmt.Sprintf("authentication rejected: %s", a.Error)
+		if hint := refusal(w, a); hint != "" {
+			h.RejectedReason = a.Error + "; " + hint
+		} else {
+			h.RejectedReason = "authentication rejected: " + a.Error
+		}
 		if h.RejectedSince.IsZero() {
 			h.RejectedSince = now.UTC().Truncate(time.Millisecond)
 		}

@@ -232,6 +232,9 @@ func (e *Engine) delivery(d event.DeliveryID, ev *event.Event, o *Owed, log []*A
 		}
 	case o != nil:
 		v.State, v.NextAt, v.Reason = StateWaiting, o.Due, o.Reason.String()
+		if o.Reason == ReasonRetry {
+			v.Reason = retryReason(o, w, v.Last)
+		}
 	case v.Last == nil || v.Last.Outcome == Retrying:
 		if !exists {
 			v.State, v.Reason = StateDiscarded, "its webhook was deleted"
@@ -244,6 +247,23 @@ func (e *Engine) delivery(d event.DeliveryID, ev *event.Event, o *Owed, log []*A
 		}[v.Last.Outcome]
 	}
 	return v
+}
+
+// retryReason says why a delivery waits for its retry: what came of its last
+// attempt, nil if that is not known, and when the next one is.
+func retryReason(o *Owed, w *webhook.Webhook, last *Attempt) string {
+	next := "next at " + o.Due.Format(format.TimeLayout)
+	if !o.Due.After(time.Now()) {
+		next = "the next is due"
+	}
+	which := fmt.Sprintf("attempt %d of %d", o.Attempts, w.Retry.Attempts)
+	if o.Base > 0 { // it was asked for by hand
+		which = fmt.Sprintf("attempt %d, number %d of %d since it was asked for by hand", o.Attempts, o.Attempts-o.Base, w.Retry.Attempts)
+	}
+	if last == nil || last.Error == "" {
+		return fmt.Sprintf("%s failed; %s", which, next)
+	}
+	return fmt.Sprintf("%s: %s; %s", which, last.Error, next)
 }
 
 // DeliveriesOfEvent returns the event's deliveries, one for each webhook that
@@ -312,7 +332,13 @@ func (e *Engine) fromRows(ctx context.Context, rows []Owed) ([]Delivery, error) 
 	}
 	list := make([]Delivery, len(rows))
 	for i := range rows {
-		list[i] = e.delivery(rows[i].Delivery(), byID[rows[i].Event], &rows[i], nil)
+		var log []*Attempt
+		if rows[i].Reason == ReasonRetry { // which says why
+			if log, err = e.store.AttemptsOfDelivery(ctx, rows[i].Tenant, rows[i].Delivery()); err != nil {
+				return nil, fmt.Errorf("reading the log of %s: %w", rows[i].Delivery(), err)
+			}
+		}
+		list[i] = e.delivery(rows[i].Delivery(), byID[rows[i].Event], &rows[i], log)
 		list[i].Attempts = rows[i].Attempts
 	}
 	return list, nil

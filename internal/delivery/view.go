@@ -41,19 +41,22 @@ type Verdict string
 
 // The verdicts of Explain.
 const (
-	VerdictDelivered  Verdict = "delivered"
-	VerdictWaiting    Verdict = "waiting"   // owed or in flight
-	VerdictFailed     Verdict = "failed"    // attempted without success
-	VerdictCanceled   Verdict = "canceled"  // by a person
-	VerdictExpired    Verdict = "expired"   // too old to be attempted
-	VerdictTransform  Verdict = "transform" // its transform dropped it
-	VerdictType       Verdict = "type"      // the webhook does not ask for this event type
-	VerdictFilter     Verdict = "filter"    // its filter says no
-	VerdictPaused     Verdict = "paused"    // it was paused when the event came
-	VerdictDisabled   Verdict = "disabled"  // it was disabled when the event came
-	VerdictLater      Verdict = "created"   // it was created after the event
-	VerdictChanged    Verdict = "changed"   // it asks for the type now, but did not when the event came
-	VerdictOperations Verdict = "operation" // operational events must be asked for by name
+	VerdictDelivered Verdict = "delivered"
+	VerdictWaiting   Verdict = "waiting"   // owed or in flight
+	VerdictLimit     Verdict = "rateLimit" // due, and waits for the rate limit
+	// VerdictMaintenance: held until the end of a maintenance window.
+	VerdictMaintenance Verdict = "maintenance"
+	VerdictFailed      Verdict = "failed"    // attempted without success
+	VerdictCanceled    Verdict = "canceled"  // by a person
+	VerdictExpired     Verdict = "expired"   // too old to be attempted
+	VerdictTransform   Verdict = "transform" // its transform dropped it
+	VerdictType        Verdict = "type"      // the webhook does not ask for this event type
+	VerdictFilter      Verdict = "filter"    // its filter says no
+	VerdictPaused      Verdict = "paused"    // it is paused, or was when the event came
+	VerdictDisabled    Verdict = "disabled"  // it is disabled, or was when the event came
+	VerdictLater       Verdict = "created"   // it was created after the event
+	VerdictChanged     Verdict = "changed"   // it asks for the type now, but did not when the event came
+	VerdictOperations  Verdict = "operation" // operational events must be asked for by name
 )
 
 // Explanation says for one webhook what became of an event, and why.

@@ -353,9 +353,10 @@ func (r *Registry) RotateSecret(ctx context.Context, tenant event.TenantID, id s
 			return problem.InvalidField("overlap", "needs signature %q or %q: %q carries one signature only", SignStandard, SignBoth, w.Signature)
 		}
 		old := w.Secrets.Current
-		w.Secrets = Secrets{Current: signing.NewSecret()}
+		now := time.Now().UTC().Truncate(time.Millisecond)
+		w.Secrets = Secrets{Current: signing.NewSecret(), RotatedAt: now}
 		if overlap > 0 {
-			w.Secrets.Previous, w.Secrets.PreviousUntil = old, time.Now().UTC().Add(overlap)
+			w.Secrets.Previous, w.Secrets.PreviousUntil = old, now.Add(overlap)
 		}
 		return nil
 	})

@@ -210,6 +210,9 @@ type Secrets struct {
 	Current       string    `json:"current"`
 	Previous      string    `json:"previous,omitempty"`
 	PreviousUntil time.Time `json:"previousUntil,omitzero"`
+	// RotatedAt is when Current replaced another secret; zero: never, or by a
+	// version of Relay that did not note it.
+	RotatedAt time.Time `json:"rotatedAt,omitzero"`
 }
 
 // Valid returns the secrets that sign at the moment now, the newest first.
