@@ -12,12 +12,14 @@ package api
 
 import (
 	"context"
+	"crypto/cipher"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/relay-events/relay/internal/account"
@@ -123,6 +125,7 @@ type Options struct {
 	Types     Types
 	Gate      Gate
 	Audit     Audit
+	Answers   Answers
 	// Encryption replaces the keys that seal secrets at rest. Nil: they cannot be replaced while the server runs.
 	Encryption Encryption
 	// Ready reports why requests cannot be served now, in words fit for the public; nil: they can.
@@ -148,16 +151,17 @@ type API struct {
 	Options
 	mux      *http.ServeMux
 	routes   []route
-	document []byte // /openapi.json
-	page     []byte // /docs
+	document []byte                      // /openapi.json
+	page     []byte                      // /docs
+	cursors  atomic.Pointer[cipher.AEAD] // nil until the first list needs it
 }
 
 // New returns the API: an http.Handler for everything below /v1, the probes, /metrics, /openapi.json and /docs. It
 // answers with problem documents and belongs behind a web.Server, which bounds time and size.
 func New(o Options) (*API, error) {
 	switch {
-	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Gate == nil, o.Audit == nil, o.Ready == nil:
-		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Publisher, Events, Types, Gate, Audit or Ready")
+	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Gate == nil, o.Audit == nil, o.Answers == nil, o.Ready == nil:
+		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Publisher, Events, Types, Gate, Audit, Answers or Ready")
 	}
 	if o.Limits == (ingest.Limits{}) {
 		o.Limits = ingest.DefaultLimits()

@@ -235,7 +235,7 @@ func TestOtherTenant(t *testing.T) {
 	for _, path := range []string{"/v1/deliveries?webhookId=" + hook.ID, "/v1/stats?webhookId=" + hook.ID} {
 		w.refused(404, "GET", path, "", other...)
 	}
-	for _, path := range []string{"/v1/events", "/v1/webhooks", "/v1/deliveries", "/v1/jobs", "/v1/campaigns", "/v1/respondents", "/v1/events?cursor=cur_7zzzzzzzzzzzz"} {
+	for _, path := range []string{"/v1/events", "/v1/webhooks", "/v1/deliveries", "/v1/jobs", "/v1/campaigns", "/v1/respondents"} {
 		if a := w.do("GET", path, "", other...); a.status != 200 || !strings.Contains(string(a.body), `"data":[]`) {
 			t.Errorf("GET %s as another tenant: got %d %s, want an empty list", path, a.status, a.body)
 		}

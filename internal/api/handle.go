@@ -39,6 +39,7 @@ type doc struct {
 	text    string // more, in Markdown; may be empty
 	status  int    // of success; zero: 200
 	bodies  bodies // what the types cannot say; see publish
+	pure    bool   // a POST that changes nothing: doing it twice is as good
 }
 
 // caller is who makes a request.
@@ -47,9 +48,17 @@ type caller struct {
 	key    *account.Key
 	// platform: the key acts for a tenant by the header Relay-Tenant, as its admin.
 	platform bool
+	// text is the key as the caller sent it.
+	text string
 }
 
 func (c *caller) allows(s account.Scope) bool { return c.platform || c.key.Allows(s) }
+
+// once reports whether the route honours the header Idempotency-Key by giving the first answer again. Publishing and
+// respondents honour it themselves, as what they store is known by it.
+func (rt *route) once() bool {
+	return rt.method == http.MethodPost && rt.scope != "" && !rt.doc.pure && !rt.doc.bodies.publish && !rt.doc.bodies.once
+}
 
 // none is the request or answer of a route that has none.
 type none struct{}
@@ -76,20 +85,37 @@ func handle[In, Out any](a *API, pattern string, scope account.Scope, d doc, f f
 			return err
 		}
 		in := new(In)
-		if err := plan.read(r, reflect.ValueOf(in).Elem()); err != nil {
+		raw, err := plan.read(r, reflect.ValueOf(in).Elem())
+		if err != nil {
 			return err
 		}
-		out, err := f(r.Context(), c, in)
+		if err := a.openCursor(&plan, r, c, reflect.ValueOf(in).Elem()); err != nil {
+			return err
+		}
+		answer := func() ([]byte, error) {
+			out, err := f(r.Context(), c, in)
+			if err != nil || status == http.StatusNoContent {
+				return nil, err
+			}
+			if list, ok := any(out).(paged); ok {
+				if err := a.sealCursor(r, c, list.next()); err != nil {
+					return nil, err
+				}
+			}
+			return encode(out)
+		}
+		var body []byte
+		if rt.once() {
+			body, err = a.answerOnce(w, r, c, raw, answer)
+		} else {
+			body, err = answer()
+		}
 		if err != nil {
 			return err
 		}
 		if status == http.StatusNoContent {
 			w.WriteHeader(status)
 			return nil
-		}
-		body, err := encode(out)
-		if err != nil {
-			return err
 		}
 		web.Send(w, status, "application/json", body)
 		return nil
@@ -121,7 +147,7 @@ func (a *API) authorize(r *http.Request, scope account.Scope) (*caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &caller{tenant: k.Tenant, key: k}
+	c := &caller{tenant: k.Tenant, key: k, text: text}
 	if name := r.Header.Get("Relay-Tenant"); name != "" {
 		if !k.Allows(account.ScopePlatform) {
 			return nil, problem.New(problem.Forbidden, "the header Relay-Tenant needs a key with the scope %q", account.ScopePlatform)
@@ -194,10 +220,10 @@ type roomy interface {
 	room() (bytes int64, depth int)
 }
 
-// read fills dst from the request.
-func (p *plan) read(r *http.Request, dst reflect.Value) error {
+// read fills dst from the request and returns the body it was given.
+func (p *plan) read(r *http.Request, dst reflect.Value) (raw []byte, err error) {
 	if err := p.readParams(r, dst); err != nil {
-		return err
+		return nil, err
 	}
 	// A body is read also where none is wanted: what follows it on the connection is the next request.
 	limit, depth := int64(maxRequest), maxBodyDepth
@@ -206,27 +232,26 @@ func (p *plan) read(r *http.Request, dst reflect.Value) error {
 			limit, depth = l.room()
 		}
 	}
-	raw, err := web.ReadBody(r, nil, limit)
-	if err != nil {
-		return err
+	if raw, err = web.ReadBody(r, nil, limit); err != nil {
+		return nil, err
 	}
 	switch {
 	case p.body == nil && len(raw) > 0:
-		return problem.InvalidField("body", "must be empty for this call")
+		return nil, problem.InvalidField("body", "must be empty for this call")
 	case p.body == nil, len(raw) == 0 && !p.required:
-		return nil
+		return nil, nil
 	}
 	if p.media != nil {
 		if !slices.Contains(p.media, mediaType(r.Header.Get("Content-Type"))) {
-			return problem.New(problem.UnsupportedType, "the body must have the header Content-Type: %s", strings.Join(p.media, " or "))
+			return nil, problem.New(problem.UnsupportedType, "the body must have the header Content-Type: %s", strings.Join(p.media, " or "))
 		}
 		dst.FieldByIndex(p.body).SetBytes(raw)
-		return nil
+		return raw, nil
 	}
 	if !isJSON(r.Header.Get("Content-Type")) {
-		return problem.New(problem.UnsupportedType, "the body must be JSON, with the header Content-Type: application/json")
+		return nil, problem.New(problem.UnsupportedType, "the body must be JSON, with the header Content-Type: application/json")
 	}
-	return decodeBody(raw, dst.FieldByIndex(p.body).Addr().Interface(), depth)
+	return raw, decodeBody(raw, dst.FieldByIndex(p.body).Addr().Interface(), depth)
 }
 
 func (p *plan) readParams(r *http.Request, dst reflect.Value) error {

@@ -40,8 +40,14 @@ func pageTo[T any](data []T, next event.ID) *List[T] {
 	return l
 }
 
-// cursorPrefix begins cursors that are row numbers. A cursor only says where to go on: whose rows are read is decided
-// by the key, so that a cursor of another tenant shows nothing of it.
+// paged is an answer that may have a cursor.
+type paged interface {
+	next() *string // nil: there is none
+}
+
+func (l *List[T]) next() *string { return l.NextCursor }
+
+// cursorPrefix begins cursors that are row numbers, as handlers have them. Callers get them sealed, see sealCursor.
 const cursorPrefix = "cur_"
 
 func (p *page) before() (event.ID, error) {

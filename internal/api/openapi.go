@@ -291,9 +291,12 @@ func (rt *route) operation(requests, answers *schemas) *Operation {
 			Description: "the tenant to act for, with a key of the scope platform"})
 		kinds = append(kinds, problem.NotFound)
 	}
-	if d.bodies.once {
-		op.Parameters = append(op.Parameters, Parameter{Name: "Idempotency-Key", In: "header", Schema: &Schema{Type: "string", MaxLength: ptr(256)},
-			Description: "sending a request with the same key again stores nothing twice"})
+	if d.bodies.once || rt.once() {
+		text := "sending a request with the same key again stores nothing twice"
+		if rt.once() {
+			text = "sending the same request with the same key again within 12 hours does nothing and gives the first answer again"
+		}
+		op.Parameters = append(op.Parameters, Parameter{Name: "Idempotency-Key", In: "header", Schema: &Schema{Type: "string", MaxLength: ptr(256)}, Description: text})
 		kinds = append(kinds, problem.Conflict)
 	}
 	json := func(s *Schema) map[string]media { return map[string]media{"application/json": {s}} }

@@ -85,7 +85,7 @@ type Preview struct {
 	Truncated bool              `json:"truncated" doc:"the whole body is longer than body"`
 }
 
-var docWebhookPreview = doc{id: "previewWebhook", tag: "Webhooks", summary: "Try a filter, transform or format",
+var docWebhookPreview = doc{pure: true, id: "previewWebhook", tag: "Webhooks", summary: "Try a filter, transform or format",
 	text: "On past events (`last`, or `eventIds`) or given ones (`events`): which match, and what would be sent. Nothing is sent, and nothing is stored. " +
 		"Takes 10 s at most; the events it did not get to are answered as `notTried`. The list is never paged."}
 

@@ -80,7 +80,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(publisher.Stop)
 	people.Start(publisher, engine)
 	a, err := api.New(api.Options{
-		Gate: people, Audit: store,
+		Gate: people, Audit: store, Answers: store,
 		Keys: keys, Webhooks: hooks, Engine: engine, Publisher: publisher, Events: store, Types: types, Version: "test", Log: quiet,
 		Ready:   func(context.Context) error { return nil },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "relay_up 1\n") }),

@@ -195,7 +195,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		Keys: a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store, Types: types,
 		EgressIPs: cfg.Egress.IPs.Texts(), Failures: failures, TrustedProxies: cfg.TrustedProxies,
 		Ready: a.ready, Metrics: privately(metrics, a.keys, failures, cfg.TrustedProxies), Limits: limits, Version: config.Version, Log: component("api"),
-		Gate: a.gate, Audit: store, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),
+		Gate: a.gate, Audit: store, Answers: store, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),
 	})
 	if err != nil {
 		return err

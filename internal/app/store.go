@@ -26,6 +26,7 @@ import (
 type store interface {
 	account.Store
 	access.AuditStore
+	account.AnswerStore
 	api.Events
 	catalogue.Store
 	delivery.Store

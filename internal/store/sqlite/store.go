@@ -61,6 +61,8 @@ type Store struct {
 	dir  string
 	log  *slog.Logger
 	lock *os.File
+	// opened is when: what the requests before that have left is nobody's any more.
+	opened time.Time
 
 	sealer   webhook.Sealer
 	config   *db
@@ -80,13 +82,14 @@ type Store struct {
 }
 
 var (
-	_ ingest.Store      = (*Store)(nil)
-	_ delivery.Store    = (*Store)(nil)
-	_ webhook.Store     = (*Store)(nil)
-	_ account.Store     = (*Store)(nil)
-	_ catalogue.Store   = (*Store)(nil)
-	_ gate.Store        = (*Store)(nil)
-	_ access.AuditStore = (*Store)(nil)
+	_ ingest.Store        = (*Store)(nil)
+	_ delivery.Store      = (*Store)(nil)
+	_ webhook.Store       = (*Store)(nil)
+	_ account.Store       = (*Store)(nil)
+	_ catalogue.Store     = (*Store)(nil)
+	_ gate.Store          = (*Store)(nil)
+	_ access.AuditStore   = (*Store)(nil)
+	_ account.AnswerStore = (*Store)(nil)
 )
 
 // Open opens the store in a folder, and creates what is missing. It fails at
@@ -101,7 +104,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Sealer == nil {
 		o.Sealer = webhook.InClear{}
 	}
-	s := &Store{dir: o.Dir, log: o.Log.With("component", "store"), sealer: o.Sealer}
+	s := &Store{dir: o.Dir, opened: time.Now(), log: o.Log.With("component", "store"), sealer: o.Sealer}
 	if err := s.open(ctx, o.Node); err != nil {
 		return nil, fmt.Errorf("opening the store in %q: %w", o.Dir, errors.Join(err, s.Close()))
 	}

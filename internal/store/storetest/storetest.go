@@ -22,6 +22,7 @@ type Backend interface {
 	account.Store
 	catalogue.Store
 	access.AuditStore
+	account.AnswerStore
 	gate.Store
 	// Reopen closes the store and opens it again on the same data, for all who
 	// hold this Backend; it returns itself. It ends the test when that fails.
