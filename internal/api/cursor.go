@@ -43,11 +43,13 @@ func (a *API) cursorCipher(ctx context.Context) (cipher.AEAD, error) {
 	return c, nil
 }
 
-// boundTo returns what a request's cursor is bound to: all that selects rows.
+// boundTo returns what a request's cursor is bound to: all that selects rows but their times, in which a cursor is a
+// place; callers who ask for "the last hour" ask for another one with each page.
 func boundTo(r *http.Request, c *caller) []byte {
 	query, _ := url.ParseQuery(r.URL.RawQuery) // it was read before
-	query.Del("cursor")
-	query.Del("limit")
+	for _, name := range [...]string{"cursor", "limit", "since", "until"} {
+		query.Del(name)
+	}
 	return fmt.Appendf(nil, "cursor 1\x00%d\x00%s\x00%s", c.tenant, r.URL.EscapedPath(), query.Encode())
 }
 

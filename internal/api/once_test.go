@@ -176,7 +176,7 @@ func TestCursorsAreBound(t *testing.T) {
 			if to == from {
 				want = 200
 			}
-			if got := w.do("GET", at(to, page.NextCursor, 1), ""); got.status != want {
+			if got := w.do("GET", at(to, page.NextCursor, 1)+"&", ""); got.status != want {
 				t.Errorf("a cursor of %s given to %s: got %d %s, want %d", from, to, got.status, got.body, want)
 			}
 		}
@@ -191,6 +191,9 @@ func TestCursorsAreBound(t *testing.T) {
 			}
 		}
 	}
+	var page struct{ NextCursor string }
+	w.into(&page, 200, "GET", "/v1/events?type=c.x&limit=1&since=2026-01-01T00:00:00Z", "")
+	w.into(nil, 200, "GET", "/v1/events?limit=2&type=c.x&since=2026-01-02T00:00:00Z&cursor="+page.NextCursor, "")
 	for _, bad := range []string{"cur_0dqv5r8k0000g", "cur_", "x", "%00"} {
 		w.refused(400, "GET", "/v1/events?cursor="+bad, "")
 	}
