@@ -227,6 +227,9 @@ type Store interface {
 	// though it was closed, an owed row may appear though it was settled; the
 	// reverse never happens. Attempts that were recorded twice because the
 	// second half failed appear twice in the log, with different ids.
+	//
+	// What a person has asked for (rows in Owe with ReasonManual and no Token)
+	// is durable when it returns: nothing would ask for it again.
 	Record(ctx context.Context, r *Record) error
 
 	// IntakeOpen calls f for each intake of this installation that was not
@@ -266,7 +269,7 @@ type Store interface {
 	OwedList(ctx context.Context, q OwedQuery) ([]Owed, error)
 	// OwedMove sets the due time of an unclaimed row, its Base to its Attempts,
 	// its Since to due and its Reason to ReasonManual; it reports whether there was
-	// one. All rows of a batch move with it.
+	// one. All rows of a batch move with it. Durable on return.
 	OwedMove(ctx context.Context, tenant event.TenantID, d event.DeliveryID, due time.Time) (bool, error)
 	// OwedDiscard removes the rows of a deleted webhook, in bounded steps.
 	OwedDiscard(ctx context.Context, tenant event.TenantID, webhook uint32) error

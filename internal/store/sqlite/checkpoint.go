@@ -30,23 +30,38 @@ func (d *db) checkpointer(ctx context.Context) {
 	defer close(d.done)
 	var c *conn
 	defer func() { c.close() }()
+	closed := false // no connection can be opened
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-d.kick:
 		}
+		if c != nil && c.opened != d.renewed.Load() {
+			c.close()
+			c = nil
+		}
+		if d.down.Load() {
+			continue // the writer copies the WAL when it recovers
+		}
 		var err error
 		if c == nil {
-			c, err = d.connect()
+			// Nothing was written yet, so nothing can be half done: commits go on,
+			// and each has this tried again. There may be no descriptors left.
+			if c, err = d.connect(); err != nil {
+				if !closed {
+					d.log.Warn("no checkpoint, the log grows until one is possible", "error", d.storeError(err))
+				}
+				closed = true
+				continue
+			}
+			closed = false
 		}
-		if err == nil {
-			err = d.checkpoint(ctx, c)
-		}
+		err = d.checkpoint(ctx, c)
 		if err != nil && !errors.Is(err, sqlite3.BUSY) && ctx.Err() == nil {
 			// As after a failed commit: this connection is not used again, and
 			// the writer recovers before it goes on.
-			d.log.Error("checkpoint failed", "error", err)
+			d.log.Error("checkpoint failed", "error", d.storeError(err))
 			d.suspect.Store(true)
 			c.close()
 			c = nil
@@ -73,9 +88,15 @@ func (d *db) checkpoint(ctx context.Context, c *conn) error {
 	}
 	err := c.truncateWAL()
 	if errors.Is(err, sqlite3.BUSY) {
-		d.truncateAt = time.Now().Add(truncateEvery)
+		now := time.Now()
+		d.truncateAt = now.Add(truncateEvery)
+		// It may be a lock of ours that could not be given back.
+		if now.After(d.renewAt) {
+			d.renewAt = now.Add(renewEvery)
+			d.renew()
+		}
 	}
-	if err := errors.Join(err, c.raw.BusyTimeout(busyTimeout)); err != nil {
+	if err := errors.Join(err, c.raw.BusyTimeout(d.o.BusyTimeout)); err != nil {
 		return err
 	}
 	d.walPages.Store(0)

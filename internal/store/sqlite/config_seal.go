@@ -91,7 +91,7 @@ func (d *db) rewrite(ctx context.Context, then string) error {
 		err = d.w.truncateWAL()
 		// SQLite does not wait for another checkpoint, and the checkpointer may
 		// be at one.
-		for end := time.Now().Add(busyTimeout); errors.Is(err, sqlite3.BUSY) && time.Now().Before(end); {
+		for end := time.Now().Add(d.o.BusyTimeout); errors.Is(err, sqlite3.BUSY) && time.Now().Before(end); {
 			time.Sleep(10 * time.Millisecond)
 			err = d.w.truncateWAL()
 		}
@@ -102,8 +102,9 @@ func (d *db) rewrite(ctx context.Context, then string) error {
 		err = d.w.raw.Exec(then)
 	}
 	if err != nil {
+		err = d.storeError(err)
 		d.giveUpWriter(err)
-		return storeError(err)
+		return err
 	}
 	return nil
 }

@@ -12,8 +12,9 @@ import (
 // conn is a connection with its prepared statements. One goroutine uses it at
 // a time.
 type conn struct {
-	raw   *sqlite3.Conn
-	stmts map[string]*sqlite3.Stmt
+	raw    *sqlite3.Conn
+	stmts  map[string]*sqlite3.Stmt
+	opened int64 // db.renewed by then
 }
 
 // stmt returns the prepared statement for the text, which must be a single

@@ -48,6 +48,7 @@ func openDays(dir string, o dbOptions, log *slog.Logger) (*dayFiles, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	o.Data, o.BusyTimeout = filepath.Dir(dir), promptTimeout
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err

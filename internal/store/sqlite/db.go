@@ -1,12 +1,12 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,7 +15,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/store/sqlite/osfile"
 )
 
 // dbOptions says how one file is opened.
@@ -38,13 +38,15 @@ type dbOptions struct {
 	SecureDelete bool
 	// Readers is how many may read at a time; zero: 4.
 	Readers int
+	// BusyTimeout bounds waiting for SQLite's own locks; zero: busyTimeout. Writers
+	// queue in Go before that, so only checkpoints, recovery and a backup that
+	// fixes the state of a file are ever waited for.
+	BusyTimeout time.Duration
+	// Data is the data folder, for words about its disk; empty: that of the file.
+	Data string
 	// Log receives what happens in the background; nil: slog.Default.
 	Log *slog.Logger
 }
-
-// vfsName names the registered VFS all files are opened with, empty for the
-// driver's own. Only tests that inject faults set it.
-var vfsName string
 
 const (
 	// checkpointBytes of new WAL make the checkpointer copy it into the file.
@@ -55,9 +57,14 @@ const (
 	truncateBytes = 64 << 20
 	// reopenEvery spaces attempts to get a failed writer working again.
 	reopenEvery = 250 * time.Millisecond
-	// busyTimeout bounds waiting for SQLite's own locks. Writers queue in Go
-	// before that, so only checkpoints and recovery ever wait for them.
+	// renewEvery spaces replacing all connections of a file because somebody
+	// keeps its WAL from being emptied, which a backup may do for minutes.
+	renewEvery = time.Minute
+	// busyTimeout is the usual BusyTimeout.
 	busyTimeout = 5 * time.Second
+	// promptTimeout is the BusyTimeout of files that publishers wait for: they
+	// have an answer within 2 s.
+	promptTimeout = 1500 * time.Millisecond
 )
 
 // db is one SQLite file in WAL mode: one connection that writes, a few that
@@ -70,6 +77,11 @@ const (
 // it; only then new commits rest on it. The WAL index in shared memory, kept
 // alive by a connection that does nothing else, ends before the frames of the
 // failed commit, so they never come back while the process lives.
+//
+// A lock that could not be given back when it should (the calls fail for a
+// while on some network file systems) stays with the connection's descriptor,
+// and locks out all others. So after a failure all connections of the file
+// are closed and opened anew, the keeper's successor before the keeper.
 type db struct {
 	path string
 	o    dbOptions
@@ -84,6 +96,10 @@ type db struct {
 	walPages  atomic.Int64 // pages in the WAL after the last commit
 	checked   atomic.Int64 // walPages at the last checkpoint
 	suspect   atomic.Bool  // a checkpoint failed: the writer must recover first
+	down      atomic.Bool  // there is no writer
+	commits   int          // reported to the hook; guarded by wlock
+	renewed   atomic.Int64 // connections opened before are not used again
+	renewAt   time.Time    // not renewed for the WAL's sake before; guarded by wlock
 	kick      chan struct{}
 	stop      context.CancelFunc
 	done      chan struct{} // the checkpointer's end
@@ -101,11 +117,25 @@ type db struct {
 var errClosed = errors.New("store closed")
 
 // openDB opens the file, creates it unless read-only, and applies the
-// migrations it lacks.
+// migrations it lacks. A file that never came to hold anything, because the
+// power went while it was made, is made again.
 func openDB(path string, o dbOptions) (*db, error) {
+	// Looked at first: SQLite removes a log of a file it cannot read.
+	empty := !o.ReadOnly && unwritten(path)
 	d, err := open(path, o)
+	if empty && (errors.Is(err, sqlite3.NOTADB) || errors.Is(err, sqlite3.CORRUPT)) {
+		log := o.Log
+		if log == nil {
+			log = slog.Default()
+		}
+		log.Warn("a file was cut short while it was made and holds nothing: it is made anew", "file", path)
+		for _, suffix := range fileSuffixes {
+			_ = os.Remove(path + suffix)
+		}
+		d, err = open(path, o)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("opening %q: %w", path, storeError(err))
+		return nil, fmt.Errorf("opening %q: %w", path, storeError(path, o.Data, err))
 	}
 	return d, nil
 }
@@ -120,6 +150,7 @@ func open(path string, o dbOptions) (_ *db, err error) {
 	if o.Readers == 0 {
 		o.Readers = 4
 	}
+	o.BusyTimeout = cmp.Or(o.BusyTimeout, busyTimeout)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -164,11 +195,7 @@ func open(path string, o dbOptions) (_ *db, err error) {
 		return nil, err
 	}
 	d.w.raw.WALHook(d.committed)
-	// Reading once makes the keeper map the WAL index.
-	if d.keeper, err = d.dial(); err == nil {
-		err = d.keeper.Exec(`SELECT count(*) FROM sqlite_schema`)
-	}
-	if err != nil {
+	if d.keeper, err = d.keep(); err != nil {
 		return nil, err
 	}
 	for _, suffix := range []string{"-wal", "-shm"} {
@@ -176,9 +203,9 @@ func open(path string, o dbOptions) (_ *db, err error) {
 			return nil, err
 		}
 	}
-	// The driver syncs files, but not the folder's entries of the database and
-	// its WAL: without them a power cut loses the files themselves.
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	// The entries of the database and its WAL: without them a power cut loses
+	// the files themselves.
+	if err := osfile.SyncFolder(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -187,28 +214,27 @@ func open(path string, o dbOptions) (_ *db, err error) {
 	return d, nil
 }
 
-// syncDir makes the entries of a folder durable.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
+// keep opens a connection that does nothing but keep the WAL index alive.
+func (d *db) keep() (*sqlite3.Conn, error) {
+	c, err := d.dial()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer f.Close()
-	return syncDirFile(f)
+	// Reading once makes it map the index.
+	if err := c.Exec(`SELECT count(*) FROM sqlite_schema`); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // dial opens a connection without setting it up.
 func (d *db) dial() (*sqlite3.Conn, error) {
-	name, flags := d.path, sqlite3.OPEN_READWRITE
-	if vfsName != "" {
-		u := url.URL{Scheme: "file", OmitHost: true, Path: d.path, RawQuery: "vfs=" + vfsName}
-		name, flags = u.String(), flags|sqlite3.OPEN_URI
-	}
-	raw, err := sqlite3.OpenFlags(name, flags)
+	raw, err := sqlite3.OpenFlags(fileURI(d.path), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, err
 	}
-	if err := raw.BusyTimeout(busyTimeout); err != nil {
+	if err := raw.BusyTimeout(cmp.Or(d.o.BusyTimeout, busyTimeout)); err != nil {
 		raw.Close()
 		return nil, err
 	}
@@ -221,7 +247,7 @@ func (d *db) connect() (_ *conn, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{raw: raw, stmts: make(map[string]*sqlite3.Stmt)}
+	c := &conn{raw: raw, stmts: make(map[string]*sqlite3.Stmt), opened: d.renewed.Load()}
 	defer func() {
 		if err != nil {
 			c.close()
@@ -286,7 +312,15 @@ func (c *conn) checkVersion() error {
 // nothing of it is stored; failures of the disk wrap delivery.ErrUnavailable.
 // The context only bounds waiting for other writers. f must not call write or
 // read of the same db.
-func (d *db) write(ctx context.Context, f func(*conn) error) error {
+func (d *db) write(ctx context.Context, f func(*conn) error) error { return d.commit(ctx, f, false) }
+
+// writeSynced is write, and what was committed, with all that was before, is
+// durable when it returns, whatever Full says.
+func (d *db) writeSynced(ctx context.Context, f func(*conn) error) error {
+	return d.commit(ctx, f, !d.o.Full)
+}
+
+func (d *db) commit(ctx context.Context, f func(*conn) error, sync bool) error {
 	if err := d.lockWriter(ctx); err != nil {
 		return err
 	}
@@ -294,16 +328,41 @@ func (d *db) write(ctx context.Context, f func(*conn) error) error {
 	if err := d.recoverWriter(); err != nil {
 		return fmt.Errorf("writing %q: %w", d.path, err)
 	}
-	err := d.w.transact(`BEGIN IMMEDIATE`, f)
+	var err error
+	if sync {
+		err = d.transactSynced(f)
+	} else {
+		err = d.w.transact(`BEGIN IMMEDIATE`, f)
+	}
 	if err == nil {
 		if d.walPages.Load()-d.checked.Load() > checkpointBytes/d.pageBytes {
 			d.wakeCheckpointer()
 		}
 		return nil
 	}
-	if isStorageFailure(err) || !d.w.raw.GetAutocommit() {
+	if d.w == nil || isStorageFailure(err) || !d.w.raw.GetAutocommit() {
+		err = d.storeError(err)
 		d.giveUpWriter(err)
-		return fmt.Errorf("writing %q: %w", d.path, storeError(err))
+		return fmt.Errorf("writing %q: %w", d.path, err)
+	}
+	return err
+}
+
+// transactSynced commits f durably on a file whose commits are not. The caller
+// holds wlock.
+func (d *db) transactSynced(f func(*conn) error) error {
+	if err := d.w.raw.Exec(`PRAGMA synchronous=FULL`); err != nil {
+		return err
+	}
+	before := d.commits
+	err := d.w.transact(`BEGIN IMMEDIATE`, f)
+	if err == nil && d.commits == before {
+		// Nothing had to be written: it was there, of a commit that may not be
+		// on the disk yet.
+		err = osfile.SyncFile(d.path + "-wal")
+	}
+	if again := d.w.raw.Exec(`PRAGMA synchronous=NORMAL`); again != nil && err == nil {
+		d.giveUpWriter(again) // the next one has the right level
 	}
 	return err
 }
@@ -327,58 +386,13 @@ func (d *db) lockWriter(ctx context.Context) error {
 
 func (d *db) unlockWriter() { <-d.wlock }
 
-// giveUpWriter closes the writer for good. The caller holds wlock.
-func (d *db) giveUpWriter(cause error) {
-	if d.failure == nil {
-		d.log.Error("storage failed, writing stops until it works again", "error", cause)
-	}
-	d.failure, d.retryAt = cause, time.Now().Add(reopenEvery)
-	d.w.close()
-	d.w = nil
-}
-
-// recoverWriter makes sure that there is a writer. The caller holds wlock.
-func (d *db) recoverWriter() error {
-	d.rmu.Lock()
-	closed := d.closed
-	d.rmu.Unlock()
-	if closed {
-		return errClosed
-	}
-	if d.suspect.Swap(false) && d.w != nil {
-		d.giveUpWriter(errors.New("a checkpoint failed"))
-		d.retryAt = time.Time{}
-	}
-	if d.w != nil {
-		return nil
-	}
-	if time.Now().Before(d.retryAt) {
-		return fmt.Errorf("%w: waiting to try again after: %w", delivery.ErrUnavailable, d.failure)
-	}
-	c, err := d.connect()
-	if err == nil {
-		c.raw.WALHook(d.committed)
-		if err = c.truncateWAL(); err != nil {
-			c.close()
-		}
-	}
-	if err != nil {
-		d.failure, d.retryAt = err, time.Now().Add(reopenEvery)
-		return fmt.Errorf("%w: reopening after a failure: %w", delivery.ErrUnavailable, err)
-	}
-	d.log.Info("storage works again")
-	d.w, d.failure = c, nil
-	d.walPages.Store(0)
-	d.checked.Store(0)
-	return nil
-}
-
 // committed is SQLite's report of a commit: how many pages the WAL holds now.
 func (d *db) committed(_ *sqlite3.Conn, _ string, pages int) error {
 	if n := int64(pages); n < d.checked.Load() {
 		d.checked.Store(0) // the WAL began anew
 	}
 	d.walPages.Store(int64(pages))
+	d.commits++
 	return nil
 }
 
@@ -405,7 +419,7 @@ func (d *db) read(ctx context.Context, f func(*conn) error) error {
 	if c == nil {
 		var err error
 		if c, err = d.connect(); err != nil {
-			return fmt.Errorf("reading %q: %w", d.path, storeError(err))
+			return fmt.Errorf("reading %q: %w", d.path, d.storeError(err))
 		}
 	}
 	c.raw.SetInterrupt(ctx)
@@ -413,10 +427,10 @@ func (d *db) read(ctx context.Context, f func(*conn) error) error {
 	c.raw.SetInterrupt(context.Background())
 	if err != nil && (isStorageFailure(err) || !c.raw.GetAutocommit()) {
 		c.close()
-		return fmt.Errorf("reading %q: %w", d.path, storeError(err))
+		return fmt.Errorf("reading %q: %w", d.path, d.storeError(err))
 	}
 	d.rmu.Lock()
-	keep := !d.closed
+	keep := !d.closed && c.opened == d.renewed.Load()
 	if keep {
 		d.idle = append(d.idle, c)
 	}
@@ -463,28 +477,4 @@ func (d *db) close() error {
 		return fmt.Errorf("closing %q: %w", d.path, err)
 	}
 	return nil
-}
-
-// storeError marks failures of the disk as delivery.ErrUnavailable.
-func storeError(err error) error {
-	if isStorageFailure(err) && !errors.Is(err, delivery.ErrUnavailable) {
-		return fmt.Errorf("%w: %w", delivery.ErrUnavailable, err)
-	}
-	return err
-}
-
-// isStorageFailure reports whether the error comes from below SQLite, or from
-// a file in a state that only an operator can change.
-func isStorageFailure(err error) bool {
-	var code sqlite3.ErrorCode
-	if errors.As(err, &code) {
-		switch code {
-		case sqlite3.IOERR, sqlite3.FULL, sqlite3.CANTOPEN, sqlite3.BUSY, sqlite3.LOCKED, sqlite3.PROTOCOL,
-			sqlite3.READONLY, sqlite3.PERM, sqlite3.CORRUPT, sqlite3.NOTADB:
-			return true
-		}
-		return false
-	}
-	var path *fs.PathError
-	return errors.As(err, &path)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/store/sqlite/osfile"
 	"github.com/relay-events/relay/internal/store/storetest"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -38,13 +39,8 @@ type faultVFS struct {
 // useFaultVFS makes files opened until the end of the test go through a faultVFS.
 func useFaultVFS(t *testing.T) *faultVFS {
 	t.Helper()
-	v := &faultVFS{VFSFilename: vfs.Find("os").(vfs.VFSFilename)}
-	vfs.Register("fault", v)
-	vfsName = "fault"
-	t.Cleanup(func() {
-		vfsName = ""
-		vfs.Unregister("fault")
-	})
+	v := &faultVFS{VFSFilename: osfile.Driver()}
+	t.Cleanup(osfile.Replace(v))
 	return v
 }
 

@@ -91,11 +91,11 @@ type keyIndex struct {
 
 // openKeys opens the file. One that is damaged is made anew.
 func openKeys(ctx context.Context, path string, log *slog.Logger) (*keyIndex, error) {
-	o := dbOptions{CacheKB: 8 << 10, Schema: loadMigrations("keys"), Log: log}
+	o := dbOptions{CacheKB: 8 << 10, BusyTimeout: promptTimeout, Schema: loadMigrations("keys"), Log: log}
 	b, err := openDB(path, o)
 	if errors.Is(err, sqlite3.CORRUPT) || errors.Is(err, sqlite3.NOTADB) {
 		log.Error("the file of idempotency keys is damaged and is made anew from the events", "error", err)
-		for _, suffix := range []string{"", "-wal", "-shm"} {
+		for _, suffix := range fileSuffixes {
 			os.Remove(path + suffix)
 		}
 		b, err = openDB(path, o)

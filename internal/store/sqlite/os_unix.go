@@ -8,8 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func syncDirFile(f *os.File) error { return f.Sync() }
-
 // flock takes the lock on an open file for the life of the process, without
 // waiting. The kernel releases it when the process ends, however it ends.
 func flock(f *os.File) error {

@@ -8,9 +8,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// syncDirFile does nothing: Windows has no sync of folders, NTFS journals them.
-func syncDirFile(*os.File) error { return nil }
-
 // flock takes the lock on an open file for the life of the process, without
 // waiting. The kernel releases it when the process ends, however it ends.
 func flock(f *os.File) error {

@@ -36,6 +36,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/store/sqlite/osfile"
 	"github.com/relay-events/relay/internal/store/tables"
 	"github.com/relay-events/relay/internal/store/utcday"
 	"github.com/relay-events/relay/internal/webhook"
@@ -181,7 +182,7 @@ func (s *Store) open(ctx context.Context, node int) (err error) {
 		}
 	}
 	s.work.opened(s.openAtStart...)
-	return syncDir(s.dir)
+	return osfile.SyncFolder(s.dir)
 }
 
 // UnfinishedName is the file that marks a folder into which a backup is being

@@ -58,7 +58,7 @@ func (p plainDB) Erased(ctx context.Context) error {
 	}
 	err := d.w.truncateWAL()
 	// Readers and the checkpointer may be at the WAL; the next checkpoint that finds it free does the same.
-	for end := time.Now().Add(busyTimeout); errors.Is(err, sqlite3.BUSY) && time.Now().Before(end); {
+	for end := time.Now().Add(d.o.BusyTimeout); errors.Is(err, sqlite3.BUSY) && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
 		err = d.w.truncateWAL()
 	}
@@ -66,8 +66,9 @@ func (p plainDB) Erased(ctx context.Context) error {
 	case errors.Is(err, sqlite3.BUSY):
 		return nil
 	case err != nil:
+		err = d.storeError(err)
 		d.giveUpWriter(err)
-		return storeError(err)
+		return err
 	}
 	d.walPages.Store(0)
 	d.checked.Store(0)

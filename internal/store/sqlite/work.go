@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,7 +60,7 @@ type owedCount struct {
 
 // openWork opens the file and counts its rows.
 func openWork(path string, log *slog.Logger) (*workDB, error) {
-	file, err := openDB(path, dbOptions{PageSize: 4096, CacheKB: 8 << 10, Schema: loadMigrations("work"), Log: log})
+	file, err := openDB(path, dbOptions{PageSize: 4096, CacheKB: 8 << 10, BusyTimeout: promptTimeout, Schema: loadMigrations("work"), Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -153,9 +154,14 @@ type countDelta struct {
 // commit runs f in a transaction, together with the closing of intakes that
 // waits, and then makes its changes in memory. The caller holds w.change.
 func (w *workDB) commit(ctx context.Context, f func(x *workChange) error) error {
+	return w.commitWith(ctx, w.db.write, f)
+}
+
+// commitWith is commit by write or writeSynced.
+func (w *workDB) commitWith(ctx context.Context, write func(context.Context, func(*conn) error) error, f func(x *workChange) error) error {
 	x := &workChange{w: w}
 	var closed closedIntakes
-	err := w.db.write(ctx, func(c *conn) error {
+	err := write(ctx, func(c *conn) error {
 		x.c = c
 		if err := f(x); err != nil {
 			return err
@@ -228,7 +234,11 @@ func (w *workDB) record(ctx context.Context, owe, settle []delivery.Owed, closin
 	}
 	w.change.Lock()
 	defer w.change.Unlock()
-	err := w.commit(ctx, func(x *workChange) error {
+	write := w.db.write
+	if slices.ContainsFunc(owe, askedFor) {
+		write = w.db.writeSynced
+	}
+	err := w.commitWith(ctx, write, func(x *workChange) error {
 		for i := range owe {
 			if err := x.owe(&owe[i]); err != nil {
 				return err
@@ -253,6 +263,11 @@ func (w *workDB) record(ctx context.Context, owe, settle []delivery.Owed, closin
 	}
 	return nil
 }
+
+// askedFor reports whether a row is what a person has asked for, and not what
+// became of it: nothing would ask for it again if a power cut lost it. Who
+// asked has the answer, and relay.db, which is synced, says how far a job is.
+func askedFor(o delivery.Owed) bool { return o.Reason == delivery.ReasonManual && o.Token == 0 }
 
 // owe adds or replaces a row.
 func (x *workChange) owe(o *delivery.Owed) error {
@@ -347,7 +362,7 @@ func (w *workDB) move(ctx context.Context, tenant event.TenantID, d event.Delive
 		return false, nil
 	}
 	moved := false
-	err := w.commit(ctx, func(x *workChange) error {
+	err := w.commitWith(ctx, w.db.writeSynced, func(x *workChange) error {
 		order := int64(0)
 		err := x.c.query(func(s *sqlite3.Stmt) error {
 			order = scanOwed(s).Order
