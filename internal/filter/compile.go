@@ -82,7 +82,7 @@ func compile(text string) (*Program, error) {
 	if out := checked.OutputType(); !out.IsExactType(types.BoolType) && !out.IsExactType(types.DynType) {
 		return nil, &Error{Message: fmt.Sprintf("must be true or false, but is %s", out)}
 	}
-	loops, pattern, err := checkCalls(checked.NativeRep())
+	calls, err := checkCalls(checked.NativeRep())
 	if err != nil {
 		return nil, err
 	}
@@ -97,14 +97,14 @@ func compile(text string) (*Program, error) {
 	run, err := env.Program(checked,
 		cel.EvalOptions(cel.OptOptimize),
 		cel.OptimizeRegex(boundedMatches...),
-		cel.CostTracking(runCost{pattern}),
+		cel.CostTracking(runCost{calls.largest}),
 		cel.CostLimit(costLimit),
 		cel.InterruptCheckFrequency(100),
 	)
 	if err != nil {
 		return nil, &Error{Message: err.Error()}
 	}
-	return &Program{text: text, run: run, loops: loops}, nil
+	return &Program{text: text, run: run, loops: calls.loops, quickText: quickTextFor(calls.patterns)}, nil
 }
 
 // issue turns the first of CEL's complaints into an *Error.
@@ -127,12 +127,19 @@ func issue(issues *cel.Issues) *Error {
 	return out
 }
 
-// checkCalls tells whether the program has loops and how large its largest pattern is, and refuses patterns that are not constant or too large.
-func checkCalls(tree *ast.AST) (loops bool, largest int, refused error) {
+// calls describes what makes an expression costly.
+type calls struct {
+	loops    bool
+	largest  int // the size of its largest pattern, in instructions
+	patterns int // the sizes of all patterns together
+}
+
+// checkCalls looks for loops and patterns, and refuses patterns that are not constant or too large.
+func checkCalls(tree *ast.AST) (found calls, refused error) {
 	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		switch e.Kind() {
 		case ast.ComprehensionKind:
-			loops = true
+			found.loops = true
 		case ast.CallKind:
 			call := e.AsCall()
 			args := call.Args()
@@ -161,11 +168,12 @@ func checkCalls(tree *ast.AST) (loops bool, largest int, refused error) {
 			if n := patternSize(parsed); n > maxPattern {
 				fail("the pattern of matches is too large: %d instructions, want at most %d", n, maxPattern)
 			} else {
-				largest = max(largest, n)
+				found.largest = max(found.largest, n)
+				found.patterns += n
 			}
 		}
 	}))
-	return loops, largest, refused
+	return found, refused
 }
 
 // patternSize estimates from above how many instructions a pattern compiles to, without compiling it: x{1000} is

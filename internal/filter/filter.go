@@ -81,10 +81,12 @@ func (e *EvalError) Unwrap() error { return e.Err }
 
 // Program is a compiled filter. It is immutable and safe for concurrent use.
 type Program struct {
-	text    string
-	run     cel.Program
-	loops   bool // it has a comprehension, so that it can take long enough to be worth interrupting
-	clauses func() []*Program
+	text  string
+	run   cel.Program
+	loops bool // it has a comprehension, so that it can take long enough to be worth interrupting
+	// quickText is how much text of an event Quick reads, in bytes.
+	quickText int
+	clauses   func() []*Program
 }
 
 // Compile checks and compiles an expression. The error is an *[Error] about the expression.
@@ -121,6 +123,10 @@ func (p *Program) Match(ctx context.Context, e *event.Event) (bool, error) {
 	}
 	s := borrow(e)
 	defer giveBack(s)
+	return p.match(ctx, s)
+}
+
+func (p *Program) match(ctx context.Context, s *state) (bool, error) {
 	var out ref.Val
 	var err error
 	if p.loops {
