@@ -66,6 +66,7 @@ type Engine interface {
 	Explain(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]delivery.Explanation, error)
 	Derived(ctx context.Context, ev *event.Event) ([]event.Event, error)
 	FilterErrors(ctx context.Context, ev *event.Event) []delivery.FilterError
+	FilterCost(webhook uint32) delivery.FilterCost
 	Preview(ctx context.Context, w *webhook.Webhook, events []*event.Event) ([]delivery.Previewed, error)
 	EventReserve() event.ID
 	Attempt(ctx context.Context, tenant event.TenantID, id event.ID) (*delivery.Attempt, error)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,7 @@ type Webhook struct {
 	Maintenance    []Window          `json:"maintenance" doc:"windows in which nothing is sent"`
 	Status         string            `json:"status" enum:"active,paused,disabled" doc:"paused by a person, or disabled by Relay: see health"`
 	Health         Health            `json:"health"`
+	FilterCost     *FilterCost       `json:"filterCost" doc:"what the filter has cost the server that answers since it started; null: it has not been evaluated"`
 	CreatedAt      Time              `json:"createdAt"`
 	UpdatedAt      Time              `json:"updatedAt"`
 	RotatedAt      *Time             `json:"secretRotatedAt" doc:"when the signing secret was last replaced; null: it is the first"`
@@ -91,6 +93,14 @@ type Health struct {
 	AuthenticationRejected *Rejection `json:"authenticationRejected" doc:"set while the endpoint answers 401 or 403; cleared by the next success or a change of auth"`
 }
 
+// FilterCost is what evaluating a webhook's filter has cost.
+type FilterCost struct {
+	Evaluations int64   `json:"evaluations" example:"1204"`
+	TotalMs     float64 `json:"totalMs" doc:"time of all of them, in milliseconds" example:"2.5"`
+	MeanUs      float64 `json:"meanUs" doc:"time of one, in microseconds" example:"2.1"`
+	Postponed   int64   `json:"postponed" doc:"evaluations that take too long to be made while events are routed: they wait their turn, and so do their deliveries"`
+}
+
 // Rejection is that an endpoint does not accept who Relay says it is.
 type Rejection struct {
 	Since  Time   `json:"since" doc:"the first such answer"`
@@ -109,6 +119,12 @@ func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 			NoticedAt: timeOrNil(h.NoticedAt), DisabledAt: timeOrNil(h.DisabledAt),
 			DisabledReason: textOrNil(h.DisabledReason), DisableAfter: Duration(webhook.DisableAfter),
 		},
+	}
+	if c := a.Engine.FilterCost(w.Number); w.Filter != "" && c.Evaluations+c.Postponed > 0 {
+		v.FilterCost = &FilterCost{
+			Evaluations: c.Evaluations, Postponed: c.Postponed, TotalMs: float64(c.Time.Microseconds()) / 1e3,
+			MeanUs: math.Round(float64(c.Time.Nanoseconds())/float64(max(c.Evaluations, 1))/100) / 10,
+		}
 	}
 	if !h.FailingSince.IsZero() && w.Status == webhook.Active {
 		v.Health.DisablesAt = timeOrNil(h.FailingSince.Add(webhook.DisableAfter))

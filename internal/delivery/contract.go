@@ -125,11 +125,12 @@ const (
 	ReasonManual  Reason = 4 // a person asked for it: retry, resend, recover, replay
 	ReasonTurn    Reason = 5 // deliveries before it in its order are not done
 	ReasonGather  Reason = 6 // it waits for others to share its request
+	ReasonFilter  Reason = 7 // undecided: the webhook's filter has not been evaluated, which takes long
 )
 
 // String returns the reason in words.
 func (r Reason) String() string {
-	names := [...]string{"", "waiting for its retry", "waiting for its endpoint's turn", "not due yet", "asked for by hand", "waiting for those before it", "waiting for its batch to fill"}
+	names := [...]string{"", "waiting for its retry", "waiting for its endpoint's turn", "not due yet", "asked for by hand", "waiting for those before it", "waiting for its batch to fill", "waiting for its filter to be evaluated"}
 	if int(r) < len(names) {
 		return names[r]
 	}

@@ -143,8 +143,11 @@ func (e *Engine) Resend(ctx context.Context, ev *event.Event, w *webhook.Webhook
 	if w == nil {
 		hooks = nil
 		for _, h := range e.hooks.List(ev.Tenant) {
-			if h.Status == webhook.Active && wants(h, ev) {
+			if h.Status == webhook.Active && e.wantsAside(h, ev) {
 				hooks = append(hooks, h)
+			}
+			if err := ctx.Err(); err != nil {
+				return nil, fmt.Errorf("resending %s: %w", ev.PublicID(), err)
 			}
 		}
 	} else if w.Status != webhook.Active {

@@ -10,7 +10,8 @@
 // that starts routes the events of open intakes again and skips what is done.
 // So nothing in memory is needed for correctness.
 //
-// The parts: the router (route.go) matches events to webhooks; a lane per
+// The parts: the router (route.go) matches events to webhooks, and leaves
+// filters that take long to others (undecided.go); a lane per
 // webhook (lane.go) holds what is to be sent to it and as many workers as its
 // endpoint can bear (pace.go); an attempt (attempt.go) is one request, what it
 // says comes from render.go; the
@@ -105,6 +106,7 @@ type Engine struct {
 	endedBelow atomic.Int64 // see ended
 
 	recorder *recorder
+	decider  *decider
 	due      *dueLoop
 	health   *healthKeeper
 	jobs     *jobRunner
@@ -157,6 +159,7 @@ func New(c Config) (*Engine, error) {
 	e.claiming, e.stopClaiming = context.WithCancel(context.Background())
 	e.working, e.interrupt = context.WithCancel(context.Background())
 	e.recorder = newRecorder(e)
+	e.decider = newDecider(e)
 	e.due = newDueLoop(e)
 	e.health = newHealthKeeper(e)
 	e.jobs = newJobRunner(e)

@@ -93,6 +93,11 @@ var engineTests = map[string]func(*testing.T){
 	"TestExplainSaysWhyItWaits":                TestExplainSaysWhyItWaits,
 	"TestExplainRateLimit":                     TestExplainRateLimit,
 	"TestRefusedSignature":                     TestRefusedSignature,
+	"TestCostlyFiltersDelayNobody":             TestCostlyFiltersDelayNobody,
+	"TestCostlyFiltersTakeTurns":               TestCostlyFiltersTakeTurns,
+	"TestCostlyFilterKeepsOrder":               TestCostlyFilterKeepsOrder,
+	"TestUndecidedWaitInTheStore":              TestUndecidedWaitInTheStore,
+	"TestUndecidedFollowTheWebhook":            TestUndecidedFollowTheWebhook,
 }
 
 // lengthy are those that take many seconds on a database, because days full of

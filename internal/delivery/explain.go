@@ -25,6 +25,7 @@ func (e *Engine) Explain(ctx context.Context, ev *event.Event, w *webhook.Webhoo
 	}
 	list := make([]Explanation, 0, len(hooks))
 	for _, h := range hooks {
+		start := time.Now()
 		x := e.explainOne(ev, h, rows[h.Number], log[h.Number], open)
 		switch {
 		case x.Verdict == VerdictType:
@@ -41,6 +42,10 @@ func (e *Engine) Explain(ctx context.Context, ev *event.Event, w *webhook.Webhoo
 			}
 		}
 		list = append(list, x)
+		stepAside(time.Since(start)) // its filter may have been evaluated several times
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 	}
 	return list, nil
 }

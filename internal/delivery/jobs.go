@@ -269,7 +269,7 @@ func (e *Engine) jobStep(j *Job) error {
 	case JobReplay:
 		err = e.store.EventScan(e.claiming, j.Tenant, j.Cursor, until, func(ev *event.Event) bool {
 			cursor, seen = ev.ID, seen+1
-			if wants(w, ev) {
+			if e.wantsAside(w, ev) {
 				row := e.again(j.Tenant, event.DeliveryID{Event: ev.ID, Webhook: w.Number}, 0, now)
 				if w.Ordering == webhook.OrderingFIFO {
 					row.Order = orderOf(ev)

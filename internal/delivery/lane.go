@@ -68,6 +68,9 @@ type lane struct {
 	spilling int       // owed rows on their way to the store
 	next     time.Time // when the earliest owed delivery is due; zero: none known
 	claiming bool      // the due loop is fetching
+	deciding int       // claimed tasks that wait for their filter; see decider
+
+	filter filterCost // not guarded
 }
 
 func newLane(e *Engine, w *webhook.Webhook) *lane {
@@ -512,6 +515,12 @@ func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err e
 		l.pace.limitRate(now)
 		l.mu.Unlock()
 		return again, nil
+	case l.deciding > 0:
+		l.mu.Unlock() // the last one decided wakes us
+		return time.Time{}, nil
+	case l.filter.slow.Load() > 0 && e.decider.full():
+		l.mu.Unlock()
+		return now.Add(claimAgain), nil
 	case room < limit/2 || l.lenLocked() > 0 && e.queued.Load() > e.memory:
 		l.mu.Unlock() // taking from the queue wakes us
 		return time.Time{}, nil
@@ -545,7 +554,7 @@ func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err e
 		l.start()
 		return now.Add(time.Second), err
 	}
-	l.pushClaimed(tasks)
+	l.pushClaimed(e.decider.claimed(l, tasks))
 	return next, nil
 }
 

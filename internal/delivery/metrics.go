@@ -16,6 +16,44 @@ type Metrics struct {
 	// Turns to the store for owed deliveries, and those that brought none.
 	claims, emptyClaims atomic.Int64
 	short               atomic.Int64 // attempts given back for a shortage of our own
+	// Evaluations of filters, and those that the router left to the workers; of these, those that wait in the store.
+	filters, filterNs, filtersPostponed, filtersStored atomic.Int64
+}
+
+type counter = atomic.Int64
+
+// filter counts an evaluation of a webhook's filter.
+func (m *Metrics) filter(cost *filterCost, took time.Duration) {
+	cost.evaluations.Add(1)
+	cost.nanoseconds.Add(int64(took))
+	m.filters.Add(1)
+	m.filterNs.Add(int64(took))
+}
+
+// postponed counts an evaluation that is left to the workers.
+func (m *Metrics) postponed(l *lane, stored bool) {
+	l.filter.postponed.Add(1)
+	m.filtersPostponed.Add(1)
+	if stored {
+		m.filtersStored.Add(1)
+	}
+}
+
+// FilterCost is what a webhook's filter has cost this server since it started.
+type FilterCost struct {
+	Evaluations int64
+	Time        time.Duration
+	// Postponed is how many evaluations took too long to be made while events are routed.
+	Postponed int64
+}
+
+// FilterCost returns what the filter of a webhook has cost; it is zero of one that has none.
+func (e *Engine) FilterCost(number uint32) FilterCost {
+	l := e.laneOf(number)
+	if l == nil {
+		return FilterCost{}
+	}
+	return FilterCost{l.filter.evaluations.Load(), time.Duration(l.filter.nanoseconds.Load()), l.filter.postponed.Load()}
 }
 
 // DurationBuckets are the upper bounds of the attempt duration histogram, in seconds.
@@ -53,7 +91,11 @@ type Snapshot struct {
 	// Turns to the store for owed deliveries, and how many of them brought none.
 	Claims, EmptyClaims int64
 	Short               int64 // attempts given back uncounted because this server lacked what a request needs
-	StoreDown           bool  // results cannot be recorded at the moment, or the store cannot be reached
+	// Evaluations of filters while events are routed, the time they took, how many took too long for the router, how many of these
+	// were put into the store for want of memory, and how many wait in memory now.
+	Filters, FiltersPostponed, FiltersStored, FiltersWaiting int64
+	FilterTime                                               time.Duration
+	StoreDown                                                bool // results cannot be recorded at the moment, or the store cannot be reached
 	// Of a store that other nodes share; zero without one.
 	Nodes          int64 // that live, as far as known
 	Idle           bool  // the lease has run out: no attempt starts
@@ -74,6 +116,9 @@ func (e *Engine) Snapshot() Snapshot {
 		Claims:      m.claims.Load(),
 		EmptyClaims: m.emptyClaims.Load(),
 		Short:       m.short.Load(),
+
+		Filters: m.filters.Load(), FilterTime: time.Duration(m.filterNs.Load()), FiltersPostponed: m.filtersPostponed.Load(),
+		FiltersStored: m.filtersStored.Load(), FiltersWaiting: int64(e.decider.waiting()),
 	}
 	for o := Delivered; o <= Discarded; o++ {
 		s.Outcomes[o] = m.outcomes[o].Load()

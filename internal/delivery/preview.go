@@ -203,7 +203,9 @@ func (e *Engine) FilterErrors(ctx context.Context, ev *event.Event) (list []Filt
 		if w.Program == nil || !w.Wants(ev.Type) || ev.ID.Time().Before(w.CreatedAt) {
 			continue
 		}
+		start := time.Now()
 		_, err := w.Program.Match(ctx, ev)
+		stepAside(time.Since(start))
 		if ctx.Err() != nil || len(list) == maxFilterErrors {
 			break
 		}

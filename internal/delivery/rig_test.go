@@ -161,9 +161,15 @@ func (r *rig) webhook(e *endpoint, change ...func(*webhook.Settings)) *webhook.W
 // publish accepts events given as JSON and returns them.
 func (r *rig) publish(raw ...string) []event.Event {
 	r.t.Helper()
-	p := &ingest.Publication{Tenant: event.DefaultTenant}
+	return r.publishAs(event.DefaultTenant, raw...)
+}
+
+// publishAs is publish for another tenant.
+func (r *rig) publishAs(tenant event.TenantID, raw ...string) []event.Event {
+	r.t.Helper()
+	p := &ingest.Publication{Tenant: tenant}
 	for _, s := range raw {
-		it, err := ingest.ParseObject(event.DefaultTenant, []byte(s), ingest.DefaultLimits(), "", time.Now())
+		it, err := ingest.ParseObject(tenant, []byte(s), ingest.DefaultLimits(), "", time.Now())
 		if err != nil {
 			r.t.Fatalf("parsing %s: %v", s, err)
 		}

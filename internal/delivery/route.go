@@ -83,19 +83,28 @@ func hasStar(pattern string) bool {
 	return false
 }
 
+// match is a webhook that is owed an event, as far as that is decided.
+type match struct {
+	target
+	undecided bool // whether its filter lets the event through; see decider
+}
+
 // targetsFor appends the webhooks that want the event to dst.
-func (t *table) targetsFor(dst []target, ev *event.Event) []target {
+func (e *Engine) targetsFor(t *table, dst []match, ev *event.Event, spent *routingTime) []match {
 	if list, ok := t.exact[ev.Type]; ok {
 		for _, to := range list {
-			if passes(to.hook, ev) {
-				dst = append(dst, to)
+			if owed, undecided := e.verdict(to, ev, spent); owed || undecided {
+				dst = append(dst, match{to, undecided})
 			}
 		}
 		return dst
 	}
 	for _, g := range t.globs {
-		if g.hook.Wants(ev.Type) && passes(g.hook, ev) {
-			dst = append(dst, g)
+		if !g.hook.Wants(ev.Type) {
+			continue
+		}
+		if owed, undecided := e.verdict(g, ev, spent); owed || undecided {
+			dst = append(dst, match{g, undecided})
 		}
 	}
 	return dst
@@ -206,11 +215,12 @@ func (e *Engine) routeIntake(in *Intake, skip func(event.DeliveryID) bool) {
 	track := &intake{id: in.ID, token: in.Token}
 	owed := owedWith(in)
 	track.open.Store(1) // ours, until all events are routed
-	var targets []target
+	var targets []match
+	var spent routingTime
 	now := time.Now()
 	for i := range in.Events {
 		ev := &in.Events[i]
-		targets = e.tableOf(ev.Tenant).targetsFor(targets[:0], ev)
+		targets = e.targetsFor(e.tableOf(ev.Tenant), targets[:0], ev, &spent)
 		if len(targets) == 0 {
 			continue
 		}
@@ -229,12 +239,21 @@ func (e *Engine) routeIntake(in *Intake, skip func(event.DeliveryID) bool) {
 				Tenant: ev.Tenant, Event: ev.ID, Webhook: l.number,
 				Due: ev.ID.Time(), Since: ev.ID.Time(),
 			}}
-			if ev.DeliverAt.After(now) {
+			later := ev.DeliverAt.After(now)
+			if later {
 				t.owed.Due, t.owed.Since, t.owed.Reason = ev.DeliverAt, ev.DeliverAt, ReasonLater
-				e.recorder.owe(t)
-				continue
 			}
-			l.push(t)
+			switch {
+			case to.undecided && !later:
+				e.decider.postpone(l, t)
+			case to.undecided:
+				t.owed.Reason = ReasonFilter // when its time has come
+				e.recorder.owe(t)
+			case later:
+				e.recorder.owe(t)
+			default:
+				l.push(t)
+			}
 		}
 	}
 	e.recorder.release(track)

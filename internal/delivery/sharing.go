@@ -306,13 +306,18 @@ func (h *sharing) oweWith(ev *event.Event, owe func(Owed)) {
 	if !t.ordered || ev.DeliverAt.After(time.Now()) {
 		return
 	}
-	for _, to := range t.targetsFor(nil, ev) {
+	for _, to := range h.engine.targetsFor(t, nil, ev, new(routingTime)) {
 		if to.hook.Ordering == webhook.OrderingFIFO {
 			at := ev.ID.Time()
-			owe(Owed{
+			o := Owed{
 				Tenant: ev.Tenant, Event: ev.ID, Webhook: to.lane.number, Due: at, Since: at,
 				Reason: ReasonTurn, Order: orderOf(ev),
-			})
+			}
+			if to.undecided {
+				o.Reason = ReasonFilter
+				h.engine.metrics.postponed(to.lane, true)
+			}
+			owe(o)
 		}
 	}
 }

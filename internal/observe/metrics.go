@@ -135,6 +135,7 @@ type engineCollector struct {
 	attempts, settled, duration, inFlight, queued, lanes, starving, lag, storeUp *prometheus.Desc
 	accepted, duplicates, commits                                                *prometheus.Desc
 	owed, oldest, claims, short                                                  *prometheus.Desc
+	filters, filterTime, filtersPostponed, filtersStored, filtersWaiting         *prometheus.Desc
 	nodes, leased, losses, refused                                               *prometheus.Desc
 }
 
@@ -143,27 +144,32 @@ func newEngineCollector(o MetricsOptions) *engineCollector {
 		return prometheus.NewDesc("relay_"+name, help, labels, nil)
 	}
 	return &engineCollector{
-		o:          o,
-		attempts:   desc("delivery_attempts_total", "Requests made to endpoints, by outcome.", "outcome"),
-		settled:    desc("deliveries_settled_without_attempt_total", "Deliveries ended without a request, by outcome.", "outcome"),
-		duration:   desc("delivery_attempt_duration_seconds", "Time of an attempt, from resolving the name to the last byte of the answer."),
-		inFlight:   desc("delivery_attempts_in_flight", "Attempts under way."),
-		queued:     desc("delivery_queued_bytes", "Memory held by deliveries that wait for their turn."),
-		lanes:      desc("delivery_lanes", "Webhooks that something was delivered to since the start."),
-		starving:   desc("delivery_lanes_starving", "Webhooks that wait for one of the attempts allowed at a time (maxInFlight)."),
-		lag:        desc("delivery_lag_seconds", "Time from the acceptance of an event to the beginning of its first attempt."),
-		storeUp:    desc("store_up", "1 while attempts can be recorded; 0 when the store does not work, a full disk for example."),
-		accepted:   desc("events_accepted_total", "Events stored."),
-		duplicates: desc("events_duplicate_total", "Events that had been stored before and were not stored again."),
-		commits:    desc("events_commits_total", "Group commits in which events were stored."),
-		nodes:      desc("nodes", "Servers that share the database, as far as this one knows, itself included."),
-		leased:     desc("node_lease_held", "1 while this server's lease holds; 0 when it has run out and nothing is sent."),
-		losses:     desc("node_lease_losses_total", "How often the others took this server for dead."),
-		refused:    desc("node_refused_writes_total", "What was not recorded because others had taken it over: results dropped, rows whose claims had ended, transactions refused."),
-		claims:     desc("delivery_claims_total", "Turns to the store for deliveries that are due, by whether there were any.", "found"),
-		short:      desc("delivery_attempts_given_back_total", "Attempts given back uncounted because this server lacked file descriptors, ports or memory for a request."),
-		owed:       desc("deliveries_owed", "Deliveries that wait in the store: for a retry, a later time, or room in memory."),
-		oldest:     desc("deliveries_overdue_seconds", "How long the delivery that has waited longest is past its due time; 0: none is."),
+		o:                o,
+		attempts:         desc("delivery_attempts_total", "Requests made to endpoints, by outcome.", "outcome"),
+		settled:          desc("deliveries_settled_without_attempt_total", "Deliveries ended without a request, by outcome.", "outcome"),
+		duration:         desc("delivery_attempt_duration_seconds", "Time of an attempt, from resolving the name to the last byte of the answer."),
+		inFlight:         desc("delivery_attempts_in_flight", "Attempts under way."),
+		queued:           desc("delivery_queued_bytes", "Memory held by deliveries that wait for their turn."),
+		lanes:            desc("delivery_lanes", "Webhooks that something was delivered to since the start."),
+		starving:         desc("delivery_lanes_starving", "Webhooks that wait for one of the attempts allowed at a time (maxInFlight)."),
+		lag:              desc("delivery_lag_seconds", "Time from the acceptance of an event to the beginning of its first attempt."),
+		storeUp:          desc("store_up", "1 while attempts can be recorded; 0 when the store does not work, a full disk for example."),
+		accepted:         desc("events_accepted_total", "Events stored."),
+		duplicates:       desc("events_duplicate_total", "Events that had been stored before and were not stored again."),
+		commits:          desc("events_commits_total", "Group commits in which events were stored."),
+		nodes:            desc("nodes", "Servers that share the database, as far as this one knows, itself included."),
+		leased:           desc("node_lease_held", "1 while this server's lease holds; 0 when it has run out and nothing is sent."),
+		losses:           desc("node_lease_losses_total", "How often the others took this server for dead."),
+		refused:          desc("node_refused_writes_total", "What was not recorded because others had taken it over: results dropped, rows whose claims had ended, transactions refused."),
+		claims:           desc("delivery_claims_total", "Turns to the store for deliveries that are due, by whether there were any.", "found"),
+		short:            desc("delivery_attempts_given_back_total", "Attempts given back uncounted because this server lacked file descriptors, ports or memory for a request."),
+		owed:             desc("deliveries_owed", "Deliveries that wait in the store: for a retry, a later time, or room in memory."),
+		filters:          desc("filter_evaluations_total", "Evaluations of webhooks' filters for events that came in."),
+		filterTime:       desc("filter_seconds_total", "Time these took."),
+		filtersPostponed: desc("filter_evaluations_postponed_total", "Evaluations that took too long for routing and were left to the workers."),
+		filtersStored:    desc("filter_evaluations_stored_total", "Of the postponed ones, those that wait in the store: under fifo, or for want of memory."),
+		filtersWaiting:   desc("filter_evaluations_waiting", "Postponed evaluations that wait in memory."),
+		oldest:           desc("deliveries_overdue_seconds", "How long the delivery that has waited longest is past its due time; 0: none is."),
 	}
 }
 
@@ -194,6 +200,11 @@ func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.starving, float64(s.Starving))
 	counter(c.claims, float64(s.Claims-s.EmptyClaims), "some")
 	counter(c.claims, float64(s.EmptyClaims), "none")
+	counter(c.filters, float64(s.Filters))
+	counter(c.filterTime, s.FilterTime.Seconds())
+	counter(c.filtersPostponed, float64(s.FiltersPostponed))
+	counter(c.filtersStored, float64(s.FiltersStored))
+	gauge(c.filtersWaiting, float64(s.FiltersWaiting))
 	counter(c.short, float64(s.Short))
 	ch <- prometheus.MustNewConstSummary(c.lag, uint64(max(s.LagCount, 0)), s.LagSum.Seconds(), nil)
 	up := 1.0
