@@ -27,7 +27,7 @@ func warmScripts(t *testing.T) {
 	if !testenv.Race {
 		return
 	}
-	if _, err := testScripts().Compile(t.Context(), "function transform() {}"); err != nil {
+	if _, err := testScripts().Compile(t.Context(), 1, "function transform() {}"); err != nil {
 		t.Fatal(err)
 	}
 }

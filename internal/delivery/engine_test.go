@@ -77,6 +77,7 @@ var engineTests = map[string]func(*testing.T){
 	"TestTransformFails":                       TestTransformFails,
 	"TestTransformResultsRefused":              TestTransformResultsRefused,
 	"TestTransformsWait":                       TestTransformsWait,
+	"TestTransformedRetriesAreTheSame":         TestTransformedRetriesAreTheSame,
 	"TestTransformNoLongerCompiles":            TestTransformNoLongerCompiles,
 	"TestAuthHeaders":                          TestAuthHeaders,
 	"TestTokenIsShared":                        TestTokenIsShared,

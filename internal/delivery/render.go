@@ -105,6 +105,8 @@ func (e *Engine) transform(ctx context.Context, s *transform.Script, ev *event.E
 	}
 	out, err := e.transforms.Run(ctx, s, transform.Input{
 		ID: ev.PublicID(), Type: ev.Type, Key: ev.Key, Time: ev.Time, Data: ev.Data, Attributes: ev.Attributes,
+		// Not the time of the attempt: what it sends must be what the first one sent.
+		Now: later(ev.ID.Time(), ev.DeliverAt), Tenant: ev.Tenant,
 	})
 	var failed *transform.RunError
 	switch {

@@ -32,7 +32,7 @@ type fullPool struct {
 	asked  int
 }
 
-func (*fullPool) Compile(_ context.Context, source string) (*transform.Script, error) {
+func (*fullPool) Compile(_ context.Context, _ event.TenantID, source string) (*transform.Script, error) {
 	return transform.NewScript(source), nil
 }
 
@@ -332,4 +332,55 @@ func TestTransformNoLongerCompiles(t *testing.T) {
 			t.Errorf("changing something else of it: %v", err)
 		}
 	})
+}
+
+// TestTransformedRetriesAreTheSame: whatever of time and chance a script uses, every attempt sends the same bytes, alone and in a batch, also
+// after a restart and for an event that is delivered later.
+func TestTransformedRetriesAreTheSame(t *testing.T) {
+	const source = `const loaded = Date.now(); function transform(e) { return { body: [Date.now(), new Date().toString(), loaded, Math.random(), e.id] } }`
+	for name, change := range map[string]func(*webhook.Settings){
+		"each":  func(*webhook.Settings) {},
+		"batch": func(s *webhook.Settings) { s.Batch = &webhook.Batch{MaxEvents: 3, MaxBytes: 1 << 20, MaxWait: time.Second} },
+		"fifo":  func(s *webhook.Settings) { s.Ordering = webhook.OrderingFIFO },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				stopPool := r.withTransforms()
+				r.start()
+				ep := r.net.endpoint(status(http.StatusInternalServerError))
+				r.webhook(ep, change, func(s *webhook.Settings) { s.Transform = source })
+				later := time.Now().Add(10 * time.Minute)
+				r.publish(`{"type":"a","key":"k","data":1}`, `{"type":"a","key":"k","data":2}`)
+				r.publish(fmt.Sprintf(`{"type":"a","key":"k","data":3,"deliverAt":%q}`, later.UTC().Format(time.RFC3339)))
+				time.Sleep(time.Hour)
+				stopPool()
+				r.stop()
+				defer r.withTransforms()()
+				r.start()
+				ep.setAnswer(nil)
+				time.Sleep(24 * time.Hour)
+				bodies := make(map[string]int)
+				for _, q := range ep.requests() {
+					bodies[string(q.body)]++
+				}
+				want := 3
+				if name == "batch" {
+					want = 2
+				}
+				if len(bodies) != want {
+					t.Errorf("got %d different bodies in %d requests, want %d: %v", len(bodies), ep.count(), want, bodies)
+				}
+				for body, n := range bodies {
+					if n < 2 && name != "fifo" { // where the second waits for the first
+						t.Errorf("%s was sent once, want retries", body)
+					}
+				}
+				if text := later.UTC().Truncate(time.Second).UnixMilli(); !strings.Contains(fmt.Sprint(bodies), fmt.Sprint("[", text)) {
+					t.Errorf("got %v, want one with the time it was to be delivered, %d", bodies, text)
+				}
+				r.end()
+			})
+		})
+	}
 }

@@ -78,7 +78,7 @@ func TestCostlyFiltersTakeTurns(t *testing.T) {
 	r.start()
 	defer r.end()
 	slow := r.net.endpoint(nil)
-	const hooks, events = 20, 40
+	const hooks, events = 40, 100
 	for range hooks {
 		r.webhook(slow, func(s *webhook.Settings) { s.Filter = costlyFilters[0] })
 	}

@@ -20,7 +20,7 @@ func FuzzRun(f *testing.F) {
 	f.Add("function transform(e) { try { JSON.parse(e.rawData + '}') } catch (x) { x.stack = 'transform.js:7:1'; throw x } }", `{}`)
 	p := NewPool(Options{Timeout: 50 * time.Millisecond, MemoryMB: 16})
 	f.Cleanup(p.Close)
-	good, err := p.Compile(f.Context(), `function transform(e) { return { body: e.data } }`)
+	good, err := p.Compile(f.Context(), 1, `function transform(e) { return { body: e.data } }`)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func FuzzRun(f *testing.F) {
 		if rawjson.Check([]byte(data), rawjson.Limits{}) != nil {
 			data = "null"
 		}
-		s, err := p.Compile(t.Context(), source)
+		s, err := p.Compile(t.Context(), 1, source)
 		if err != nil {
 			var refused *Error
 			if !errors.As(err, &refused) || refused.Message == "" {

@@ -93,7 +93,7 @@ func resident(t testing.TB) int {
 	return pages * os.Getpagesize()
 }
 
-// TestBombs: each ends within twice the time limit, by the limit or by an error of its own, the pool serves others right afterwards,
+// TestBombs: each ends within the time limit, as far as the machine lets it work, by the limit or by an error of its own, the pool serves others right afterwards,
 // and the process has no more memory than allowed while they run and no more than before when they are done.
 func TestBombs(t *testing.T) {
 	const limit = 300 * time.Millisecond
@@ -128,7 +128,7 @@ func TestBombs(t *testing.T) {
 	}()
 	// Two at once, so that both instances are full at the same time.
 	run := func(bomb string) {
-		s, err := p.Compile(t.Context(), "function transform(event) {\n"+bomb+"\n}")
+		s, err := p.Compile(t.Context(), 1, "function transform(event) {\n"+bomb+"\n}")
 		if err != nil {
 			t.Errorf("%s: does not compile: %v", bomb, err)
 			return
@@ -142,8 +142,8 @@ func TestBombs(t *testing.T) {
 		if err != nil && !errors.As(err, &failed) {
 			t.Errorf("%s: got %v, want a *RunError", bomb, err)
 		}
-		if took > o.Timeout+slack {
-			t.Errorf("%s: took %v, want at most %v", bomb, took, o.Timeout+slack)
+		if took > maxStall*o.Timeout+slack {
+			t.Errorf("%s: took %v, want at most %v", bomb, took, maxStall*o.Timeout+slack)
 		}
 		t.Logf("%-90s %8v %v %d bytes", bomb, took.Round(time.Millisecond), err, len(out.Body))
 	}
@@ -178,7 +178,7 @@ func TestBombs(t *testing.T) {
 // TestBombsAtTopLevel: loading a script is bounded like running it.
 func TestBombsAtTopLevel(t *testing.T) {
 	p := pool(t, Options{Timeout: 300 * time.Millisecond})
-	_, _ = p.Compile(t.Context(), "") // the first use compiles the engine
+	_, _ = p.Compile(t.Context(), 1, "") // the first use compiles the engine
 	for _, source := range []string{
 		`while(true){}; function transform() {}`,
 		`let a=[]; for(;;) a.push({}); function transform() {}`,
@@ -186,7 +186,7 @@ func TestBombsAtTopLevel(t *testing.T) {
 		`function transform() {}; Object.defineProperty(globalThis,'x',{get(){for(;;);}}); x`,
 	} {
 		start := time.Now()
-		_, err := p.Compile(t.Context(), source)
+		_, err := p.Compile(t.Context(), 1, source)
 		var refused *Error
 		if !errors.As(err, &refused) {
 			t.Errorf("%s: got %v, want an *Error", source, err)
@@ -195,7 +195,7 @@ func TestBombsAtTopLevel(t *testing.T) {
 			t.Errorf("%s: took %v", source, took)
 		}
 	}
-	if _, err := p.Compile(t.Context(), `function transform() {}`); err != nil {
+	if _, err := p.Compile(t.Context(), 1, `function transform() {}`); err != nil {
 		t.Errorf("after bombs: %v", err)
 	}
 }
@@ -255,7 +255,7 @@ func TestBombsComeLast(t *testing.T) {
 	ctx := t.Context()
 	enter := func(key byte) *turn {
 		t.Helper()
-		turn, err := g.enter(ctx, ctx, scriptKey{key})
+		turn, err := g.enter(ctx, ctx, user{key: scriptKey{key}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -265,7 +265,7 @@ func TestBombsComeLast(t *testing.T) {
 	order := make(chan byte, 3)
 	wait := func(key byte, waiting int) {
 		go func() {
-			turn, err := g.enter(ctx, ctx, scriptKey{key})
+			turn, err := g.enter(ctx, ctx, user{key: scriptKey{key}})
 			if err != nil {
 				t.Error(err)
 				return
@@ -324,7 +324,7 @@ func TestSlowScriptsDoNotStarve(t *testing.T) {
 			// A round in which each of them runs once as it likes, which takes no time here: took is what they tell.
 			round := func(took time.Duration) {
 				for i := range byte(scripts) {
-					turn, err := g.enter(ctx, ctx, scriptKey{1, i})
+					turn, err := g.enter(ctx, ctx, user{key: scriptKey{1, i}})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -342,7 +342,7 @@ func TestSlowScriptsDoNotStarve(t *testing.T) {
 			var all sync.WaitGroup
 			for i := range byte(scripts) {
 				all.Go(func() {
-					if turn, err := g.enter(stop, ctx, scriptKey{1, i}); err == nil {
+					if turn, err := g.enter(stop, ctx, user{key: scriptKey{1, i}}); err == nil {
 						turns <- turn
 					}
 				})
@@ -351,17 +351,17 @@ func TestSlowScriptsDoNotStarve(t *testing.T) {
 			limited, end := context.WithTimeout(ctx, 20*time.Second)
 			defer end()
 			for range 20 {
-				turn, err := g.enter(limited, ctx, good)
+				turn, err := g.enter(limited, ctx, user{key: good})
 				if err != nil {
 					t.Fatalf("a quick script among slow ones: got %v, want a turn", err)
 				}
-				if turn.doubted || turn.lowly {
+				if turn.doubted {
 					t.Errorf("got the turn %+v, want one of a proven script", turn)
 				}
 				g.leave(turn, well, time.Millisecond)
 			}
-			if first.lowly || len(turns) > 0 {
-				t.Errorf("got %d more turns for slow scripts, the first %+v; want one at a time, of normal priority", len(turns), first)
+			if !first.doubted || len(turns) > 0 {
+				t.Errorf("got %d more turns for slow scripts, the first %+v; want one at a time, of low priority", len(turns), first)
 			}
 			cancel()
 			all.Wait()
@@ -371,7 +371,7 @@ func TestSlowScriptsDoNotStarve(t *testing.T) {
 			}
 			// One stall does not make a script slow, and quick runs make it quick again.
 			for _, took := range []time.Duration{300 * time.Millisecond, time.Millisecond, 300 * time.Millisecond} {
-				turn, err := g.enter(ctx, ctx, good)
+				turn, err := g.enter(ctx, ctx, user{key: good})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -381,7 +381,7 @@ func TestSlowScriptsDoNotStarve(t *testing.T) {
 				t.Errorf("after two stalls in three runs: got %+v, want it doubted", r)
 			}
 			for range 10 {
-				turn, err := g.enter(ctx, ctx, good)
+				turn, err := g.enter(ctx, ctx, user{key: good})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -204,16 +204,25 @@ func (in *instance) wrap(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &failed):
+		// Where the engine has no room left for an error it throws null, with its memory at the limit.
+		if failed.Kind == Exception && failed.Message == "null" && in.size() >= in.engine.memory-headroom {
+			failed = &RunError{Kind: Memory, Line: failed.Line}
+		}
 		if failed.Kind == Memory {
 			in.broken = true
+			failed = &RunError{Kind: Memory, Line: failed.Line, Message: in.outOfMemory()}
 		}
 		return failed
 	case errors.Is(err, errTrap) && in.size() >= in.engine.memory-headroom:
 		in.broken = true
-		return errMemory
+		return &RunError{Kind: Memory, Message: in.outOfMemory()}
 	}
 	in.broken = true
 	return &RunError{Kind: Exception, Message: "the script engine stopped, as it does when functions call each other without end"}
+}
+
+func (in *instance) outOfMemory() string {
+	return fmt.Sprintf("out of memory: the script, with the event's data as JavaScript values, needs more than %d MiB", in.engine.memory>>20)
 }
 
 // restore puts the memory to what it was in the image, or in the base for nil.

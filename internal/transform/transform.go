@@ -21,14 +21,16 @@
 // from one run to another. So the top level runs once in a while, without an event, and must not depend on the time; it cannot see
 // what runs have done. An instance that trapped, ran out of time or grew is thrown away.
 //
-// Date shows the real time, as of the beginning of the run: it stands still during a run, so that it tells nothing about
-// the machine. Math.random is seeded with the event's id: attempts to deliver the same event get the same numbers.
+// Date shows the time that the caller gives, see [Input]: it stands still during a run, so that it tells nothing about
+// the machine. At the top level it shows the beginning of 1970. Math.random is seeded with the event's id. So what a script can see
+// is the same whenever it runs for an event, and attempts to deliver it send the same bytes.
 //
-// There are few instances. Scripts with runs waiting take turns, and a script that has not yet run, or ended badly last time
-// (out of time or memory), never gets the last free instance: endless loops delay each other, not the rest. Scripts that ended
-// badly are last among those, and together run half of the time at most. All of these run on threads of the lowest priority,
-// where there is such a thing (Linux). A script that usually takes more than a twentieth of its time never gets the last free
-// instance either.
+// There are few instances. Tenants with runs waiting take turns by the processor time they have had, and so do the scripts of
+// each. A script that has not yet run, ended badly last time (out of time or memory) or usually takes more than a two-hundredth of
+// its time, and one that is being saved, never gets the last free instance, and runs on a thread of the lowest priority, where there is
+// such a thing (Linux). Those that ended badly together run half of the time at most. So do the scripts of tenants that have had their
+// share of the processors, while scripts take more than half of these. The time limit is one of processor time, where
+// that can be told (Linux): a script that works does not fail because the machine is busy.
 //
 // Weak points: the first use compiles the engine, about half a second of CPU. The limit of the engine's stack cannot be set in this
 // build, so endless recursion ends in a trap and costs the instance.
@@ -39,10 +41,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
 	"github.com/tetratelabs/wazero"
+
+	"github.com/relay-events/relay/internal/event"
 )
 
 // Limits of scripts and results.
@@ -53,15 +58,17 @@ const (
 	MaxBodyBytes = 1 << 20
 )
 
-// slowShare of the time a run may take is what makes a script a slow one, if it usually takes longer. Most take a thousandth.
-const slowShare = 20
+// slowShare of the time a run may take is what makes a script a slow one, if it usually takes longer. Most take a
+// four-thousandth.
+const slowShare = 200
 
 // Options are the settings of a Pool. Zero values mean the defaults.
 type Options struct {
 	// Instances is how many scripts run at the same time. Default 2. With 1, a script that has never succeeded can
 	// keep all others waiting for as long as the time limit.
 	Instances int
-	// Timeout is the time a run may take, waiting for an instance not included. Default 1 s.
+	// Timeout is the processor time a run may take. Default 1 s. A run on a busy machine ends after five times as much
+	// time at the latest.
 	Timeout time.Duration
 	// MemoryMB is the memory of an instance in MiB, engine included. Default 64, at least 8. In the worst case a pool
 	// takes Instances × MemoryMB, and some 10 MiB for the compiled engine and its cache of scripts.
@@ -154,6 +161,10 @@ func (e *RunError) Error() string {
 type Input struct {
 	ID, Type, Key string
 	Time          time.Time
+	// Now is the time that Date shows. It must be the same for all attempts to deliver the event.
+	Now time.Time
+	// Tenant is who the processor time is charged to.
+	Tenant event.TenantID
 	// Data is the payload; empty: null.
 	Data []byte
 	// Attributes is an object; empty: {}.
@@ -233,14 +244,14 @@ func (p *Pool) Close() {
 	}
 }
 
-// Compile checks a source by running its top level in the sandbox. The error is an *[Error] if the source is to blame,
+// Compile checks a source by running its top level in the sandbox, for a tenant. The error is an *[Error] if the source is to blame,
 // [ErrClosed], [ErrBusy] or the context's error otherwise.
-func (p *Pool) Compile(ctx context.Context, source string) (*Script, error) {
+func (p *Pool) Compile(ctx context.Context, tenant event.TenantID, source string) (*Script, error) {
 	if len(source) > MaxSourceBytes {
 		return nil, &Error{Message: fmt.Sprintf("must have at most %d bytes, got %d", MaxSourceBytes, len(source))}
 	}
 	s := NewScript(source)
-	err := p.use(ctx, s, false, func(ctx context.Context, in *instance) error {
+	err := p.use(ctx, user{tenant, s.key, true}, func(ctx context.Context, in *instance) error {
 		_, err := p.load(ctx, in, s)
 		return err
 	})
@@ -256,14 +267,14 @@ func (p *Pool) Compile(ctx context.Context, source string) (*Script, error) {
 
 // Run runs a script for an event. The error is a *[RunError] if the script is to blame, [ErrClosed], [ErrBusy] or the
 // context's error otherwise; the wait for an instance ends with the context.
-func (p *Pool) Run(ctx context.Context, s *Script, event Input) (Output, error) {
+func (p *Pool) Run(ctx context.Context, s *Script, input Input) (Output, error) {
 	var out Output
-	err := p.use(ctx, s, true, func(ctx context.Context, in *instance) error {
+	err := p.use(ctx, user{input.Tenant, s.key, false}, func(ctx context.Context, in *instance) error {
 		img, err := p.load(ctx, in, s)
 		if err != nil {
 			return err
 		}
-		out, err = in.run(ctx, img, &event)
+		out, err = in.run(withClock(ctx, input.Now), img, &input)
 		return blame(err, s.source)
 	})
 	var bad *Error
@@ -273,46 +284,86 @@ func (p *Pool) Run(ctx context.Context, s *Script, event Input) (Output, error) 
 	return out, err
 }
 
-// use takes a turn with an instance and calls f with a context that ends after the time limit, with ctx, and with the pool. proves
-// tells that ending well says something about the script: that its top level ended does not.
-func (p *Pool) use(ctx context.Context, s *Script, proves bool, f func(context.Context, *instance) error) error {
-	t, err := p.gate.enter(ctx, p.stop, s.key)
+// use takes a turn with an instance and calls f with a context that ends after the time limit, with ctx, and with the pool.
+func (p *Pool) use(ctx context.Context, u user, f func(context.Context, *instance) error) error {
+	t, err := p.gate.enter(ctx, p.stop, u)
 	if err != nil {
 		return err
 	}
-	start, end := time.Now(), unknown
-	defer func() { p.gate.leave(t, end, time.Since(start)) }()
+	end, took := unknown, time.Duration(0)
+	defer func() { p.gate.leave(t, end, took) }()
 	in, err := p.instance() // which may start the engine: not the script's doing
 	if err != nil {
 		return err
 	}
-	start = time.Now()
-	if t.lowly {
-		lowly(p.gate.most, func() { end, err = p.take(ctx, start, in, proves, f) })
+	if t.doubted {
+		lowly(p.gate.most, func() { end, took, err = p.take(ctx, in, u.saving, f) })
 	} else {
-		end, err = p.take(ctx, start, in, proves, f)
+		end, took, err = p.take(ctx, in, u.saving, f)
 	}
 	return err
 }
 
-// take is use, once there are a turn and an instance; it also tells how the turn ended.
-func (p *Pool) take(ctx context.Context, start time.Time, in *instance, proves bool, f func(context.Context, *instance) error) (end outcome, err error) {
-	run, cancel := context.WithTimeout(withClock(ctx, start), p.o.Timeout)
+// maxStall is how many times its time limit a run may take on a machine that is too busy to let it work.
+const maxStall = 5
+
+// limitTime calls end when the thread has used the time limit since start, or has had no chance to for long, until stop is called.
+func (p *Pool) limitTime(c threadClock, start time.Time, end func()) (stop func()) {
+	var mu sync.Mutex
+	var timer *time.Timer
+	done := false
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(p.o.Timeout, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		left := p.o.Timeout - c.used()
+		switch {
+		case done:
+		case left < p.o.Timeout/20 || time.Since(start) >= maxStall*p.o.Timeout:
+			end()
+		default:
+			timer.Reset(left)
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		done = true
+		timer.Stop()
+	}
+}
+
+// take is use, once there are a turn and an instance; it also tells how the turn ended, and what processor time it took. That a
+// script is saved says nothing about its runs.
+func (p *Pool) take(ctx context.Context, in *instance, saving bool, f func(context.Context, *instance) error) (end outcome, took time.Duration, err error) {
+	runtime.LockOSThread() // whose time is measured
+	defer runtime.UnlockOSThread()
+	start, clock := time.Now(), startThreadClock()
+	run, cancel := context.WithCancel(withClock(ctx, time.Time{}))
 	defer cancel()
 	defer context.AfterFunc(p.stop, cancel)()
+	stop := p.limitTime(clock, start, cancel)
 
 	err = f(run, in)
+	stop()
+	took = clock.used()
 	p.giveBack(in)
+	end, err = p.judge(ctx, run, in, saving, err)
+	return end, took, err
+}
 
-	fine := unknown
-	if proves {
-		fine = well
+// judge says how a turn ended, from the error of the work in it.
+func (p *Pool) judge(ctx, run context.Context, in *instance, saving bool, err error) (outcome, error) {
+	fine := well
+	if saving {
+		fine = unknown
 	}
 	var failed *RunError
 	var refused *Error
 	switch {
 	case err == nil || errors.As(err, &refused):
-		end = fine
+		return fine, err
 	case p.stop.Err() != nil:
 		return unknown, ErrClosed
 	case ctx.Err() != nil:
@@ -320,11 +371,9 @@ func (p *Pool) take(ctx context.Context, start time.Time, in *instance, proves b
 	case run.Err() != nil:
 		return badly, &RunError{Kind: Timeout, Message: fmt.Sprintf("took longer than %v", p.o.Timeout)}
 	case errors.As(err, &failed) && (failed.Kind == Result || failed.Kind == Exception && !in.broken):
-		end = fine
-	default:
-		end = badly
+		return fine, err
 	}
-	return end, err
+	return badly, err
 }
 
 // instance returns one that waits for work, or a new one.

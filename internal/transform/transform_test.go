@@ -59,7 +59,7 @@ func order() Input {
 
 func script(t testing.TB, p *Pool, source string) *Script {
 	t.Helper()
-	s, err := p.Compile(context.Background(), source)
+	s, err := p.Compile(context.Background(), 1, source)
 	if err != nil {
 		t.Fatalf("Compile(%q): %v", source, err)
 	}
@@ -175,7 +175,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"\xff\xfe", 0, ""},
 		{"\x00", 0, ""},
 	} {
-		s, err := p.Compile(t.Context(), tt.source)
+		s, err := p.Compile(t.Context(), 1, tt.source)
 		var refused *Error
 		if !errors.As(err, &refused) || !strings.Contains(refused.Message, tt.want) || tt.want != "" && refused.Line != tt.line {
 			t.Errorf("Compile(%.60q): got %v, %v; want an Error at line %d with %q", tt.source, s, err, tt.line, tt.want)
@@ -183,7 +183,7 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
-// TestClockAndChance: the clock is real and stands still, random numbers depend on the event only.
+// TestClockAndChance: the clock is the caller's and stands still, random numbers depend on the event only.
 func TestClockAndChance(t *testing.T) {
 	p := testPool()
 	s := script(t, p, `const early = Math.random(); function transform() {
@@ -191,8 +191,8 @@ func TestClockAndChance(t *testing.T) {
 		return { body: [Date.now() - start, new Date().getTime() - start, new Date().getTimezoneOffset(), typeof performance === "object" ? performance.now() - performance.now() : 0, start, Math.random(), Math.random(), early] } }`)
 	bodies := map[string]string{}
 	for _, id := range []string{"a", "b", "a", "b"} {
-		before := time.Now().UnixMilli()
-		out, err := p.Run(t.Context(), s, Input{ID: id})
+		now := time.Now()
+		out, err := p.Run(t.Context(), s, Input{ID: id, Now: now})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +202,7 @@ func TestClockAndChance(t *testing.T) {
 		if _, err := fmt.Sscan(text, &still[0], &still[1], &still[2], &still[3], &start, &r1, &r2, &early); err != nil {
 			t.Fatalf("reading %s: %v", out.Body, err)
 		}
-		if still != [4]float64{} || int64(start) < before || int64(start) > time.Now().UnixMilli() {
+		if still != [4]float64{} || int64(start) != now.UnixMilli() {
 			t.Errorf("got %s, want a clock that stands still at the run's time, UTC", out.Body)
 		}
 		if r1 < 0 || r1 >= 1 || r1 == r2 {

@@ -258,7 +258,7 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 	if err != nil {
 		return nil, err
 	}
-	script, err := r.compileScript(ctx, s.Transform)
+	script, err := r.compileScript(ctx, tenant, s.Transform)
 	if err != nil {
 		return nil, err
 	}

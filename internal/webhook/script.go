@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/transform"
@@ -16,7 +17,7 @@ import (
 
 // Compiler checks transforms, as transform.Pool does.
 type Compiler interface {
-	Compile(ctx context.Context, source string) (*transform.Script, error)
+	Compile(ctx context.Context, tenant event.TenantID, source string) (*transform.Script, error)
 }
 
 // SetCompiler sets what checks transforms when webhooks are saved. Without it
@@ -31,7 +32,7 @@ const compileTime = 20 * time.Second
 // compileScript checks the source of a transform; nil for an empty one. What is
 // wrong with it is a problem that names the field "transform"; a sandbox that
 // is too busy is an Unavailable one.
-func (r *Registry) compileScript(ctx context.Context, source string) (*transform.Script, error) {
+func (r *Registry) compileScript(ctx context.Context, tenant event.TenantID, source string) (*transform.Script, error) {
 	if source == "" {
 		return nil, nil
 	}
@@ -40,7 +41,7 @@ func (r *Registry) compileScript(ctx context.Context, source string) (*transform
 	}
 	limited, cancel := context.WithTimeout(ctx, compileTime)
 	defer cancel()
-	s, err := r.scripts.Compile(limited, source)
+	s, err := r.scripts.Compile(limited, tenant, source)
 	var bad *transform.Error
 	switch {
 	case err == nil:
@@ -80,7 +81,7 @@ func (r *Registry) Draft(ctx context.Context, w *Webhook, change func(*Settings)
 		return nil, err
 	}
 	if d.Transform != w.Transform {
-		if d.Script, err = r.compileScript(ctx, d.Transform); err != nil {
+		if d.Script, err = r.compileScript(ctx, w.Tenant, d.Transform); err != nil {
 			return nil, err
 		}
 	}
@@ -100,7 +101,7 @@ func (r *Registry) CheckScripts(ctx context.Context, failed func(w *Webhook, err
 		err, checked := seen[w.Transform]
 		if !checked {
 			var bad *transform.Error
-			if _, err = r.scripts.Compile(ctx, w.Transform); err != nil && !errors.As(err, &bad) {
+			if _, err = r.scripts.Compile(ctx, w.Tenant, w.Transform); err != nil && !errors.As(err, &bad) {
 				return // the sandbox is closed or full: runs will tell
 			}
 			seen[w.Transform] = err

@@ -59,7 +59,7 @@ func (r *Registry) update(ctx context.Context, tenant event.TenantID, id string,
 	}
 	script := old.Script
 	if planned.Transform != old.Transform {
-		if script, err = r.compileScript(ctx, planned.Transform); err != nil {
+		if script, err = r.compileScript(ctx, tenant, planned.Transform); err != nil {
 			return nil, err
 		}
 	}
