@@ -339,9 +339,11 @@ func TestTransformNoLongerCompiles(t *testing.T) {
 func TestTransformedRetriesAreTheSame(t *testing.T) {
 	const source = `const loaded = Date.now(); function transform(e) { return { body: [Date.now(), new Date().toString(), loaded, Math.random(), e.id] } }`
 	for name, change := range map[string]func(*webhook.Settings){
-		"each":  func(*webhook.Settings) {},
-		"batch": func(s *webhook.Settings) { s.Batch = &webhook.Batch{MaxEvents: 3, MaxBytes: 1 << 20, MaxWait: time.Second} },
-		"fifo":  func(s *webhook.Settings) { s.Ordering = webhook.OrderingFIFO },
+		"each": func(*webhook.Settings) {},
+		"batch": func(s *webhook.Settings) {
+			s.Batch = &webhook.Batch{MaxEvents: 3, MaxBytes: 1 << 20, MaxWait: time.Second}
+		},
+		"fifo": func(s *webhook.Settings) { s.Ordering = webhook.OrderingFIFO },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
