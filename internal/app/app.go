@@ -133,7 +133,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	outgoing := egress.New(way)
 	a.onStop("outgoing connections", func(context.Context) error { outgoing.Close(); return nil })
 
-	types, err := a.openCatalogue(ctx, packs, store)
+	types, err := a.openCatalogue(ctx, packs, store, catalogue.Limits{Work: cfg.CatalogueWork, Bytes: int64(cfg.CatalogueBytes)})
 	a.types = types
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	node, _ := store.(observe.Node) // a folder's is none
 	metrics := observe.NewMetrics(observe.MetricsOptions{
 		Node:   node,
-		Engine: a.engine, Ingester: ingester, Backlog: store, Version: config.Version, Log: component("metrics"),
+		Engine: a.engine, Ingester: ingester, Backlog: store, Catalogue: types.Stats(), Version: config.Version, Log: component("metrics"),
 	})
 	limits := ingest.DefaultLimits()
 	limits.EventBytes = int(cfg.MaxEventBytes)

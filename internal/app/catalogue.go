@@ -37,8 +37,8 @@ func readPacks(file string) ([]*catalogue.Pack, error) {
 }
 
 // openCatalogue returns the catalogue of event types: the packs, and what tenants have added.
-func (a *App) openCatalogue(ctx context.Context, packs []*catalogue.Pack, store catalogue.Store) (*catalogue.Registry, error) {
-	types, err := catalogue.NewRegistry(ctx, store, catalogue.Options{Packs: packs, Evaluator: ingest.Conditions{}})
+func (a *App) openCatalogue(ctx context.Context, packs []*catalogue.Pack, store catalogue.Store, limits catalogue.Limits) (*catalogue.Registry, error) {
+	types, err := catalogue.NewRegistry(ctx, store, catalogue.Options{Packs: packs, Limits: limits, Evaluator: ingest.Conditions{}})
 	if err != nil {
 		return nil, err
 	}

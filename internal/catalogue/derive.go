@@ -11,6 +11,9 @@ import (
 	"github.com/relay-events/relay/internal/problem"
 )
 
+// ruleSteps is what looking at an event costs a rule at least.
+const ruleSteps = 2
+
 // Rules is a set of compiled rules. It is immutable and safe for concurrent use; a nil *Rules derives nothing.
 type Rules struct {
 	on map[string][]*compiledRule // by the type they are on, in the order given
@@ -58,11 +61,19 @@ type Derivation struct {
 // chains end at MaxDepth, so derivation ends whatever the rules are. Derived bytes may alias e's. The error is a
 // *problem.Error, when more follows than may; then nothing of it should be stored.
 func (rs *Rules) Derive(ctx context.Context, e *event.Event) (Derivation, error) {
+	return rs.derive(ctx, nil, e)
+}
+
+// derive is Derive within the work of a request.
+func (rs *Rules) derive(ctx context.Context, w *Work, e *event.Event) (Derivation, error) {
 	var out Derivation
 	if !rs.On(e.Type) {
 		return out, nil
 	}
-	d := deriver{rules: rs, out: &out, work: maxExprWork}
+	if err := w.begin(); err != nil {
+		return out, err
+	}
+	d := deriver{rules: rs, out: &out, work: maxExprWork, request: w}
 	before, after, err := d.follow(ctx, e, nil, []string{e.Type})
 	if err != nil {
 		return Derivation{}, err
@@ -77,6 +88,7 @@ type deriver struct {
 	out          *Derivation
 	count, bytes int
 	work         int // left of maxExprWork
+	request      *Work
 }
 
 // maxFailures bounds what is noted of rules that fail: a list of wrong elements fails once for each.
@@ -123,11 +135,14 @@ func (d *deriver) follow(ctx context.Context, e *event.Event, cause *Derived, ch
 
 // apply returns what one rule makes of e.
 func (d *deriver) apply(ctx context.Context, r *compiledRule, e *event.Event, cause *Derived) ([]*Derived, error) {
-	run := &exprRun{left: &d.work}
+	run := &exprRun{left: &d.work, request: d.request}
+	if d.request.spend(ruleSteps) != nil {
+		return nil, tooMuchWork(r, e, d.request)
+	}
 	if r.when != nil {
 		ok, err := fulfils(ctx, r.when, e, run)
 		if errors.Is(err, errWork) {
-			return nil, tooMuchWork(r, e)
+			return nil, tooMuchWork(r, e, d.request)
 		}
 		if err != nil {
 			d.fail(r.Name, -1, "cannot evaluate its condition: %v", err)
@@ -147,7 +162,7 @@ func (d *deriver) apply(ctx context.Context, r *compiledRule, e *event.Event, ca
 	raw, err := evaluate(ctx, r.forEach, e, nil, run)
 	switch {
 	case errors.Is(err, errWork):
-		return nil, tooMuchWork(r, e)
+		return nil, tooMuchWork(r, e, d.request)
 	case err != nil:
 		d.fail(r.Name, -1, "cannot evaluate its list: %v", err)
 		return nil, nil
@@ -172,11 +187,11 @@ func (d *deriver) apply(ctx context.Context, r *compiledRule, e *event.Event, ca
 // make makes one event. It is nil without an error when that fails for reasons that are the rule's.
 func (d *deriver) make(ctx context.Context, r *compiledRule, e *event.Event, item []byte, index int, run *exprRun) (*Derived, error) {
 	if run.charge(itemWork) != nil {
-		return nil, tooMuchWork(r, e)
+		return nil, tooMuchWork(r, e, d.request)
 	}
 	data, err := evaluate(ctx, r.data, e, item, run)
 	if errors.Is(err, errWork) {
-		return nil, tooMuchWork(r, e)
+		return nil, tooMuchWork(r, e, d.request)
 	}
 	if err == nil && data == nil {
 		err = fmt.Errorf("%q is absent", clip(r.Data))
@@ -190,7 +205,7 @@ func (d *deriver) make(ctx context.Context, r *compiledRule, e *event.Event, ite
 		attributes, err = evaluate(ctx, r.attributes, e, item, run)
 		switch {
 		case errors.Is(err, errWork):
-			return nil, tooMuchWork(r, e)
+			return nil, tooMuchWork(r, e, d.request)
 		case err != nil:
 		case string(attributes) == "null":
 			attributes = nil
@@ -216,6 +231,12 @@ func (d *deriver) make(ctx context.Context, r *compiledRule, e *event.Event, ite
 }
 
 // tooMuchWork is the problem of an event whose rules cost more than they may.
-func tooMuchWork(r *compiledRule, e *event.Event) error {
+func tooMuchWork(r *compiledRule, e *event.Event, w *Work) error {
+	if err := w.failure(); err != nil {
+		return err
+	}
+	if w != nil && w.stop != nil {
+		return problem.New(problem.TooLarge, "%s (catalogueWork, %d steps; rule %s): send fewer events at a time, or make the rules simpler", w.stop, w.meter.limit, r.Name)
+	}
 	return problem.New(problem.TooLarge, "deriving from this event of type %s takes too much work (rule %s): make it smaller, or the rule simpler", e.Type, r.Name)
 }

@@ -270,7 +270,7 @@ func (j *judge) plain(s *jsonschema.Schema, v any) bool {
 		if text, is := v.(string); is {
 			j.spend(len(text) / 64)
 			if s.Format.Name == "regex" {
-				j.spend(min(len(text), maxRegexText) / 4)
+				j.spend(min(len(text), maxRegexText) / 2)
 			}
 		}
 		if s.Format.Validate(v) != nil {

@@ -7,10 +7,14 @@ import (
 )
 
 // View is a tenant's catalogue at one moment, for whoever accepts events. It never changes.
-type View struct{ s *state }
+type View struct {
+	s      *state
+	r      *Registry
+	tenant event.TenantID
+}
 
 // View returns the tenant's catalogue as it is now.
-func (r *Registry) View(tenant event.TenantID) View { return View{r.state(tenant)} }
+func (r *Registry) View(tenant event.TenantID) View { return View{r.state(tenant), r, tenant} }
 
 // Plan says what there is to do about events of a type before they are stored. It is made when the catalogue changes, so
 // that an event costs one look.
@@ -37,31 +41,47 @@ func (v View) Plan(eventType string) *Plan {
 }
 
 // Derive returns what follows from an event, see Rules.Derive.
-func (v View) Derive(ctx context.Context, e *event.Event) (Derivation, error) {
-	return v.s.rules.Derive(ctx, e)
+func (v View) Derive(ctx context.Context, w *Work, e *event.Event) (Derivation, error) {
+	return v.s.rules.derive(ctx, w, e)
+}
+
+// Fits reports whether an event is certainly as the tenant wants it, for what that costs at least. Check says more of others.
+func (p *Plan) Fits(e *event.Event) bool {
+	if p.refuse != nil {
+		return false
+	}
+	t := p.t
+	if t == nil {
+		return true
+	}
+	if e.Version != "" && e.Version != t.Version {
+		return false
+	}
+	c := t.prepared().compiled.Load()
+	return c != nil && c.err == nil && (c.data == nil || c.data.fast != nil && c.data.fast.fits(e.Data)) && (c.attributes == nil || len(e.Attributes) == 0)
 }
 
 // Check holds an event that is about to be published against its type's schema, as the tenant's settings want it: nothing
 // is checked when the mode is Off. The schema is that of the version the event names, where the tenant has such a version,
-// else the current one. refuse means that the event must not be accepted.
-func (p *Plan) Check(e *event.Event) (violations []Violation, refuse bool) {
+// else the current one. refuse means that the event must not be accepted, an error that the request must end.
+func (p *Plan) Check(w *Work, e *event.Event) (violations []Violation, refuse bool, err error) {
 	if p.refuse != nil {
-		return p.refuse, true
+		return p.refuse, true, nil
 	}
 	t := p.t
 	if t == nil {
-		return nil, false
+		return nil, false, nil
 	}
+	current := t
 	if e.Version != "" && e.Version != t.Version {
 		for _, v := range p.s.versions[t.Name] {
 			if v.Version == e.Version {
-				violations = v.Validate(e.Data, e.Attributes)
-				return violations, len(violations) > 0 && t.Validation == Strict
+				current = v
 			}
 		}
 	}
-	violations = t.Validate(e.Data, e.Attributes)
-	return violations, len(violations) > 0 && t.Validation == Strict
+	violations, err = current.validate(w, e.Data, e.Attributes)
+	return violations, len(violations) > 0 && t.Validation == Strict, err
 }
 
 // Canonical returns the name of the type that name is an alias of, else name.
@@ -79,12 +99,12 @@ func (s *state) canonical(name string) string {
 	return name
 }
 
-// Check is Plan.Check for one event.
+// Check is Plan.Check for one event, without a bound on the work of requests.
 func (r *Registry) Check(e *event.Event) (violations []Violation, refuse bool) {
 	if p := r.View(e.Tenant).Plan(e.Type); p != nil {
-		return p.Check(e)
+		violations, refuse, _ = p.Check(nil, e) // which never ends early
 	}
-	return nil, false
+	return violations, refuse
 }
 
 // plan fills plans and unknown from the rest of the state. Where there is nothing to do it says so: nil is a plan, too.

@@ -21,6 +21,9 @@ const (
 	MaxTypes    = 2000 // types of a tenant
 	MaxVersions = 50   // versions of one of them
 
+	// DefaultBytes is the default of Limits.Bytes. In memory a catalogue takes some six times of it.
+	DefaultBytes = 32 << 20
+
 	maxDescription  = 16 << 10 // bytes
 	maxExampleBytes = 256 << 10
 	maxAliases      = 20
@@ -30,6 +33,8 @@ const (
 type Options struct {
 	// Packs are the types and rules that everybody has. Nil: Builtin().
 	Packs []*Pack
+	// Limits bound what tenants may add, and the work of their schemas and rules.
+	Limits Limits
 	// Evaluator compiles the expressions of rules that this package does not evaluate itself. Nil: those are refused.
 	Evaluator Evaluator
 }
@@ -41,6 +46,10 @@ type Registry struct {
 	ev    Evaluator
 	packs []*Pack
 	base  *state // of tenants without records
+
+	limits Limits
+	stats  Stats
+	meters sync.Map // of tenants whose events take work: *meter by event.TenantID
 
 	change sync.Mutex // serialises changes; not held by readers
 
@@ -59,9 +68,10 @@ type state struct {
 	settings map[string]Settings
 	ruleList []RuleState
 	rules    *Rules
-	plans    map[string]*Plan // what there is to do about an event, by the type's name or alias; see View.Plan
-	unknown  *Plan            // likewise, of a type that has no plan
-	broken   []string         // records that could not be read, in words
+	compiled map[Rule]compilation // of every rule in ruleList
+	plans    map[string]*Plan     // what there is to do about an event, by the type's name or alias; see View.Plan
+	unknown  *Plan                // likewise, of a type that has no plan
+	broken   []string             // records that could not be read, in words
 }
 
 type recordKey struct {
@@ -73,7 +83,7 @@ func (r *Record) key() recordKey { return recordKey{r.Kind, r.Name, r.Version} }
 
 // NewRegistry returns a registry with everything the store holds.
 func NewRegistry(ctx context.Context, store Store, o Options) (*Registry, error) {
-	r := &Registry{store: store, ev: o.Evaluator, packs: o.Packs}
+	r := &Registry{store: store, ev: o.Evaluator, packs: o.Packs, limits: o.Limits.withDefaults()}
 	if r.packs == nil {
 		r.packs = builtin
 	}
@@ -186,7 +196,7 @@ func (r *Registry) build(old *state, records []Record) (*state, error) {
 			s.types[name] = &own
 		}
 	}
-	if err := r.addRules(s, own, off); err != nil {
+	if err := r.addRules(old, s, own, off); err != nil {
 		return nil, err
 	}
 	s.plan()

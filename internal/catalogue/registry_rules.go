@@ -23,41 +23,60 @@ func (r *Registry) RuleList(tenant event.TenantID) []RuleState {
 	return slices.Clone(r.state(tenant).ruleList)
 }
 
-// addRules compiles the rules that are on. A rule that does not compile any more is listed and skipped; one of a pack
-// must.
-func (r *Registry) addRules(s *state, own []Rule, off map[string]bool) error {
-	var on []Rule
+// compilation is a rule compiled, or the reason why it cannot be.
+type compilation struct {
+	rule *compiledRule
+	err  error
+}
+
+// compileRule compiles a rule unless one of the states has it compiled.
+func (r *Registry) compileRule(rule Rule, states ...*state) (*compiledRule, error) {
+	for _, s := range states {
+		if s != nil {
+			if c, ok := s.compiled[rule]; ok {
+				return c.rule, c.err
+			}
+		}
+	}
+	return rule.compile(r.ev)
+}
+
+// addRules compiles the rules, but those that old has. A rule that does not compile any more is listed and skipped; one of
+// a pack must.
+func (r *Registry) addRules(old, s *state, own []Rule, off map[string]bool) error {
+	s.compiled = make(map[Rule]compilation)
+	s.rules = &Rules{on: make(map[string][]*compiledRule)}
+	add := func(rule Rule, c *compiledRule, err error) {
+		s.compiled[rule] = compilation{c, err}
+		on := err == nil && !off[rule.Name]
+		s.ruleList = append(s.ruleList, RuleState{rule, on})
+		if on {
+			s.rules.on[c.On] = append(s.rules.on[c.On], c)
+		}
+	}
 	for _, p := range r.packs {
 		for _, rule := range p.Rules {
-			if _, err := rule.compile(r.ev); err != nil {
+			c, err := r.compileRule(rule, old, r.base)
+			if err != nil {
 				return fmt.Errorf("compiling rule %q of pack %q: %w", rule.Name, p.Name, err)
 			}
 			if x, taken := s.rule(rule.Name); taken {
 				return fmt.Errorf("reading pack %q: its rule %q is one of the pack %q, too: call it otherwise", p.Name, rule.Name, x.Pack)
 			}
-			s.ruleList = append(s.ruleList, RuleState{rule, !off[rule.Name]})
+			add(rule, c, nil)
 		}
 	}
 	for _, rule := range own {
-		_, err := rule.compile(r.ev)
+		c, err := r.compileRule(rule, old)
 		if x, taken := s.rule(rule.Name); err == nil && taken {
 			err = fmt.Errorf("the pack %q has a rule of this name now", x.Pack)
 		}
 		if err != nil {
 			s.broken = append(s.broken, fmt.Sprintf("rule %q: %v", rule.Name, err))
-			s.ruleList = append(s.ruleList, RuleState{rule, false})
-			continue
 		}
-		s.ruleList = append(s.ruleList, RuleState{rule, !off[rule.Name]})
+		add(rule, c, err)
 	}
-	for _, rule := range s.ruleList {
-		if rule.On {
-			on = append(on, rule.Rule)
-		}
-	}
-	var err error
-	s.rules, err = CompileRules(on, r.ev)
-	return err
+	return nil
 }
 
 // Rule returns the tenant's rule with the name.

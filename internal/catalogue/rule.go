@@ -61,6 +61,11 @@ type Condition interface {
 	Match(ctx context.Context, e *event.Event) (bool, error)
 }
 
+// Metered is a Condition that tells what it took, in steps of about 0.3 µs.
+type Metered interface {
+	MatchSteps(ctx context.Context, e *event.Event) (fits bool, steps int, err error)
+}
+
 // Value is a compiled ForEach, Data or Attributes.
 type Value interface {
 	// Eval returns the JSON of the value: bytes of the event's where it can, nil for what is absent. item is the list's

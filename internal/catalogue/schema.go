@@ -68,6 +68,22 @@ func (c *checks) compile() *compiled {
 	return done
 }
 
+// compileWithin is compile within the work of a request.
+func (c *checks) compileWithin(w *Work) (*compiled, error) {
+	if done := c.compiled.Load(); done != nil {
+		return done, nil
+	}
+	if err := w.begin(); err != nil {
+		return nil, err
+	}
+	done := c.compile()
+	w.owe((len(c.rawData) + len(c.rawAttr)) * compileSteps)
+	return done, nil
+}
+
+// compileSteps is what compiling a schema costs, in steps for each byte of it.
+const compileSteps = 5
+
 // schema is a compiled JSON Schema.
 type schema struct {
 	sch   *jsonschema.Schema

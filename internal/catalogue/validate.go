@@ -77,28 +77,35 @@ func (t *Type) Unchecked() []Unchecked {
 // It costs about 2 µs for an event of 1 KB that fits a plain schema (see fastNode) and about 20 µs otherwise, so a caller
 // whose mode is Off does not call it. It is safe for concurrent use.
 func (t *Type) Validate(data, attributes []byte) []Violation {
-	return t.validate(nil, data, attributes)
+	list, _ := t.validate(nil, data, attributes) // no Work, no error
+	return list
 }
 
-// validate is Validate within the work of a publication.
-func (t *Type) validate(w *Work, data, attributes []byte) []Violation {
-	c := t.prepared().compile()
-	if c.err != nil {
-		return nil
+// validate is Validate within the work of a request. An error means that the request must end.
+func (t *Type) validate(w *Work, data, attributes []byte) ([]Violation, error) {
+	c, err := t.prepared().compileWithin(w)
+	if err != nil || c.err != nil {
+		return nil, err
 	}
 	var out []Violation
 	if c.data != nil {
-		out = c.data.validate(w, data, "data")
+		if out, err = c.data.validate(w, data, "data"); err != nil {
+			return nil, err
+		}
 	}
 	if c.attributes != nil && len(attributes) > 0 {
-		out = append(out, c.attributes.validate(w, attributes, "attributes")...)
+		more, err := c.attributes.validate(w, attributes, "attributes")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
 	}
-	return out
+	return out, nil
 }
 
-func (s *schema) validate(w *Work, raw []byte, root string) []Violation {
+func (s *schema) validate(w *Work, raw []byte, root string) ([]Violation, error) {
 	if s.fast != nil && s.fast.fits(raw) {
-		return nil
+		return nil, nil
 	}
 	return s.slowly(w, raw, root)
 }
@@ -110,20 +117,31 @@ const largeDocument = 64 << 10
 var large = make(chan struct{}, 2)
 
 // slowly decodes the value and judges it.
-func (s *schema) slowly(w *Work, raw []byte, root string) []Violation {
+func (s *schema) slowly(w *Work, raw []byte, root string) ([]Violation, error) {
+	if err := w.begin(); err != nil {
+		return nil, err
+	}
 	if len(raw) > largeDocument {
+		// First in line among its tenant's: one tenant has one of the two places at most.
+		if err := w.hold(); err != nil {
+			return nil, err
+		}
 		select {
 		case large <- struct{}{}:
 		case <-w.done():
-			return []Violation{{Path: root, Message: "cannot be checked: the request has ended"}}
+			return nil, w.ended()
 		}
 		defer func() { <-large }()
 	}
+	if w.spendBytes(len(raw)) != nil {
+		return []Violation{{Path: root, Message: "cannot be checked: " + errRequestWork.Error()}}, w.failure()
+	}
 	v, err := decode(raw)
 	if err != nil {
-		return []Violation{{Path: root, Message: "cannot be checked: " + err.Error()}}
+		return []Violation{{Path: root, Message: "cannot be checked: " + err.Error()}}, nil
 	}
-	return s.judge(w, v, root)
+	out := s.judge(w, v, root)
+	return out, w.failure()
 }
 
 // judge returns what violates the schema in v, a decoded value. That it fits is found out first, without collecting what it
@@ -139,9 +157,9 @@ func (s *schema) judge(w *Work, v any, root string) (out []Violation) {
 		case any(errTooMuch):
 			out = []Violation{{Path: root, Message: "cannot be checked: the schema takes more steps for this event than are allowed"}}
 		default:
-			if err, is := r.(error); is && w.stopped(err) {
-				out = []Violation{{Path: root, Message: "cannot be checked: " + w.reason()}}
-				break
+			if err, is := r.(error); is && w != nil && err == w.stop { //nolint:errorlint // the very value that spend has panicked with
+				out = []Violation{{Path: root, Message: "cannot be checked: " + err.Error()}}
+				return
 			}
 			out = []Violation{{Path: root, Message: "cannot be checked: the schema fails on this event"}}
 		}

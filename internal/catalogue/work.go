@@ -25,8 +25,9 @@ var errWork = errors.New("it takes more work than is allowed for one event")
 // exprRun bounds the evaluations of expressions, and remembers what is the same in all of them: what does not depend on the
 // element of a rule's list. It is for one rule and one event; the bound may be shared with others.
 type exprRun struct {
-	left *int // bytes
-	memo map[*onceExpr]onceValue
+	left    *int  // bytes
+	request *Work // nil: no other bound
+	memo    map[*onceExpr]onceValue
 }
 
 // freshRun returns one with a bound of its own.
@@ -39,7 +40,7 @@ func (r *exprRun) charge(n int) error {
 	if r == nil {
 		return nil
 	}
-	if *r.left -= n; *r.left < 0 {
+	if *r.left -= n; *r.left < 0 || r.request.spendBytes(n) != nil {
 		return errWork
 	}
 	return nil
@@ -80,6 +81,13 @@ func evaluate(ctx context.Context, v Value, e *event.Event, item []byte, run *ex
 func fulfils(ctx context.Context, c Condition, e *event.Event, run *exprRun) (bool, error) {
 	if x, ok := c.(exprCondition); ok {
 		return x.match(e, run)
+	}
+	if m, ok := c.(Metered); ok {
+		fits, steps, err := m.MatchSteps(ctx, e)
+		if run.request.spend(steps) != nil {
+			return false, errWork
+		}
+		return fits, err
 	}
 	return c.Match(ctx, e)
 }

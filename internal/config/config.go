@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/secret"
@@ -87,6 +88,16 @@ type Config struct {
 	// ship with Relay; docs/event-types.md describes it. It is read at the start, which fails if something is wrong with
 	// the file. Empty: none.
 	Catalogue string `name:"catalogue" help:"file of event types and derivation rules, YAML or JSON, that every tenant has"`
+
+	// CatalogueBytes bounds what a tenant may add to the catalogue, as stored: schemas, examples and descriptions of all
+	// versions, and rules. In memory it takes some six times as much. 1MiB to 1GiB.
+	CatalogueBytes Bytes `name:"catalogueBytes" help:"most that a tenant may add to the catalogue of event types, in bytes"`
+
+	// CatalogueWork bounds what the schemas and rules of one publish request may take, in steps of about 0.3 µs, and what
+	// those of a tenant may take in two seconds on average. Events that are not checked, or fit a plain schema, take none.
+	// Larger: a tenant with costly schemas is slower to wait, and takes more of the processors from the others. 100000 to
+	// 100000000.
+	CatalogueWork int `name:"catalogueWork" help:"steps of 0.3 µs that schemas and rules may take for one request, and for a tenant in two seconds"`
 
 	Retention Retention `name:"retention"`
 
@@ -165,6 +176,8 @@ func Default() Config {
 		Retention:       Retention{Events: 30 * 24 * time.Hour, Attempts: 30 * 24 * time.Hour}, // SPEC section 6
 		Memory:          48 << 20,
 		MaxInFlight:     4096,
+		CatalogueBytes:  catalogue.DefaultBytes,
+		CatalogueWork:   catalogue.DefaultWork,
 		MaxEventBytes:   1 << 20, // SPEC section 10
 		Log:             Log{Level: slog.LevelInfo, Format: observe.LogAuto},
 		ShutdownTimeout: 10 * time.Second,
@@ -224,6 +237,12 @@ func (c *Config) Check() error {
 	between("shutdownTimeout", c.ShutdownTimeout, 0, maxShutdown)
 	if c.Memory < minMemory {
 		refuse("memory", "must be at least %s, got %s", Bytes(minMemory), c.Memory)
+	}
+	if c.CatalogueBytes < 1<<20 || c.CatalogueBytes > 1<<30 {
+		refuse("catalogueBytes", "must be 1MiB to 1GiB, got %v", c.CatalogueBytes)
+	}
+	if c.CatalogueWork < 100_000 || c.CatalogueWork > 100_000_000 {
+		refuse("catalogueWork", "must be 100000 to 100000000, got %d", c.CatalogueWork)
 	}
 	if c.MaxInFlight < 1 || c.MaxInFlight > maxInFlight {
 		refuse("maxInFlight", "must be 1 to %d, got %d", maxInFlight, c.MaxInFlight)

@@ -99,6 +99,7 @@ func compile(text string) (*Program, error) {
 		cel.OptimizeRegex(boundedMatches...),
 		cel.CostTracking(runCost{calls.largest}),
 		cel.CostLimit(costLimit),
+		cel.CustomDecoratorV2(knownZones),
 		cel.InterruptCheckFrequency(100),
 	)
 	if err != nil {

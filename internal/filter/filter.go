@@ -118,8 +118,17 @@ func (p *Program) String() string { return p.text }
 // comment. Every other failure is false and an *[EvalError], which the caller notes on the event: it is the filter's author
 // who has to know. The event must not be changed meanwhile, and its JSON must have been checked (as ingest does).
 func (p *Program) Match(ctx context.Context, e *event.Event) (bool, error) {
+	ok, _, err := p.MatchCost(ctx, e)
+	return ok, err
+}
+
+// searchedPerCost is how many bytes searched cost as much as one unit of CEL's cost, about 75 ns.
+const searchedPerCost = 40
+
+// MatchCost is Match, and tells what it took: CEL's cost, and the bytes that were searched, in its units.
+func (p *Program) MatchCost(ctx context.Context, e *event.Event) (fits bool, cost int, err error) {
 	if err := ctx.Err(); err != nil {
-		return false, &EvalError{Message: err.Error(), Err: err}
+		return false, 0, &EvalError{Message: err.Error(), Err: err}
 	}
 	s := borrow(e)
 	defer giveBack(s)
@@ -128,26 +137,32 @@ func (p *Program) Match(ctx context.Context, e *event.Event) (bool, error) {
 
 func (p *Program) match(ctx context.Context, s *state) (bool, error) {
 	var out ref.Val
-	var err error
+	var details *cel.EvalDetails
 	if p.loops {
-		out, _, err = p.run.ContextEval(ctx, s)
+		out, details, err = p.run.ContextEval(ctx, s)
 	} else {
-		out, _, err = p.run.Eval(s)
+		out, details, err = p.run.Eval(s)
+	}
+	cost = (maxWork - s.work) / searchedPerCost
+	if spent := details.ActualCost(); spent != nil {
+		cost += int(min(*spent, 2*costLimit))
+	} else if err != nil {
+		cost += costLimit // what was spent up to the failure is not told
 	}
 	switch {
 	case s.spent != "":
 		// Whatever came of it, it was computed from incomplete values.
-		return false, &EvalError{Message: s.spent}
+		return false, cost, &EvalError{Message: s.spent}
 	case err != nil && isAbsent(err):
-		return false, nil
+		return false, cost, nil
 	case err != nil:
-		return false, evalError(ctx, err)
+		return false, cost, evalError(ctx, err)
 	}
 	verdict, ok := out.(types.Bool)
 	if !ok {
-		return false, &EvalError{Message: fmt.Sprintf("the result is a %s, want true or false", typeName(out))}
+		return false, cost, &EvalError{Message: fmt.Sprintf("the result is a %s, want true or false", typeName(out))}
 	}
-	return bool(verdict), nil
+	return bool(verdict), cost, nil
 }
 
 // Verdict is what a clause said.

@@ -30,6 +30,7 @@ func (i *Ingester) prepare(ctx context.Context, p *Publication) error {
 		return nil
 	}
 	pr := preparer{view: i.types.View(p.Tenant), pub: p}
+	defer func() { pr.work.End() }()
 	for n := range p.Items {
 		if err := pr.item(ctx, n); err != nil {
 			return err
@@ -45,7 +46,8 @@ func (i *Ingester) prepare(ctx context.Context, p *Publication) error {
 type preparer struct {
 	view           catalogue.View
 	pub            *Publication
-	out            []Item // nil while nothing was derived
+	work           *catalogue.Work // nil while everything is plain
+	out            []Item          // nil while nothing was derived
 	derived, bytes int
 }
 
@@ -74,15 +76,22 @@ func (pr *preparer) item(ctx context.Context, n int) error {
 		e.Type = plan.Name
 	}
 	e.Warnings = ""
-	odd, refuse := plan.Check(e)
-	if refuse {
-		return pr.refusal(n, odd)
+	var odd []catalogue.Violation
+	if !plan.Fits(e) {
+		var refuse bool
+		var err error
+		if odd, refuse, err = plan.Check(pr.metered(ctx), e); err != nil {
+			return err
+		}
+		if refuse {
+			return pr.refusal(n, odd)
+		}
 	}
 	var follows catalogue.Derivation
 	if plan.Derives {
 		e.Tenant = pr.pub.Tenant
 		var err error
-		if follows, err = pr.view.Derive(ctx, e); err != nil {
+		if follows, err = pr.view.Derive(ctx, pr.metered(ctx), e); err != nil {
 			return err
 		}
 		odd = append(odd, follows.Failures...)
@@ -97,7 +106,15 @@ func (pr *preparer) item(ctx context.Context, n int) error {
 		}
 		return nil
 	}
-	return pr.follow(n, &follows, odd)
+	return pr.follow(ctx, n, &follows, odd)
+}
+
+// metered returns the budget of what takes more than a look.
+func (pr *preparer) metered(ctx context.Context) *catalogue.Work {
+	if pr.work == nil {
+		pr.work = pr.view.Work(ctx)
+	}
+	return pr.work
 }
 
 // refusal is the problem of an event that violates the schema of a strict type.
@@ -110,7 +127,7 @@ func (pr *preparer) refusal(n int, odd []catalogue.Violation) error {
 }
 
 // follow adds an item with what follows from it.
-func (pr *preparer) follow(n int, d *catalogue.Derivation, odd []catalogue.Violation) error {
+func (pr *preparer) follow(ctx context.Context, n int, d *catalogue.Derivation, odd []catalogue.Violation) error {
 	if pr.out == nil {
 		pr.out = make([]Item, 0, len(pr.pub.Items)+len(d.Before)+len(d.After))
 		pr.out = append(pr.out, pr.pub.Items[:n]...)
@@ -131,7 +148,13 @@ func (pr *preparer) follow(n int, d *catalogue.Derivation, odd []catalogue.Viola
 			if x.Event.Version == "" {
 				x.Event.Version = plan.Version
 			}
-			bad, refuse := plan.Check(&x.Event)
+			if plan.Fits(&x.Event) {
+				continue
+			}
+			bad, refuse, err := plan.Check(pr.metered(ctx), &x.Event)
+			if err != nil {
+				return err
+			}
 			if refuse {
 				left[x] = true
 				odd = append(odd, catalogue.Violation{Path: "rule " + x.Rule, Message: fmt.Sprintf("makes an event that its type %s refuses: %s", x.Event.Type, bad[0])})

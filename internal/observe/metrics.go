@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
 )
 
@@ -53,8 +54,10 @@ type MetricsOptions struct {
 	Ingester Ingester
 	Backlog  Backlog // nil: its gauges are left out
 	Node     Node    // nil: its series are left out
-	Version  string
-	Log      *slog.Logger // nil: errors while gathering are only shown on the page
+	// Catalogue counts what the limits of event types and rules did; nil: its series are left out.
+	Catalogue *catalogue.Stats
+	Version   string
+	Log       *slog.Logger // nil: errors while gathering are only shown on the page
 }
 
 // Metrics is the Prometheus page. All its series exist from the start, with labels from closed sets.
@@ -79,6 +82,9 @@ func NewMetrics(o MetricsOptions) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newEngineCollector(o),
 	)
+	if o.Catalogue != nil {
+		registerCatalogue(reg, o.Catalogue)
+	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "relay_build_info", Help: "Always 1; the labels tell which program this is.",
 		ConstLabels: prometheus.Labels{"version": o.Version, "go": runtime.Version()},

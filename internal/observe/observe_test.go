@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/observe"
 )
@@ -82,7 +83,7 @@ func idle() delivery.Snapshot {
 // Alerts are written on names and labels: they are there before anything has happened, and these are all.
 func TestSeriesExistFromTheStart(t *testing.T) {
 	c := &counters{snapshot: idle()}
-	m := observe.NewMetrics(observe.MetricsOptions{Engine: c, Ingester: c, Backlog: c, Version: "1.2.3"})
+	m := observe.NewMetrics(observe.MetricsOptions{Engine: c, Ingester: c, Backlog: c, Catalogue: new(catalogue.Stats), Version: "1.2.3"})
 	series := func() []string {
 		var list []string
 		for line := range strings.Lines(page(t, m)) {
@@ -100,7 +101,8 @@ func TestSeriesExistFromTheStart(t *testing.T) {
 		`relay_delivery_lag_seconds_sum`, `relay_store_up`, `relay_events_accepted_total`, `relay_events_duplicate_total`,
 		`relay_events_commits_total`, `relay_deliveries_owed`, `relay_deliveries_overdue_seconds`,
 		`relay_http_requests_total{code="2xx",route="publish"}`, `relay_http_requests_total{code="5xx",route="other"}`,
-		`relay_http_request_duration_seconds_count{route="api"}`,
+		`relay_http_request_duration_seconds_count{route="api"}`, `relay_catalogue_steps_total`, `relay_catalogue_waits_total`,
+		`relay_catalogue_limited_total{limit="request_work"}`, `relay_catalogue_limited_total{limit="bytes"}`,
 	} {
 		if !slices.ContainsFunc(before, func(s string) bool { return strings.HasPrefix(s, want) }) {
 			t.Errorf("at the start: got %q, want %s among them", before, want)
