@@ -135,7 +135,8 @@ func (p *Program) MatchCost(ctx context.Context, e *event.Event) (fits bool, cos
 	return p.match(ctx, s)
 }
 
-func (p *Program) match(ctx context.Context, s *state) (bool, error) {
+// match is MatchCost on a borrowed state.
+func (p *Program) match(ctx context.Context, s *state) (fits bool, cost int, err error) {
 	var out ref.Val
 	var details *cel.EvalDetails
 	if p.loops {

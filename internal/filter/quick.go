@@ -30,7 +30,7 @@ func (p *Program) Quick(e *event.Event) (matches, decided bool) {
 	s := borrow(e)
 	defer giveBack(s)
 	s.work, s.text = quickWork, p.quickText
-	ok, err := p.match(ended{}, s)
+	ok, _, err := p.match(ended{}, s)
 	if s.spent != "" || errors.Is(err, context.Canceled) {
 		return false, false
 	}
