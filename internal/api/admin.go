@@ -223,10 +223,6 @@ type statsQuery struct {
 const maxPoints = 2000
 
 func (a *API) stats(ctx context.Context, c *caller, in *statsQuery) (*Stats, error) {
-	w, err := a.findOptional(c, in.WebhookID)
-	if err != nil {
-		return nil, err
-	}
 	q := delivery.StatsQuery{Tenant: c.tenant, From: time.Time(in.From), To: time.Time(in.To), Step: time.Duration(in.Step)}
 	if q.To.IsZero() {
 		q.To = time.Now().UTC().Truncate(time.Millisecond)
@@ -243,8 +239,12 @@ func (a *API) stats(ctx context.Context, c *caller, in *statsQuery) (*Stats, err
 		return nil, problem.MalformedField("query step", "must be longer: more than %d points lie between from and to", maxPoints)
 	}
 	v := &Stats{From: Time(q.From), To: Time(q.To), Step: in.Step, Points: []StatsPoint{}}
-	if w != nil {
-		q.Webhook, v.WebhookID = w.Number, &w.ID
+	if in.WebhookID != "" {
+		var err error
+		if q.Webhook, err = a.Webhooks.Logged(ctx, c.tenant, in.WebhookID); err != nil {
+			return nil, err
+		}
+		v.WebhookID = &in.WebhookID
 	}
 	points, err := a.Engine.Stats(ctx, q)
 	if err != nil {

@@ -46,6 +46,7 @@ type Webhooks interface {
 	Update(ctx context.Context, tenant event.TenantID, id string, change func(*webhook.Settings) error) (*webhook.Webhook, error)
 	Delete(ctx context.Context, tenant event.TenantID, id string) error
 	Get(tenant event.TenantID, id string) (*webhook.Webhook, error)
+	Logged(ctx context.Context, tenant event.TenantID, id string) (number uint32, err error)
 	ByNumber(number uint32) (*webhook.Webhook, bool)
 	List(tenant event.TenantID) []*webhook.Webhook
 	Pause(ctx context.Context, tenant event.TenantID, id string) (*webhook.Webhook, error)

@@ -139,7 +139,7 @@ func (f *attemptFilter) query(tenant event.TenantID) (q delivery.LogQuery, err e
 }
 
 var docWebhookAttempts = doc{id: "listWebhookAttempts", tag: "Log", summary: "List a webhook's attempts",
-	text: "The log, the newest first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far it came."}
+	text: "The log, the newest first, also that of a webhook that was deleted. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far it came."}
 
 type attemptQuery struct {
 	webhookPath
@@ -147,15 +147,13 @@ type attemptQuery struct {
 }
 
 func (a *API) webhookAttempts(ctx context.Context, c *caller, in *attemptQuery) (*List[Attempt], error) {
-	w, err := a.Webhooks.Get(c.tenant, in.ID)
-	if err != nil {
-		return nil, err
-	}
 	q, err := in.query(c.tenant)
 	if err != nil {
 		return nil, err
 	}
-	q.Webhook = w.Number
+	if q.Webhook, err = a.Webhooks.Logged(ctx, c.tenant, in.ID); err != nil {
+		return nil, err
+	}
 	return a.attemptsOf(ctx, q, &in.page)
 }
 
@@ -164,7 +162,7 @@ var docAttemptList = doc{id: "listAttempts", tag: "Log", summary: "List attempts
 
 type attemptListQuery struct {
 	attemptFilter
-	WebhookID  string `query:"webhookId" doc:"only attempts for this webhook"`
+	WebhookID  string `query:"webhookId" doc:"only attempts for this webhook, which may be a deleted one"`
 	EventID    string `query:"eventId" doc:"only attempts for this event: its publisher's id or Relay's"`
 	DeliveryID string `query:"deliveryId" doc:"only attempts for this delivery"`
 }
@@ -174,12 +172,10 @@ func (a *API) attemptList(ctx context.Context, c *caller, in *attemptListQuery) 
 	if err != nil {
 		return nil, err
 	}
-	w, err := a.findOptional(c, in.WebhookID)
-	if err != nil {
-		return nil, err
-	}
-	if w != nil {
-		q.Webhook = w.Number
+	if in.WebhookID != "" {
+		if q.Webhook, err = a.Webhooks.Logged(ctx, c.tenant, in.WebhookID); err != nil {
+			return nil, err
+		}
 	}
 	if in.EventID != "" {
 		if q.Event, err = a.eventNumber(ctx, c, in.EventID); err != nil {
@@ -299,18 +295,17 @@ var docDeliveryList = doc{id: "listDeliveries", tag: "Deliveries", summary: "Lis
 
 type deliveryQuery struct {
 	page
-	WebhookID string `query:"webhookId" doc:"only those of this webhook"`
+	WebhookID string `query:"webhookId" doc:"only those of this webhook, which may be a deleted one"`
 	State     string `query:"state" enum:"waiting,inFlight,held,delivered,failed,discarded,expired,canceled" doc:"only those in this state"`
 }
 
 func (a *API) deliveryList(ctx context.Context, c *caller, in *deliveryQuery) (*List[Delivery], error) {
 	q := delivery.DeliveryQuery{Tenant: c.tenant, State: delivery.State(in.State), Cursor: in.Cursor, Limit: in.Limit}
-	w, err := a.findOptional(c, in.WebhookID)
-	if err != nil {
-		return nil, err
-	}
-	if w != nil {
-		q.Webhook = w.Number
+	if in.WebhookID != "" {
+		var err error
+		if q.Webhook, err = a.Webhooks.Logged(ctx, c.tenant, in.WebhookID); err != nil {
+			return nil, err
+		}
 	}
 	found, err := a.Engine.Deliveries(ctx, q)
 	if err != nil {

@@ -185,3 +185,38 @@ func TestListsSayHowFarTheySearched(t *testing.T) {
 		}
 	}
 }
+
+// The log of a deleted webhook is read by its id, like that of any other.
+func TestLogOfADeletedWebhook(t *testing.T) {
+	w := newWorld(t)
+	ok, _ := endpoint(t, func() int { return 200 })
+	var gone, other hookDoc
+	w.into(&gone, 201, "POST", "/v1/webhooks", `{"url":"`+ok+`"}`)
+	w.into(&other, 201, "POST", "/v1/webhooks", `{"url":"`+ok+`"}`)
+	w.into(nil, 202, "POST", "/v1/events", `[{"type":"a","data":1},{"type":"b","data":2}]`)
+	paths := map[string]int{
+		"/v1/webhooks/" + gone.ID + "/attempts": 2, "/v1/webhooks/" + gone.ID + "/attempts?eventType=b": 1,
+		"/v1/attempts?webhookId=" + gone.ID: 2, "/v1/deliveries?webhookId=" + gone.ID: 2,
+		"/v1/deliveries?state=delivered&webhookId=" + gone.ID: 2,
+	}
+	check := func(path string, want int) bool {
+		var p page[struct{ ID, State string }]
+		w.into(&p, 200, "GET", path, "")
+		return len(p.Data) == want
+	}
+	eventually(t, "all is delivered", func() bool { return check("/v1/attempts", 4) && check("/v1/deliveries?state=delivered", 4) })
+	w.into(nil, 204, "DELETE", "/v1/webhooks/"+gone.ID, "")
+	for path, want := range paths {
+		if !check(path, want) {
+			t.Errorf("GET %s: got another number of entries than %d", path, want)
+		}
+	}
+	w.into(nil, 200, "GET", "/v1/stats?webhookId="+gone.ID, "")
+	stranger := "Bearer " + w.otherKey()
+	for path := range paths {
+		w.refused(404, "GET", path, "", "Authorization", stranger)
+	}
+	w.refused(404, "GET", "/v1/webhooks/"+gone.ID, "")
+	w.refused(404, "POST", "/v1/webhooks/"+gone.ID+"/test", `{}`)
+	w.refused(404, "GET", "/v1/webhooks/wh_nobody/attempts", "")
+}

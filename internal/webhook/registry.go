@@ -377,6 +377,24 @@ func (r *Registry) Delete(ctx context.Context, tenant event.TenantID, id string)
 	return nil
 }
 
+// Logged returns the number by which the log knows the tenant's webhook with the
+// public id, also of one that was deleted; else a NotFound problem, also for one
+// that has an owner.
+func (r *Registry) Logged(ctx context.Context, tenant event.TenantID, id string) (uint32, error) {
+	w, err := r.Get(tenant, id)
+	if err == nil {
+		return w.Number, nil
+	}
+	number, ok, failure := r.store.WebhookDeleted(ctx, tenant, id)
+	if failure != nil {
+		return 0, fmt.Errorf("looking up a deleted webhook: %w", failure)
+	}
+	if !ok {
+		return 0, err
+	}
+	return number, nil
+}
+
 // Hold runs f while no webhook is changed: what f finds in the store is all
 // there is. Deliveries go on.
 func (r *Registry) Hold(f func() error) error {

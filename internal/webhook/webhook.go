@@ -315,4 +315,7 @@ type Store interface {
 	// WebhookDelete removes the webhook; ErrNotFound without one. What is owed
 	// to it is removed by the delivery engine.
 	WebhookDelete(ctx context.Context, tenant event.TenantID, number uint32) error
+	// WebhookDeleted returns the number that a deleted webhook of the tenant had;
+	// ok is false where the store does not know of one.
+	WebhookDeleted(ctx context.Context, tenant event.TenantID, id string) (number uint32, ok bool, err error)
 }

@@ -186,6 +186,15 @@ func webhooks(t *testing.T, s Backend) {
 		t.Fatal(err)
 	}
 	check(&changed)
+	for _, tt := range []struct {
+		tenant event.TenantID
+		id     string
+		want   uint32
+	}{{2, plain.ID, plain.Number}, {1, plain.ID, 0}, {1, changed.ID, 0}, {2, "", 0}, {2, "wh_x", 0}} {
+		if n, ok, err := s.WebhookDeleted(ctx, tt.tenant, tt.id); n != tt.want || ok != (tt.want != 0) || err != nil {
+			t.Errorf("the deleted webhook %q of tenant %d: got number %d, %t, %v; want %d", tt.id, tt.tenant, n, ok, err, tt.want)
+		}
+	}
 	n, err := s.WebhookCreate(ctx, &webhook.Webhook{ID: webhook.NewID(), Tenant: 1})
 	if err != nil || n <= last {
 		t.Errorf("after deleting the newest: got number %d, %v, want one above %d", n, err, last)

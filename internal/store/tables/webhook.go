@@ -111,16 +111,27 @@ func (t *Tables) webhookReplace(ctx context.Context, w *webhook.Webhook, name st
 // WebhookDelete implements webhook.Store.
 func (t *Tables) WebhookDelete(ctx context.Context, tenant event.TenantID, number uint32) error {
 	err := t.changeWebhooks(ctx, func(x tx, change int64) error {
-		err := x.changeOne(webhook.ErrNotFound, "WebhookDelete", number, tenant)
-		if err == nil {
-			_, err = x.exec("WebhookDeletedAdd", number, change)
+		if _, err := x.exec("WebhookDeletedAdd", number, change, tenant); err != nil {
+			return err
 		}
-		return err
+		return x.changeOne(webhook.ErrNotFound, "WebhookDelete", number, tenant)
 	})
 	if err != nil {
 		return fmt.Errorf("deleting webhook %d: %w", number, err)
 	}
 	return nil
+}
+
+// WebhookDeleted implements webhook.Store.
+func (t *Tables) WebhookDeleted(ctx context.Context, tenant event.TenantID, id string) (number uint32, ok bool, err error) {
+	number, ok, err = first(ctx, t, t.config, func(scan scan) (number uint32, err error) {
+		err = scan(&number)
+		return number, err
+	}, "WebhookDeletedGet", tenant, id)
+	if err != nil {
+		return 0, false, fmt.Errorf("looking up deleted webhook %q: %w", id, err)
+	}
+	return number, ok, nil
 }
 
 // resealBatch bounds how many rows one transaction seals again.

@@ -41,8 +41,16 @@ DELETE FROM webhook
 WHERE number = $1 AND tenant = $2;
 
 -- name: WebhookDeletedAdd
-INSERT INTO webhook_deleted(number, changed)
-VALUES ($1, $2);
+-- Before the webhook is deleted, for its id.
+INSERT INTO webhook_deleted(number, changed, id, tenant)
+SELECT number, $2, id, tenant
+FROM webhook
+WHERE number = $1 AND tenant = $3;
+
+-- name: WebhookDeletedGet
+SELECT number
+FROM webhook_deleted
+WHERE id = $2 AND id <> '' AND tenant = $1;
 
 -- name: WebhookSecretsList
 SELECT number, id, tenant, secrets
