@@ -120,7 +120,8 @@ const maxStreamLine = 1 << 20
 
 // PublishStream stores a stream of any length, an event as JSON on each line. tell, if not nil, gets progress and bad
 // lines, in order, from the calling goroutine. An error means that the stream was given up: what no progress line
-// covered has to be sent again, with ids so that nothing is stored twice. Bad lines are no error: see Failed.
+// covered has to be sent again, with ids so that nothing is stored twice. Bad lines are no error, see Failed, unless no
+// line at all could be taken.
 func (c *Client) PublishStream(ctx context.Context, events io.Reader, tell func(StreamLine)) (StreamResult, error) {
 	var result StreamResult
 	// The reader may be slow to end, a terminal for example, when the server has given up: the transport then reads it

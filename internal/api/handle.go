@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"mime"
@@ -161,6 +162,9 @@ func (a *API) authorize(r *http.Request, scope account.Scope) (*caller, error) {
 	if !c.allows(scope) {
 		return nil, problem.New(problem.Forbidden, "this call needs a key with the scope %q", scope)
 	}
+	if err := web.Authenticated(r); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -232,26 +236,46 @@ func (p *plan) read(r *http.Request, dst reflect.Value) (raw []byte, err error) 
 			limit, depth = l.room()
 		}
 	}
+	if p.body == nil {
+		return nil, readNoBody(r)
+	}
 	if raw, err = web.ReadBody(r, nil, limit); err != nil {
 		return nil, err
 	}
-	switch {
-	case p.body == nil && len(raw) > 0:
-		return nil, problem.InvalidField("body", "must be empty for this call")
-	case p.body == nil, len(raw) == 0 && !p.required:
+	if len(raw) == 0 && !p.required {
 		return nil, nil
 	}
 	if p.media != nil {
 		if !slices.Contains(p.media, mediaType(r.Header.Get("Content-Type"))) {
-			return nil, problem.New(problem.UnsupportedType, "the body must have the header Content-Type: %s", strings.Join(p.media, " or "))
+			return nil, errType(r, "the body must have the header Content-Type: "+strings.Join(p.media, " or "))
 		}
 		dst.FieldByIndex(p.body).SetBytes(raw)
 		return raw, nil
 	}
 	if !isJSON(r.Header.Get("Content-Type")) {
-		return nil, problem.New(problem.UnsupportedType, "the body must be JSON, with the header Content-Type: application/json")
+		return nil, errType(r, "the body must be JSON, with the header Content-Type: application/json")
 	}
 	return raw, decodeBody(raw, dst.FieldByIndex(p.body).Addr().Interface(), depth)
+}
+
+// emptyBytes bounds a body that must be empty, in bytes. It is small: some of these calls need no key.
+const emptyBytes = 64
+
+// readNoBody reads the body of a call that has none. Some clients send one with every DELETE, so that one without any
+// content passes.
+func readNoBody(r *http.Request) error {
+	raw, err := web.ReadBody(r, nil, emptyBytes)
+	if err != nil && problem.KindOf(err) != problem.TooLarge {
+		return err
+	}
+	text := string(bytes.TrimSpace(raw))
+	if r.Method == http.MethodDelete && (text == "{}" || text == "null") {
+		text = ""
+	}
+	if err != nil || text != "" {
+		return problem.InvalidField("body", "must be empty for this call")
+	}
+	return nil
 }
 
 func (p *plan) readParams(r *http.Request, dst reflect.Value) error {
@@ -288,6 +312,9 @@ func (p *plan) readParams(r *http.Request, dst reflect.Value) error {
 			continue
 		}
 		if reason := setText(into, text); reason != "" {
+			if strings.Contains(text, " ") && setText(into, strings.ReplaceAll(text, " ", "+")) == "" {
+				reason = "has a blank where a plus sign was meant: in a query + stands for a blank, write it as %2B"
+			}
 			fail(f.name, reason)
 			continue
 		}
@@ -336,16 +363,37 @@ func isJSON(header string) bool {
 }
 
 // mediaType returns the media type of a Content-Type without its parameters, "" if it cannot be read or names a
-// charset other than UTF-8.
+// charset of which not every text is UTF-8.
 func mediaType(header string) string {
 	t, params, err := mime.ParseMediaType(header)
-	if err != nil {
-		return ""
-	}
-	if c := params["charset"]; c != "" && !strings.EqualFold(c, "utf-8") {
+	if err != nil || !isUTF8(params["charset"]) {
 		return ""
 	}
 	return t
+}
+
+// isUTF8 reports whether a charset is UTF-8 under one of its names, or the part of it that is ASCII.
+func isUTF8(charset string) bool {
+	switch strings.ToLower(charset) {
+	case "", "utf-8", "utf8", "us-ascii", "ascii":
+		return true
+	}
+	return false
+}
+
+// errType says what is wrong with a request's Content-Type, where wanted says which would do.
+func errType(r *http.Request, wanted string) error {
+	header := r.Header.Get("Content-Type")
+	t, params, err := mime.ParseMediaType(header)
+	switch {
+	case header == "":
+		return problem.New(problem.UnsupportedType, "%s; the request has no Content-Type", wanted)
+	case err != nil:
+		return problem.New(problem.UnsupportedType, "%s; %q cannot be read", wanted, clip(header))
+	case !isUTF8(params["charset"]):
+		return problem.New(problem.UnsupportedType, "the body must be in UTF-8, not in the charset %q", clip(params["charset"]))
+	}
+	return problem.New(problem.UnsupportedType, "%s, not %s", wanted, clip(t))
 }
 
 func errNowhere() error {

@@ -38,7 +38,7 @@ func exact(t *testing.T, raw []byte) (v any) {
 	return v
 }
 
-func text(t *testing.T, v any) string {
+func text(t testing.TB, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -24,7 +24,8 @@ var docPublish = doc{id: "publishEvents", tag: "Events", summary: "Publish event
 		"An event that is not as the catalogue describes its type is accepted with `warnings`, or refused with `422` where the type's validation is `strict`. " +
 		"Events that follow from it are stored with it, all or nothing, and once however often it is published.\n\n" +
 		"A stream is answered with lines while it runs: what was stored so far (`line`, `accepted`, `duplicates`), each bad line " +
-		"(`line`, `error`), which does not stop the others, and at last a summary (`done`, `lines`, `accepted`, `duplicates`, `failed`). " +
+		"(`line`, `error`), which does not stop the others, and at last a summary (`done`, `lines`, `accepted`, `duplicates`, `failed`, and `blank` if there were blank lines: each line is in one of these numbers). " +
+		"A stream of which no line could be taken is answered with `422`, unless it went on for more than a second after its first bad line. A line must be whole a minute after its first byte. " +
 		"`done` is false when the stream was given up; whatever no line reports as stored is to be sent again, with ids so that nothing is stored twice.",
 	bodies: bodies{publish: true}}
 
@@ -67,7 +68,7 @@ func (a *API) publishRoute(scope account.Scope) route {
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
 
 // maxPooled is the largest buffer kept: a pool of the largest arrays would never shrink.
-const maxPooled = 1 << 20
+const maxPooled = 64 << 10
 
 func giveBack(b *[]byte) {
 	if cap(*b) <= maxPooled {
@@ -97,7 +98,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 		}
 		return a.publishStream(w, r, c)
 	default:
-		return problem.New(problem.UnsupportedType, "the body must be JSON or a stream, with the header Content-Type: application/json or application/x-ndjson")
+		return errType(r, "the body must be JSON or a stream, with the header Content-Type: application/json or application/x-ndjson")
 	}
 
 	in := buffers.Get().(*[]byte)
@@ -139,10 +140,10 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 // Express returns the call that the server may serve on its short way: publishing an event or an array, as far as that
 // succeeds. What is refused is left to publish, which says why.
 func (a *API) Express() *web.Express {
-	return &web.Express{Path: "/v1/events", Answer: a.expressPublish}
+	return &web.Express{Path: "/v1/events", Admit: a.expressAdmit, Answer: a.expressPublish}
 }
 
-func (a *API) expressPublish(ctx context.Context, h *web.ExpressHead, body, dst []byte) ([]byte, bool) {
+func (a *API) expressAdmit(h *web.ExpressHead) (any, bool) {
 	text := string(h.APIKey)
 	if len(h.Authorization) > 0 {
 		text, _ = account.ParseAuthorization(string(h.Authorization))
@@ -152,6 +153,15 @@ func (a *API) expressPublish(ctx context.Context, h *web.ExpressHead, body, dst 
 		len(h.IdempotencyKey) > ingest.MaxHeaderKeyBytes {
 		return nil, false
 	}
+	return k, true
+}
+
+func (a *API) expressPublish(ctx context.Context, admitted any, h *web.ExpressHead, body, dst []byte) ([]byte, bool) {
+	k, ok := admitted.(*account.Key)
+	if !ok {
+		return nil, false
+	}
+	var err error
 	now, key := time.Now(), string(h.IdempotencyKey)
 	array := isArray(body)
 	p := ingest.Publication{Tenant: k.Tenant, Array: array}

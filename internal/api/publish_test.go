@@ -164,10 +164,10 @@ func TestBrokenBodies(t *testing.T) {
 }
 
 type streamLine struct {
-	Line, LastLine                      int
-	Accepted, Duplicates, Lines, Failed int
-	Done                                *bool
-	Error                               *problemDoc
+	Line, LastLine                             int
+	Accepted, Duplicates, Lines, Failed, Blank int
+	Done                                       *bool
+	Error                                      *problemDoc
 }
 
 func parseStream(t *testing.T, body []byte) (lines []streamLine, last streamLine) {
@@ -222,7 +222,7 @@ func TestStream(t *testing.T) {
 	if want := map[int]int{3: 400, 4: 422, 5: 409, 6: 413, 7: 422}; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("bad lines: got %v, want %v\n%s", got, want, a.body)
 	}
-	if !*last.Done || last.Lines != 8 || last.Accepted != 2 || last.Failed != 5 {
+	if !*last.Done || last.Lines != 8 || last.Accepted != 2 || last.Failed != 5 || last.Blank != 1 {
 		t.Errorf("summary: got %+v, want 8 lines, 2 accepted, 5 failed", last)
 	}
 	var stored page[json.RawMessage]
@@ -231,9 +231,12 @@ func TestStream(t *testing.T) {
 		t.Errorf("stored of the bad stream: got %d, want 2", len(stored.Data))
 	}
 
-	a = w.do("POST", "/v1/events", strings.Repeat("nonsense\n", 100_000), ndjson...)
-	if lines, last = parseStream(t, a.body); *last.Done || len(lines) > 3000 {
-		t.Errorf("a stream of nonsense: got %d lines and summary %+v, want it given up", len(lines), last)
+	a = w.do("POST", "/v1/events", `{"type":"a.b","id":"e1","data":{"n":1}}`+"\n"+strings.Repeat("nonsense\n", 100_000), ndjson...)
+	if lines, last = parseStream(t, a.body); a.status != 202 || *last.Done || len(lines) > 3000 {
+		t.Errorf("a stream of nonsense behind a line: got %d, %d lines and summary %+v, want it given up", a.status, len(lines), last)
+	}
+	if last.Lines != last.Accepted+last.Duplicates+last.Failed+last.Blank || last.Failed < 1000 {
+		t.Errorf("a stream that was given up: some lines are in no number of %+v", last)
 	}
 	a = w.do("POST", "/v1/events", "\n", ndjson...)
 	if _, last = parseStream(t, a.body); a.status != 202 || !*last.Done || last.Accepted != 0 {

@@ -14,7 +14,6 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/gate"
-	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/web"
 )
 
@@ -190,7 +189,7 @@ func handleRespondent[In any](a *API, pattern string, scope account.Scope, d doc
 			return err
 		}
 		if !isJSON(r.Header.Get("Content-Type")) {
-			return problem.New(problem.UnsupportedType, "the body must be JSON, with the header Content-Type: application/json")
+			return errType(r, "the body must be JSON, with the header Content-Type: application/json")
 		}
 		raw, err := web.ReadBody(r, nil, gate.MaxPayload)
 		if err != nil {

@@ -21,6 +21,8 @@ import (
 // order. In between each group is stored by a goroutine of its own; at most streamAhead groups are on their way, then
 // the reader waits, and so, in the end, does the publisher. A group is sent off as soon as no more input has arrived,
 // so that a slow stream is not held back and a fast one fills its groups.
+//
+// Lines and groups are charged to the bound on the bodies of all requests; a stream that finds no room ends.
 
 const (
 	groupLines  = 256
@@ -30,6 +32,13 @@ const (
 	maxBadLines = 1000
 	// progressTime is how often progress is reported, at most. A publisher may not read before it has sent all.
 	progressTime = 100 * time.Millisecond
+	// holdTime is how long the answer is held back while no line could be taken: until then its status may still say so.
+	holdTime = time.Second
+	// maxShownLines is how many bad lines the problem names for a stream of which nothing was stored.
+	maxShownLines = 20
+	// lineCost is charged for a line beside its bytes, and chargeStep the smallest charge.
+	lineCost   = 512
+	chargeStep = 16 << 10
 )
 
 // group is a run of lines that are stored together.
@@ -37,6 +46,8 @@ type group struct {
 	lines []int // the line number of each item
 	items []ingest.Item
 	bytes int
+	// charged is what the group has of the bound on bodies.
+	charged int
 	// stored are the items with what followed from them, once they are stored.
 	stored []ingest.Item
 	last   int // the last line it accounts for, bad and empty ones included
@@ -55,11 +66,15 @@ func (a *API) publishStream(w http.ResponseWriter, r *http.Request, c *caller) e
 	if err != nil {
 		return err
 	}
+	lines, err := newLineReader(body, a.Limits.EventBytes)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	s := &stream{api: a, w: w, tenant: c.tenant, pending: make(chan *group, streamAhead), written: make(chan struct{}), giveUp: cancel}
+	s := &stream{api: a, w: w, body: body, tenant: c.tenant, pending: make(chan *group, streamAhead), written: make(chan struct{}), giveUp: cancel}
 	go s.write()
-	failed := s.read(ctx, bufio.NewReaderSize(body, 64<<10), web.Stopping(w))
+	failed := s.read(r.Context(), ctx, lines, web.Stopping(w))
 	close(s.pending)
 	<-s.written
 	return s.finish(failed)
@@ -69,43 +84,56 @@ func (a *API) publishStream(w http.ResponseWriter, r *http.Request, c *caller) e
 type stream struct {
 	api     *API
 	w       http.ResponseWriter
+	body    *web.Stream
 	tenant  event.TenantID
 	pending chan *group   // in the order of their lines
 	written chan struct{} // closed when write has ended
 	giveUp  func()        // ends read
 
 	// Of the reader:
-	lines int
+	lines, blank int
 
 	// Of the writer, until written is closed:
 	begun                        bool // the answer has
 	accepted, duplicates, failed int
 	reported                     time.Time // of the last progress line
 	out                          []byte
-	err                          error // why the stream is given up
+	held                         int             // charged for out while the answer is held back
+	shown                        []problem.Field // the first bad lines
+	err                          error           // why the stream is given up
 }
 
 var errStreamStopping = problem.New(problem.Unavailable, "Relay is stopping; the rest of the stream was not read")
 
-// read turns lines into groups until the body ends. It returns why it ended early.
-func (s *stream) read(ctx context.Context, in *bufio.Reader, stopping <-chan struct{}) error {
+// read turns lines into groups until the body ends, or reading does. It returns why it ended early.
+func (s *stream) read(request, reading context.Context, in *lineReader, stopping <-chan struct{}) error {
 	g := newGroup()
 	for {
-		line, err := s.nextLine(in)
-		if len(line) > 0 && (err == nil || errors.Is(err, io.EOF) || errors.Is(err, bufio.ErrTooLong)) {
-			s.take(g, line, err)
+		line, err := in.next()
+		if len(line) > 0 {
+			s.lines++
 		}
-		ended := err != nil && !errors.Is(err, bufio.ErrTooLong)
+		var full error
+		switch {
+		case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrTooLong): // what came of a line is none
+		case len(bytes.TrimSpace(line)) > 0:
+			full = s.take(g, bytes.TrimRight(line, "\r\n"), err)
+		case len(line) > 0:
+			s.blank++
+		}
+		ended := full != nil || err != nil && !errors.Is(err, bufio.ErrTooLong)
 		if len(g.items) > 0 || len(g.bad) > 0 {
-			if ended || len(g.lines)+len(g.bad) >= groupLines || g.bytes >= groupBytes || in.Buffered() == 0 {
+			if ended || len(g.lines)+len(g.bad) >= groupLines || g.bytes >= groupBytes || in.empty() {
 				g.last = s.lines
-				if !s.send(ctx, g) {
-					return ctx.Err()
+				if !s.send(request, reading, g) {
+					return reading.Err()
 				}
 				g = newGroup()
 			}
 		}
 		switch {
+		case full != nil:
+			return full
 		case errors.Is(err, io.EOF):
 			return nil
 		case ended:
@@ -114,8 +142,8 @@ func (s *stream) read(ctx context.Context, in *bufio.Reader, stopping <-chan str
 		select {
 		case <-stopping:
 			return errStreamStopping
-		case <-ctx.Done():
-			return ctx.Err()
+		case <-reading.Done():
+			return reading.Err()
 		default:
 		}
 	}
@@ -123,71 +151,51 @@ func (s *stream) read(ctx context.Context, in *bufio.Reader, stopping <-chan str
 
 func newGroup() *group { return &group{done: make(chan struct{})} }
 
-// nextLine returns a line without its end, valid until the next call; it is empty for a blank line. A line longer than
-// an event may be is passed over and comes cut off, with bufio.ErrTooLong.
-func (s *stream) nextLine(in *bufio.Reader) ([]byte, error) {
-	limit := s.api.Limits.EventBytes
-	part, err := in.ReadSlice('\n')
-	line := part
-	if errors.Is(err, bufio.ErrBufferFull) {
-		line = append([]byte(nil), part...)
-		for errors.Is(err, bufio.ErrBufferFull) {
-			part, err = in.ReadSlice('\n')
-			if len(line) <= limit {
-				line = append(line, part...)
-			}
-		}
-	}
-	if len(line) > 0 {
-		s.lines++
-	}
-	line = bytes.TrimRight(line, "\r\n")
-	if len(line) > limit && (err == nil || errors.Is(err, io.EOF)) {
-		return line[:limit], bufio.ErrTooLong
-	}
-	if len(bytes.TrimSpace(line)) == 0 {
-		line = nil
-	}
-	return line, err
-}
-
-// take adds a line to the group.
-func (s *stream) take(g *group, line []byte, err error) {
+// take adds a line to the group. It returns an error, and has not taken it, when there is no room for more.
+func (s *stream) take(g *group, line []byte, err error) error {
 	if errors.Is(err, bufio.ErrTooLong) {
 		g.bad = append(g.bad, badLine{s.lines, problem.New(problem.TooLarge, "the event must have at most %d bytes", s.api.Limits.EventBytes)})
-		return
+		return nil
+	}
+	g.bytes += len(line) + lineCost
+	if more := g.bytes - g.charged; more > 0 {
+		more = max(more, chargeStep)
+		if err := s.body.Reserve(more); err != nil {
+			return err
+		}
+		g.charged += more
 	}
 	item, err := ingest.ParseObject(s.tenant, line, s.api.Limits, "", time.Now())
 	if err != nil {
 		g.bad = append(g.bad, badLine{s.lines, err})
-		return
+		return nil
 	}
 	g.items, g.lines = append(g.items, item), append(g.lines, s.lines)
-	g.bytes += len(line)
+	return nil
 }
 
 // send hands the group over; it waits for room, and reports false when the stream is given up.
-func (s *stream) send(ctx context.Context, g *group) bool {
+func (s *stream) send(request, reading context.Context, g *group) bool {
 	select {
 	case s.pending <- g:
-	case <-ctx.Done():
+	case <-reading.Done():
 		return false
 	}
 	// The writer waits for done before it ends, and the handler for the writer: nobody outlives the request.
 	go func() {
 		defer close(g.done)
-		s.store(ctx, g)
+		s.store(request, reading, g)
 	}()
 	return true
 }
 
-// store publishes the group's items.
-func (s *stream) store(ctx context.Context, g *group) {
+// store publishes the group's items. A commit that has begun is waited for, also when reading has ended.
+func (s *stream) store(request, reading context.Context, g *group) {
 	if len(g.items) == 0 {
 		return
 	}
 	p := ingest.Publication{Tenant: s.tenant, Items: g.items}
-	err := s.api.Publisher.Publish(ctx, &p)
+	err := s.api.Publisher.Publish(request, &p)
 	switch {
 	case err == nil:
 		g.stored = p.Items
@@ -201,8 +209,11 @@ func (s *stream) store(ctx context.Context, g *group) {
 	items, lines := g.items, g.lines
 	g.items, g.lines = nil, nil
 	for i := range items {
+		if reading.Err() != nil {
+			return // given up: the rest counts as failed
+		}
 		single := ingest.Publication{Tenant: s.tenant, Items: items[i : i+1]}
-		switch err := s.api.Publisher.Publish(ctx, &single); {
+		switch err := s.api.Publisher.Publish(request, &single); {
 		case err != nil:
 			g.bad = append(g.bad, badLine{lines[i], err})
 			if !isOneLine(err) {
@@ -224,26 +235,44 @@ func isOneLine(err error) bool {
 // write answers for the groups, in order.
 func (s *stream) write() {
 	defer close(s.written)
-	for g := range s.pending {
-		<-g.done
-		if s.err != nil && g.err != nil {
-			s.failed += len(g.items)
-			continue // the first reason was told
+	var hold <-chan time.Time
+	for {
+		select {
+		case g, more := <-s.pending:
+			if !more {
+				return
+			}
+			<-g.done
+			s.answer(g)
+			s.body.Release(g.charged)
+			if hold == nil && !s.begun && len(s.out) > 0 {
+				hold = time.After(holdTime)
+			}
+		case <-hold:
+			if !s.begun {
+				s.flush()
+			}
 		}
-		s.answer(g)
 	}
 }
 
 func (s *stream) answer(g *group) {
+	if s.err != nil && g.err != nil {
+		s.failed += len(g.items)
+		return // the first reason was told
+	}
 	for _, b := range g.bad {
 		s.failed++
 		s.appendError(b.line, 0, b.err)
+		if len(s.shown) < maxShownLines {
+			s.shown = append(s.shown, problem.Field{Name: "line " + strconv.Itoa(b.line), Reason: reason(b.err)})
+		}
 	}
 	if g.err != nil {
 		s.failed += len(g.items)
 		s.err = g.err
 		s.giveUp()
-		if s.begun || len(g.bad) > 0 {
+		if s.begun || s.accepted+s.duplicates > 0 {
 			s.appendError(g.lines[0], g.lines[len(g.lines)-1], g.err)
 			s.flush()
 		}
@@ -255,6 +284,16 @@ func (s *stream) answer(g *group) {
 	if s.failed > maxBadLines && s.err == nil {
 		s.err = problem.New(problem.Invalid, "more than %d lines could not be taken", maxBadLines)
 		s.giveUp()
+	}
+	if !s.begun && s.accepted+s.duplicates == 0 {
+		if more := len(s.out) - s.held; more > 0 {
+			if s.body.Reserve(more) != nil {
+				s.flush()
+				return
+			}
+			s.held += more
+		}
+		return // it may end without a line stored
 	}
 	if now := time.Now(); len(g.bad) > 0 || now.Sub(s.reported) >= progressTime {
 		s.reported = now
@@ -292,14 +331,33 @@ func (s *stream) flush() {
 	}
 }
 
+// reason is what a bad line's error says to the publisher.
+func reason(err error) string {
+	var p *problem.Error
+	if !errors.As(err, &p) {
+		return "could not be stored"
+	}
+	shown := problem.Error{Detail: p.Detail, Fields: p.Fields}
+	return shown.Error()
+}
+
 // finish ends the answer. A stream that failed before anything was answered gets an ordinary problem.
 func (s *stream) finish(readErr error) error {
 	err := s.err
 	if err == nil {
 		err = readErr
 	}
-	if err != nil && !s.begun && s.accepted+s.duplicates == 0 {
-		return err
+	if !s.begun && s.accepted+s.duplicates == 0 {
+		var p *problem.Error
+		given := errors.As(err, &p) && p.Kind == problem.Invalid // for its bad lines
+		switch {
+		case err != nil && !given:
+			return err
+		case len(s.shown) > 0:
+			return &problem.Error{Kind: problem.Invalid, Detail: fmt.Sprintf("none of the stream's %d lines could be taken, and nothing was stored", s.lines-s.blank), Fields: s.shown}
+		case err != nil:
+			return err
+		}
 	}
 	if err != nil && s.err == nil && !errors.Is(err, context.Canceled) { // the writer has told its own
 		s.appendError(s.lines, 0, err)
@@ -307,8 +365,13 @@ func (s *stream) finish(readErr error) error {
 	if err != nil {
 		s.w.Header().Set("Connection", "close")
 	}
-	s.out = fmt.Appendf(s.out, `{"done":%t,"lines":%d,"accepted":%d,"duplicates":%d,"failed":%d}`+"\n",
-		err == nil, s.lines, s.accepted, s.duplicates, s.failed)
+	// What was read and not stored has failed, told or not, so that each line is in one of the numbers.
+	s.out = fmt.Appendf(s.out, `{"done":%t,"lines":%d,"accepted":%d,"duplicates":%d,"failed":%d`,
+		err == nil, s.lines, s.accepted, s.duplicates, s.lines-s.blank-s.accepted-s.duplicates)
+	if s.blank > 0 {
+		s.out = fmt.Appendf(s.out, `,"blank":%d`, s.blank)
+	}
+	s.out = append(s.out, "}\n"...)
 	s.flush()
 	if err != nil {
 		web.Discard(s.w)

@@ -32,7 +32,7 @@ const adminKey = "rk_test_admin_key_0123456789"
 
 // world is everything behind the API, as the program wires it: the store on files, the engine, and a server.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	url   string // of the server
 	addr  string
 	store *sqlite.Store
@@ -43,7 +43,7 @@ type world struct {
 	gate  *gate.Gate
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx := context.Background()
 	quiet := slog.New(slog.DiscardHandler)
@@ -258,7 +258,7 @@ func endpoint(t *testing.T, status func() int) (url string, got <-chan received)
 }
 
 // eventually waits until f reports true: for state that is stored after what the test has seen, without a signal.
-func eventually(t *testing.T, what string, f func() bool) {
+func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if f() {

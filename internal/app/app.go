@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/netip"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -30,7 +28,6 @@ import (
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/observe"
-	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/transform"
 	"github.com/relay-events/relay/internal/web"
 	"github.com/relay-events/relay/internal/webhook"
@@ -41,7 +38,7 @@ type App struct {
 	log      *slog.Logger
 	addr     net.Addr
 	firstKey string
-	failed   chan error // receives at most once
+	failed   chan error // receives at most one of each server
 
 	// How far Start has come, and whether Stop has begun.
 	delivering, serving, stopping atomic.Bool
@@ -57,9 +54,12 @@ type App struct {
 	startGate func()
 	server    *web.Server
 	listen    net.Listener
-	loops     sync.WaitGroup // the HTTP server and the retention loop
-	ctx       context.Context
-	cancel    context.CancelFunc // ends ctx, and so the retention loop
+	// metricsAddr and serveMetrics are of the metrics' own listener; nil: they have none.
+	metricsAddr  net.Addr
+	serveMetrics func()
+	loops        sync.WaitGroup // the HTTP server and the retention loop
+	ctx          context.Context
+	cancel       context.CancelFunc // ends ctx, and so the retention loop
 
 	undo     []step // in the order of start-up
 	stopOnce sync.Once
@@ -82,7 +82,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error)
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	a := &App{log: log, adminKey: cfg.AdminKey.Reveal(), failed: make(chan error, 1)}
+	a := &App{log: log, adminKey: cfg.AdminKey.Reveal(), failed: make(chan error, 2)}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	if err := a.build(ctx, cfg); err != nil {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
@@ -93,9 +93,13 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error)
 }
 
 func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
-	limitMemory(int64(cfg.Memory))
+	limitMemory(int64(cfg.Memory), int64(cfg.RequestMemory))
 	component := func(name string) *slog.Logger { return a.log.With("component", name) }
-	userAgent := "Relay/" + config.Version
+	userAgent := "Relay/" + config.Series()
+	if cfg.WeakSecretKey() {
+		a.log.Warn("the master key (setting secretKey) is easy to guess: replace it, see docs/security.md")
+	}
+	share := shareDescriptors(openFiles(), &cfg, a.log)
 
 	// First, so that a server that cannot have its address leaves no folder behind. Who connects before Start waits.
 	// (That the limit of open files is raised as far as it goes is the Go runtime's doing, see os/rlimit.go.)
@@ -146,7 +150,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	// Nothing is compiled or allocated before a webhook has a transform. Its queue is a part of the attempts under way, so
 	// that those that wait for their transform leave room for the others.
 	transforms := transform.NewPool(transform.Options{
-		Waiting: max(cfg.MaxInFlight/4, 64),
+		Waiting: max(share.attempts/4, 64),
 		Started: func(n int) { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n) },
 	})
 	a.onStop("transforms", func(context.Context) error { transforms.Close(); return nil })
@@ -168,7 +172,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	a.engine, err = delivery.New(delivery.Config{
 		Store: store, Webhooks: a.webhooks, Sender: outgoing, Tokens: outgoing, Transforms: transforms, Log: component("delivery"), UserAgent: userAgent,
 		Owners: map[string]delivery.Owner{gate.Owner: a.gate}, Rules: a.types.RuleList,
-		Memory: int64(cfg.Memory), MaxInFlight: cfg.MaxInFlight, Refresh: a.refresh,
+		Memory: int64(cfg.Memory), MaxInFlight: share.attempts, Refresh: a.refresh,
 		Publish: func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error {
 			return ingester.Publish(ctx, operational(tenant, eventType, data))
 		},
@@ -187,6 +191,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	metrics := observe.NewMetrics(observe.MetricsOptions{
 		Node:   node,
 		Engine: a.engine, Ingester: ingester, Backlog: store, Catalogue: types.Stats(), Version: config.Version, Log: component("metrics"),
+		HTTP: func() web.Counts { return a.server.Counts() },
 	})
 	limits := ingest.DefaultLimits()
 	limits.EventBytes = int(cfg.MaxEventBytes)
@@ -194,13 +199,17 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	routes, err := api.New(api.Options{
 		Keys: a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store, Types: types,
 		EgressIPs: cfg.Egress.IPs.Texts(), Failures: failures, TrustedProxies: cfg.TrustedProxies,
-		Ready: a.ready, Metrics: privately(metrics, a.keys, failures, cfg.TrustedProxies), Limits: limits, Version: config.Version, Log: component("api"),
+		Ready: a.ready, Metrics: privately(metrics, a.keys, failures, cfg.TrustedProxies), Limits: limits, Version: config.Series(), Log: component("api"),
 		Gate: a.gate, Audit: store, Answers: store, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),
 	})
 	if err != nil {
 		return err
 	}
-	a.server, err = web.New(web.Options{Handler: routes, Express: routes.Express(), Log: component("http"), Done: metrics.Request})
+	a.server, err = web.New(web.Options{
+		Handler: routes, Express: routes.Express(), Log: component("http"), Done: metrics.Request,
+		MaxConnections: share.connections, MaxPerClient: cfg.MaxConnectionsPerClient, TrustedProxies: cfg.TrustedProxies,
+		MaxStreams: cfg.MaxStreams, MaxBodies: int64(cfg.RequestMemory),
+	})
 	if err != nil {
 		return err
 	}
@@ -209,6 +218,9 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		a.loops.Wait()
 		return nil
 	})
+	if err := a.openMetrics(cfg.MetricsListen, metrics, component("metrics")); err != nil {
+		return err
+	}
 	// Requests and attempts under way end side by side: both wait for others, and share the time there is for that.
 	a.onStop("requests and deliveries", a.stopWork)
 
@@ -217,12 +229,12 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 }
 
 // limitMemory has the garbage collector work harder before the process outgrows what it needs with full queues: the
-// deliveries in memory, once more what a collection has not freed yet, and the rest of the program. An operator who sets
-// GOMEMLIMIT knows better.
-func limitMemory(queued int64) {
+// deliveries in memory, once more what a collection has not freed yet, the bodies of requests, and the rest of the
+// program. An operator who sets GOMEMLIMIT knows better.
+func limitMemory(queued, bodies int64) {
 	const rest = 24 << 20
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(2*queued + rest)
+		debug.SetMemoryLimit(2*queued + bodies + rest)
 	}
 }
 
@@ -250,6 +262,9 @@ func (a *App) Start(ctx context.Context) error {
 		return err
 	}
 	a.serving.Store(true)
+	if a.serveMetrics != nil {
+		a.loops.Go(a.serveMetrics)
+	}
 	a.loops.Go(func() {
 		if err := a.server.Serve(a.listen); err != nil {
 			a.failed <- err
@@ -381,43 +396,4 @@ func operational(tenant event.TenantID, eventType string, data []byte) *ingest.P
 	return &ingest.Publication{Tenant: tenant, Operational: true, Items: []ingest.Item{{Event: event.Event{
 		Tenant: tenant, Type: eventType, Data: data, Time: time.Now().UTC().Truncate(time.Millisecond),
 	}}}}
-}
-
-var errMetricsScope = problem.New(problem.Forbidden, "metrics need a key of the tenant default with the scope read, or a platform key")
-
-// forwarding are the headers by which a proxy says that it passes on somebody else's request.
-var forwarding = []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"}
-
-// privately shows a page to programs on this machine, and to others only with a key that may read the tenant default
-// or is a platform key. It holds no tenant's data, but how busy a server is tells something to its tenants, too.
-func privately(page http.Handler, keys *account.Authenticator, failures *account.Failures, proxies []netip.Prefix) http.Handler {
-	return web.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		if !fromHere(r) {
-			text, ok := account.ParseAuthorization(r.Header.Get("Authorization"))
-			if !ok {
-				text = r.Header.Get("ApiKey")
-			}
-			k, err := keys.Authenticate(text)
-			if err != nil {
-				return failures.Failed(web.ClientAddr(r, proxies), err)
-			}
-			if !k.Allows(account.ScopePlatform) && (k.Tenant != event.DefaultTenant || !k.Allows(account.ScopeRead)) {
-				return errMetricsScope
-			}
-		}
-		page.ServeHTTP(w, r)
-		return nil
-	})
-}
-
-// fromHere reports whether a request was made on this machine and not passed on by a proxy on it.
-func fromHere(r *http.Request) bool {
-	for _, name := range forwarding {
-		if r.Header.Get(name) != "" {
-			return false
-		}
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback()
 }

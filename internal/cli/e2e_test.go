@@ -198,8 +198,13 @@ func TestServe(t *testing.T) {
 		t.Fatalf("nothing arrived within 30 s; stderr %s", p.stderr)
 	}
 
-	// The metrics page knows of it; from elsewhere it would need a key.
-	res, err := http.Get(p.ready.URL + "/metrics")
+	// The metrics page knows of it, and needs a key.
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.ready.URL+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+p.ready.FirstKey)
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

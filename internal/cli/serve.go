@@ -29,7 +29,7 @@ func newServe(env *Env) *cobra.Command {
 			"Each setting can be a flag, a variable (--log-level is RELAY_LOG_LEVEL) or a line in the file that --config\n" +
 			"names (log: {level: warn}); flags win over variables, variables over the file. RELAY_ADMIN_KEY sets the API\n" +
 			"key of the operator, which cannot be a flag; RELAY_ADMIN_KEY_FILE names a file that holds it.\n\n" +
-			"/metrics answers programs on this machine without a key, and others with one that may read.",
+			"/metrics needs a key that may read; --metrics-listen gives it an address of its own, where it needs none.",
 		Example: "  relay serve\n  relay serve --data /var/lib/relay --listen :8080\n  RELAY_ADMIN_KEY=$(openssl rand -hex 24) relay serve",
 	}
 	file := cmd.Flags().String("config", "", "YAML `file` with settings (RELAY_CONFIG)")

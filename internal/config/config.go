@@ -33,6 +33,27 @@ type Config struct {
 	// speaks HTTP in clear text: on anything but a loopback address put a proxy that speaks TLS in front.
 	Listen string `name:"listen" help:"address of the API, host:port; without a host: all interfaces"`
 
+	// MetricsListen is an address of its own for the metrics, host:port: GET /metrics is answered there to everybody who
+	// can reach it. On the address of the API it needs a key in any case: whether a request was made on this machine or
+	// passed on by a proxy that runs here cannot be told apart. Empty: none.
+	MetricsListen string `name:"metricsListen" help:"address, host:port, on which /metrics is answered without a key, as 127.0.0.1:9464; empty: none"`
+
+	// MaxConnections bounds the connections to the API that are open at a time. Beyond it those are closed that have no
+	// request with a key under way, the longest idle first, so that new ones always find room. Never more than half of
+	// the open files that the system allows, less what the store needs. 16 to 1000000.
+	MaxConnections int `name:"maxConnections" help:"connections to the API at a time; idle ones are closed for new ones"`
+
+	// MaxConnectionsPerClient is the same for one client: an IPv4 address, or a /64 network of IPv6. Programs on this
+	// machine and trustedProxies have no bound of their own; name your proxy there, or it counts as one client. 0: none.
+	MaxConnectionsPerClient int `name:"maxConnectionsPerClient" help:"connections of one client address at a time; not of this machine and trustedProxies; 0: no bound"`
+
+	// MaxStreams bounds the streams of events that are open at a time; beyond it they are answered 503. 1 to 100000.
+	MaxStreams int `name:"maxStreams" help:"streams of events (NDJSON) open at a time"`
+
+	// RequestMemory bounds what the bodies of requests take together while they are read and stored, in bytes, lines of
+	// streams included; beyond it requests are answered 503. Requests without a valid key take none of it. At least 32MiB.
+	RequestMemory Bytes `name:"requestMemory" help:"memory for the bodies of requests; beyond it they are answered 503"`
+
 	// Data is the folder of everything Relay stores: events, the log, webhooks and their secrets, hashes of keys. It is
 	// created if missing, readable by its owner only. Losing it loses all of that; two servers cannot share one.
 	Data string `name:"data" help:"folder of everything Relay stores; created if missing"`
@@ -163,14 +184,22 @@ const (
 	maxEventBytes = 16 << 20 // what web.Options.MaxBody lets through
 	maxInFlight   = 100_000  // more than a machine has ports to one address
 	maxShutdown   = 10 * time.Minute
-	minLease      = time.Second // a garbage collection or a busy machine is no death
-	maxLease      = 10 * time.Minute
+
+	minConnections   = 16
+	maxConnections   = 1_000_000 // what a large machine holds
+	maxStreams       = 100_000
+	minRequestMemory = 32 << 20    // a request of the largest size, while its buffer grows
+	minLease         = time.Second // a garbage collection or a busy machine is no death
+	maxLease         = 10 * time.Minute
 )
 
 // Default returns the settings of a server without any configuration.
 func Default() Config {
 	return Config{
 		Listen:          "127.0.0.1:8080",
+		MaxConnections:  4096,
+		MaxStreams:      256,
+		RequestMemory:   128 << 20,
 		Data:            "./relay-data",
 		Lease:           15 * time.Second,
 		Retention:       Retention{Events: 30 * 24 * time.Hour, Attempts: 30 * 24 * time.Hour}, // SPEC section 6
@@ -181,6 +210,8 @@ func Default() Config {
 		MaxEventBytes:   1 << 20, // SPEC section 10
 		Log:             Log{Level: slog.LevelInfo, Format: observe.LogAuto},
 		ShutdownTimeout: 10 * time.Second,
+
+		MaxConnectionsPerClient: 1024,
 	}
 }
 
@@ -192,6 +223,25 @@ func (c *Config) Check() error {
 	}
 	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
 		refuse("listen", "must be host:port, as 127.0.0.1:8080, got %q", c.Listen)
+	}
+	if c.MetricsListen != "" {
+		if _, port, err := net.SplitHostPort(c.MetricsListen); err != nil || port == "" {
+			refuse("metricsListen", "must be host:port, as 127.0.0.1:9464, got %q", c.MetricsListen)
+		} else if c.MetricsListen == c.Listen && port != "0" {
+			refuse("metricsListen", "must be another address than listen")
+		}
+	}
+	if c.MaxConnections < minConnections || c.MaxConnections > maxConnections {
+		refuse("maxConnections", "must be %d to %d, got %d", minConnections, maxConnections, c.MaxConnections)
+	}
+	if c.MaxConnectionsPerClient < 0 {
+		refuse("maxConnectionsPerClient", "must be 0 or more, got %d", c.MaxConnectionsPerClient)
+	}
+	if c.MaxStreams < 1 || c.MaxStreams > maxStreams {
+		refuse("maxStreams", "must be 1 to %d, got %d", maxStreams, c.MaxStreams)
+	}
+	if c.RequestMemory < minRequestMemory {
+		refuse("requestMemory", "must be at least %s, got %s", Bytes(minRequestMemory), c.RequestMemory)
 	}
 	if c.Data == "" {
 		refuse("data", "must name a folder")
@@ -210,6 +260,8 @@ func (c *Config) Check() error {
 			refuse("adminKey", "must have at least %d characters, got %d: \"openssl rand -hex 24\" makes a good one", account.MinKeyLength, n)
 		} else if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 			refuse("adminKey", "must be printable ASCII without spaces")
+		} else if guessable(key) {
+			refuse("adminKey", "must not be so easy to guess: \"openssl rand -hex 24\" makes a good one")
 		}
 	}
 	if c.SecretKey != "" && c.SecretKeyFile != "" {
@@ -277,6 +329,53 @@ func readKeyFile[T ~string](setting string, file *string, key *T) error {
 	}
 	*file = ""
 	return nil
+}
+
+// guessable reports whether a key is one of those that are tried first: few different characters, a short piece over and
+// over, a run of the alphabet, of digits or of the keyboard, or a word that examples have in the place of a key.
+func guessable(key string) bool {
+	key = strings.ToLower(key)
+	different := make(map[rune]bool)
+	for _, r := range key {
+		different[r] = true
+	}
+	if len(different) < 6 {
+		return true
+	}
+	for n := 1; n <= len(key)/2; n++ { // a piece of n characters, repeated
+		if strings.Repeat(key[:n], len(key)/n+1)[:len(key)] == key {
+			return true
+		}
+	}
+	rest := key
+	for _, known := range []string{"abcdefghijklmnopqrstuvwxyz", "01234567890123456789", "98765432109876543210", "zyxwvutsrqponmlkjihgfedcba", "qwertyuiop", "asdfghjkl", "zxcvbnm"} {
+		for n := len(known); n >= 4; n-- { // the longest pieces first
+			for i := range len(known) - n + 1 {
+				rest = strings.ReplaceAll(rest, known[i:i+n], "")
+			}
+		}
+	}
+	for _, word := range []string{"password", "passwort", "changeme", "change-me", "change_me", "secret"} {
+		rest = strings.ReplaceAll(rest, word, "")
+	}
+	return len(rest) < 6
+}
+
+// WeakSecretKey reports whether the master key is one that is easy to guess. It is not refused: what it encrypts would
+// be lost.
+func (c *Config) WeakSecretKey() bool {
+	key := c.SecretKey.Reveal()
+	return key != "" && guessable(key)
+}
+
+// Series is the version without its last part, "1.2" of "1.2.3", and "dev" of what is no release: as much as is told to
+// everybody, who need not know whether the last fix is in.
+func Series() string {
+	parts := strings.Split(strings.TrimPrefix(Version, "v"), ".")
+	if len(parts) != 3 || strings.ContainsAny(Version, "-+") {
+		return "dev"
+	}
+	return parts[0] + "." + parts[1]
 }
 
 // Version is the program's version: "1.2.3". A release build sets it with -ldflags "-X …/internal/config.Version=…".

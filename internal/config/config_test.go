@@ -106,6 +106,17 @@ func TestRefused(t *testing.T) {
 		{"no port", "", nil, map[string]string{"listen": "localhost"}, "setting listen must be host:port"},
 		{"short retention", "", nil, map[string]string{"retention-attempts": "23h"}, "setting retention.attempts must be 1d to 3660d, got 23h"},
 		{"little memory", "", nil, map[string]string{"memory": "1023KiB"}, "setting memory must be at least 1MiB, got 1023KiB"},
+		{"guessable key, one letter", "", map[string]string{"RELAY_ADMIN_KEY": strings.Repeat("a", 16)}, nil, "setting adminKey must not be so easy to guess"},
+		{"guessable key, a word twice", "", map[string]string{"RELAY_ADMIN_KEY": "operator-operator-"}, nil, "setting adminKey must not be so easy to guess"},
+		{"guessable key, digits", "", map[string]string{"RELAY_ADMIN_KEY": "1234567890123456"}, nil, "setting adminKey must not be so easy to guess"},
+		{"guessable key, runs", "", map[string]string{"RELAY_ADMIN_KEY": "Abcdefgh12345678"}, nil, "setting adminKey must not be so easy to guess"},
+		{"guessable key, a placeholder", "", map[string]string{"RELAY_ADMIN_KEY": "changeme-password"}, nil, "setting adminKey must not be so easy to guess"},
+		{"few connections", "", nil, map[string]string{"max-connections": "15"}, "setting maxConnections must be 16 to 1000000, got 15"},
+		{"no streams", "", nil, map[string]string{"max-streams": "0"}, "setting maxStreams must be 1 to 100000, got 0"},
+		{"little memory for requests", "", nil, map[string]string{"request-memory": "1MiB"}, "setting requestMemory must be at least 32MiB, got 1MiB"},
+		{"fewer than none per client", "", nil, map[string]string{"max-connections-per-client": "-1"}, "setting maxConnectionsPerClient must be 0 or more, got -1"},
+		{"metrics without a port", "", nil, map[string]string{"metrics-listen": "localhost"}, "setting metricsListen must be host:port"},
+		{"metrics at the API's address", "", nil, map[string]string{"metrics-listen": "127.0.0.1:8080"}, "setting metricsListen must be another address than listen"},
 		{"no attempts", "", nil, map[string]string{"max-in-flight": "0"}, "setting maxInFlight must be 1 to 100000, got 0"},
 		{"large events", "", nil, map[string]string{"max-event-bytes": "17MiB"}, "setting maxEventBytes must be 1KiB to 16MiB, got 17MiB"},
 		{"no folder", "", nil, map[string]string{"data": ""}, "setting data must name a folder"},
@@ -171,11 +182,11 @@ func TestAllMistakesAtOnce(t *testing.T) {
 
 func TestKeyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(path, []byte("0123456789abcdef\r\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("an-operator-key-7\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got, err := config.Load(config.Sources{Getenv: env(map[string]string{"RELAY_ADMIN_KEY_FILE": path})})
-	if err != nil || got.AdminKey.Reveal() != "0123456789abcdef" {
+	if err != nil || got.AdminKey.Reveal() != "an-operator-key-7" {
 		t.Errorf("got %q, %v, want the file's text without its line end", got.AdminKey.Reveal(), err)
 	}
 	if err := os.WriteFile(path, []byte("\n"), 0o600); err != nil {
@@ -290,4 +301,26 @@ func FuzzFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestGoodAdminKeys: what people and tools make passes.
+func TestGoodAdminKeys(t *testing.T) {
+	for _, key := range []string{"0f8a3b1c9d7e6f50", "rk_test_admin_key_0123456789", "correct-horse-battery", "an-operator-key-for-tests", "T5!kd8#qPz2@mW9x", "0123456789abcdef-fd39a2"} {
+		c := config.Default()
+		c.AdminKey = config.Secret(key)
+		if err := c.Check(); err != nil {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+}
+
+// TestSeries: everybody is told which series of versions this is, and no more.
+func TestSeries(t *testing.T) {
+	was := config.Version
+	defer func() { config.Version = was }()
+	for version, want := range map[string]string{"1.2.3": "1.2", "v10.0.1": "10.0", "dev": "dev", "v0.0.0-20261101120000-0123456789ab": "dev", "1.2.3+dirty": "dev", "": "dev"} {
+		if config.Version = version; config.Series() != want {
+			t.Errorf("version %q: got %q, want %q", version, config.Series(), want)
+		}
+	}
 }

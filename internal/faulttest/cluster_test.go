@@ -165,7 +165,12 @@ func (c *cluster) closed() error {
 // metric reads a metric of a server.
 func (c *cluster) metric(r *relay, name string) float64 {
 	c.t.Helper()
-	res, err := http.Get(r.url() + "/metrics")
+	req, err := http.NewRequest(http.MethodGet, r.url()+"/metrics", nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+adminKey)
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		c.t.Fatal(err)
 	}

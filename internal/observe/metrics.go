@@ -15,6 +15,7 @@ import (
 
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/web"
 )
 
 // Engine is the delivery engine as far as metrics look at it; delivery.Engine is one.
@@ -56,8 +57,10 @@ type MetricsOptions struct {
 	Node     Node    // nil: its series are left out
 	// Catalogue counts what the limits of event types and rules did; nil: its series are left out.
 	Catalogue *catalogue.Stats
-	Version   string
-	Log       *slog.Logger // nil: errors while gathering are only shown on the page
+	// HTTP tells what the HTTP server counts. Nil: its series are left out.
+	HTTP    func() web.Counts
+	Version string
+	Log     *slog.Logger // nil: errors while gathering are only shown on the page
 }
 
 // Metrics is the Prometheus page. All its series exist from the start, with labels from closed sets.
@@ -84,6 +87,9 @@ func NewMetrics(o MetricsOptions) *Metrics {
 	)
 	if o.Catalogue != nil {
 		registerCatalogue(reg, o.Catalogue)
+	}
+	if o.HTTP != nil {
+		reg.MustRegister(newHTTPCollector(o.HTTP))
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "relay_build_info", Help: "Always 1; the labels tell which program this is.",

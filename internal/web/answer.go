@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -22,7 +23,9 @@ type Response struct {
 	http.ResponseWriter
 	server   *Server
 	request  *http.Request
-	body     *body // nil: the request has none
+	conn     *watchedConn // nil: no Server's
+	begun    bool         // the request has shown a key, and counts as busy
+	body     *body        // nil: the request has none
 	id       string
 	status   int // sent; zero: nothing yet
 	override int // status of the next problem, where HTTP knows a closer one than the problem's kind has
@@ -35,19 +38,9 @@ func (w *Response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *Response) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
-		w.giveBodyBack()
 		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTime)) // fails on a connection that is gone, and so does the write
 	}
 	w.ResponseWriter.WriteHeader(status)
-}
-
-// giveBodyBack puts the request's own body in its place again, before net/http looks at it: it decides by the body's type
-// whether unread input is left on the connection, which must be closed then, and whether the client still waits for
-// leave to send. With another body in its place it would take what is left of a stream for the next request.
-func (w *Response) giveBodyBack() {
-	if w.body != nil {
-		w.request.Body = w.body.in
-	}
 }
 
 // Write implements http.ResponseWriter.
@@ -156,9 +149,21 @@ func asProblem(err error) *problem.Error {
 	}
 }
 
+// asProblem is the function of that name, for a request that may have been ended from outside.
+func (w *Response) asProblem(err error) *problem.Error {
+	var p *problem.Error
+	if w.server == nil || w.request.Context().Err() == nil || !errors.Is(err, context.Canceled) || errors.As(err, &p) {
+		return asProblem(err)
+	}
+	if w.server.base.Err() != nil {
+		return problem.Wrap(err, problem.Unavailable, "Relay is stopping; whether the request was carried out is not known")
+	}
+	return problem.Wrap(err, problem.Malformed, "the client ended the connection; whether the request was carried out is not known")
+}
+
 // Problem answers with err. When an answer has begun already, err is only logged.
 func (w *Response) Problem(err error) {
-	p := asProblem(err)
+	p := w.asProblem(err)
 	w.logProblem(err, p)
 	if w.status != 0 {
 		return
@@ -171,6 +176,17 @@ func (w *Response) Problem(err error) {
 		h.Set("Retry-After", strconv.Itoa(retryAfter(p.After)))
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="relay"`)
+	}
+	if w.body != nil && w.body.stream {
+		// It may have no end: the answer comes first.
+		if !w.body.ended {
+			h.Set("Connection", "close")
+		}
+		Send(w, status, ProblemContentType, doc)
+		if Flush(w) == nil {
+			w.body.drain()
+		}
+		return
 	}
 	if w.body != nil {
 		if w.body.drain(); w.body.broken {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/relay-events/relay/internal/problem"
@@ -25,7 +26,10 @@ type body struct {
 	lost     bool  // it cannot be read to its end
 	ended    bool  // it was read to its end
 	err      error
-	held     int64 // bytes reserved by Body
+	held     atomic.Int64 // bytes charged to the bound on bodies
+	counted  bool         // among the streams
+	until    time.Time    // of a stream: see Stream.Within
+	late     string
 }
 
 // Read implements io.Reader. Its errors other than io.EOF are *problem.Error.
@@ -52,7 +56,11 @@ func (b *body) Read(p []byte) (int, error) {
 		b.broken = true
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		b.broken, b.lost = true, true
-		err = problem.Wrap(err, problem.Malformed, "the body arrived too slowly")
+		late := "the body arrived too slowly"
+		if !b.until.IsZero() && !time.Now().Before(b.until) {
+			late = b.late
+		}
+		err = problem.Wrap(err, problem.Malformed, "%s", late)
 	default:
 		b.broken, b.lost = true, true
 		err = problem.Wrap(err, problem.Malformed, "the body could not be read to its end: its framing is broken or the connection was cut")
@@ -81,7 +89,11 @@ func (b *body) pace() {
 		return
 	}
 	b.paced = true
-	b.setDeadline(b.since.Add(window))
+	end := b.since.Add(window)
+	if !b.until.IsZero() && b.until.Before(end) {
+		end = b.until
+	}
+	b.setDeadline(end)
 }
 
 // streamPatience is how many times the SlowWindow a stream may be silent: a minute by default, as long as proxies wait.
@@ -105,18 +117,23 @@ func (b *body) setDeadline(t time.Time) {
 // Close implements io.Closer.
 func (b *body) Close() error { return b.in.Close() }
 
-// reserve accounts for n bytes of body in memory, or refuses.
+// reserve charges n bytes to the bound on bodies, or refuses.
 func (b *body) reserve(n int64) error {
-	if b.server.held.Add(n) > b.server.o.MaxBodies {
-		b.server.held.Add(-n)
+	if !b.server.memory.take(n) {
 		b.broken = true // the rest stays unread
-		return problem.New(problem.Unavailable, "too many large requests at a time")
+		return problem.New(problem.Unavailable, "the bodies of other requests take all the memory there is for them (setting requestMemory)")
 	}
-	b.held += n
+	b.held.Add(n)
 	return nil
 }
 
-func (b *body) release() { b.server.held.Add(-b.held) }
+// release gives back what the request had of the bounds.
+func (b *body) release() {
+	b.server.memory.give(b.held.Load())
+	if b.counted {
+		b.server.streams.give(1)
+	}
+}
 
 // drainBytes is how much of an unwanted body is read before its refusal is answered, in bytes; it also may take no
 // longer than a SlowWindow.
@@ -215,17 +232,60 @@ const (
 	firstRead = 256 << 10
 )
 
-// ReadStream returns the request's body as a stream without a limit of size, which must only keep moving: a byte a
-// minute by default. The caller bounds what it keeps of it. Answers may be written before the body has ended.
-func ReadStream(w http.ResponseWriter, r *http.Request) (io.Reader, error) {
-	if b, ok := r.Body.(*body); ok {
-		b.stream = true
+// Stream is a body without a limit of size, which must only keep moving: a byte a minute by default. Whoever reads it
+// bounds what is kept of it, and charges that with Reserve. Read and Within are for one goroutine.
+type Stream struct {
+	in   io.Reader
+	body *body // nil: no Server's
+}
+
+// Read implements io.Reader. Its errors other than io.EOF are *problem.Error.
+func (s *Stream) Read(p []byte) (int, error) { return s.in.Read(p) }
+
+// Reserve charges n bytes that are kept of the stream to the bound on bodies, or returns an Unavailable problem. They
+// are given back by Release, at the latest when the request ends.
+func (s *Stream) Reserve(n int) error {
+	if s.body == nil {
+		return nil
+	}
+	return s.body.reserve(int64(n))
+}
+
+// Release gives back n bytes that were charged. It may be called beside Reserve.
+func (s *Stream) Release(n int) {
+	if s.body != nil {
+		s.body.held.Add(int64(-n))
+		s.body.server.memory.give(int64(n))
+	}
+}
+
+// Within bounds the reads that follow: they fail with the text late after so many minutes' worth of silence as a stream
+// may have, counted from now however many bytes arrive. With late empty the bound is lifted.
+func (s *Stream) Within(late string) {
+	if s.body == nil {
+		return
+	}
+	s.body.until, s.body.late = time.Time{}, late
+	if late != "" {
+		s.body.until = time.Now().Add(streamPatience * s.body.server.o.SlowWindow)
+	}
+}
+
+// ReadStream returns the request's body as a stream, or an Unavailable problem when as many are open as may be. Answers
+// may be written before the body has ended.
+func ReadStream(w http.ResponseWriter, r *http.Request) (*Stream, error) {
+	b, ok := r.Body.(*body)
+	if ok {
+		if !b.server.streams.take(1) {
+			return nil, problem.New(problem.Unavailable, "%d streams are open, which is as many as may be at a time (setting maxStreams)", b.server.o.MaxStreams)
+		}
+		b.stream, b.counted = true, true
 	}
 	// Without this net/http reads the rest of the body before the first byte of the answer is sent.
 	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
 		return nil, err
 	}
-	return r.Body, nil
+	return &Stream{in: r.Body, body: b}, nil
 }
 
 // Flush sends what was written of a streamed answer, within the time a client may take to read it.

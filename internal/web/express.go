@@ -14,18 +14,23 @@ import (
 
 // This file is the short way in for the one call whose cost counts: publishing. net/http needs half of the processor
 // time that it takes Relay to accept an event. A connection therefore begins here: a small parser knows one request
-// line and the plainest heads, and answers only what succeeds. At the first byte that is out of the ordinary (another
-// call, a header that matters, doubtful framing, a wrong key, an event that is refused) the connection goes over to
-// net/http for good, with everything that was read of the request, as if nothing had looked at it. So there is one
-// place that refuses things, and it is not this one.
+// line and the plainest heads, and answers only requests that succeed. At the first byte that is out of the ordinary
+// (another call, a header that matters, doubtful framing, a wrong key, an event that is refused) the connection goes
+// over to net/http for good, with everything that was read of the request, as if nothing had looked at it. So there is
+// one place that refuses things, and it is not this one.
+//
+// The key is looked at when the head is there, before anything is spent on the body.
 
 // Express is the call that is served on the short way.
 type Express struct {
 	// Path is the request target, exactly.
 	Path string
+	// Admit returns the key that a head shows, for Answer; ok is false for a head that is not to be served here. No
+	// byte of the body has been waited for.
+	Admit func(h *ExpressHead) (key any, ok bool)
 	// Answer serves a POST of the body and appends the answer's body, JSON, to dst; the status is 202. With ok false
 	// it has done nothing that must not be done again: the request then takes the ordinary way.
-	Answer func(ctx context.Context, h *ExpressHead, body, dst []byte) (answer []byte, ok bool)
+	Answer func(ctx context.Context, key any, h *ExpressHead, body, dst []byte) (answer []byte, ok bool)
 }
 
 // ExpressHead is what a request on the short way says of itself; empty for a header that is absent. Its bytes are
@@ -38,51 +43,57 @@ const (
 	// maxExpressHead and maxExpressBody bound what is read before a connection is handed over, in bytes.
 	maxExpressHead = 4 << 10
 	maxExpressBody = 1 << 20
+	// expressBuffer is what a connection begins with, in bytes: a head and a usual event. It is the only memory that is
+	// not charged to the bound on bodies, since connections are bounded themselves.
+	expressBuffer = 8 << 10
 	// expressBodyTime is how long a body may take here; the ordinary way is more patient.
 	expressBodyTime = 2 * time.Second
 )
 
-// expressway accepts connections, serves what it can, and hands the rest over.
+// expressway serves what it can of the connections it accepts, and hands the rest over.
 type expressway struct {
 	server *Server
 	rest   *handover
 	ctx    context.Context // ends when Stop gives up waiting
 
+	stopping atomic.Bool // set under mu
 	running  sync.WaitGroup
 	mu       sync.Mutex
 	conns    map[*expressConn]struct{}
-	stopping bool
 }
 
 // expressConn is a connection on the short way.
 type expressConn struct {
-	net.Conn
+	*heldConn
+	way     *expressway
 	waiting atomic.Bool // for a request: it may be cut off
+
+	// Of its goroutine:
+	buf     []byte  // what was read and is not served yet
+	small   *[]byte // the pooled buffer that buf lies in; nil: in a larger one
+	charged int64   // bytes of the larger one, charged to the bound on bodies
 }
 
 // serve accepts connections until the listener is closed.
 func (x *expressway) serve(l net.Listener) error {
-	var pause time.Duration
 	for {
 		c, err := l.Accept()
 		if err != nil {
-			var ne interface{ Temporary() bool }
-			if !errors.As(err, &ne) || !ne.Temporary() {
-				return err
-			}
-			pause = min(max(2*pause, 5*time.Millisecond), time.Second) // as net/http: no file descriptors, say
-			time.Sleep(pause)
-			continue
+			return err
 		}
-		pause = 0
-		ec := &expressConn{Conn: c}
+		held, ok := c.(*heldConn)
+		if !ok {
+			c.Close()
+			return errors.New("web: the listener does not count its connections")
+		}
+		ec := &expressConn{heldConn: held, way: x}
 		if !x.add(ec) {
 			c.Close()
 			continue
 		}
 		go func() {
 			defer x.running.Done()
-			x.run(ec)
+			ec.run()
 		}()
 	}
 }
@@ -90,7 +101,7 @@ func (x *expressway) serve(l net.Listener) error {
 func (x *expressway) add(c *expressConn) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.stopping {
+	if x.stopping.Load() {
 		return false
 	}
 	x.conns[c] = struct{}{}
@@ -101,13 +112,17 @@ func (x *expressway) add(c *expressConn) bool {
 // stop cuts off connections that wait for a request, and waits for the others until ctx ends.
 func (x *expressway) stop(ctx context.Context) error {
 	x.mu.Lock()
-	x.stopping = true
+	x.stopping.Store(true)
+	waiting := make([]*expressConn, 0, len(x.conns))
 	for c := range x.conns {
 		if c.waiting.Load() {
-			c.Close()
+			waiting = append(waiting, c)
 		}
 	}
 	x.mu.Unlock()
+	for _, c := range waiting {
+		c.Close()
+	}
 	done := make(chan struct{})
 	go func() { x.running.Wait(); close(done) }()
 	select {
@@ -131,34 +146,20 @@ func (x *expressway) stop(ctx context.Context) error {
 	}
 }
 
-func (x *expressway) isStopping() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.stopping
-}
-
-// hand gives the connection to the ordinary way, with what was read of it.
-func (x *expressway) hand(c *expressConn, read []byte) {
-	if c.SetDeadline(time.Time{}) != nil {
-		c.Close()
-		return
-	}
-	x.rest.give(&replayConn{Conn: c.Conn, first: bytes.Clone(read)})
-}
-
-// wait marks the connection as waiting for a request; it reports false when the server stops.
-func (x *expressway) wait(c *expressConn) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+// wait marks the connection as waiting for a request, and reports false when the server stops. It looks at stopping
+// after it has set the mark, and stop the other way round, so that one of them sees the other.
+func (c *expressConn) wait() bool {
 	c.waiting.Store(true)
-	return !x.stopping
+	return !c.way.stopping.Load()
 }
 
-var expressBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
+var expressBuffers = sync.Pool{New: func() any { b := make([]byte, 0, expressBuffer); return &b }}
 
-// run serves a connection until it ends or is handed over.
-func (x *expressway) run(c *expressConn) {
-	in, out := expressBuffers.Get().(*[]byte), expressBuffers.Get().(*[]byte)
+// run serves the connection until it ends or is handed over.
+func (c *expressConn) run() {
+	x := c.way
+	c.small = expressBuffers.Get().(*[]byte)
+	c.buf = (*c.small)[:0]
 	handed := false
 	defer func() {
 		x.mu.Lock()
@@ -166,55 +167,100 @@ func (x *expressway) run(c *expressConn) {
 		x.mu.Unlock()
 		if !handed {
 			c.Close()
-		}
-		for _, b := range []*[]byte{in, out} {
-			if cap(*b) <= 64<<10 {
-				*b = (*b)[:0]
-				expressBuffers.Put(b)
-			}
+			c.release()
 		}
 	}()
-	buf := (*in)[:0]
 	limit := headerTime // for the first request of a connection, as net/http has it
 	for {
-		var req expressRequest
-		buf, req = x.read(c, buf, limit)
-		*in = buf
+		req := c.read(limit)
+		served := false
 		switch req.verdict {
 		case expressEnd:
 			return
-		case expressOther:
+		case expressOurs:
+			if served = c.serve(&req); served && !req.keep {
+				return
+			}
+		}
+		if !served {
 			handed = true
-			x.hand(c, buf)
+			c.hand()
 			return
 		}
-		begun := time.Now()
-		size := int64(len(req.body))
-		answer, ok := []byte(nil), false
-		if x.server.held.Add(size) <= x.server.o.MaxBodies {
-			answer, ok = x.server.o.Express.Answer(x.ctx, &req.head, req.body, (*out)[:0])
-		}
-		x.server.held.Add(-size)
-		if !ok {
-			handed = true
-			x.hand(c, buf)
-			return
-		}
-		*out = answer
-		stopping := x.isStopping()
-		if !x.send(c, answer, stopping) || stopping {
-			return
-		}
-		if done := x.server.o.Done; done != nil {
-			done(http.MethodPost, "POST "+x.server.o.Express.Path, http.StatusAccepted, time.Since(begun))
-		}
-		buf = buf[:copy(buf, buf[req.size:])]
+		c.next(req.size)
 		limit = idleTime
 	}
 }
 
+// serve reads the request's body, and answers it. It reports false, without having done anything, when the request is
+// for the ordinary way.
+func (c *expressConn) serve(req *expressRequest) bool {
+	s := c.way.server
+	if !c.begin() {
+		return false
+	}
+	defer c.end()
+	if !c.readBody(req) {
+		return false
+	}
+	begun := time.Now()
+	out := expressBuffers.Get().(*[]byte)
+	answer, ok := s.o.Express.Answer(c.way.ctx, req.key, &req.head, c.buf[req.size-req.length:req.size], (*out)[:0])
+	if ok {
+		stopping := c.way.stopping.Load()
+		req.keep = c.send(answer, stopping) && !stopping
+	}
+	if cap(answer) > cap(*out) && cap(answer) <= maxPooledExpress {
+		*out = answer
+	}
+	*out = (*out)[:0]
+	expressBuffers.Put(out)
+	if ok && s.o.Done != nil {
+		s.o.Done(http.MethodPost, "POST "+s.o.Express.Path, http.StatusAccepted, time.Since(begun))
+	}
+	return ok
+}
+
+// maxPooledExpress bounds the buffers that are kept for other connections, in bytes: a pool of the largest would never
+// shrink.
+const maxPooledExpress = 16 << 10
+
+// next drops a request that was served. A large buffer is given back: the next request may be long in coming.
+func (c *expressConn) next(size int) {
+	rest := c.buf[size:]
+	if c.small == nil {
+		small := expressBuffers.Get().(*[]byte)
+		buf := append((*small)[:0], rest...) // no more was read than the request, as the buffer grew
+		c.release()
+		c.small, c.buf = small, buf
+		return
+	}
+	c.buf = c.buf[:copy(c.buf, rest)]
+}
+
+// release gives the buffer back.
+func (c *expressConn) release() {
+	if c.small != nil {
+		*c.small = (*c.small)[:0]
+		expressBuffers.Put(c.small)
+	}
+	c.way.server.memory.give(c.charged)
+	c.small, c.buf, c.charged = nil, nil, 0
+}
+
+// hand gives the connection to the ordinary way, with what was read of it: the buffer goes along.
+func (c *expressConn) hand() {
+	if c.SetDeadline(time.Time{}) != nil {
+		c.Close()
+		c.release()
+		return
+	}
+	c.way.rest.give(&replayConn{heldConn: c.heldConn, first: c.buf, release: c.release})
+}
+
 // send writes the answer, the headers as on the ordinary way.
-func (x *expressway) send(c *expressConn, body []byte, last bool) bool {
+func (c *expressConn) send(body []byte, last bool) bool {
+	s := c.way.server
 	b := expressBuffers.Get().(*[]byte)
 	defer expressBuffers.Put(b)
 	h := append((*b)[:0], "HTTP/1.1 202 Accepted\r\nCache-Control: no-store\r\nContent-Length: "...)
@@ -222,7 +268,7 @@ func (x *expressway) send(c *expressConn, body []byte, last bool) bool {
 	h = append(h, "\r\nContent-Security-Policy: "+inert[0]+"\r\nContent-Type: application/json\r\nDate: "...)
 	h = time.Now().UTC().AppendFormat(h, http.TimeFormat)
 	h = append(h, "\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: "...)
-	h = append(h, x.server.ids.next()...)
+	h = append(h, s.ids.next()...)
 	if last {
 		h = append(h, "\r\nConnection: close"...)
 	}
@@ -238,7 +284,7 @@ func (x *expressway) send(c *expressConn, body []byte, last bool) bool {
 	}
 	*b = h
 	buffers := net.Buffers{h, body}
-	_, err := buffers.WriteTo(c.Conn)
+	_, err := buffers.WriteTo(c.Conn) // in one call, if the connection below is one of TCP
 	return err == nil
 }
 
@@ -246,297 +292,129 @@ func (x *expressway) send(c *expressConn, body []byte, last bool) bool {
 type expressVerdict uint8
 
 const (
-	expressOurs  expressVerdict = iota // a whole request that can be tried
+	expressOurs  expressVerdict = iota // a head that can be tried
 	expressOther                       // for the ordinary way
 	expressEnd                         // the client has gone, or took too long
 )
 
 type expressRequest struct {
 	verdict expressVerdict
+	keep    bool // the connection, after the answer
+	key     any
 	head    ExpressHead
-	body    []byte
-	size    int // of head and body in the buffer
+	size    int // of head and body
+	length  int // of the body
 }
 
-// read reads a request into buf, which may hold the beginning of it already.
-func (x *expressway) read(c *expressConn, buf []byte, limit time.Duration) ([]byte, expressRequest) {
+// read reads a head, of which the buffer may hold the beginning already.
+func (c *expressConn) read(limit time.Duration) expressRequest {
+	x := c.way
 	other, end := expressRequest{verdict: expressOther}, expressRequest{verdict: expressEnd}
-	if len(buf) == 0 {
-		if !x.wait(c) || c.SetReadDeadline(time.Now().Add(limit)) != nil {
-			return buf, end
-		}
-	}
-	deadline := false // the time for the head runs
+	begun := false // the time for the head runs
 	for {
-		if len(buf) > 0 {
-			if i := bytes.Index(buf, crlfcrlf); i >= 0 {
+		for len(c.buf) >= 2 && c.buf[0] == '\r' && c.buf[1] == '\n' { // RFC 9112 section 2.2
+			c.buf, begun = c.buf[:copy(c.buf, c.buf[2:])], false
+		}
+		if len(c.buf) == 0 {
+			if !c.wait() || c.SetReadDeadline(time.Now().Add(limit)) != nil {
+				return end
+			}
+		} else {
+			if i := bytes.Index(c.buf, crlfcrlf); i >= 0 {
 				var req expressRequest
-				length, ok := parseExpress(buf[:i+2], x.server.o.Express.Path, &req.head)
-				if !ok {
-					return buf, other
+				length, ok := parseExpress(c.buf[:i+2], x.server.o.Express.Path, &req.head)
+				if ok {
+					req.key, ok = x.server.o.Express.Admit(&req.head)
 				}
-				req.size = i + 4 + length
-				return x.readBody(c, buf, i+4, req)
+				if !ok {
+					return other
+				}
+				req.size, req.length = i+4+length, length
+				return req
 			}
-			if len(buf) >= maxExpressHead || !couldBeExpress(buf, x.server.o.Express.Path) {
-				return buf, other
+			if len(c.buf) >= maxExpressHead || !couldBeExpress(c.buf, x.server.o.Express.Path) || bareLF(c.buf) {
+				return other
 			}
-			if !deadline {
-				deadline = true
+			if !begun {
+				begun = true
 				c.waiting.Store(false)
 				if c.SetReadDeadline(time.Now().Add(headerTime)) != nil {
-					return buf, end
+					return end
 				}
 			}
 		}
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
+		n, err := c.Read(c.buf[len(c.buf):cap(c.buf)])
+		c.buf = c.buf[:len(c.buf)+n]
+		if n > 0 {
+			c.waiting.Store(false)
 		}
-		n, err := c.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
 		if err != nil {
-			return buf, end
+			var ne net.Error
+			if len(c.buf) == 0 || errors.As(err, &ne) {
+				return end
+			}
+			return other // the end of input inside of a head is the ordinary way's to answer
 		}
-		c.waiting.Store(false)
 	}
 }
 
 var crlfcrlf = []byte("\r\n\r\n")
 
-// readBody reads on until the body, which begins at start, is whole. The slices of req.head are found again, should
-// the buffer have moved.
-func (x *expressway) readBody(c *expressConn, buf []byte, start int, req expressRequest) ([]byte, expressRequest) {
-	if len(buf) < req.size {
-		if cap(buf) < req.size {
-			grown := make([]byte, len(buf), req.size)
-			copy(grown, buf)
-			buf = grown
-			parseExpress(buf[:start-2], x.server.o.Express.Path, &req.head)
+// bareLF reports whether a line ends without a CR.
+func bareLF(b []byte) bool {
+	for at := 0; ; {
+		i := bytes.IndexByte(b[at:], '\n')
+		if i < 0 {
+			return false
 		}
-		if c.SetReadDeadline(time.Now().Add(expressBodyTime)) != nil {
-			return buf, expressRequest{verdict: expressEnd}
+		if at += i; at == 0 || b[at-1] != '\r' {
+			return true
 		}
-		for len(buf) < req.size {
-			n, err := c.Read(buf[len(buf):req.size])
-			buf = buf[:len(buf)+n]
-			if err == nil {
-				continue
-			}
-			var ne net.Error
-			if errors.As(err, &ne) && ne.Timeout() {
-				return buf, expressRequest{verdict: expressOther}
-			}
-			return buf, expressRequest{verdict: expressEnd}
-		}
+		at++
 	}
-	req.body = buf[start:req.size]
-	return buf, req
 }
 
-// couldBeExpress reports whether the beginning of a request may still turn out to be ours.
-func couldBeExpress(b []byte, path string) bool {
-	line := "POST " + path + " HTTP/1.1\r\n"
-	n := min(len(b), len(line))
-	return string(b[:n]) == line[:n]
-}
-
-// parseExpress reads a head, to the end of its last line. It knows the plainest form of what HTTP allows, and reports
-// false for everything else.
-func parseExpress(b []byte, path string, h *ExpressHead) (length int, ok bool) {
-	if !couldBeExpress(b, path) {
-		return 0, false
+// readBody reads on until the body is whole. It reports false when it cannot be read here. The slices of req.head are
+// found again, should the buffer have moved.
+func (c *expressConn) readBody(req *expressRequest) bool {
+	if len(c.buf) >= req.size {
+		return true
 	}
-	b = b[bytes.IndexByte(b, '\n')+1:]
-	*h = ExpressHead{}
-	length = -1
-	host := false
-	for len(b) > 0 {
-		end := bytes.IndexByte(b, '\n')
-		if end < 1 || b[end-1] != '\r' {
-			return 0, false
-		}
-		line := b[:end-1]
-		b = b[end+1:]
-		colon := bytes.IndexByte(line, ':')
-		if colon < 1 {
-			return 0, false
-		}
-		name, value := line[:colon], line[colon+1:]
-		if !plainName(name) || !plainValue(value) {
-			return 0, false
-		}
-		value = bytes.Trim(value, " ")
-		var into *[]byte
-		switch len(name) {
-		case len("host"):
-			if foldEqual(name, "host") {
-				if host || !plainHost(value) {
-					return 0, false
-				}
-				host = true
-			}
-		case len("content-length"):
-			if foldEqual(name, "content-length") {
-				n, ok := parseDecimal(value)
-				if !ok || length >= 0 || n > maxExpressBody || n == 0 {
-					return 0, false
-				}
-				length = int(n)
-			}
-		case len("authorization"):
-			if foldEqual(name, "authorization") {
-				into = &h.Authorization
-			}
-		case len("content-type"):
-			if foldEqual(name, "content-type") {
-				into = &h.ContentType
-			} else if foldEqual(name, "relay-tenant") {
-				return 0, false
-			}
-		case len("apikey"):
-			if foldEqual(name, "apikey") {
-				into = &h.APIKey
-			} else if foldEqual(name, "expect") {
-				return 0, false
-			}
-		case len("idempotency-key"):
-			if foldEqual(name, "idempotency-key") {
-				if len(value) == 0 {
-					return 0, false
-				}
-				into = &h.IdempotencyKey
-			}
-		case len("connection"):
-			if foldEqual(name, "connection") && !foldEqual(value, "keep-alive") {
-				return 0, false
-			}
-		case len("transfer-encoding"):
-			if foldEqual(name, "transfer-encoding") {
-				return 0, false
-			}
-		case len("content-encoding"):
-			if foldEqual(name, "content-encoding") {
-				return 0, false
-			}
-		case len("upgrade"):
-			if foldEqual(name, "upgrade") || foldEqual(name, "trailer") {
-				return 0, false
-			}
-		}
-		if into != nil {
-			if *into != nil {
-				return 0, false // given twice: which one counts is not ours to say
-			}
-			*into = value
-		}
-	}
-	return length, host && length > 0
-}
-
-// foldEqual compares without regard to case; the second is in lower case and of the same length.
-func foldEqual(b []byte, lower string) bool {
-	if len(b) != len(lower) {
+	if c.SetReadDeadline(time.Now().Add(expressBodyTime)) != nil {
 		return false
 	}
-	for i, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			c |= 0x20
+	moved := false
+	for len(c.buf) < req.size {
+		if len(c.buf) == cap(c.buf) {
+			if !c.grow(req.size) {
+				return false
+			}
+			moved = true
 		}
-		if c != lower[i] {
-			return false
+		n, err := c.Read(c.buf[len(c.buf):min(req.size, cap(c.buf))])
+		c.buf = c.buf[:len(c.buf)+n]
+		if err != nil {
+			return false // too slow, broken off: the ordinary way has the patience, and the words
 		}
+	}
+	if moved {
+		parseExpress(c.buf[:req.size-req.length-2], c.way.server.o.Express.Path, &req.head)
 	}
 	return true
 }
 
-func plainName(b []byte) bool {
-	for _, c := range b {
-		if c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
-			return false
-		}
+// grow makes the buffer larger, for a request of so many bytes: a length is only announced, so that memory grows with
+// what has come. It reports false when bodies take all the memory they may.
+func (c *expressConn) grow(size int) bool {
+	n := max(2*cap(c.buf), firstRead)
+	if n+n/8 > size { // no other step for a head
+		n = size
 	}
+	if !c.way.server.memory.take(int64(n)) {
+		return false
+	}
+	bigger := append(make([]byte, 0, n), c.buf...)
+	c.release()
+	c.buf, c.charged = bigger, int64(n)
 	return true
-}
-
-func plainValue(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' || c >= 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-func plainHost(b []byte) bool {
-	for _, c := range b {
-		if c != '.' && c != ':' && c != '-' && c != '[' && c != ']' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
-			return false
-		}
-	}
-	return len(b) > 0
-}
-
-// handover is the listener through which net/http gets connections.
-type handover struct {
-	addr   net.Addr
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newHandover(addr net.Addr) *handover {
-	return &handover{addr: addr, conns: make(chan net.Conn), closed: make(chan struct{})}
-}
-
-func (h *handover) give(c net.Conn) {
-	select {
-	case h.conns <- c:
-	case <-h.closed:
-		c.Close()
-	}
-}
-
-// Accept implements net.Listener.
-func (h *handover) Accept() (net.Conn, error) {
-	select {
-	case c := <-h.conns:
-		return c, nil
-	case <-h.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (h *handover) Close() error {
-	h.once.Do(func() { close(h.closed) })
-	return nil
-}
-
-// Addr implements net.Listener.
-func (h *handover) Addr() net.Addr { return h.addr }
-
-// replayConn is a connection of which something has been read already.
-type replayConn struct {
-	net.Conn
-	first []byte
-}
-
-// Read implements net.Conn.
-func (c *replayConn) Read(p []byte) (int, error) {
-	if len(c.first) > 0 {
-		n := copy(p, c.first)
-		if c.first = c.first[n:]; len(c.first) == 0 {
-			c.first = nil
-		}
-		return n, nil
-	}
-	return c.Conn.Read(p)
-}
-
-// CloseWrite serves watchedConn.
-func (c *replayConn) CloseWrite() error {
-	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return w.CloseWrite()
-	}
-	return nil
 }

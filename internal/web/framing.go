@@ -2,8 +2,13 @@ package web
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"net"
+	"os"
+	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // net/http is the parser; the framing watcher only adds the refusals it leaves out. A message that carries both
@@ -22,6 +27,16 @@ const maxWatchedLine = 256
 // alone takes 16 bytes, so that an honest connection never has as many.
 const maxVerdicts = 512
 
+// headVerdict is what is wrong with a head, if anything, that net/http lets pass.
+type headVerdict uint8
+
+const (
+	headSound   headVerdict = iota
+	headFraming             // two lengths, or a coding that is not understood
+	headLineEnd             // a line that does not end in CRLF
+	headTarget              // an absolute target that is not of this host by plain http
+)
+
 type framingState uint8
 
 const (
@@ -36,71 +51,102 @@ const (
 // watchedConn is a connection with a framing watcher on its incoming bytes.
 type watchedConn struct {
 	net.Conn
+	holder *heldConn   // nil: it is not counted
+	reset  atomic.Bool // reading has failed, otherwise than by the end of input or the clock: nobody waits for an answer
 
 	mu       sync.Mutex // Read runs on net/http's goroutines, takeVerdict on the handler's
 	state    framingState
 	line     []byte // the current line, its first maxWatchedLine bytes
 	long     bool   // the current line has more
+	cr       bool   // the last byte of the current line so far is a CR
+	blank    bool   // a CR before the request line was taken out; LF must follow
 	first    bool   // the current line is a request line
 	http10   bool
 	length   int64 // Content-Length of the head; -1: none
 	chunked  bool
-	bad      bool
+	absolute bool   // the request line names the host
+	host     string // that it names
+	bad      headVerdict
 	left     int64 // bytes left of a body or chunk
-	verdicts []bool
+	verdicts []headVerdict
 }
 
 func newWatchedConn(c net.Conn) *watchedConn {
 	w := &watchedConn{Conn: c}
+	if h, ok := c.(interface{ held() *heldConn }); ok {
+		w.holder = h.held()
+	}
 	w.startHead()
 	return w
 }
 
 // Read implements net.Conn.
 func (w *watchedConn) Read(p []byte) (int, error) {
-	n, err := w.Conn.Read(p)
-	if n > 0 {
-		w.mu.Lock()
-		w.watch(p[:n])
-		w.mu.Unlock()
+	for {
+		n, err := w.Conn.Read(p)
+		if n > 0 {
+			w.mu.Lock()
+			n = w.watch(p[:n])
+			w.mu.Unlock()
+		}
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
+			w.reset.Store(true)
+		}
+		if n > 0 || err != nil || len(p) == 0 {
+			return n, err
+		}
 	}
-	return n, err
 }
 
 // CloseWrite ends the sending side. net/http does so before it closes a connection with unread input, or else the
 // client might lose the answer to a reset.
-func (w *watchedConn) CloseWrite() error {
-	if c, ok := w.Conn.(interface{ CloseWrite() error }); ok {
-		return c.CloseWrite()
-	}
-	return nil
-}
+func (w *watchedConn) CloseWrite() error { return closeWrite(w.Conn) }
 
-// takeVerdict reports whether the framing of the oldest head without a handler is sound.
-func (w *watchedConn) takeVerdict() bool {
+// takeVerdict returns the verdict on the oldest head without a handler.
+func (w *watchedConn) takeVerdict() headVerdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.verdicts) == 0 {
-		return false
+		return headFraming
 	}
-	sound := w.verdicts[0]
+	v := w.verdicts[0]
 	w.verdicts = w.verdicts[:copy(w.verdicts, w.verdicts[1:])]
-	return sound
+	return v
 }
 
 func (w *watchedConn) startHead() {
 	w.state, w.first = inHead, true
-	w.http10, w.chunked, w.bad = false, false, false
+	w.http10, w.chunked, w.absolute, w.host, w.bad = false, false, false, "", headSound
 	w.length = -1
-	w.line, w.long = w.line[:0], false
+	w.line, w.long, w.cr = w.line[:0], false, false
 }
 
-// watch follows b.
-func (w *watchedConn) watch(b []byte) {
+// watch follows what was read, takes empty lines before a request line out of it (RFC 9112 section 2.2: old clients send
+// one behind a body), and returns how much is left.
+func (w *watchedConn) watch(all []byte) int {
+	b := all // what is not followed yet
+	drop := func() {
+		copy(b, b[1:])
+		all, b = all[:len(all)-1], b[:len(b)-1]
+	}
 	for len(b) > 0 {
+		if w.state == inHead && w.first && len(w.line) == 0 && !w.long {
+			switch {
+			case w.blank && b[0] == '\n':
+				w.blank = false
+				drop()
+				continue
+			case w.blank:
+				w.blank, w.bad = false, headLineEnd
+			case b[0] == '\r' && w.bad == headSound:
+				w.blank = true
+				drop()
+				continue
+			}
+		}
 		switch w.state {
 		case lost:
-			return
+			return len(all)
 		case inBody:
 			n := min(int64(len(b)), w.left)
 			w.left -= n
@@ -119,7 +165,10 @@ func (w *watchedConn) watch(b []byte) {
 			end := bytes.IndexByte(b, '\n')
 			if end < 0 {
 				w.keep(b)
-				return
+				return len(all)
+			}
+			if end > 0 {
+				w.cr = b[end-1] == '\r'
 			}
 			if len(w.line) == 0 && !w.long && end <= maxWatchedLine { // the whole line lies in b: no copy
 				w.endLine(b[:end])
@@ -127,13 +176,17 @@ func (w *watchedConn) watch(b []byte) {
 				w.keep(b[:end])
 				w.endLine(w.line)
 			}
-			w.line, w.long = w.line[:0], false
+			w.line, w.long, w.cr = w.line[:0], false, false
 			b = b[end+1:]
 		}
 	}
+	return len(all)
 }
 
 func (w *watchedConn) keep(b []byte) {
+	if len(b) > 0 {
+		w.cr = b[len(b)-1] == '\r'
+	}
 	room := maxWatchedLine - len(w.line)
 	if len(b) > room {
 		b, w.long = b[:room], true
@@ -143,15 +196,22 @@ func (w *watchedConn) keep(b []byte) {
 
 // endLine handles a line without its LF.
 func (w *watchedConn) endLine(line []byte) {
-	crlf := bytes.HasSuffix(line, []byte("\r")) && !w.long
-	line = bytes.TrimSuffix(line, []byte("\r"))
+	if !w.long {
+		line = bytes.TrimSuffix(line, []byte("\r"))
+	}
 	switch w.state {
 	case inHead:
+		if !w.cr {
+			w.bad = headLineEnd // parsers in front differ about what such a line is
+		}
 		w.headLine(line)
 	case inChunkSize:
-		w.chunkSize(line, crlf)
+		w.chunkSize(line, w.cr)
 	case inTrailer:
-		if len(line) == 0 {
+		switch {
+		case !w.cr:
+			w.state = lost
+		case len(line) == 0 && !w.long:
 			w.startHead()
 		}
 	}
@@ -164,10 +224,11 @@ func (w *watchedConn) headLine(line []byte) {
 		// HTTP/1.0 has no Transfer-Encoding: net/http would ignore the header and frame by length, a proxy in front
 		// might not. The line may be cut off, then its version is unknown; net/http judges it.
 		w.http10 = bytes.HasSuffix(line, []byte(" HTTP/1.0"))
+		w.target(line)
 	case len(line) == 0 && !w.long:
 		w.endHead()
 	case line[0] == ' ' || line[0] == '\t':
-		w.bad = true // a folded line, obsolete since RFC 7230: parsers differ about it
+		w.bad = headFraming // a folded line, obsolete since RFC 7230: parsers differ about it
 	default:
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		value = bytes.Trim(value, " \t")
@@ -175,29 +236,58 @@ func (w *watchedConn) headLine(line []byte) {
 		case bytes.EqualFold(name, []byte("Content-Length")):
 			n, ok := parseDecimal(value)
 			if !ok || w.long || w.length >= 0 && w.length != n {
-				w.bad = true
+				w.bad = headFraming
 			}
 			w.length = n
 		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 			if w.chunked || w.http10 || w.long || !bytes.EqualFold(value, []byte("chunked")) {
-				w.bad = true
+				w.bad = headFraming
 			}
 			w.chunked = true
+		case w.absolute && bytes.EqualFold(name, []byte("Host")):
+			if w.long || !strings.EqualFold(string(value), w.host) {
+				w.bad = headTarget
+			}
 		}
 	}
 }
 
+// target looks at the target of a request line. One in absolute form must be of plain http and of the host that the
+// header Host names: net/http would take the host from it, a proxy in front may have looked at the header.
+func (w *watchedConn) target(line []byte) {
+	method, rest, _ := bytes.Cut(line, []byte(" "))
+	target, _, _ := bytes.Cut(rest, []byte(" "))
+	if len(target) == 0 || target[0] == '/' || string(target) == "*" || string(method) == "CONNECT" {
+		return // an empty one is net/http's to refuse, CONNECT is not served
+	}
+	const scheme = "http://"
+	if len(target) < len(scheme) || !strings.EqualFold(string(target[:len(scheme)]), scheme) {
+		w.bad = headTarget
+		return
+	}
+	host := target[len(scheme):]
+	if i := bytes.IndexAny(host, "/?#"); i >= 0 {
+		host = host[:i]
+	} else if w.long {
+		w.bad = headTarget // its end was not kept
+	}
+	if len(host) == 0 || bytes.ContainsAny(host, "@\\") {
+		w.bad = headTarget
+	}
+	w.absolute, w.host = true, string(host)
+}
+
 func (w *watchedConn) endHead() {
 	if w.chunked && w.length >= 0 {
-		w.bad = true
+		w.bad = headFraming
 	}
 	if len(w.verdicts) >= maxVerdicts {
 		w.state = lost
 		return
 	}
-	w.verdicts = append(w.verdicts, !w.bad)
+	w.verdicts = append(w.verdicts, w.bad)
 	switch {
-	case w.bad:
+	case w.bad != headSound:
 		w.state = lost // the connection is closed after the refusal
 	case w.chunked:
 		w.state = inChunkSize
@@ -217,7 +307,7 @@ func (w *watchedConn) chunkSize(line []byte, crlf bool) {
 	}
 	size, ok := parseHex(digits)
 	switch {
-	case !ok || !(crlf || w.long):
+	case !ok || !crlf:
 		w.state = lost
 	case size == 0:
 		w.state = inTrailer

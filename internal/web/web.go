@@ -16,7 +16,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -48,8 +50,18 @@ type Options struct {
 	Log *slog.Logger
 	// MaxBody is the largest body of a request that is not a stream, in bytes; routes may ask for less. Zero: 16 MiB.
 	MaxBody int64
-	// MaxBodies bounds what all bodies being held take together, in bytes; beyond it requests are answered 503. Zero: 256 MiB.
+	// MaxBodies bounds the memory that all bodies take together, in bytes; beyond it requests are answered 503. Zero: 128 MiB.
 	MaxBodies int64
+	// MaxStreams bounds the streams that are open at a time; beyond it they are answered 503. Zero: 256.
+	MaxStreams int
+	// MaxConnections bounds the connections that are open at a time. When a new one comes, idle ones are closed to make
+	// room. Zero: 4096.
+	MaxConnections int
+	// MaxPerClient is the same for the connections of one client: an address, or a network of 64 bits of IPv6. Programs
+	// on this machine and TrustedProxies have no bound of their own. Zero: nobody has.
+	MaxPerClient int
+	// TrustedProxies are the networks of proxies, which bring the requests of many clients.
+	TrustedProxies []netip.Prefix
 	// SlowWindow is how long a body may take for its next SlowBytes, a stream for its next byte. Zero: 10 s.
 	SlowWindow time.Duration
 	// SlowBytes is how many bytes a body must bring in each SlowWindow. Zero: 10 KiB, that is 1 KiB/s.
@@ -64,9 +76,12 @@ type Options struct {
 type Server struct {
 	o        Options
 	http     *http.Server
-	stopping chan struct{} // closed when Stop begins
+	stopping chan struct{}   // closed when Stop begins
+	base     context.Context // ends when Stop gives up waiting
 	cancel   context.CancelFunc
-	held     atomic.Int64 // bytes of bodies in memory
+	memory   bound // bytes of bodies
+	streams  bound
+	door     *door
 	ids      requestIDs
 	express  *expressway // nil without Options.Express
 	listener atomic.Pointer[net.Listener]
@@ -81,7 +96,13 @@ func New(o Options) (*Server, error) {
 		o.MaxBody = 16 << 20
 	}
 	if o.MaxBodies <= 0 {
-		o.MaxBodies = 256 << 20
+		o.MaxBodies = 128 << 20
+	}
+	if o.MaxStreams <= 0 {
+		o.MaxStreams = 256
+	}
+	if o.MaxConnections <= 0 {
+		o.MaxConnections = 4096
 	}
 	if o.SlowWindow <= 0 {
 		o.SlowWindow = 10 * time.Second
@@ -91,7 +112,9 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{o: o, stopping: make(chan struct{}), ids: newRequestIDs()}
 	ctx, cancel := context.WithCancel(context.Background())
-	s.cancel = cancel
+	s.base, s.cancel = ctx, cancel
+	s.memory.limit, s.streams.limit = o.MaxBodies, int64(o.MaxStreams)
+	s.door = newDoor(o.MaxConnections, o.MaxPerClient, o.TrustedProxies, o.Log)
 	if o.Express != nil {
 		s.express = &expressway{server: s, ctx: ctx, conns: make(map[*expressConn]struct{})}
 	}
@@ -126,13 +149,14 @@ func (s *Server) Serve(l net.Listener) error {
 	default:
 	}
 	var err error
+	counted := heldListener{l, s.door}
 	if s.express == nil {
-		err = s.http.Serve(watchedListener{l})
+		err = s.http.Serve(watchedListener{counted})
 	} else {
 		s.express.rest = newHandover(l.Addr())
 		ended := make(chan error, 1)
 		go func() { ended <- s.http.Serve(watchedListener{s.express.rest}) }()
-		err = s.express.serve(l)
+		err = s.express.serve(counted)
 		select {
 		case <-s.stopping:
 		default:
@@ -182,9 +206,14 @@ func graceful(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // serve is the outermost handler.
-func (s *Server) serve(hw http.ResponseWriter, r *http.Request) {
+func (s *Server) serve(hw http.ResponseWriter, connected *http.Request) {
 	begun := time.Now()
-	w := &Response{ResponseWriter: hw, server: s, request: r, id: s.ids.next()}
+	conn, _ := connected.Context().Value(connKey{}).(*watchedConn)
+	w := &Response{ResponseWriter: hw, server: s, conn: conn, id: s.ids.next()}
+	ctx, done := s.attend(connected.Context(), w)
+	defer done()
+	r := connected.WithContext(ctx)
+	w.request = r
 	h := hw.Header()
 	h["X-Request-Id"] = []string{w.id}
 	h["X-Content-Type-Options"] = noSniff
@@ -208,21 +237,93 @@ func (s *Server) serve(hw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Body != http.NoBody {
+		// Only in our copy of the request: net/http decides by the type of its own whether unread input is left on the
+		// connection, which must be closed then, and whether the client still waits for leave to send.
 		b := &body{server: s, response: w, in: r.Body, left: s.o.MaxBody}
 		defer b.release()
-		defer w.giveBodyBack()
 		w.body, r.Body = b, b
 		b.pace()
+		if !plainCoding(r.Header["Content-Encoding"]) {
+			h.Set("Accept-Encoding", "identity") // RFC 9110 section 15.5.16
+			w.Problem(problem.New(problem.UnsupportedType, "the body must not be compressed or encoded: Content-Encoding %q is not supported", clip(r.Header.Get("Content-Encoding"))))
+			return
+		}
 	}
 	s.o.Handler.ServeHTTP(w, r)
 }
 
+// clip shortens what a client has sent for a message.
+func clip(s string) string {
+	const longest = 60
+	if len(s) > longest {
+		return strings.ToValidUTF8(s[:longest], "") + "…"
+	}
+	return s
+}
+
+// plainCoding reports whether the values of Content-Encoding name no coding.
+func plainCoding(values []string) bool {
+	for _, v := range values {
+		if v = strings.TrimSpace(v); v != "" && !strings.EqualFold(v, "identity") {
+			return false
+		}
+	}
+	return true
+}
+
+// leftGrace is how long a request goes on after its client has ended the connection, or its sending side: a client that
+// has sent all may close that and still read, and what it asked for is done or not done, never cut off in between. What
+// takes longer is work for nobody, most likely.
+const leftGrace = 5 * time.Second
+
+// attend returns the context that a request is served under; net/http's ends with the first byte that cannot be read.
+func (s *Server) attend(connected context.Context, w *Response) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.WithValue(context.WithoutCancel(connected), responseKey{}, w))
+	stop := context.AfterFunc(connected, func() {
+		if s.base.Err() == nil && !(w.conn != nil && w.conn.reset.Load()) {
+			grace := time.NewTimer(leftGrace)
+			defer grace.Stop()
+			select {
+			case <-ctx.Done():
+			case <-s.base.Done():
+			case <-grace.C:
+			}
+		}
+		cancel()
+	})
+	return ctx, func() {
+		stop()
+		cancel()
+		if w.begun {
+			w.conn.holder.end()
+		}
+	}
+}
+
+// singleHeaders may be given once: which of two counts is not ours to say, and a proxy in front may have looked at the
+// other one.
+var singleHeaders = []string{"Authorization", "Apikey", "Content-Type", "Relay-Tenant"}
+
 // admit refuses what net/http lets through and no handler should see. The connection of a refused request is closed:
 // after doubtful framing nobody knows where the next request begins.
 func (s *Server) admit(w *Response, r *http.Request) error {
-	conn, ok := r.Context().Value(connKey{}).(*watchedConn)
-	if !ok || !conn.takeVerdict() {
+	verdict := headFraming
+	if w.conn != nil {
+		verdict = w.conn.takeVerdict()
+	}
+	switch verdict {
+	case headSound:
+	case headLineEnd:
+		return problem.New(problem.Malformed, "each line of a request's head must end in CR and LF")
+	case headTarget:
+		return problem.New(problem.Malformed, "the request target must be a path, or an http:// URL without a user whose host is that of the header Host")
+	default:
 		return problem.New(problem.Malformed, "the request's framing is ambiguous: send either Content-Length or Transfer-Encoding")
+	}
+	for _, name := range singleHeaders {
+		if len(r.Header[name]) > 1 {
+			return problem.MalformedField("header "+name, "must be given once")
+		}
 	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:

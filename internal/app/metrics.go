@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+
+	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/web"
+)
+
+var errMetricsScope = problem.New(problem.Forbidden, "metrics need a key of the tenant default with the scope read, or a platform key")
+
+// privately shows a page to those with a key that may read the tenant default or is a platform key. It holds no tenant's
+// data, but how busy a server is tells something to its tenants, too. Where a request comes from does not count: a proxy
+// on this machine that adds no header makes everybody's requests look like those of this machine.
+func privately(page http.Handler, keys *account.Authenticator, failures *account.Failures, proxies []netip.Prefix) http.Handler {
+	return web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		text, ok := account.ParseAuthorization(r.Header.Get("Authorization"))
+		if !ok {
+			text = r.Header.Get("ApiKey")
+		}
+		k, err := keys.Authenticate(text)
+		if err != nil {
+			return failures.Failed(web.ClientAddr(r, proxies), err)
+		}
+		if !k.Allows(account.ScopePlatform) && (k.Tenant != event.DefaultTenant || !k.Allows(account.ScopeRead)) {
+			return errMetricsScope
+		}
+		if err := web.Authenticated(r); err != nil {
+			return err
+		}
+		page.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// metricsConnections bounds the connections to the listener of the metrics: Prometheus has one.
+const metricsConnections = 64
+
+// openMetrics takes the address that the metrics have for themselves, if any; Start serves it.
+func (a *App) openMetrics(address string, page http.Handler, log *slog.Logger) error {
+	if address == "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listening on %q for metrics: %w", address, err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", page)
+	mux.Handle("/", web.Handler(func(http.ResponseWriter, *http.Request) error {
+		return problem.New(problem.NotFound, "there is nothing at this path; this address has /metrics")
+	}))
+	server, err := web.New(web.Options{Handler: mux, Log: log, MaxConnections: metricsConnections})
+	if err != nil {
+		l.Close()
+		return err
+	}
+	a.metricsAddr = l.Addr()
+	a.serveMetrics = func() {
+		if err := server.Serve(l); err != nil {
+			a.failed <- err
+		}
+	}
+	a.onStop("metrics", func(ctx context.Context) error {
+		if !a.serving.Load() {
+			return l.Close()
+		}
+		return server.Stop(ctx)
+	})
+	return nil
+}
+
+// MetricsAddr returns the address that the metrics have for themselves, nil if they have none.
+func (a *App) MetricsAddr() net.Addr { return a.metricsAddr }
