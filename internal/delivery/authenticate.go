@@ -1,17 +1,18 @@
 package delivery
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/egress/auth"
+	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -27,7 +28,7 @@ type authentication struct {
 }
 
 // authenticationOf returns what the settings ask for, nil for none. It sends nothing.
-func (e *Engine) authenticationOf(s auth.Settings) *authentication {
+func (e *Engine) authenticationOf(tenant event.TenantID, s auth.Settings) *authentication {
 	if s.Type == auth.None || s.Type == "" {
 		return nil
 	}
@@ -47,7 +48,9 @@ func (e *Engine) authenticationOf(s auth.Settings) *authentication {
 	var err error
 	if a.Authenticator, err = auth.New(s, e.tokens); err != nil {
 		a.err = fmt.Errorf("the webhook's authentication cannot be used, set it again: %w", err)
+		return a
 	}
+	a.PaceBy(&e.tokenPacer, strconv.Itoa(int(tenant)))
 	return a
 }
 
@@ -142,15 +145,16 @@ func conceal(ep *endpoint, res *egress.Response, field egress.Field) *egress.Res
 		return nil
 	}
 	_, bare, _ := strings.Cut(field.Value, " ") // without the scheme
+	var secrets [][]byte
 	for _, s := range append([]string{field.Value, bare}, ep.auth.credentials...) {
-		if len(s) < leastConcealed {
-			continue
+		if len(s) >= leastConcealed {
+			secrets = append(secrets, []byte(s))
 		}
-		if bytes.Contains(res.Body, []byte(s)) {
-			res.Body = bytes.ReplaceAll(res.Body, []byte(s), []byte("***"))
-		}
-		for i := range res.Header {
-			res.Header[i].Value = strings.ReplaceAll(res.Header[i].Value, s, "***")
+	}
+	res.Body = mask(res.Body, secrets)
+	for i := range res.Header {
+		if masked := mask([]byte(res.Header[i].Value), secrets); len(masked) != len(res.Header[i].Value) || string(masked) != res.Header[i].Value {
+			res.Header[i].Value = string(masked)
 		}
 	}
 	return res

@@ -31,6 +31,7 @@ import (
 
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/webhook"
@@ -84,6 +85,7 @@ type Engine struct {
 	hooks      *webhook.Registry
 	sender     Sender
 	tokens     *egress.Client // nil: none
+	tokenPacer auth.Pacer
 	transforms Transformer
 	log        *slog.Logger
 	userAgent  string

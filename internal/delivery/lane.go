@@ -74,7 +74,7 @@ type lane struct {
 }
 
 func newLane(e *Engine, w *webhook.Webhook) *lane {
-	l := &lane{engine: e, number: w.Number, endpoint: newEndpoint(w, e.authenticationOf(w.Auth))}
+	l := &lane{engine: e, number: w.Number, endpoint: newEndpoint(w, e.authenticationOf(w.Tenant, w.Auth))}
 	l.pace.init(w, e.share(), time.Now())
 	if w.Health.Failures >= downAfter {
 		l.pace.startDown(time.Now())
@@ -88,7 +88,7 @@ func (l *lane) setWebhook(w *webhook.Webhook) {
 	old, using := l.endpoint.hook, l.endpoint.auth
 	var ended *authentication
 	if w.Auth != old.Auth {
-		using, ended = l.engine.authenticationOf(w.Auth), using
+		using, ended = l.engine.authenticationOf(w.Tenant, w.Auth), using
 	}
 	l.endpoint = newEndpoint(w, using)
 	if old.Batch != w.Batch && (old.Batch == nil || w.Batch == nil || *old.Batch != *w.Batch) {

@@ -62,7 +62,7 @@ func (e *Engine) Preview(ctx context.Context, w *webhook.Webhook, events []*even
 	case <-limited.Done():
 		return nil, errors.Join(ctx.Err(), busy)
 	}
-	using := e.authenticationOf(w.Auth) // not the lane's: it asks for no token
+	using := e.authenticationOf(w.Tenant, w.Auth) // not the lane's: it asks for no token
 	defer using.end()
 	ep := newEndpoint(w, using)
 	list := make([]Previewed, len(events))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -79,7 +80,8 @@ type attempt struct {
 	parts    dialParts
 	total    time.Duration
 	bodyRead int64
-	sending  int // length of the request body
+	sending  int  // length of the request body
+	mutual   bool // a client certificate is shown
 }
 
 type attemptKey struct{}
@@ -134,6 +136,13 @@ func (a *attempt) explain(err error) *Error {
 	}
 	if kind, words, ok := a.words2(err); ok {
 		return &Error{Kind: kind, Message: words, Err: err}
+	}
+	if strings.Contains(err.Error(), "tls: no renegotiation") { // crypto/tls exports no such error
+		words := "the receiver asks for a client certificate after the handshake (TLS renegotiation): set auth to mtls, or let it ask in the handshake"
+		if a.mutual {
+			words = "the receiver renegotiates TLS again and again; let it ask for the client certificate in the first handshake"
+		}
+		return &Error{Kind: KindTLS, Message: words, Err: err}
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "remote error" {

@@ -64,10 +64,20 @@ func (g *guard) check(addr netip.Addr) error {
 		}
 		return errBlocked
 	}
-	if g.table.SafeAddr(addr) != nil {
+	if isISATAP(addr) || g.table.SafeAddr(addr) != nil {
 		return errBlocked
 	}
 	return nil
+}
+
+// isISATAP tells an address whose interface identifier holds an IPv4 address to tunnel to (RFC 5214 section 6.1), which
+// could be one inside. Nothing on the Internet is reached that way.
+func isISATAP(addr netip.Addr) bool {
+	if !addr.Is6() {
+		return false
+	}
+	b := addr.As16()
+	return b[8]&^0x03 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe // the two bits are "universal" and "group"
 }
 
 func (g *guard) allowed(addr netip.Addr) bool {

@@ -39,13 +39,19 @@ func CheckHeader(name, value string) error {
 		return &HeaderError{name[:maxFieldName], fmt.Sprintf("has a name longer than %d bytes", maxFieldName)}
 	case len(value) > maxFieldValue:
 		return &HeaderError{name, fmt.Sprintf("has a value longer than %d bytes", maxFieldValue)}
-	case hasPrefixFold(name, "x-relay-"), hasPrefixFold(name, "webhook-"):
+	case hasPrefixFold(name, "x-relay-"), isStandardWebhook(name):
 		return &HeaderError{name, "is set by Relay itself"}
 	case strings.Trim(value, " \t") != value:
 		// HTTP strips this on the way (RFC 9110 section 5.5): what is stored must be what is sent.
 		return &HeaderError{name, "has spaces around its value"}
 	}
 	return nil
+}
+
+// isStandardWebhook tells the three names of the Standard Webhooks specification. Others that begin with "webhook-" are
+// the receiver's own: keys are often called so.
+func isStandardWebhook(name string) bool {
+	return strings.EqualFold(name, "webhook-id") || strings.EqualFold(name, "webhook-timestamp") || strings.EqualFold(name, "webhook-signature")
 }
 
 // checkField holds the rules that no caller may break, Relay's own code included.

@@ -52,7 +52,7 @@ var specialNames = []string{
 var hostProfile = idna.New(
 	idna.MapForLookup(),
 	idna.Transitional(false),
-	idna.StrictDomainName(true),
+	idna.StrictDomainName(false), // checkName decides on ASCII, where underscores exist
 	idna.VerifyDNSLength(true),
 	idna.BidiRule(),
 )
@@ -65,8 +65,11 @@ func (c *Client) parseHost(s string) (host, error) {
 	if strings.Contains(s, "%") {
 		return host{}, refuse("the URL's host contains a percent sign")
 	}
-	unicode := !isASCII(s)
-	if unicode || strings.Contains(strings.ToLower(s), "xn--") {
+	if r, found := invisible(s, true); found {
+		return host{}, refuse("the host contains the invisible character %s", nameOf(r))
+	}
+	foreign := !isASCII(s)
+	if foreign || strings.Contains(strings.ToLower(s), "xn--") {
 		mapped, err := hostProfile.ToASCII(s)
 		if err != nil {
 			return host{}, refuse("the host %q is not a valid international name", s)
@@ -76,7 +79,7 @@ func (c *Client) parseHost(s string) (host, error) {
 	// All below sees the mapped form: full-width digits and dots have become plain ones.
 	s = strings.ToLower(s)
 	if addr, err := netip.ParseAddr(s); err == nil && addr.Is4() {
-		if unicode {
+		if foreign {
 			return host{}, refuse("the host must be written in plain digits")
 		}
 		return c.checkLiteral(addr)

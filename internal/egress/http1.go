@@ -28,7 +28,7 @@ var errHTTP2 = errors.New("the receiver speaks HTTP/2")
 
 // sendHTTP1 makes the request over HTTP/1.1. handled is false if the receiver speaks HTTP/2; nothing was sent then.
 func (c *Client) sendHTTP1(a *attempt, req *Request) (res *Response, fail *Error, handled bool) {
-	a.sending = len(req.Body)
+	a.sending, a.mutual = len(req.Body), req.Identity != nil
 	for {
 		w, err := c.connect1(a, req.poolKey())
 		switch {

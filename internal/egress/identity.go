@@ -60,6 +60,9 @@ func NewIdentity(certPEM, keyPEM []byte) (*Identity, error) {
 		return nil, fmt.Errorf("%w: it is protected by a password, give it without", ErrIdentityKey)
 	}
 	cert, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil && keyIsFurtherDown(certPEM, keyPEM) {
+		return nil, fmt.Errorf("%w: the certificate that belongs to the key must come first, its intermediates behind it", ErrIdentityCert)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: it is not valid, or belongs to another certificate", ErrIdentityKey)
 	}
@@ -67,6 +70,21 @@ func NewIdentity(certPEM, keyPEM []byte) (*Identity, error) {
 		return nil, fmt.Errorf("%w: its key is too short, receivers refuse it", ErrIdentityCert)
 	}
 	return &Identity{cert: cert, sessions: tls.NewLRUClientSessionCache(identitySessions)}, nil
+}
+
+// keyIsFurtherDown tells that the key belongs to another certificate of the list than the first.
+func keyIsFurtherDown(certPEM, keyPEM []byte) bool {
+	_, rest := pem.Decode(certPEM)
+	for {
+		block, next := pem.Decode(rest)
+		if block == nil {
+			return false
+		}
+		if _, err := tls.X509KeyPair(pem.EncodeToMemory(block), keyPEM); err == nil {
+			return true
+		}
+		rest = next
+	}
 }
 
 // NotBefore is when the certificate becomes valid.
@@ -87,7 +105,10 @@ func (id *Identity) apply(cfg *tls.Config) {
 	// certificate says why, while one that got none can only say that it wants one.
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &id.cert, nil }
 	cfg.ClientSessionCache = id.sessions
-	cfg.NextProtos = []string{"http/1.1"} // HTTP/2 is left to net/http, whose pool would mix identities
+	cfg.NextProtos = []string{"http/1.1"} // of HTTP/2, renegotiation is forbidden (RFC 9113 section 9.2.1)
+	// Receivers such as IIS ask for the certificate when they have seen which path is asked for, by renegotiation
+	// (TLS 1.2). Once is enough, and bounds what a hostile one can cost.
+	cfg.Renegotiation = tls.RenegotiateOnceAsClient
 }
 
 // isWeak tells a certificate whose key can be broken.

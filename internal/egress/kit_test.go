@@ -306,3 +306,8 @@ func rawTarget(scheme, host string, port string) Target {
 	p, _ := parsePort(port)
 	return newTarget(scheme, host, p, "/hook", "")
 }
+
+// tlsServer is the server's side of a TLS connection with a certificate.
+func tlsServer(c net.Conn, cert tls.Certificate) *tls.Conn {
+	return tls.Server(c, &tls.Config{Certificates: []tls.Certificate{cert}})
+}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -166,6 +167,32 @@ func checkBytes(raw string) error {
 	return nil
 }
 
+// invisible returns the first character of s that cannot be seen, as it comes along when text is copied from a page or a
+// document. In a host the two joiners are left to the rules of international names, which know where they belong.
+func invisible(s string, isHost bool) (rune, bool) {
+	for _, r := range s {
+		switch {
+		case r < utf8.RuneSelf, isHost && (r == '\u200c' || r == '\u200d'):
+		case unicode.In(r, unicode.Cf, unicode.Cc, unicode.Z, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
+			return r, true
+		}
+	}
+	return 0, false
+}
+
+// nameOf names an invisible character.
+func nameOf(r rune) string {
+	names := map[rune]string{
+		'\u00a0': "no-break space", '\u00ad': "soft hyphen", '\u200b': "zero width space", '\u200c': "zero width non-joiner",
+		'\u200d': "zero width joiner", '\u200e': "left-to-right mark", '\u200f': "right-to-left mark", '\u2028': "line separator",
+		'\u202a': "left-to-right embedding", '\u202c': "pop directional formatting", '\u202f': "narrow no-break space", '\u2060': "word joiner", '\ufeff': "byte order mark",
+	}
+	if name := names[r]; name != "" {
+		return fmt.Sprintf("U+%04X (%s)", r, name)
+	}
+	return fmt.Sprintf("U+%04X", r)
+}
+
 // splitPort cuts a port off an authority without userinfo. The port is 0 where the scheme's own applies.
 func splitPort(authority, scheme string) (host string, port uint16, err error) {
 	var portPart string
@@ -214,6 +241,9 @@ func splitTail(tail string) (path, query string, err error) {
 	}
 	if path == "" {
 		path = "/"
+	}
+	if r, found := invisible(tail, false); found {
+		return "", "", refuse("the URL contains the invisible character %s: remove it, or write it as %s if it is meant", nameOf(r), url.PathEscape(string(r)))
 	}
 	for _, s := range []*string{&path, &query} {
 		if *s, err = escape(*s); err != nil {

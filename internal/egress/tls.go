@@ -69,6 +69,9 @@ func tlsWords(err error) string {
 	case errors.Is(err, errWeakKey):
 		return errWeakKey.Error()
 	case errors.As(err, &host):
+		if c := host.Certificate; c != nil && len(c.DNSNames) == 0 && len(c.IPAddresses) == 0 {
+			return "the certificate names no host: it has no subject alternative name, and the common name does not count"
+		}
 		return "the certificate is for another host"
 	case errors.As(err, &invalid):
 		return invalidWords(invalid)
@@ -115,5 +118,5 @@ func authorityWords(cert *x509.Certificate) string {
 	if string(cert.RawIssuer) == string(cert.RawSubject) {
 		return "the certificate is self-signed"
 	}
-	return "the certificate is signed by an unknown authority"
+	return "the certificate is signed by an unknown authority: does the server send the intermediate certificate as well?"
 }

@@ -96,9 +96,14 @@ func RelayRetry() Retry {
 	}
 }
 
-// jitter spreads waits by ±10 % so that deliveries that failed together do not
-// come back together.
-const jitter = 0.1
+// jitter spreads waits so that deliveries that failed together do not come back
+// together: by ±10 %, and by ±30 % where a wait is shorter than shortWait. Ten
+// per cent of a few seconds would bring all of them within one or two.
+const (
+	jitter      = 0.1
+	shortJitter = 0.3
+	shortWait   = 30 * time.Second
+)
 
 // Wait returns how long to wait after the n-th attempt of a round (1 for the
 // first), without jitter.
@@ -141,10 +146,14 @@ func (r *Retry) Decide(res Result, n int, since, now time.Time) Decision {
 		return Decision{}
 	}
 	wait := r.Wait(n)
-	wait += time.Duration((rand.Float64()*2 - 1) * jitter * float64(wait))
+	spread := jitter
+	if wait < shortWait {
+		spread = shortJitter
+	}
+	wait += time.Duration((rand.Float64()*2 - 1) * spread * float64(wait))
 	// RFC 9110 section 10.2.3. Only these two answers ask the client to wait.
 	if (res.Status == 429 || res.Status == 503) && res.After != nil {
-		if asked, ok := parseRetryAfter(res.After(), now); ok {
+		if asked, ok := egress.ParseRetryAfter(res.After(), now); ok {
 			wait = max(wait, min(asked, r.MaxWait))
 		}
 	}
@@ -186,23 +195,6 @@ func matchesStatus(pattern string, status int) bool {
 		return len(d) == 1 && int(d[0]-'0') == status/100
 	}
 	return pattern == strconv.Itoa(status)
-}
-
-// parseRetryAfter reads a Retry-After value: seconds or an HTTP date.
-func parseRetryAfter(v string, now time.Time) (time.Duration, bool) {
-	v = strings.TrimSpace(v)
-	if s, err := strconv.Atoi(v); err == nil {
-		if s < 0 {
-			return 0, false
-		}
-		return time.Duration(min(s, int(maxMaxAge/time.Second))) * time.Second, true
-	}
-	for _, layout := range []string{"Mon, 02 Jan 2006 15:04:05 GMT", "Monday, 02-Jan-06 15:04:05 MST", time.ANSIC} {
-		if t, err := time.Parse(layout, v); err == nil {
-			return max(t.Sub(now), 0), true
-		}
-	}
-	return 0, false
 }
 
 // normalize fills a preset and checks a custom policy; field is the path to

@@ -97,7 +97,9 @@ func TestDecideRetryAfter(t *testing.T) {
 		{429, "-5", 27 * time.Second, 33 * time.Second},   // not a wait
 		{500, "120", 27 * time.Second, 33 * time.Second},  // only 429 and 503 ask
 		{503, "Sat, 21 Nov 2020 12:10:00 GMT", 27 * time.Second, 33 * time.Second},
-		{429, "99999999999999999999", 27 * time.Second, 33 * time.Second},
+		{429, "99999999999999999999", time.Hour, time.Hour},
+		{429, "120.5", 121 * time.Second, 121 * time.Second},
+		{503, "Sat, 21 Nov 2026 12:10:00 UTC", 10 * time.Minute, 10 * time.Minute},
 	} {
 		got := r.Decide(Result{Status: tc.status, After: after(tc.after)}, 1, start, start).At.Sub(start)
 		if got < tc.min || got > tc.max {
@@ -202,6 +204,29 @@ func TestMatches(t *testing.T) {
 	} {
 		if got := Matches(tc.pattern, tc.typ); got != tc.want {
 			t.Errorf("Matches(%q, %q) = %v, want %v", tc.pattern, tc.typ, got, tc.want)
+		}
+	}
+}
+
+// TestShortWaitsSpread: endpoints that failed together and wait for some seconds do not come back together: the busiest
+// second has at most three times the mean of the window from their failure to the last of them.
+func TestShortWaitsSpread(t *testing.T) {
+	const endpoints = 60_000 // of so many that chance hardly shows; with 600 it adds some 20 %
+	for _, wait := range []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 29 * time.Second} {
+		r := Retry{Attempts: 5, Waits: []time.Duration{wait}, MaxWait: time.Hour, MaxAge: time.Hour, RetryOn: []string{"other"}}
+		seconds := map[int]int{}
+		last := time.Duration(0)
+		for range endpoints {
+			at := r.Decide(Result{Status: 500}, 1, start, start).At.Sub(start)
+			seconds[int(at/time.Second)]++
+			last = max(last, at)
+		}
+		busiest := 0
+		for _, n := range seconds {
+			busiest = max(busiest, n)
+		}
+		if mean := endpoints / last.Seconds(); float64(busiest) > 2.5*mean {
+			t.Errorf("waits of %v: the busiest second has %d of %d, %.1f times the mean", wait, busiest, endpoints, float64(busiest)/mean)
 		}
 	}
 }

@@ -45,6 +45,7 @@ func New(s Settings, client *egress.Client) (*Authenticator, error) {
 		var q *tokenRequest
 		if q, err = newTokenRequest(s, client); err == nil {
 			a.tokens = newTokens(q.fetch)
+			a.tokens.key = q.req.Target.String()
 		}
 	case MTLS:
 		a.identity, err = egress.NewIdentity([]byte(s.Cert), []byte(s.Key.Reveal()))
@@ -55,6 +56,14 @@ func New(s Settings, client *egress.Client) (*Authenticator, error) {
 		return nil, fmt.Errorf("authentication of type %q: %w", s.Type, err)
 	}
 	return a, nil
+}
+
+// PaceBy has Authenticators of one owner with the same token server share the pauses behind failures. It is called before
+// Header is.
+func (a *Authenticator) PaceBy(p *Pacer, owner string) {
+	if a.tokens != nil {
+		a.tokens.pacer, a.tokens.key = p, owner+" "+a.tokens.key
+	}
 }
 
 // Header returns the field to send, and false where there is none to send (none, mtls). For oauth2 it may ask the token

@@ -5,12 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/relay-events/relay/internal/egress"
@@ -41,6 +41,11 @@ type tokenRequest struct {
 	req    egress.Request
 }
 
+// ownScope marks the connections of token requests: each Authenticator has its own, and no webhook has such a number.
+const ownScope = 1 << 63
+
+var scopes atomic.Uint64
+
 func newTokenRequest(s Settings, client *egress.Client) (*tokenRequest, error) {
 	target, err := client.ParseURL(s.TokenURL)
 	if err != nil {
@@ -66,6 +71,7 @@ func newTokenRequest(s Settings, client *egress.Client) (*tokenRequest, error) {
 	}
 	return &tokenRequest{client, egress.Request{
 		Method: http.MethodPost, Target: target, Header: header, Body: []byte(form.Encode()), Timeout: fetchTimeout,
+		Scope: ownScope | scopes.Add(1),
 	}}, nil
 }
 
@@ -75,7 +81,7 @@ func (q *tokenRequest) fetch(ctx context.Context) (*token, *Error) {
 	req := q.req
 	req.Body = slices.Clone(req.Body) // Do may still hold it for a moment after an error
 	res, _, err := q.client.Do(ctx, &req)
-	if err != nil {
+	if err != nil && !err.Body {
 		return nil, q.fail(err, "%s", err.Message)
 	}
 	if res.Status < 200 || res.Status > 299 {
@@ -84,7 +90,10 @@ func (q *tokenRequest) fetch(ctx context.Context) (*token, *Error) {
 		return nil, e
 	}
 	value, life, why := parseToken(res)
-	if why != "" {
+	switch {
+	case why != "" && err != nil:
+		return nil, q.fail(err, "%s", err.Message)
+	case why != "":
 		return nil, q.fail(nil, "%s", why)
 	}
 	return newToken(value, asked, life), nil
@@ -117,7 +126,7 @@ func refusal(res *egress.Response) string {
 	var doc struct {
 		Error string `json:"error"`
 	}
-	if isJSON(res) && json.Unmarshal(res.Body, &doc) == nil {
+	if json.Unmarshal(jsonOf(res), &doc) == nil {
 		if words, ok := tokenErrors[doc.Error]; ok {
 			return fmt.Sprintf("refused with %d %s: %s", res.Status, doc.Error, words)
 		}
@@ -128,23 +137,21 @@ func refusal(res *egress.Response) string {
 // parseToken reads a successful answer (RFC 6749 section 5.1). why says in words what is wrong with it, empty if
 // nothing is.
 func parseToken(res *egress.Response) (value string, life time.Duration, why string) {
-	switch {
-	case res.Truncated:
+	if res.Truncated {
 		return "", 0, "the answer is longer than 64 KiB"
-	case !isJSON(res):
-		return "", 0, "the answer is not JSON (by its Content-Type)"
 	}
 	var doc struct {
 		AccessToken string          `json:"access_token"`
 		TokenType   string          `json:"token_type"`
 		ExpiresIn   json.RawMessage `json:"expires_in"`
 	}
-	if json.Unmarshal(res.Body, &doc) != nil {
-		return "", 0, "the answer is not JSON as it should be"
+	// The body decides, not its Content-Type: servers that are reached by a browser as well say text/html or nothing.
+	if json.Unmarshal(jsonOf(res), &doc) != nil {
+		return "", 0, "the answer is not a JSON object with an access_token"
 	}
 	// RFC 6749 section 7.1: a token of a type that is not understood must not be used. Servers leave the type out
 	// though they must not; "BearerToken" is what Apigee writes.
-	if t := doc.TokenType; t != "" && !strings.EqualFold(t, "Bearer") && !strings.EqualFold(t, "BearerToken") {
+	if t := strings.TrimSpace(doc.TokenType); t != "" && !strings.EqualFold(t, "Bearer") && !strings.EqualFold(t, "BearerToken") {
 		return "", 0, "the answer's token_type is not Bearer"
 	}
 	switch t := doc.AccessToken; {
@@ -155,48 +162,34 @@ func parseToken(res *egress.Response) (value string, life time.Duration, why str
 	case strings.ContainsFunc(t, func(r rune) bool { return r <= ' ' || r >= 0x7f }): // RFC 6750 section 2.1
 		return "", 0, "the answer's access_token has characters that a token cannot have"
 	}
-	life, ok := parseLife(doc.ExpiresIn)
-	if !ok {
-		return "", 0, "the answer's expires_in is not a number of seconds above zero"
-	}
-	return doc.AccessToken, life, ""
+	return doc.AccessToken, parseLife(doc.ExpiresIn), ""
 }
 
-// parseLife reads expires_in: a number, or, as some servers write it, a number in quotes.
-func parseLife(raw json.RawMessage) (time.Duration, bool) {
-	s := string(bytes.Trim(raw, `"`))
-	if len(raw) == 0 || string(raw) == "null" {
-		return defaultLife, true
-	}
-	if s == "" || strings.Trim(s, "0123456789+-.eE") != "" { // no "inf", "nan", "0x1p4"
-		return 0, false
+// parseLife reads expires_in: a number, or, as some servers write it, a number in quotes. Zero, less than that or nothing
+// sensible is how servers write "unknown" or "never".
+func parseLife(raw json.RawMessage) time.Duration {
+	s := strings.TrimSpace(string(bytes.Trim(raw, `"`)))
+	if s == "" || strings.Trim(s, "0123456789+-.eE") != "" { // null, objects; no "inf", "nan", "0x1p4"
+		return defaultLife
 	}
 	n, err := strconv.ParseFloat(s, 64)
-	if err != nil || n <= 0 {
-		return 0, false
+	switch {
+	case n >= maxLife.Seconds(): // also beyond the range, which is an error
+		return maxLife
+	case err != nil || n <= 0:
+		return defaultLife
 	}
-	if n >= maxLife.Seconds() {
-		return maxLife, true
-	}
-	return max(time.Duration(n*float64(time.Second)), time.Second), true
+	return max(time.Duration(n*float64(time.Second)), time.Second)
 }
 
-// isJSON tells whether an answer says that it is JSON.
-func isJSON(res *egress.Response) bool {
-	media, _, err := mime.ParseMediaType(field(res, "Content-Type"))
-	return err == nil && (media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"))
-}
+// jsonOf returns an answer's body without the byte order mark that some servers begin JSON with (RFC 8259 section 8.1
+// lets a parser ignore it).
+func jsonOf(res *egress.Response) []byte { return bytes.TrimPrefix(res.Body, []byte("\xef\xbb\xbf")) }
 
 // retryAfter reads Retry-After (RFC 9110 section 10.2.3), 0 if there is none.
 func retryAfter(res *egress.Response, now time.Time) time.Duration {
-	v := field(res, "Retry-After")
-	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
-		return min(time.Duration(n)*time.Second, maxAfter)
-	}
-	if at, err := http.ParseTime(v); err == nil {
-		return min(max(at.Sub(now), 0), maxAfter)
-	}
-	return 0
+	wait, _ := egress.ParseRetryAfter(field(res, "Retry-After"), now)
+	return min(wait, maxAfter)
 }
 
 // field returns the first field of a name.

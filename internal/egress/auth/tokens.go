@@ -44,6 +44,12 @@ type Error struct {
 func (e *Error) Error() string { return e.Message }
 func (e *Error) Unwrap() error { return e.Err }
 
+// local tells that this server lacked what a request needs.
+func (e *Error) local() bool {
+	var fail *egress.Error
+	return errors.As(e.Err, &fail) && fail.Kind == egress.KindLocal
+}
+
 // A token is what a token server gave. It is immutable.
 type token struct {
 	field       egress.Field
@@ -61,6 +67,8 @@ func newToken(value string, from time.Time, life time.Duration) *token {
 // tokens keeps the token of an endpoint.
 type tokens struct {
 	fetch func(ctx context.Context) (*token, *Error)
+	pacer *Pacer // nil: none
+	key   string // of the token server, for pacer
 
 	life context.Context // of requests to the token server: none of a delivery's, which would end it for all
 	end  context.CancelFunc
@@ -148,7 +156,16 @@ func (t *tokens) refreshLocked(now time.Time) (*refresh, error) {
 }
 
 func (t *tokens) run(f *refresh) {
+	t.mu.Lock()
+	fresh := t.fails == 0
+	t.mu.Unlock()
+	if fresh {
+		t.pacer.wait(t.life, t.key) // with failures of its own it has waited for longer
+	}
 	got, fail := t.fetch(t.life)
+	if t.life.Err() == nil {
+		t.pacer.note(t.key, fail == nil || fail.local())
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.flight = nil
@@ -158,6 +175,9 @@ func (t *tokens) run(f *refresh) {
 		t.fails, t.failed = 0, nil
 	case t.life.Err() != nil:
 		f.err = ErrClosed
+	case fail.local():
+		f.err, t.failed = fail, fail
+		t.notUntil = time.Now().Add(failWait) // the token server has nothing to do with it
 	default:
 		wait := min(failWait<<t.fails, maxFailWait)
 		t.fails = min(t.fails+1, 16) // shifted no further

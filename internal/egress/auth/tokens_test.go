@@ -366,3 +366,45 @@ func BenchmarkHeader(b *testing.B) {
 		}
 	}
 }
+
+// TestNewSettingsDoNotResetThePause: an Authenticator made anew, as a change of the settings does, asks a token server that
+// has just failed no sooner than freshWait later, however often that is done; one of another owner, or with another server,
+// does not wait.
+func TestNewSettingsDoNotResetThePause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var pacer Pacer
+		asked := map[string][]time.Time{}
+		try := func(owner, url string, ok bool) {
+			a := &Authenticator{kind: OAuth2, tokens: newTokens(func(context.Context) (*token, *Error) {
+				asked[owner+" "+url] = append(asked[owner+" "+url], time.Now())
+				if ok {
+					return newToken("t", time.Now(), time.Hour), nil
+				}
+				return nil, &Error{Message: "no"}
+			})}
+			a.tokens.key = url
+			a.PaceBy(&pacer, owner)
+			defer a.Close()
+			a.Header(t.Context())
+		}
+		begun := time.Now()
+		for range 5 {
+			try("1", "https://a/", false)
+		}
+		if took := time.Since(begun); took != 4*freshWait {
+			t.Errorf("5 requests with new settings took %v, want %v", took, 4*freshWait)
+		}
+		before := time.Now()
+		try("2", "https://a/", true)
+		try("1", "https://b/", true)
+		if took := time.Since(before); took != 0 {
+			t.Errorf("another owner and another server waited for %v, want no wait", took)
+		}
+		try("1", "https://a/", true) // waits once more, and ends the pause
+		before = time.Now()
+		try("1", "https://a/", true)
+		if took := time.Since(before); took != 0 {
+			t.Errorf("behind a success it waited for %v, want no wait", took)
+		}
+	})
+}
