@@ -278,8 +278,13 @@ var docRespondentExport = doc{id: "exportRespondents", tag: "Respondents", summa
 		"or follows a semicolon, a tab or a line break in one, gets an apostrophe before it, so that no spreadsheet takes it for a formula. An export that ends early was cut off: its last line has no line end.",
 	bodies: bodies{answer: "text/csv"}}
 
+type exportQuery struct {
+	respondentFilter
+	BOM string `query:"bom" default:"\"false\"" enum:"true,false" doc:"begin with a byte order mark, so that Excel takes the file for UTF-8; most other programs take it for a part of the first name"`
+}
+
 func (a *API) respondentExportRoute(scope account.Scope) route {
-	rt := describe[respondentFilter, none]("GET /v1/respondents/export", scope, docRespondentExport)
+	rt := describe[exportQuery, none]("GET /v1/respondents/export", scope, docRespondentExport)
 	plan := planOf(rt.in)
 	rt.handler = web.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		web.APIHeaders(w.Header())
@@ -287,11 +292,11 @@ func (a *API) respondentExportRoute(scope account.Scope) route {
 		if err != nil {
 			return err
 		}
-		var in respondentFilter
+		var in exportQuery
 		if err := plan.readParams(r, reflect.ValueOf(&in).Elem()); err != nil {
 			return err
 		}
-		out := &csvAnswer{w: w}
+		out := &csvAnswer{w: w, mark: in.BOM == "true"}
 		err = a.Gate.Export(r.Context(), in.query(c), out, func() error { return web.Flush(w) })
 		if err != nil && out.begun {
 			// The status is sent: only cutting the connection tells that the export is not whole.
@@ -308,6 +313,7 @@ func (a *API) respondentExportRoute(scope account.Scope) route {
 // csvAnswer begins the answer with the first bytes of the export, so that what fails before that is a problem.
 type csvAnswer struct {
 	w     http.ResponseWriter
+	mark  bool // a byte order mark comes first
 	begun bool
 }
 
@@ -318,6 +324,11 @@ func (o *csvAnswer) Write(b []byte) (int, error) {
 		h.Set("Content-Type", "text/csv; charset=utf-8; header=present")
 		h.Set("Content-Disposition", `attachment; filename="respondents.csv"`)
 		o.w.WriteHeader(http.StatusOK)
+		if o.mark {
+			if _, err := io.WriteString(o.w, "\ufeff"); err != nil {
+				return 0, err
+			}
+		}
 	}
 	return o.w.Write(b)
 }
@@ -355,7 +366,8 @@ type EraseRequest struct {
 
 // EraseAnswer tells how much there was.
 type EraseAnswer struct {
-	Erased int `json:"erased" doc:"respondents that were erased"`
+	Erased   int       `json:"erased" doc:"respondents that were erased"`
+	Warnings []Warning `json:"warnings" doc:"of a number or an address that may not find every record of its person, as it is none that can be compared with certainty"`
 }
 
 type eraseInput struct {
@@ -363,15 +375,23 @@ type eraseInput struct {
 }
 
 var docPersonErase = doc{id: "erasePerson", tag: "Respondents", summary: "Erase a person",
-	text: "All respondents with the e-mail address or the telephone number, of every campaign and state, as erasing one does."}
+	text: "All respondents with the e-mail address or the telephone number, of every campaign and state, as erasing one does. Both are compared without what cannot be seen, punctuation and other ways of writing the same: " +
+		"`tel:`, `mailto:`, a name before the address, full-width digits. `warnings` names what cannot be compared with certainty."}
 
 func (a *API) personErase(ctx context.Context, c *caller, in *eraseInput) (*EraseAnswer, error) {
 	n, err := a.Gate.ErasePerson(ctx, c.tenant, in.Body.EmailAddress.Value, in.Body.PhoneNumber.Value)
 	if err != nil {
 		return nil, err
 	}
-	answer := &EraseAnswer{Erased: n}
-	return answer, a.audit(ctx, c, "respondent.erase", "", nil, answer) // not of whom: that is to be forgotten
+	answer := &EraseAnswer{Erased: n, Warnings: []Warning{}}
+	why := gate.Unsure(in.Body.EmailAddress.Value, in.Body.PhoneNumber.Value)
+	for _, name := range []string{"emailAddress", "phoneNumber"} {
+		if reason := why[name]; reason != "" {
+			answer.Warnings = append(answer.Warnings, Warning{Path: name, Message: reason})
+		}
+	}
+	// Not of whom: that is to be forgotten.
+	return answer, a.audit(ctx, c, "respondent.erase", "", nil, map[string]int{"erased": n})
 }
 
 // Campaign is what respondents are gathered in.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,8 +66,8 @@ func (e *Env) demo(ctx context.Context, o demoOptions) (err error) {
 
 	folder := o.data
 	if folder == "" {
-		if folder, err = os.MkdirTemp("", "relay-demo-"); err != nil {
-			return fmt.Errorf("making a folder for the demo: %w", err)
+		if folder, err = demoFolder(); err != nil {
+			return err
 		}
 		defer undo(func() error { return os.RemoveAll(folder) })
 	}
@@ -212,4 +213,18 @@ func publishSamples(ctx context.Context, c *client.Client, rec *demoReceiver, ev
 		case <-tick.C:
 		}
 	}
+}
+
+// demoFolder makes a folder for a demo's data that goes with it: among what is temporary or, where the system has no such place, as in a
+// container of nothing but the binary, where the server's data would be.
+func demoFolder() (string, error) {
+	folder, err := os.MkdirTemp("", "relay-demo-")
+	if err == nil {
+		return folder, nil
+	}
+	data := cmp.Or(os.Getenv("RELAY_DATA"), config.Default().Data)
+	if folder, second := os.MkdirTemp(data, "relay-demo-"); second == nil {
+		return folder, nil
+	}
+	return "", fmt.Errorf("making a folder for the demo (--data names one): %w", err)
 }

@@ -3,6 +3,9 @@ package gate
 import (
 	"net/mail"
 	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // checkContact warns about contact data that looks wrong.
@@ -53,14 +56,19 @@ func isE164(s string) bool {
 	return true
 }
 
-// normalPhone takes what people put between digits out of a number, and writes an international prefix 00 as "+".
+// normalPhone is how numbers are compared: compatibility forms (full-width digits) in their usual form, without what people and
+// programs put between and around digits, seen or not, and with an international prefix 00 as "+". What is left of a
+// number that isE164 refuses cannot be compared with certainty.
 func normalPhone(s string) string {
+	s = strings.TrimPrefix(strings.ToLower(visible(s)), "tel:")
 	s = strings.Map(func(r rune) rune {
-		switch r {
-		case ' ', '-', '(', ')', '.', '/', '\u00a0', '\u2011', '\u2013', '\t':
-			return -1
+		switch {
+		case r == '+' || unicode.IsLetter(r):
+			return r
+		case unicode.Is(unicode.Nd, r):
+			return digit(r)
 		}
-		return r
+		return -1
 	}, s)
 	if rest, ok := strings.CutPrefix(s, "00"); ok {
 		return "+" + rest
@@ -68,5 +76,48 @@ func normalPhone(s string) string {
 	return s
 }
 
-// normalEmail is how addresses are compared.
-func normalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+// digit returns the ASCII digit of a decimal digit of any script: those of a script follow one another.
+func digit(r rune) rune {
+	n := rune(0)
+	for n < 9 && unicode.Is(unicode.Nd, r-n-1) && (r-n-1)/16 == r/16 {
+		n++
+	}
+	if r >= '0' && r <= '9' {
+		n = r - '0'
+	}
+	return '0' + n
+}
+
+// normalEmail is how addresses are compared: as normalPhone does it, without a name and a scheme around them.
+func normalEmail(s string) string {
+	s = strings.ToLower(visible(s))
+	if i, j := strings.LastIndexByte(s, '<'), strings.LastIndexByte(s, '>'); i >= 0 && i < j {
+		s = s[i+1 : j]
+	}
+	s = strings.TrimPrefix(s, "mailto:")
+	s, _, _ = strings.Cut(s, "?")
+	return s
+}
+
+// visible returns a text in compatibility form (NFKC) without spaces, controls and format characters, which cannot be seen.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if isBlank(r) {
+			return -1
+		}
+		return r
+	}, norm.NFKC.String(s))
+}
+
+// isBlank reports whether a character is a space, a control or a format character (Unicode Z*, Cc, Cf).
+func isBlank(r rune) bool { return unicode.In(r, unicode.Z, unicode.Cc, unicode.Cf) }
+
+// searchForm is how texts are searched: in lower case and compatibility form, without format characters.
+func searchForm(s string) string {
+	return strings.ToLower(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, norm.NFKC.String(s)))
+}

@@ -93,9 +93,9 @@ func cell(s string) string {
 			begins = true
 		case ';':
 			begins = true
-		case ' ', '\u00a0', '\u3000', '"', '\ufeff': // what is taken away before a cell
+		case '"': // taken away before a cell, as is what cannot be seen
 		default:
-			begins = false
+			begins = begins && isBlank(c)
 		}
 		b.WriteRune(c)
 	}

@@ -145,7 +145,58 @@ func (g *Gate) ErasePerson(ctx context.Context, tenant event.TenantID, email, ph
 	if email == "" && phone == "" {
 		return 0, problem.New(problem.Invalid, "emailAddress or phoneNumber must be given")
 	}
-	return g.store.RespondentErase(ctx, tenant, 0, normalEmail(email), normalPhone(phone))
+	email, phone = normalEmail(email), normalPhone(phone)
+	n, err := g.store.RespondentErase(ctx, tenant, 0, email, phone)
+	if err != nil {
+		return n, err
+	}
+	older, err := g.eraseOlder(ctx, tenant, email, phone)
+	return n + older, err
+}
+
+// eraseOlder erases those that an older version has stored with another idea of what is the same address or number. It looks at
+// all respondents, as erasing a person is rare, and must find all.
+func (g *Gate) eraseOlder(ctx context.Context, tenant event.TenantID, email, phone string) (erased int, err error) {
+	for _, state := range States {
+		q := Query{Tenant: tenant, State: state, Limit: exportPage}
+		for {
+			list, next, err := g.store.RespondentList(ctx, q)
+			if err != nil {
+				return erased, err
+			}
+			for i := range list {
+				p, err := ParsePayload(list[i].Payload)
+				if err != nil {
+					continue // it was read when it was stored
+				}
+				same := email != "" && normalEmail(p.Respondent.EmailAddress) == email || phone != "" && normalPhone(p.Respondent.PhoneNumber) == phone
+				if !same {
+					continue
+				}
+				n, err := g.store.RespondentErase(ctx, tenant, list[i].ID, "", "")
+				if erased += n; err != nil {
+					return erased, err
+				}
+			}
+			if q.Before = next; next == 0 {
+				break
+			}
+		}
+	}
+	return erased, nil
+}
+
+// Unsure says why a telephone number or an e-mail address that ErasePerson is given may not find every record of its person, by
+// the field that holds it; empty if both can be compared with certainty.
+func Unsure(email, phone string) map[string]string {
+	why := make(map[string]string)
+	if phone != "" && !isE164(normalPhone(phone)) {
+		why["phoneNumber"] = fmt.Sprintf("is not a number in E.164 form, as +4512345678: only records with %q were found, in whatever punctuation", normalPhone(phone))
+	}
+	if email != "" && !isEmail(normalEmail(email)) {
+		why["emailAddress"] = fmt.Sprintf("is not an e-mail address: only records with %q were found", normalEmail(email))
+	}
+	return why
 }
 
 // maxCampaignName bounds a campaign's name, in bytes.

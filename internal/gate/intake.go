@@ -177,5 +177,5 @@ func (g *Gate) receive(ctx context.Context, r *Respondent) (Received, error) {
 
 // normalize brings what is searched for into the form it is stored in.
 func (q *Query) normalize() {
-	q.Email, q.Phone, q.Text = normalEmail(q.Email), normalPhone(q.Phone), strings.ToLower(strings.TrimSpace(q.Text))
+	q.Email, q.Phone, q.Text = normalEmail(q.Email), normalPhone(q.Phone), strings.TrimSpace(searchForm(q.Text))
 }

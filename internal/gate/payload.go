@@ -265,7 +265,7 @@ func (r *payloadReader) text(path string, v rawjson.Value, into *string) {
 	}
 }
 
-// Text returns the texts that a search looks at, in lower case.
+// searchText returns the texts that a search looks at, in searchForm.
 func (p *Payload) searchText() string {
 	var b strings.Builder
 	for _, s := range []string{
@@ -273,7 +273,7 @@ func (p *Payload) searchText() string {
 		normalPhone(p.Respondent.PhoneNumber), p.Respondent.Company.Name, p.Respondent.City, p.Respondent.Country,
 	} {
 		if s = strings.TrimSpace(s); s != "" {
-			b.WriteString(strings.ToLower(s))
+			b.WriteString(searchForm(s))
 			b.WriteByte('\n')
 		}
 	}

@@ -81,11 +81,14 @@ func readVerdict(res *egress.Response, payload []byte) (v verdict, why string) {
 	return v, ""
 }
 
-// clean makes a text fit to be shown: without control characters, and not too long.
+// clean makes a text fit to be shown: without control characters and those that turn the direction of writing, and not too long.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		switch {
+		case unicode.IsControl(r):
 			return ' '
+		case unicode.Is(unicode.Bidi_Control, r):
+			return -1
 		}
 		return r
 	}, s)
