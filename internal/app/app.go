@@ -49,6 +49,8 @@ type App struct {
 	webhooks *webhook.Registry
 	types    *catalogue.Registry
 	engine   *delivery.Engine
+	ingester *ingest.Ingester
+	data     string // the folder; empty with a database
 	gate     *gate.Gate
 	// startGate has the gate begin, once the engine has.
 	startGate func()
@@ -169,6 +171,10 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	// The engine and the ingester need each other: events go from the one to the other, and operational events, which
 	// are ordinary events of their tenant, back. The engine publishes nothing before it is started.
 	var ingester *ingest.Ingester
+	a.data = cfg.Data
+	if cfg.Database != "" {
+		a.data = ""
+	}
 	a.engine, err = delivery.New(delivery.Config{
 		Store: store, Webhooks: a.webhooks, Sender: outgoing, Tokens: outgoing, Transforms: transforms, Log: component("delivery"), UserAgent: userAgent,
 		Owners: map[string]delivery.Owner{gate.Owner: a.gate}, Rules: a.types.RuleList,
@@ -181,6 +187,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		return err
 	}
 	ingester = ingest.New(store, a.engine, types)
+	a.ingester = ingester
 	// Stopped after the requests, which would be refused otherwise. What it still commits finds a stopped engine, which
 	// leaves it to the next start.
 	a.onStop("accepting events", func(context.Context) error { ingester.Stop(); return nil })
@@ -373,21 +380,6 @@ func (a *App) ensureKey(ctx context.Context) error {
 		return fmt.Errorf("making the first key: %w", err)
 	}
 	a.firstKey = text
-	return nil
-}
-
-// ready tells why requests cannot be served now.
-func (a *App) ready(context.Context) error {
-	switch {
-	case a.stopping.Load():
-		return errors.New("Relay is stopping") //nolint:staticcheck,revive // the name of the program
-	case !a.serving.Load():
-		return errors.New("Relay is starting") //nolint:staticcheck,revive // the name of the program
-	case a.engine.Snapshot().Idle:
-		return errors.New("the database cannot be reached, or this server was taken for dead: see the log")
-	case a.engine.Snapshot().StoreDown:
-		return errors.New("the store cannot record deliveries, see the log")
-	}
 	return nil
 }
 

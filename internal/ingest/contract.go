@@ -73,8 +73,13 @@ type Store interface {
 	// returns without error, everything is durable and each publication's Err
 	// and each item's ID, Cause and Duplicate are set. On an error nothing was stored
 	// and nothing may be acknowledged; delivery.ErrUnavailable (wrapped) means
-	// trying again later can help. Only one Append runs at a time.
+	// trying again later can help, as may delivery.ErrFenced. Any other error is
+	// about what was to be stored: of a group, one publication may be the reason.
+	// Only one Append runs at a time.
 	Append(ctx context.Context, pubs []*Publication) ([]delivery.Intake, error)
+	// Probe does what storing an event does, durably, and stores none: whether it
+	// succeeds tells whether Append would. It never runs beside an Append.
+	Probe(ctx context.Context) error
 	// EventFind returns the tenant's event with the public id, the publisher's
 	// name for it or Relay's; ok is false without one.
 	EventFind(ctx context.Context, tenant event.TenantID, publicID string) (e event.Event, ok bool, err error)

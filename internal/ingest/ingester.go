@@ -128,9 +128,18 @@ func (i *Ingester) run() {
 	group := make([]*waiting, 0, 64)
 	pubs := make([]*Publication, 0, 64)
 	for {
+		// Publishers may have been sent elsewhere because of a failure, so that
+		// nothing comes in that could show that it is over.
+		var look <-chan time.Time
+		if i.failed.Load() != nil {
+			look = time.After(probeEvery)
+		}
 		select {
 		case <-i.stop:
 			return
+		case <-look:
+			i.probe()
+			continue
 		case w := <-i.queue:
 			group = i.gather(append(group[:0], w))
 		}
@@ -192,22 +201,64 @@ func (i *Ingester) refuse(err error) {
 	}
 }
 
+// probeEvery is how often a store that failed is looked at while nobody publishes.
+const probeEvery = time.Second
+
+// probe looks whether events can be stored again.
+func (i *Ingester) probe() {
+	err := i.store.Probe(context.Background())
+	if err == nil {
+		i.failed.Store(nil)
+		return
+	}
+	// Publications are let through all the same, and say so themselves.
+	i.failed.Store(&failure{err: fmt.Errorf("storing events: %w", err)})
+}
+
+// Failing returns why events cannot be stored: the failure of the last group
+// commit. It is nil once one has succeeded, or could.
+func (i *Ingester) Failing() error {
+	if f := i.failed.Load(); f != nil {
+		return f.err
+	}
+	return nil
+}
+
+// unavailable reports whether an error of the store is about the store, and not
+// about what was to be stored.
+func unavailable(err error) bool {
+	return errors.Is(err, delivery.ErrUnavailable) || errors.Is(err, delivery.ErrFenced)
+}
+
 func (i *Ingester) commit(group []*waiting, pubs []*Publication) {
 	// The store decides when to give up; the callers' contexts are not the
 	// group's.
 	intakes, err := i.store.Append(context.Background(), pubs)
-	if err != nil {
-		if errors.Is(err, delivery.ErrUnavailable) {
-			err = fmt.Errorf("storing events: %w", err)
-		}
+	switch {
+	case err == nil:
+		i.stored(group, intakes)
+	case unavailable(err):
+		err = fmt.Errorf("storing events: %w", err)
 		for _, w := range group {
 			w.done <- err
 		}
-		if errors.Is(err, delivery.ErrUnavailable) {
-			i.refuse(err)
+		i.refuse(err)
+	case len(group) == 1:
+		group[0].done <- err
+	default:
+		// One of them cannot be stored. The others do not share its fate.
+		for n := range group {
+			if f := i.failed.Load(); f != nil && time.Now().Before(f.until) { // since the last one
+				group[n].done <- f.err
+				continue
+			}
+			i.commit(group[n:n+1], pubs[n:n+1])
 		}
-		return
 	}
+}
+
+// stored answers publications that were stored, and hands on their events.
+func (i *Ingester) stored(group []*waiting, intakes []delivery.Intake) {
 	i.failed.Store(nil)
 	i.commits.Add(1)
 	for _, w := range group {

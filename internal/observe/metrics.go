@@ -23,8 +23,9 @@ type Engine interface {
 	Snapshot() delivery.Snapshot
 }
 
-// Ingester counts accepted events; ingest.Ingester does.
+// Ingester counts accepted events, and tells why none can be stored; ingest.Ingester does.
 type Ingester interface {
+	Failing() error
 	Counts() (accepted, duplicates, commits int64)
 }
 
@@ -165,7 +166,7 @@ func newEngineCollector(o MetricsOptions) *engineCollector {
 		lanes:            desc("delivery_lanes", "Webhooks that something was delivered to since the start."),
 		starving:         desc("delivery_lanes_starving", "Webhooks that wait for one of the attempts allowed at a time (maxInFlight)."),
 		lag:              desc("delivery_lag_seconds", "Time from the acceptance of an event to the beginning of its first attempt."),
-		storeUp:          desc("store_up", "1 while attempts can be recorded; 0 when the store does not work, a full disk for example."),
+		storeUp:          desc("store_up", "1 while events can be stored and attempts recorded; 0 when the store does not work, a full disk for example."),
 		accepted:         desc("events_accepted_total", "Events stored."),
 		duplicates:       desc("events_duplicate_total", "Events that had been stored before and were not stored again."),
 		commits:          desc("events_commits_total", "Group commits in which events were stored."),
@@ -220,7 +221,7 @@ func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
 	counter(c.short, float64(s.Short))
 	ch <- prometheus.MustNewConstSummary(c.lag, uint64(max(s.LagCount, 0)), s.LagSum.Seconds(), nil)
 	up := 1.0
-	if s.StoreDown {
+	if s.StoreDown || c.o.Ingester.Failing() != nil {
 		up = 0
 	}
 	gauge(c.storeUp, up)

@@ -57,10 +57,12 @@ type counters struct {
 	owed     int64
 	due      time.Time
 	err      error
+	failing  error
 }
 
 func (c *counters) Snapshot() delivery.Snapshot                   { return c.snapshot }
 func (c *counters) Counts() (accepted, duplicates, commits int64) { return 7, 2, 3 }
+func (c *counters) Failing() error                                { return c.failing }
 func (c *counters) OwedCount() int64                              { return c.owed }
 func (c *counters) OldestDue(context.Context) (time.Time, bool, error) {
 	return c.due, !c.due.IsZero(), c.err
@@ -147,6 +149,23 @@ func TestValues(t *testing.T) {
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got\n%s\nwant it to contain %s", got, want)
+		}
+	}
+}
+
+// The store is up only if events can be stored and results recorded.
+func TestStoreUp(t *testing.T) {
+	for _, recorder := range []bool{false, true} {
+		for _, intake := range []error{nil, errors.New("no space left on device")} {
+			c := &counters{snapshot: idle(), failing: intake}
+			c.snapshot.StoreDown = recorder
+			want := "relay_store_up 1"
+			if recorder || intake != nil {
+				want = "relay_store_up 0"
+			}
+			if got := page(t, observe.NewMetrics(observe.MetricsOptions{Engine: c, Ingester: c})); !strings.Contains(got, want) {
+				t.Errorf("results fail %t, storing events fails with %v: got no %q", recorder, intake, want)
+			}
 		}
 	}
 }

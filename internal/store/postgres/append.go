@@ -17,6 +17,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/store/column"
 	"github.com/relay-events/relay/internal/store/idempotency"
 )
@@ -79,6 +80,18 @@ func (s *Store) Append(ctx context.Context, pubs []*ingest.Publication) ([]deliv
 	return intakes, nil
 }
 
+// Probe implements ingest.Store.
+func (s *Store) Probe(ctx context.Context) error {
+	r, err := s.current()
+	if err == nil {
+		_, err = s.change(ctx, r, change{sql: []string{"SELECT 1"}})
+	}
+	if err != nil {
+		return fmt.Errorf("looking at the database: %w", err)
+	}
+	return nil
+}
+
 func (a *appender) reset() {
 	a.group.Reset()
 	clear(a.intakes)
@@ -119,6 +132,8 @@ func (s *Store) appendGroup(ctx context.Context, pubs []*ingest.Publication) ([]
 			return nil, storeError(ctx, err)
 		case errors.Is(err, ErrFenced):
 			continue // rejoined waits for the next one
+		case strings.HasPrefix(sqlState(err), stateData):
+			return nil, problem.Wrap(err, problem.Invalid, "it holds something that the database cannot store, such as a NUL character in a text")
 		case !taken:
 			return nil, storeError(ctx, err)
 		}

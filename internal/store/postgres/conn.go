@@ -95,6 +95,7 @@ func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // SQLSTATEs, https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
+	stateData            = "22" // class: a value that its column does not take
 	stateDivisionByZero  = "22012"
 	stateUniqueViolation = "23505"
 	stateCheckViolation  = "23514" // also: no partition for a row

@@ -560,3 +560,60 @@ func TestWhoseDeadline(t *testing.T) {
 		}
 	})
 }
+
+// takes is a router for events that nobody delivers.
+type takes struct{}
+
+func (takes) Accept([]delivery.Intake) {}
+
+// A publication that the database cannot hold fails alone, with words, however
+// many share its commit.
+func TestGuiltyPublicationFailsAlone(t *testing.T) {
+	s := node(t, pgtest.Shared(t).Database(t), 0)
+	in := ingest.New(s, takes{}, nil)
+	defer in.Stop()
+	bad := map[string]func(e *event.Event){
+		"NUL in the key":          func(e *event.Event) { e.Key = "a\x00b" },
+		"NUL in the name":         func(e *event.Event) { e.Name = "n\x00" },
+		"half a character":        func(e *event.Event) { e.Key = "\xff" },
+		"a surrogate, encoded":    func(e *event.Event) { e.Key = "\xed\xa0\x80" },
+		"half a type, at the end": func(e *event.Event) { e.Type = "a\xc3" },
+	}
+	const good, rounds = 24, 4
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	publish := func(check func(error), change func(e *event.Event)) {
+		wg.Go(func() {
+			<-start
+			for range rounds {
+				it := storetest.Event("", "a.b", "1")
+				if change != nil {
+					change(&it.Event)
+				}
+				check(in.Publish(ctx, storetest.Publication(it)))
+			}
+		})
+	}
+	for range good {
+		publish(func(err error) {
+			if err != nil {
+				t.Errorf("a good publication: %v", err)
+			}
+		}, nil)
+	}
+	for name, change := range bad {
+		publish(func(err error) {
+			if problem.KindOf(err) != problem.Invalid {
+				t.Errorf("%s: got %v, want it refused as invalid", name, err)
+			}
+		}, change)
+	}
+	close(start)
+	wg.Wait()
+	if accepted, _, _ := in.Counts(); accepted != good*rounds {
+		t.Errorf("got %d events accepted, want %d", accepted, good*rounds)
+	}
+	if err := in.Failing(); err != nil {
+		t.Errorf("the store is said to fail: %v", err)
+	}
+}

@@ -237,6 +237,28 @@ func (s *Store) commitBlocks(ctx context.Context) error {
 	return nil
 }
 
+// Probe implements ingest.Store: it commits the first page as it is.
+func (s *Store) Probe(ctx context.Context) error {
+	a := &s.append
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := s.keys.room(); err != nil {
+		return err
+	}
+	if today := utcday.At(time.Now()); a.file == nil || a.file.day < today {
+		if err := s.rollEvents(today); err != nil {
+			return err
+		}
+	}
+	return a.file.write(ctx, func(c *conn) error {
+		version, err := c.integer(`PRAGMA user_version`)
+		if err != nil {
+			return err
+		}
+		return c.raw.Exec(fmt.Sprintf(`PRAGMA user_version=%d`, version))
+	})
+}
+
 // rollEvents makes the day's file the one that is written.
 func (s *Store) rollEvents(n day) error {
 	a := &s.append

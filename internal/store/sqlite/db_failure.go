@@ -178,6 +178,19 @@ func diskError(path, data string, err error) *DiskError {
 	return &DiskError{Dir: dir, Full: osfile.Full(errno), Free: free, err: errno}
 }
 
+// CheckDisk returns a *DiskError if there is no room on the disk of a folder, nil
+// if there is or that is not known.
+func CheckDisk(dir string) error {
+	free, ok := osfile.Free(dir)
+	if !ok || free >= scarce {
+		return nil
+	}
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return &DiskError{Dir: dir, Full: true, Free: free, err: syscall.ENOSPC}
+}
+
 // isStorageFailure reports whether the error comes from below SQLite, or from
 // a file in a state that only an operator can change.
 func isStorageFailure(err error) bool {
