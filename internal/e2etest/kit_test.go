@@ -34,16 +34,20 @@ type relay struct {
 	output *output
 	ended  chan struct{} // closed when the process has
 	http   *http.Client
+	files  int // bound on its open files; 0: none of the test's
 }
 
 // startRelay starts a relay on an empty folder; the test's end stops it.
-func startRelay(t testing.TB) *relay {
+func startRelay(t testing.TB) *relay { return startRelayWithFiles(t, 0) }
+
+// startRelayWithFiles starts one that may have no more than so many files open.
+func startRelayWithFiles(t testing.TB, files int) *relay {
 	t.Helper()
 	build := testenv.BuildRelay
 	if testenv.Race {
 		build = testenv.BuildRelayRace
 	}
-	r := &relay{t: t, binary: build(t), dir: t.TempDir(), http: &http.Client{
+	r := &relay{t: t, binary: build(t), dir: t.TempDir(), files: files, http: &http.Client{
 		Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: patience,
 	}}
 	t.Cleanup(func() {
@@ -66,6 +70,9 @@ func (r *relay) start() {
 	r.t.Helper()
 	r.output = &output{written: make(chan struct{}, 1)}
 	r.cmd = exec.Command(r.binary, "serve", "--dev", "--listen", "127.0.0.1:0", "--data", r.dir)
+	if r.files > 0 {
+		r.cmd = exec.Command("sh", append([]string{"-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, r.files)}, r.cmd.Args...)...)
+	}
 	r.cmd.Env = append(r.cmd.Environ(), "RELAY_ADMIN_KEY="+adminKey)
 	r.cmd.Stdout, r.cmd.Stderr = r.output, r.output
 	if err := r.cmd.Start(); err != nil {
