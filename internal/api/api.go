@@ -153,9 +153,11 @@ type API struct {
 	Options
 	mux      *http.ServeMux
 	routes   []route
-	document []byte                      // /openapi.json
-	page     []byte                      // /docs
-	cursors  atomic.Pointer[cipher.AEAD] // nil until the first list needs it
+	document []byte // /openapi.json
+	page     []byte // /docs
+
+	documentZipped, pageZipped []byte                      // the same as gzip
+	cursors                    atomic.Pointer[cipher.AEAD] // nil until the first list needs it
 }
 
 // New returns the API: an http.Handler for everything below /v1, the probes, /metrics, /openapi.json and /docs. It
@@ -177,9 +179,14 @@ func New(o Options) (*API, error) {
 		a.mux.Handle(rt.pattern(), rt.handler)
 	}
 	a.mux.Handle("/", notFound(a.mux))
+	a.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { // browsers ask for it beside /docs
+		w.Header().Set("Cache-Control", "max-age=86400")
+		w.WriteHeader(http.StatusNoContent)
+	})
 	if err := a.describe(); err != nil {
 		return nil, err
 	}
+	a.documentZipped, a.pageZipped = compressed(a.document), compressed(a.page)
 	return a, nil
 }
 

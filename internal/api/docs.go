@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// The page at /docs is rendered once, at start, from the same document as /openapi.json. It is plain HTML: no script,
-// nothing loaded from anywhere. Browsers of OpenAPI documents exist in plenty, but the good ones are 0.6 to 1.3 MB of
+// The page at /docs is rendered once, at start, from the same document as /openapi.json. It is plain HTML with a few
+// lines of script for copying and finding, without which it works as well; nothing is loaded from anywhere. Browsers of OpenAPI documents exist in plenty, but the good ones are 0.6 to 1.3 MB of
 // compressed script that has to be kept up to date like any dependency; old copies of such pages have been the way into
 // other products.
 
@@ -25,7 +25,10 @@ var docsTemplate string
 //go:embed docs.css
 var docsStyle string
 
-// docsHeaders allows the page its one style sheet, which stands in it, by its hash.
+//go:embed docs.js
+var docsScript string
+
+// docsHeaders allows the page its one style sheet and its one script, which stand in it, by their hashes.
 func docsHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", docsPolicy)
 	h.Set("Referrer-Policy", "no-referrer")
@@ -33,8 +36,11 @@ func docsHeaders(h http.Header) {
 }
 
 var docsPolicy = func() string {
-	sum := sha256.Sum256([]byte(docsStyle))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	hash := func(s string) string {
+		sum := sha256.Sum256([]byte(s))
+		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	return "default-src 'none'; style-src " + hash(docsStyle) + "; script-src " + hash(docsScript) + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
 // docsPage is what the template shows.
@@ -42,6 +48,7 @@ type docsPage struct {
 	Title, Version string
 	Introduction   template.HTML
 	Style          template.CSS
+	Script         template.JS
 	Groups         []docsGroup
 }
 
@@ -73,7 +80,7 @@ func renderDocs(d *Document) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := docsPage{Title: d.Info.Title, Version: d.Info.Version, Introduction: inline(d.Info.Description), Style: template.CSS(docsStyle)} //nolint:gosec // ours, a constant
+	page := docsPage{Title: d.Info.Title, Version: d.Info.Version, Introduction: inline(d.Info.Description), Style: template.CSS(docsStyle), Script: template.JS(docsScript)} //nolint:gosec // ours, constants
 	for _, tag := range d.Tags {
 		g := docsGroup{Name: tag.Name, Description: tag.Description}
 		for _, p := range d.Paths {

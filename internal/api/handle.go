@@ -118,7 +118,11 @@ func handle[In, Out any](a *API, pattern string, scope account.Scope, d doc, f f
 			w.WriteHeader(status)
 			return nil
 		}
-		web.Send(w, status, "application/json", body)
+		if rt.method == http.MethodGet {
+			sendRead(w, r, status, "application/json", body, nil)
+		} else {
+			web.Send(w, status, "application/json", body)
+		}
 		return nil
 	})
 	return rt

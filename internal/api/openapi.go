@@ -354,7 +354,7 @@ func (a *API) openapiRoute(open account.Scope) route {
 	rt.handler = web.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		web.APIHeaders(w.Header())
 		w.Header().Set("Cache-Control", "no-cache")
-		web.Send(w, http.StatusOK, "application/json", a.document)
+		sendRead(w, r, http.StatusOK, "application/json", a.document, a.documentZipped)
 		return nil
 	})
 	return rt
@@ -366,7 +366,7 @@ func (a *API) docsRoute(open account.Scope) route {
 	rt := describe[none, none]("GET /docs", open, docDocs)
 	rt.handler = web.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		docsHeaders(w.Header())
-		web.Send(w, http.StatusOK, "text/html; charset=utf-8", a.page)
+		sendRead(w, r, http.StatusOK, "text/html; charset=utf-8", a.page, a.pageZipped)
 		return nil
 	})
 	return rt

@@ -3,6 +3,8 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"net/http"
@@ -210,15 +212,27 @@ func TestDocsPage(t *testing.T) {
 			t.Errorf("policy %q lacks %q", policy, want)
 		}
 	}
-	if strings.Contains(policy, "script-src") || strings.Contains(policy, "unsafe") {
-		t.Errorf("policy %q allows scripts", policy)
+	if strings.Count(policy, "script-src 'sha256-") != 1 || strings.Contains(policy, "unsafe") || strings.Contains(policy, "'self'") {
+		t.Errorf("policy %q allows other scripts than the page's own", policy)
+	}
+	script := regexp.MustCompile(`(?s)<script>(.*?)</script>`).FindAllSubmatch(a.body, -1)
+	if own, err := os.ReadFile("docs.js"); err != nil || len(script) != 1 || !bytes.Equal(script[0][1], own) {
+		t.Error("the script in the page is not docs.js byte for byte, so its hash in the policy is wrong")
+	} else if sum := sha256.Sum256(own); !strings.Contains(policy, base64.StdEncoding.EncodeToString(sum[:])) {
+		t.Errorf("policy %q lacks the hash of the page's script", policy)
+	}
+	if n := bytes.Count(a.body, []byte("<pre")); n == 0 || n != bytes.Count(a.body, []byte(`<pre tabindex="0">`)) {
+		t.Errorf("of %d blocks that scroll some cannot be reached by the keyboard", n)
+	}
+	if icon := w.do("GET", "/favicon.ico", "", "Authorization", ""); icon.status != 204 {
+		t.Errorf("the icon that browsers ask for: got %d, want 204", icon.status)
 	}
 	style := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindSubmatch(a.body)
 	sheet, err := os.ReadFile("docs.css")
 	if err != nil || style == nil || !bytes.Equal(style[1], sheet) {
 		t.Error("the style in the page is not docs.css byte for byte, so its hash in the policy is wrong")
 	}
-	for _, never := range []string{"<script", "http://", "src=", "onclick", " style="} {
+	for _, never := range []string{"<script ", "http://", "src=", "onclick", " style="} {
 		if bytes.Contains(a.body, []byte(never)) {
 			t.Errorf("the page contains %q", never)
 		}

@@ -243,6 +243,8 @@ func (c *expressConn) release() {
 	if c.small != nil {
 		*c.small = (*c.small)[:0]
 		expressBuffers.Put(c.small)
+	} else {
+		keepLarge(c.buf[:0])
 	}
 	c.way.server.memory.give(c.charged)
 	c.small, c.buf, c.charged = nil, nil, 0
@@ -410,11 +412,49 @@ func (c *expressConn) grow(size int) bool {
 	if n+n/8 > size { // no other step for a head
 		n = size
 	}
+	n = sizeLarge(n)
 	if !c.way.server.memory.take(int64(n)) {
 		return false
 	}
-	bigger := append(make([]byte, 0, n), c.buf...)
+	bigger := largeBuffer(n)
+	bigger = append(bigger, c.buf...)
 	c.release()
 	c.buf, c.charged = bigger, int64(n)
 	return true
+}
+
+// largeBuffers keeps buffers of two sizes for the next request, whoever sends it: a publisher of arrays would have one
+// made for each. The collector empties what is not used.
+var largeBuffers = [...]struct {
+	size int
+	pool *sync.Pool
+}{{64 << 10, new(sync.Pool)}, {firstRead, new(sync.Pool)}}
+
+// sizeLarge returns the size that a buffer for n bytes is made with.
+func sizeLarge(n int) int {
+	for _, l := range largeBuffers {
+		if n <= l.size {
+			return l.size
+		}
+	}
+	return n
+}
+
+func largeBuffer(n int) []byte {
+	for _, l := range largeBuffers {
+		if n == l.size {
+			if b, ok := l.pool.Get().(*[]byte); ok {
+				return (*b)[:0]
+			}
+		}
+	}
+	return make([]byte, 0, n)
+}
+
+func keepLarge(b []byte) {
+	for _, l := range largeBuffers {
+		if cap(b) == l.size {
+			l.pool.Put(&b)
+		}
+	}
 }
