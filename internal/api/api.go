@@ -134,6 +134,8 @@ type Options struct {
 	Ready func(ctx context.Context) error
 	// Metrics answers GET /metrics, without authentication. Nil: there is no such page.
 	Metrics http.Handler
+	// Searches bounds those that run at a time. Nil: as NewSearches(0) does.
+	Searches *Searches
 	// Limits of published events. The zero value: ingest.DefaultLimits.
 	Limits ingest.Limits
 	// EgressIPs are the addresses and networks that requests to webhooks come from, as the operator states them.
@@ -172,6 +174,9 @@ func New(o Options) (*API, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Searches == nil {
+		o.Searches = NewSearches(0)
 	}
 	a := &API{Options: o, mux: http.NewServeMux()}
 	a.routes = a.Routes()

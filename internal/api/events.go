@@ -75,6 +75,13 @@ func (a *API) eventList(ctx context.Context, c *caller, in *eventQuery) (*List[E
 	q := ingest.Query{
 		Tenant: c.tenant, Type: in.Type, Key: in.Key, Text: in.Text, Since: time.Time(in.Since), Until: time.Time(in.Until),
 	}
+	if in.Type != "" || in.Key != "" || in.Text != "" {
+		leave, err := a.Searches.enter(ctx, c.tenant)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	fetch := func(before event.ID, limit int) ([]event.Event, event.ID, error) {
 		q.Before, q.Limit = before, limit
 		return a.Events.EventList(ctx, q)

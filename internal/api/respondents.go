@@ -258,6 +258,13 @@ func (a *API) respondentList(ctx context.Context, c *caller, in *respondentQuery
 		return nil, err
 	}
 	q := in.query(c)
+	if q.Text != "" {
+		leave, err := a.Searches.enter(ctx, c.tenant)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	fetch := func(before event.ID, limit int) ([]gate.Respondent, event.ID, error) {
 		q.Before, q.Limit = before, limit
 		return a.Gate.Respondents(ctx, q)

@@ -195,16 +195,19 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	a.startGate = func() { a.gate.Start(ingester, a.engine) }
 
 	node, _ := store.(observe.Node) // a folder's is none
+	searches := api.NewSearches(cfg.MaxSearches)
 	metrics := observe.NewMetrics(observe.MetricsOptions{
-		Node:   node,
-		Engine: a.engine, Ingester: ingester, Backlog: store, Catalogue: types.Stats(), Version: config.Version, Log: component("metrics"),
+		Searches: searches,
+		Node:     node,
+		Engine:   a.engine, Ingester: ingester, Backlog: store, Catalogue: types.Stats(), Version: config.Version, Log: component("metrics"),
 		HTTP: func() web.Counts { return a.server.Counts() },
 	})
 	limits := ingest.DefaultLimits()
 	limits.EventBytes = int(cfg.MaxEventBytes)
 	failures := account.NewFailures()
 	routes, err := api.New(api.Options{
-		Keys: a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store, Types: types,
+		Searches: searches,
+		Keys:     a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store, Types: types,
 		EgressIPs: cfg.Egress.IPs.Texts(), Failures: failures, TrustedProxies: cfg.TrustedProxies,
 		Ready: a.ready, Metrics: privately(metrics, a.keys, failures, cfg.TrustedProxies), Limits: limits, Version: config.Series(), Log: component("api"),
 		Gate: a.gate, Audit: store, Answers: store, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),

@@ -129,6 +129,10 @@ type Config struct {
 	// MaxInFlight bounds the attempts under way at a time, over all webhooks. Each takes a connection and some 50 KB.
 	MaxInFlight int `name:"maxInFlight" help:"attempts under way at a time, over all webhooks"`
 
+	// MaxSearches bounds the requests that search through stored events and respondents at a time, over all tenants; of a tenant half as
+	// many run. Each keeps a processor busy. Zero: half as many as there are processors. At most 1024.
+	MaxSearches int `name:"maxSearches" help:"searches at a time, over all tenants; 0: half as many as there are processors"`
+
 	// MaxEventBytes bounds one event as published, in bytes. 1KiB to 16MiB, which is what a whole request may have.
 	MaxEventBytes Bytes `name:"maxEventBytes" help:"largest event, as published"`
 
@@ -183,6 +187,7 @@ const (
 	minEventBytes = 1 << 10
 	maxEventBytes = 16 << 20 // what web.Options.MaxBody lets through
 	maxInFlight   = 100_000  // more than a machine has ports to one address
+	maxSearches   = 1024     // more than any machine has processors
 	maxShutdown   = 10 * time.Minute
 
 	minConnections   = 16
@@ -298,6 +303,9 @@ func (c *Config) Check() error {
 	}
 	if c.MaxInFlight < 1 || c.MaxInFlight > maxInFlight {
 		refuse("maxInFlight", "must be 1 to %d, got %d", maxInFlight, c.MaxInFlight)
+	}
+	if c.MaxSearches < 0 || c.MaxSearches > maxSearches {
+		refuse("maxSearches", "must be 0 to %d, got %d", maxSearches, c.MaxSearches)
 	}
 	if c.MaxEventBytes < minEventBytes || c.MaxEventBytes > maxEventBytes {
 		refuse("maxEventBytes", "must be %s to %s, got %s", Bytes(minEventBytes), Bytes(maxEventBytes), c.MaxEventBytes)

@@ -52,6 +52,11 @@ const gatherTime = 5 * time.Second
 
 // MetricsOptions is what the metrics are read from. Engine and Ingester are required.
 type MetricsOptions struct {
+	// Searches counts the searches of the API. Nil: they are not shown.
+	Searches interface {
+		Running() int
+		Refused() int64
+	}
 	Engine   Engine
 	Ingester Ingester
 	Backlog  Backlog // nil: its gauges are left out
@@ -149,6 +154,7 @@ type engineCollector struct {
 	accepted, duplicates, commits                                                *prometheus.Desc
 	owed, oldest, claims, short                                                  *prometheus.Desc
 	filters, filterTime, filtersPostponed, filtersStored, filtersWaiting         *prometheus.Desc
+	searches, searchesRefused                                                    *prometheus.Desc
 	nodes, leased, losses, refused                                               *prometheus.Desc
 }
 
@@ -177,6 +183,8 @@ func newEngineCollector(o MetricsOptions) *engineCollector {
 		claims:           desc("delivery_claims_total", "Turns to the store for deliveries that are due, by whether there were any.", "found"),
 		short:            desc("delivery_attempts_given_back_total", "Attempts given back uncounted because this server lacked file descriptors, ports or memory for a request."),
 		owed:             desc("deliveries_owed", "Deliveries that wait in the store: for a retry, a later time, or room in memory."),
+		searches:         desc("searches_running", "Searches through stored events and respondents that run."),
+		searchesRefused:  desc("searches_refused_total", "Searches that found no turn in time (maxSearches)."),
 		filters:          desc("filter_evaluations_total", "Evaluations of webhooks' filters for events that came in."),
 		filterTime:       desc("filter_seconds_total", "Time these took."),
 		filtersPostponed: desc("filter_evaluations_postponed_total", "Evaluations that took too long for routing and were left to the workers."),
@@ -213,6 +221,10 @@ func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.starving, float64(s.Starving))
 	counter(c.claims, float64(s.Claims-s.EmptyClaims), "some")
 	counter(c.claims, float64(s.EmptyClaims), "none")
+	if o := c.o.Searches; o != nil {
+		gauge(c.searches, float64(o.Running()))
+		counter(c.searchesRefused, float64(o.Refused()))
+	}
 	counter(c.filters, float64(s.Filters))
 	counter(c.filterTime, s.FilterTime.Seconds())
 	counter(c.filtersPostponed, float64(s.FiltersPostponed))
