@@ -284,11 +284,15 @@ type Attempt struct {
 		BodyMissing string `json:"bodyMissing"`
 	} `json:"request"`
 	Response *struct {
-		Status    int               `json:"status"`
-		Headers   map[string]string `json:"headers"`
-		Body      string            `json:"body"` // the first 64 KiB
-		BodyBytes int64             `json:"bodyBytes"`
-		Truncated bool              `json:"truncated"`
+		Status  int               `json:"status"`
+		Headers map[string]string `json:"headers"`
+		Body    string            `json:"body"` // the first 64 KiB
+		// BodyEncoding is "text" or, for what is binary or compressed, "base64".
+		BodyEncoding string `json:"bodyEncoding"`
+		// BodyError says why the rest of the body is missing, though the answer counts; empty: nothing is.
+		BodyError string `json:"bodyError"`
+		BodyBytes int64  `json:"bodyBytes"`
+		Truncated bool   `json:"truncated"`
 	} `json:"response"` // nil: no answer came
 	Timing struct {
 		DNSMs       float64 `json:"dnsMs"`

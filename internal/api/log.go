@@ -1,9 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
@@ -50,7 +54,9 @@ type SentRequest struct {
 type Response struct {
 	Status    int               `json:"status" example:"500"`
 	Headers   map[string]string `json:"headers"`
-	Body      string            `json:"body" doc:"the first 64 KiB; bytes that are not UTF-8 are shown as U+FFFD"`
+	Body      string            `json:"body" doc:"the first 64 KiB, as bodyEncoding says"`
+	Encoding  string            `json:"bodyEncoding" enum:"text,base64" doc:"base64 where body is binary or compressed; in a text, bytes that are not UTF-8 are shown as U+FFFD"`
+	BodyError *string           `json:"bodyError" doc:"why the rest of the body is missing, though the answer counts; null: nothing is" example:"null"`
 	BodyBytes int64             `json:"bodyBytes" doc:"how many bytes of it were read"`
 	Truncated bool              `json:"truncated" doc:"the answer was longer than body"`
 }
@@ -88,11 +94,28 @@ func (a *API) showAttempt(at *delivery.Attempt) Attempt {
 	}
 	if r := at.Response; r != nil {
 		v.Response = &Response{
-			Status: r.Status, Headers: showHeaders(r.Header), Body: strings.ToValidUTF8(string(r.Body), "\uFFFD"),
-			BodyBytes: r.BodyBytes, Truncated: r.Truncated,
+			Status: r.Status, Headers: showHeaders(r.Header), BodyBytes: r.BodyBytes, Truncated: r.Truncated,
+		}
+		v.Response.Body, v.Response.Encoding = showBody(r)
+		if at.ErrorKind == "" {
+			v.Response.BodyError = textOrNil(at.Error)
 		}
 	}
 	return v
+}
+
+// showBody returns an answer's body as JSON can hold it, and how: as text, or in base64 what no one could read as such.
+func showBody(r *egress.Response) (body, encoding string) {
+	if utf8.Valid(r.Body) {
+		return string(r.Body), "text"
+	}
+	coded := slices.ContainsFunc(r.Header, func(f egress.Field) bool {
+		return strings.EqualFold(f.Name, "Content-Encoding") && !strings.EqualFold(f.Value, "identity")
+	})
+	if coded || bytes.ContainsFunc(r.Body, func(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f' }) {
+		return base64.StdEncoding.EncodeToString(r.Body), "base64"
+	}
+	return strings.ToValidUTF8(string(r.Body), "\uFFFD"), "text" // of another charset, or cut within a character
 }
 
 // inMs returns milliseconds with three decimals.

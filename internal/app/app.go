@@ -135,6 +135,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	if err != nil {
 		return err
 	}
+	way.MaxSockets = share.attempts + (share.attempts+1)/2 // the rest of its share resolves names
 	way.Dev, way.Allow, way.UserAgent = cfg.Dev, cfg.AllowNetworks, userAgent
 	outgoing := egress.New(way)
 	a.onStop("outgoing connections", func(context.Context) error { outgoing.Close(); return nil })

@@ -92,6 +92,9 @@ func decide(w *webhook.Webhook, a *Attempt, n int, since, ended time.Time) strai
 	if a.Outcome == Delivered {
 		return strainNone
 	}
+	if w.Refused != "" && a.ErrorKind == string(egress.KindBlocked) {
+		return strainRefused // no retry helps: the URL or the server's settings must change, and then recover does
+	}
 	res := webhook.Result{Kind: egress.Kind(a.ErrorKind)}
 	if a.Response != nil {
 		res.Status = a.Response.Status
@@ -238,6 +241,10 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 		// The log must hold the body itself: a test's event is not stored, and
 		// what a transform makes of one may change.
 		a.Request.Body, a.Request.BodyFormat = body, ""
+	}
+	if m.target.IsZero() && w.Refused != "" {
+		a.ErrorKind, a.Error = string(egress.KindBlocked), w.Refused
+		return endDone, a.Request.Body != nil
 	}
 	// Before the signature, whose time is that of the request: there may be a
 	// token to wait for.

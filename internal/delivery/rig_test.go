@@ -41,6 +41,7 @@ type rig struct {
 	// memory and maxInFlight are passed to the engine.
 	memory      int64
 	maxInFlight int
+	strict      bool                 // as without --dev
 	sender      delivery.Sender      // nil: client
 	transforms  delivery.Transformer // nil: none; see withTransforms
 
@@ -89,7 +90,7 @@ func (r *rig) start() {
 		r.t.Fatalf("opening the store: %v", err)
 	}
 	// In virtual time a whole burst would fall into the receivers' probation.
-	r.client = egress.New(egress.Options{Dev: true, DialContext: r.net.dial, UserAgent: "Relay/test", Probation: -1})
+	r.client = egress.New(egress.Options{Dev: !r.strict, DialContext: r.net.dial, UserAgent: "Relay/test", Probation: -1})
 	if r.hooks, err = webhook.NewRegistry(ctx, r.store, r.client); err != nil {
 		r.t.Fatal(err)
 	}

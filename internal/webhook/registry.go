@@ -74,7 +74,12 @@ func NewRegistry(ctx context.Context, store Store, urls URLChecker) (*Registry, 
 func (r *Registry) prepare(w *Webhook) (err error) {
 	// A URL that an earlier configuration accepted and this one refuses
 	// keeps its webhook; the attempts say why they fail.
-	w.Target, _ = r.urls.ParseURL(w.URL)
+	if w.Target, err = r.urls.ParseURL(w.URL); err != nil {
+		w.Refused = "this server does not call the webhook's URL: " + err.Error()
+		if strings.HasPrefix(w.URL, "http://") {
+			w.Refused = "http:// is called only by a server that runs with --dev"
+		}
+	}
 	if w.Program, err = w.compile(); err != nil {
 		return fmt.Errorf("reading webhook %s: %w", w.ID, err) // it compiled when it was stored
 	}

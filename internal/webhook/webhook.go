@@ -45,7 +45,10 @@ type Webhook struct {
 
 	// Target is the parsed URL, Program the compiled filter and Script the
 	// transform, both nil without one; filled by the Registry.
-	Target  egress.Target
+	Target egress.Target
+	// Refused says why there is no Target: the rules of this server, which are stricter than those the URL was saved
+	// under, do not allow it. Empty otherwise.
+	Refused string
 	Program *filter.Program
 	Script  *transform.Script
 
