@@ -178,6 +178,27 @@ type Auth struct {
 	Key          string `json:"key,omitempty"`
 }
 
+// whole returns what is sent of a new authentication: also the empty fields that the server wants to be named.
+func (a *Auth) whole() any {
+	switch {
+	case a == nil:
+		return nil
+	case a.Type == "basic":
+		return struct {
+			Auth
+			Username string `json:"username"`
+			Password string `json:"password"`
+		}{*a, a.Username, a.Password}
+	case a.Type == "oauth2":
+		return struct {
+			Auth
+			Scope string `json:"scope"`
+		}{*a, a.Scope}
+	default:
+		return a
+	}
+}
+
 // WebhookSettings is what a caller sets of a webhook. Nil fields are left out: the default at creation, unchanged in
 // an update. Ptr makes pointers of constants.
 type WebhookSettings struct {
@@ -203,7 +224,10 @@ func Ptr[T any](v T) *T { return &v }
 
 // CreateWebhook adds a webhook, which receives the events accepted from now on.
 func (c *Client) CreateWebhook(ctx context.Context, s WebhookSettings) (Webhook, error) {
-	return ask[Webhook](ctx, c, http.MethodPost, "/v1/webhooks", nil, s)
+	return ask[Webhook](ctx, c, http.MethodPost, "/v1/webhooks", nil, struct {
+		WebhookSettings
+		Auth any `json:"auth,omitempty"`
+	}{s, s.Auth.whole()})
 }
 
 // Webhooks returns webhooks, the oldest first.

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/relay-events/relay/internal/event"
@@ -146,8 +145,10 @@ func checkNewKey(n NewKey, now time.Time) error {
 		add("name", "must not be empty")
 	case utf8.RuneCountInString(n.Name) > maxKeyName:
 		add("name", fmt.Sprintf("must have at most %d characters", maxKeyName))
-	case strings.ContainsFunc(n.Name, unicode.IsControl):
-		add("name", "must not contain control characters")
+	default:
+		if err := event.CheckLabel(n.Name, false); err != nil {
+			add("name", err.Error())
+		}
 	}
 	if len(n.Scopes) == 0 {
 		add("scopes", "must name at least one scope")

@@ -358,7 +358,7 @@ func TestTestEventsAreTheTenantsOwn(t *testing.T) {
 		{`["order.created"]`, ``, `"data":{"amount":12.50}`},
 		{`["order.*"]`, ``, `"data":{"amount":12.50}`},
 		{`["*"]`, `{"type":"order.created"}`, `"data":{"amount":12.50}`},
-		{`["*"]`, `{"type":"unknown.type"}`, `"data":{"message":`},
+		{`["unknown.type"]`, ``, `"data":{"message":`},
 		{`["notification_channel.*"]`, ``, `"event":"notification_channel.add"`},
 	} {
 		var hook hookDoc

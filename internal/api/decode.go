@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/nearest"
 	"github.com/relay-events/relay/internal/problem"
@@ -191,6 +192,7 @@ func (d *decoder) object(path string, v rawjson.Value, dst reflect.Value) {
 				before := len(d.wrong)
 				d.value(join(path, f.name), v, dst.FieldByIndex(f.index))
 				if len(d.wrong) == before {
+					d.label(join(path, f.name), &f, dst.FieldByIndex(f.index))
 					d.oneOf(join(path, f.name), &f, dst.FieldByIndex(f.index))
 				}
 				return nil
@@ -219,6 +221,21 @@ func (d *decoder) near(name string, t reflect.Type) string {
 			}
 		}
 	})
+}
+
+// label refuses a text with the tag text that would not show as it is: "label" is one of one line, "lines" may have more.
+func (d *decoder) label(path string, f *jsonField, v reflect.Value) {
+	kind := f.tag.Get("text")
+	if kind == "" {
+		return
+	}
+	if o, ok := v.Addr().Interface().(optional); ok {
+		_, _, value := o.target()
+		v = reflect.ValueOf(value).Elem()
+	}
+	if err := event.CheckLabel(v.String(), kind == "lines"); err != nil {
+		d.fail(path, err.Error())
+	}
 }
 
 // oneOf refuses a text that is not one of the tag enum's.

@@ -185,8 +185,8 @@ func (a *API) typeExample(_ context.Context, c *caller, in *typeVersionQuery) (*
 
 // typeFields are what a caller may set of an event type.
 type typeFields struct {
-	Description       Opt[string]   `json:"description" doc:"what happened, what it is used for" maxLength:"16384"`
-	Fires             Opt[string]   `json:"fires" doc:"when such an event is published" maxLength:"16384"`
+	Description       Opt[string]   `json:"description" text:"lines" doc:"what happened, what it is used for" maxLength:"16384"`
+	Fires             Opt[string]   `json:"fires" text:"lines" doc:"when such an event is published" maxLength:"16384"`
 	Version           Opt[string]   `json:"version" maxLength:"64" doc:"of the schema. At creation 1 when left out; in a change the version that is changed or made: left out, the current one, or a new one if a schema changes"`
 	Aliases           Opt[[]string] `json:"aliases" doc:"other names of the type" default:"[]" maxItems:"20"`
 	Schema            Opt[rawJSON]  `json:"schema" doc:"JSON Schema of the data, 2020-12 unless it says otherwise. References lead into itself; nothing is fetched" example:"{\"type\":\"object\",\"required\":[\"amount\"],\"properties\":{\"amount\":{\"type\":\"number\"}}}"`

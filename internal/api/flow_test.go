@@ -235,7 +235,7 @@ func TestTestCall(t *testing.T) {
 		{"example", `{"url":"` + url + `"}`, "", "call.completed", `"callerName":"John Smith"`},
 		{"first exact type", `{"url":"` + url + `","events":["call.*","appointment.booked"]}`, "", "appointment.booked", `"purpose":"Initial consultation"`},
 		{"asked for", `{"url":"` + url + `"}`, `{"type":"call.urgent"}`, "call.urgent", `"urgency":"urgent"`},
-		{"unknown", `{"url":"` + url + `"}`, `{"type":"my.own"}`, "my.own", `"message":"This is a test event."`},
+		{"unknown", `{"url":"` + url + `","events":["my.own"]}`, "", "my.own", `"message":"This is a test event."`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -218,7 +218,7 @@ func (a *API) integrationList(_ context.Context, c *caller, _ *none) (*List[Inte
 // CreateIntegration adds an integration.
 type CreateIntegration struct {
 	Name        string `json:"name" required:"true" maxLength:"64" doc:"a-z, 0-9, - and _: it is part of the address that respondents are sent to" example:"\"webshop\""`
-	Description string `json:"description" maxLength:"200" doc:"a label for people"`
+	Description string `json:"description" text:"label" maxLength:"200" doc:"a label for people"`
 }
 
 type createIntegrationInput struct {

@@ -440,7 +440,7 @@ func (a *API) campaignList(ctx context.Context, c *caller, in *page) (*List[Camp
 // CreateCampaign is the request to create a campaign.
 type CreateCampaign struct {
 	ID   int    `json:"id" required:"true" doc:"its number, of your choice" min:"1" example:"5000"`
-	Name string `json:"name" maxLength:"200" doc:"a label for people" example:"\"Spring survey\""`
+	Name string `json:"name" text:"label" maxLength:"200" doc:"a label for people" example:"\"Spring survey\""`
 }
 
 type createCampaignInput struct {
@@ -474,7 +474,7 @@ func (a *API) campaignGet(ctx context.Context, c *caller, in *campaignPath) (*Ca
 
 // UpdateCampaign changes a campaign.
 type UpdateCampaign struct {
-	Name Opt[string] `json:"name" maxLength:"200" doc:"a label for people"`
+	Name Opt[string] `json:"name" text:"label" maxLength:"200" doc:"a label for people"`
 }
 
 type updateCampaignInput struct {

@@ -56,7 +56,7 @@ func (a *API) ruleGet(_ context.Context, c *caller, in *rulePath) (*DerivationRu
 
 // ruleFields are what a caller may set of a rule.
 type ruleFields struct {
-	Description Opt[string] `json:"description" maxLength:"16384"`
+	Description Opt[string] `json:"description" text:"lines" maxLength:"16384"`
 	On          Opt[string] `json:"on" doc:"the type of the events it looks at" example:"\"order.created\""`
 	When        Opt[string] `json:"when" maxLength:"8192" doc:"its condition, a CEL expression over event as filters are; empty: always. A member that is absent makes it false" example:"\"event.data.amount > 1000\""`
 	ForEach     Opt[string] `json:"forEach" maxLength:"8192" doc:"the path of a list, for each element of which (item) an event follows; empty: one event follows" example:"\"event.data.items\""`

@@ -2,6 +2,7 @@ package api
 
 import (
 	"github.com/relay-events/relay/internal/egress/auth"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/secret"
 )
 
@@ -34,7 +35,7 @@ func showAuth(s auth.Settings) Auth {
 // AuthFields is an authentication as a caller sets it.
 type AuthFields struct {
 	Type         Opt[string] `json:"type" enum:"none,basic,apiKey,oauth2,mtls" default:"\"none\""`
-	Username     Opt[string] `json:"username" doc:"of basic"`
+	Username     Opt[string] `json:"username" doc:"of basic; required with the type, as is password; one of them may be \"\""`
 	Password     Opt[string] `json:"password" doc:"of basic; write-only"`
 	Token        Opt[string] `json:"token" doc:"of apiKey; write-only"`
 	Header       Opt[string] `json:"header" doc:"of apiKey: the header it is sent in" default:"\"ApiKey\""`
@@ -42,7 +43,7 @@ type AuthFields struct {
 	ClientID     Opt[string] `json:"clientId" doc:"of oauth2, the client credentials grant"`
 	ClientSecret Opt[string] `json:"clientSecret" doc:"of oauth2; write-only"`
 	TokenURL     Opt[string] `json:"tokenUrl" doc:"of oauth2: the https address that gives out tokens" example:"\"https://login.example.com/oauth/token\""`
-	Scope        Opt[string] `json:"scope" doc:"of oauth2" default:"\"\""`
+	Scope        Opt[string] `json:"scope" doc:"of oauth2; required with the type, \"\" for none" default:"\"\""`
 	Audience     Opt[string] `json:"audience" doc:"of oauth2" default:"\"\""`
 	Style        Opt[string] `json:"style" enum:"header,body" doc:"of oauth2: where the token request carries clientId and clientSecret" default:"\"header\""`
 	Cert         Opt[string] `json:"cert" doc:"of mtls: the client certificate and its intermediates, PEM"`
@@ -51,11 +52,27 @@ type AuthFields struct {
 
 // apply merges the members given into settings. Another type starts from nothing, as members of the one are no settings
 // of the other.
-func (f *AuthFields) apply(s *auth.Settings) {
+//
+// A type that is set anew must name what its endpoint wants to know: a forgotten password or scope is a mistake, an empty
+// one is said so.
+func (f *AuthFields) apply(s *auth.Settings) error {
 	was := s.Type
 	f.Type.Apply((*string)(&s.Type), string(auth.None))
 	if s.Type != was {
 		*s = auth.Settings{Type: s.Type}
+		var missing []problem.Field
+		for _, m := range []struct {
+			of   auth.Type
+			name string
+			Opt[string]
+		}{{auth.Basic, "username", f.Username}, {auth.Basic, "password", f.Password}, {auth.OAuth2, "scope", f.Scope}} {
+			if m.of == s.Type && (!m.Given || m.Null) {
+				missing = append(missing, problem.Field{Name: "auth." + m.name, Reason: `must be given; "" says that there is none`})
+			}
+		}
+		if missing != nil {
+			return &problem.Error{Kind: problem.Invalid, Fields: missing}
+		}
 	}
 	f.Username.Apply(&s.Username, "")
 	f.Password.Apply((*string)(&s.Password), "")
@@ -70,4 +87,5 @@ func (f *AuthFields) apply(s *auth.Settings) {
 	f.Style.Apply((*string)(&s.Style), "")
 	f.Cert.Apply(&s.Cert, "")
 	f.Key.Apply((*string)(&s.Key), "")
+	return nil
 }

@@ -77,7 +77,7 @@ func TestAuthIsWriteOnly(t *testing.T) {
 	key.Header, key.Prefix = "X-Key", "Token "
 	same("its header", `{"auth":{"header":"X-Key","prefix":"Token "}}`, key)
 	oauth := auth.Settings{Type: auth.OAuth2, ClientID: "me", ClientSecret: hush, TokenURL: "http://127.0.0.1:9999/token", Style: auth.StyleHeader}
-	same("OAuth", `{"auth":{"type":"oauth2","clientId":"me","clientSecret":"`+hush+`","tokenUrl":"http://127.0.0.1:9999/token"}}`, oauth)
+	same("OAuth", `{"auth":{"type":"oauth2","clientId":"me","clientSecret":"`+hush+`","tokenUrl":"http://127.0.0.1:9999/token","scope":""}}`, oauth)
 	oauth.Scope = "a b"
 	same("its scope", `{"auth":{"scope":"a b"}}`, oauth)
 

@@ -41,6 +41,7 @@ type Webhook struct {
 	RotatedAt      *Time             `json:"secretRotatedAt" doc:"when the signing secret was last replaced; null: it is the first"`
 	PreviousUntil  *Time             `json:"previousSecretUntil" doc:"until when requests are signed with the secret before, too; null: they are not"`
 	Secret         string            `json:"secret,omitempty" doc:"signs the requests; shown only in the answers to create and rotate-secret" example:"\"whsec_…\""`
+	Warnings       []Warning         `json:"warnings,omitempty" doc:"what is odd about the events it asks for, in the answer to a request that sets them; left out when nothing is"`
 }
 
 // Retry says how often and when a delivery is attempted again.
@@ -181,7 +182,7 @@ func (a *API) withSecret(w *webhook.Webhook) *Webhook {
 // webhookFields are what a caller may set of a webhook.
 type webhookFields struct {
 	URL            Opt[string]            `json:"url" doc:"where to send events: an https address. Addresses inside of private networks are refused" example:"\"https://example.com/hook\""`
-	Description    Opt[string]            `json:"description" doc:"a label for people" default:"\"\""`
+	Description    Opt[string]            `json:"description" text:"label" doc:"a label for people" default:"\"\""`
 	Events         Opt[[]string]          `json:"events" doc:"event types it wants; * stands for any characters, as in call.*" default:"[\"*\"]" maxItems:"100"`
 	Filter         Opt[filterText]        `json:"filter" doc:"a CEL expression over event (type, data, attributes, time, key) that is true for the events it wants; empty: all. A member that is absent is no match. An object of operators is taken, too, and becomes an expression" default:"\"\"" example:"\"event.data.urgency == 'urgent'\""`
 	Transform      Opt[string]            `json:"transform" doc:"JavaScript that defines transform(event), which returns {body, headers, query, url} of the request, all optional and on the same host, or null to drop the event; empty: none. It is compiled when it is saved" default:"\"\"" maxLength:"65536" example:"\"function transform(event) { return { body: { text: event.data.summary } } }\""`
@@ -227,7 +228,9 @@ func (f *webhookFields) apply(s *webhook.Settings) error {
 	case f.Auth.Null:
 		s.Auth = def.Auth
 	default:
-		f.Auth.Value.apply(&s.Auth)
+		if err := f.Auth.Value.apply(&s.Auth); err != nil {
+			return err
+		}
 	}
 	f.Timeout.Apply((*Duration)(&s.Timeout), Duration(def.Timeout))
 	f.MaxConcurrency.Apply(&s.MaxConcurrency, def.MaxConcurrency)
@@ -380,7 +383,9 @@ func (a *API) webhookCreate(ctx context.Context, c *caller, in *createWebhookInp
 	if err != nil {
 		return nil, err
 	}
-	return a.withSecret(w), nil
+	v := a.withSecret(w)
+	v.Warnings, err = a.oddPatterns(ctx, c, w.Events)
+	return v, err
 }
 
 type webhookPath struct {
@@ -417,7 +422,11 @@ func (a *API) webhookUpdate(ctx context.Context, c *caller, in *updateWebhookInp
 	if err != nil {
 		return nil, err
 	}
-	return a.showWebhook(w), nil
+	v := a.showWebhook(w)
+	if in.Body.Events.Given {
+		v.Warnings, err = a.oddPatterns(ctx, c, w.Events)
+	}
+	return v, err
 }
 
 var docWebhookDelete = doc{id: "deleteWebhook", tag: "Webhooks", summary: "Delete a webhook", status: 204,
@@ -497,6 +506,10 @@ func (a *API) webhookTest(ctx context.Context, c *caller, in *testInput) (*TestA
 		eventType = a.testType(w)
 	} else if err := event.CheckType(eventType); err != nil {
 		return nil, problem.InvalidField("type", "%v", err)
+	} else if reason, err := a.unknownType(ctx, c, eventType); err != nil {
+		return nil, err
+	} else if reason != "" {
+		return nil, problem.InvalidField("type", "%s", reason)
 	}
 	example := a.exampleFor(c.tenant, eventType)
 	example.Time = time.Now().UTC().Truncate(time.Millisecond)

@@ -2,8 +2,12 @@ package catalogue
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"strings"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/nearest"
 )
 
 // View is a tenant's catalogue at one moment, for whoever accepts events. It never changes.
@@ -30,6 +34,7 @@ type Plan struct {
 	s      *state
 	t      *Type       // nil: not checked
 	refuse []Violation // why no such event is accepted; nil: it may be
+	odd    []Violation // what is odd about any such event
 }
 
 // Plan returns what there is to do about events of a type; nil: nothing.
@@ -37,7 +42,33 @@ func (v View) Plan(eventType string) *Plan {
 	if p, ok := v.s.plans[eventType]; ok {
 		return p
 	}
-	return v.s.unknown
+	return v.s.planUnknown(eventType)
+}
+
+// maxTypos bounds how many unknown names of types are remembered with what they were meant to be. Beyond that nothing is
+// said about others.
+const maxTypos = 4096
+
+// planUnknown is Plan for a type that nobody has described. A name that is nearly that of a type which is described gets
+// a plan of its own that says so; the look at all types is taken once for each name.
+func (s *state) planUnknown(eventType string) *Plan {
+	if p, ok := s.typos.Load(eventType); ok {
+		return p.(*Plan)
+	}
+	if s.typoCount.Add(1) > maxTypos {
+		return s.unknown
+	}
+	p := s.unknown
+	if near := nearest.Of(eventType, maps.Keys(s.types)); near != "" {
+		message := fmt.Sprintf("is not in the catalogue; did you mean %q?", near)
+		if p != nil {
+			p = &Plan{s: s, refuse: []Violation{{Path: "type", Message: message}}}
+		} else {
+			p = &Plan{s: s, odd: []Violation{{Path: "type", Message: message}}}
+		}
+	}
+	s.typos.Store(strings.Clone(eventType), p)
+	return p
 }
 
 // Derive returns what follows from an event, see Rules.Derive.
@@ -52,7 +83,7 @@ func (p *Plan) Fits(e *event.Event) bool {
 	}
 	t := p.t
 	if t == nil {
-		return true
+		return len(p.odd) == 0
 	}
 	if e.Version != "" && e.Version != t.Version {
 		return false
@@ -70,7 +101,7 @@ func (p *Plan) Check(w *Work, e *event.Event) (violations []Violation, refuse bo
 	}
 	t := p.t
 	if t == nil {
-		return nil, false, nil
+		return p.odd, false, nil
 	}
 	current := t
 	if e.Version != "" && e.Version != t.Version {

@@ -72,6 +72,9 @@ type state struct {
 	plans    map[string]*Plan     // what there is to do about an event, by the type's name or alias; see View.Plan
 	unknown  *Plan                // likewise, of a type that has no plan
 	broken   []string             // records that could not be read, in words
+
+	typos     sync.Map     // what there is to do about an event of a name that is not described, see planUnknown: string to *Plan
+	typoCount atomic.Int64 // entries of typos, and those that were not kept
 }
 
 type recordKey struct {

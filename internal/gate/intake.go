@@ -30,9 +30,11 @@ func (g *Gate) Add(ctx context.Context, tenant event.TenantID, p *Payload, key s
 // decide, it waits for the verdict that long. key is the header Idempotency-Key, empty for none.
 func (g *Gate) Receive(ctx context.Context, tenant event.TenantID, integration string, p *Payload, key string) (Received, error) {
 	s := g.settings(tenant)
-	if !s.knows(integration) {
+	known, ok := s.canonical(integration)
+	if !ok {
 		return Received{}, errNoIntegration(integration)
 	}
+	integration = known
 	at := now()
 	r := &Respondent{Tenant: tenant, Source: integration, CreatedAt: at}
 	p.fill(r)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
@@ -99,8 +100,24 @@ func DefaultSettings() Settings {
 // AllIntegrations returns all there are.
 func (s *Settings) AllIntegrations() []Integration { return slices.Concat(shipped, s.Own) }
 
-func (s *Settings) knows(name string) bool {
-	return slices.ContainsFunc(s.AllIntegrations(), func(in Integration) bool { return in.Name == name })
+// canonical returns the name of the integration that a caller means: in any case, and with blanks and underscores for
+// dashes, as people write the names of products. ok is false if there is none.
+func (s *Settings) canonical(name string) (known string, ok bool) {
+	all := s.AllIntegrations()
+	folded := fold(name)
+	for _, like := range []func(Integration) bool{
+		func(in Integration) bool { return in.Name == name }, // two of one's own may differ in that alone
+		func(in Integration) bool { return fold(in.Name) == folded },
+	} {
+		if i := slices.IndexFunc(all, like); i >= 0 {
+			return all[i].Name, true
+		}
+	}
+	return "", false
+}
+
+func fold(name string) string {
+	return strings.ToLower(strings.NewReplacer(" ", "-", "_", "-").Replace(strings.TrimSpace(name)))
 }
 
 // gates reports whether respondents of the integration go through the gate.
@@ -128,11 +145,12 @@ func (s *Settings) check(hasEndpoint bool) error {
 	}
 	var names []string
 	for i, name := range s.Integrations {
-		if !s.knows(name) {
+		known, ok := s.canonical(name)
+		if !ok {
 			return problem.InvalidField(fmt.Sprintf("integrations[%d]", i), "is not an integration: GET /v1/integrations lists them")
 		}
-		if !slices.Contains(names, name) {
-			names = append(names, name)
+		if !slices.Contains(names, known) {
+			names = append(names, known)
 		}
 	}
 	s.Integrations = names
@@ -284,9 +302,10 @@ func (g *Gate) AddIntegration(ctx context.Context, tenant event.TenantID, name, 
 		return Integration{}, err
 	}
 	s := g.settings(tenant).clone()
+	known, taken := s.canonical(name)
 	switch {
-	case s.knows(name):
-		return Integration{}, problem.New(problem.Conflict, "there is an integration %q already", name)
+	case taken:
+		return Integration{}, problem.New(problem.Conflict, "there is an integration %q already", known)
 	case len(s.Own) >= maxOwn:
 		return Integration{}, problem.New(problem.Forbidden, "there can be %d integrations of your own at most", maxOwn)
 	}
@@ -303,15 +322,16 @@ func (g *Gate) RemoveIntegration(ctx context.Context, tenant event.TenantID, nam
 		return err
 	}
 	s := g.settings(tenant).clone()
-	i := slices.IndexFunc(s.Own, func(in Integration) bool { return in.Name == name })
+	known, ok := s.canonical(name)
+	i := slices.IndexFunc(s.Own, func(in Integration) bool { return in.Name == known })
 	if i < 0 {
-		if s.knows(name) {
+		if ok {
 			return problem.New(problem.Conflict, "the integration %q ships with Relay and stays", name)
 		}
 		return errNoIntegration(name)
 	}
 	s.Own = slices.Delete(s.Own, i, i+1)
-	s.Integrations = slices.DeleteFunc(s.Integrations, func(n string) bool { return n == name })
+	s.Integrations = slices.DeleteFunc(s.Integrations, func(n string) bool { return n == known })
 	return g.put(ctx, tenant, s)
 }
 
