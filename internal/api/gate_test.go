@@ -199,8 +199,8 @@ func TestGateSettings(t *testing.T) {
 		`{"url":"http://127.0.0.1:9999/","auth":{"type":"apiKey"}}`: "auth.token", `{"enabeld":true}`: "enabeld", `{"timeout":"5s"}`: "url",
 		`{"url":"https://169.254.169.254/"}`: "url", `{"url":"https://[::ffff:10.0.0.1]/"}`: "url", `{"url":"https://example.com@127.0.0.1/"}`: "url", `{"url":"https://metadata.google.internal/"}`: "url",
 		`{"url":"http://127.0.0.1:9999/","auth":{"type":"oauth2","clientId":"a","clientSecret":"b","tokenUrl":"https://10.0.0.1/token","scope":""}}`: "auth.tokenUrl",
-		`{"url":"http://127.0.0.1:9999/","auth":{"type":"apiKey","token":"a\r\nHost: evil"}}`:                                             "auth.token",
-		`{"url":"http://127.0.0.1:9999/","retry":{"attempts":1,"waits":["0s"]}}`:                                                          "retry.waits[0]",
+		`{"url":"http://127.0.0.1:9999/","auth":{"type":"apiKey","token":"a\r\nHost: evil"}}`:                                                        "auth.token",
+		`{"url":"http://127.0.0.1:9999/","retry":{"attempts":1,"waits":["0s"]}}`:                                                                     "retry.waits[0]",
 	} {
 		if got := w.refused(422, "PATCH", "/v1/gate", body).fields(); got != want {
 			t.Errorf("%s: got %q, want %q", body, got, want)
