@@ -196,11 +196,12 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	a.startGate = func() { a.gate.Start(ingester, a.engine) }
 
 	node, _ := store.(observe.Node) // a folder's is none
+	sweeper := newRetention(store, cfg.Retention, component("retention"))
 	searches := api.NewSearches(cfg.MaxSearches)
 	metrics := observe.NewMetrics(observe.MetricsOptions{
 		Searches: searches,
 		Node:     node,
-		Engine:   a.engine, Ingester: ingester, Backlog: store, Catalogue: types.Stats(), Version: config.Version, Log: component("metrics"),
+		Engine:   a.engine, Ingester: ingester, Backlog: store, Catalogue: types.Stats(), RetentionHeld: sweeper.holding, Version: config.Version, Log: component("metrics"),
 		HTTP: func() web.Counts { return a.server.Counts() },
 	})
 	limits := ingest.DefaultLimits()
@@ -235,7 +236,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	// Requests and attempts under way end side by side: both wait for others, and share the time there is for that.
 	a.onStop("requests and deliveries", a.stopWork)
 
-	a.loops.Go(func() { keepRetention(a.ctx, component("retention"), store, cfg.Retention) })
+	a.loops.Go(func() { sweeper.run(a.ctx) })
 	return nil
 }
 

@@ -382,8 +382,16 @@ func TestOperationalEvent(t *testing.T) {
 }
 
 type sweeps struct {
-	calls chan [2]time.Time
-	err   error
+	calls  chan [2]time.Time
+	err    error
+	newest time.Time // stored before the last day
+}
+
+func (s *sweeps) Newest(_ context.Context, before time.Time) (time.Time, error) {
+	if s.newest.IsZero() {
+		return before.Add(-time.Minute), nil
+	}
+	return s.newest, nil
 }
 
 func (s *sweeps) Expire(_ context.Context, events, attempts time.Time) error {
@@ -399,7 +407,7 @@ func TestRetention(t *testing.T) {
 		var logged strings.Builder
 		done := make(chan struct{})
 		go func() {
-			keepRetention(ctx, slog.New(slog.NewTextHandler(&logged, nil)), s, config.Retention{Events: 48 * time.Hour, Attempts: 24 * time.Hour})
+			newRetention(s, config.Retention{Events: 48 * time.Hour, Attempts: 24 * time.Hour}, slog.New(slog.NewTextHandler(&logged, nil))).run(ctx)
 			close(done)
 		}()
 		last := time.Now()

@@ -21,7 +21,7 @@ import (
 // attempt makes one attempt of the delivery and hands its result to the
 // recorder. It reports whether the delivery is settled.
 func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
-	now := time.Now()
+	now := e.wall()
 	since := t.owed.Since
 	if len(ep.hook.Maintenance) > 0 {
 		since = since.Add(ep.hook.HeldFor(since, now))
@@ -76,7 +76,7 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 		return a.Outcome.Settles()
 	}
 	l.mu.Lock()
-	l.pace.done(s, a.Timing.Total, ended, e.slots.busy())
+	l.pace.done(s, a.Timing.Total, time.Now(), e.slots.busy())
 	if s == strainNone {
 		l.startLocked() // the endpoint may bear more now
 	}
@@ -185,7 +185,7 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 		making = e.claiming // what waits for its transform when Relay stops is given back at once: nothing was sent
 	}
 	m, err := e.render(making, (*buf)[:0], ep, ev, d)
-	a = newAttempt(w, ev, number) // after render, which may have waited for its turn: receivers check how old a signature is
+	a = e.newAttempt(w, ev, number) // after render, which may have waited for its turn: receivers check how old a signature is
 	a.Test = test
 	if err != nil {
 		var failed *renderError
@@ -212,10 +212,10 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, ev *event.Event, number
 }
 
 // newAttempt returns the entry of an attempt that begins now.
-func newAttempt(w *webhook.Webhook, ev *event.Event, number int) *Attempt {
+func (e *Engine) newAttempt(w *webhook.Webhook, ev *event.Event, number int) *Attempt {
 	return &Attempt{
 		Tenant: w.Tenant, Event: ev.ID, EventName: ev.Name, EventType: ev.Type,
-		Webhook: w.Number, Number: number, At: time.Now().UTC().Truncate(time.Millisecond), Outcome: Failed,
+		Webhook: w.Number, Number: number, At: e.wall().UTC().Truncate(time.Millisecond), Outcome: Failed,
 		Request: SentRequest{Method: http.MethodPost, URL: w.URL},
 	}
 }
@@ -284,9 +284,9 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 	if a.Test {
 		header = append(header, egress.Field{Name: headerTest, Value: "true"})
 	}
-	unix := now.Unix()
+	unix := e.wall().Unix()
 	if hasField {
-		unix = time.Now().Unix()
+		unix = e.wall().Unix()
 	}
 	if ep.relay != nil {
 		var sig [80]byte
@@ -296,7 +296,7 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 		)
 	}
 	if w.Signature == webhook.SignStandard || w.Signature == webhook.SignBoth {
-		s := ep.standardAt(now)
+		s := ep.standardAt(e.wall())
 		if s == nil {
 			a.ErrorKind, a.Error = string(egress.KindRequest), "the signing secret is not valid: rotate it"
 			return endDone, true
@@ -400,7 +400,7 @@ func (e *Engine) stoppedMeanwhile(ep *endpoint) bool {
 		return false
 	}
 	w, ok := e.hooks.ByNumber(ep.hook.Number)
-	return !ok || w.Status != webhook.Active || len(w.Maintenance) > 0 && !w.HeldUntil(time.Now()).IsZero()
+	return !ok || w.Status != webhook.Active || len(w.Maintenance) > 0 && !w.HeldUntil(e.wall()).IsZero()
 }
 
 // statusText returns a status as people write it: "404 Not Found".

@@ -60,7 +60,7 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 		}
 		since = later(since, t.owed.Since) // the batch is as old as its newest event
 	}
-	a := newAttempt(w, tasks[0].ev, tasks[0].owed.Attempts+1)
+	a := e.newAttempt(w, tasks[0].ev, tasks[0].owed.Attempts+1)
 	a.Batch = b
 	how, _ := e.post(e.holding(), ep, a, &m, label{event: batchEvent, id: b.ID.Public(event.BatchPrefix), number: made + 1, batch: len(tasks)})
 	if how != endDone {
@@ -79,7 +79,7 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 	s := decide(w, a, round+1, since, ended)
 	entries := batchEntries(a, tasks)
 	l.mu.Lock()
-	l.pace.done(s, a.Timing.Total, ended, e.slots.busy())
+	l.pace.done(s, a.Timing.Total, time.Now(), e.slots.busy())
 	if s == strainNone {
 		l.startLocked() // the endpoint may bear more now
 	}
@@ -116,7 +116,7 @@ func batchEntries(a *Attempt, tasks []*task) []*Attempt {
 // weed settles what need not be sent any more and returns the others. A formed
 // batch expires as one.
 func (e *Engine) weed(w *webhook.Webhook, tasks []*task, formed bool) []*task {
-	now := time.Now()
+	now := e.wall()
 	var newest time.Time
 	for _, t := range tasks {
 		newest = later(newest, t.owed.Since)
@@ -215,7 +215,7 @@ func (e *Engine) settleDropped(t *task, why string) {
 // failAlone records a failed attempt of a delivery that could not be made part
 // of its batch.
 func (e *Engine) failAlone(w *webhook.Webhook, t *task, failed *renderError) {
-	a := newAttempt(w, t.ev, t.owed.Attempts+1)
+	a := e.newAttempt(w, t.ev, t.owed.Attempts+1)
 	a.ErrorKind, a.Error = failed.kind, failed.message
 	decide(w, a, t.owed.Attempts-t.owed.Base+1, t.owed.Since, a.At)
 	if e.canceled.take(t.owed.Delivery()) && a.Outcome == Retrying {
@@ -245,7 +245,7 @@ func (e *Engine) giveBackAll(l *lane, tasks []*task) {
 // testBatch sends a batch of one synthetic event.
 func (e *Engine) testBatch(ctx context.Context, ep *endpoint, ev *event.Event) (*Attempt, ending) {
 	w := ep.hook
-	a := newAttempt(w, ev, 1)
+	a := e.newAttempt(w, ev, 1)
 	a.Test = true
 	m := message{target: w.Target, contentType: format.BatchTypeOf(w.Format), bodyFormat: w.Format, header: ep.custom, body: []byte{'['}}
 	body, err := e.appendItem(ctx, &m, ep, ev)

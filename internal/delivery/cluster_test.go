@@ -38,6 +38,8 @@ type cluster struct {
 	lease time.Duration
 	net   *pipeNet
 	nodes []*clusterNode
+	// clocks of the nodes; nil: the machine's.
+	clocks []*setClock
 }
 
 // clusterNode is one node: what a process would be.
@@ -82,14 +84,18 @@ func (c *cluster) add() *clusterNode {
 	log := slog.New(slog.NewTextHandler(testLog{c.t}, nil)).With("node", len(c.nodes))
 	n := &clusterNode{}
 	var err error
-	if n.store, err = postgres.Open(ctx, postgres.Options{URL: c.url, Lease: c.lease, Log: log}); err != nil {
+	var now func() time.Time
+	if c.clocks != nil {
+		now = c.clocks[len(c.nodes)].now
+	}
+	if n.store, err = postgres.Open(ctx, postgres.Options{URL: c.url, Lease: c.lease, Log: log, Now: now}); err != nil {
 		c.t.Fatal(err)
 	}
 	n.client = egress.New(egress.Options{Dev: true, DialContext: c.net.dial, UserAgent: "Relay/test"})
 	if n.hooks, err = webhook.NewRegistry(ctx, n.store, n.client); err != nil {
 		c.t.Fatal(err)
 	}
-	n.engine, err = delivery.New(delivery.Config{Store: n.store, Webhooks: n.hooks, Sender: n.client, Log: log, UserAgent: "Relay/test"})
+	n.engine, err = delivery.New(delivery.Config{Store: n.store, Webhooks: n.hooks, Sender: n.client, Log: log, UserAgent: "Relay/test", Now: now})
 	if err != nil {
 		c.t.Fatal(err)
 	}

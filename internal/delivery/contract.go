@@ -272,6 +272,11 @@ type Store interface {
 	// its Since to due and its Reason to ReasonManual; it reports whether there was
 	// one. All rows of a batch move with it. Durable on return.
 	OwedMove(ctx context.Context, tenant event.TenantID, d event.DeliveryID, due time.Time) (bool, error)
+	// OwedReschedule calls f for the rows of the webhook that are due after the
+	// time, claimed ones included; where f returns true the row is to have the
+	// Due, which must be earlier, and the Since it has given it. It returns how
+	// many were changed. A row that others change meanwhile is left to them.
+	OwedReschedule(ctx context.Context, webhook uint32, after time.Time, f func(*Owed) (bool, error)) (int, error)
 	// OwedDiscard removes the rows of a deleted webhook, in bounded steps.
 	OwedDiscard(ctx context.Context, tenant event.TenantID, webhook uint32) error
 
@@ -280,6 +285,10 @@ type Store interface {
 	// are stored but damaged are left out; the others are then returned with a
 	// *DamagedError that names them.
 	EventGetMany(ctx context.Context, ids []event.ID) ([]event.Event, error)
+
+	// Newest returns the time of the newest id below that of the given time
+	// which an event or an entry of the log has; zero: there is none.
+	Newest(ctx context.Context, before time.Time) (time.Time, error)
 
 	// EventReserve returns an id that no stored event has or will have, for the
 	// synthetic event of a test.

@@ -79,7 +79,7 @@ func (e *Engine) Retry(ctx context.Context, tenant event.TenantID, d event.Deliv
 }
 
 func (e *Engine) retryOwed(ctx context.Context, w *webhook.Webhook, d event.DeliveryID) error {
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := e.wall().UTC().Truncate(time.Millisecond)
 	moved, err := e.store.OwedMove(ctx, w.Tenant, d, now)
 	if err != nil {
 		return fmt.Errorf("retrying %s: %w", d, err)
@@ -92,7 +92,7 @@ func (e *Engine) retryOwed(ctx context.Context, w *webhook.Webhook, d event.Deli
 }
 
 func (e *Engine) oweAgain(ctx context.Context, w *webhook.Webhook, d event.DeliveryID, made int) error {
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := e.wall().UTC().Truncate(time.Millisecond)
 	rows, err := e.storedOnly(ctx, w, []Owed{e.again(w.Tenant, d, made, now)})
 	if err != nil {
 		return fmt.Errorf("retrying %s: %w", d, err)
@@ -122,7 +122,7 @@ func (e *Engine) Cancel(ctx context.Context, tenant event.TenantID, d event.Deli
 	e.canceled.add(d)
 	a := &Attempt{
 		Tenant: tenant, Event: d.Event, EventName: cur.EventName, EventType: cur.EventType, Webhook: d.Webhook,
-		Number: cur.Attempts, At: time.Now().UTC().Truncate(time.Millisecond), Outcome: Canceled, Error: "canceled by hand",
+		Number: cur.Attempts, At: e.wall().UTC().Truncate(time.Millisecond), Outcome: Canceled, Error: "canceled by hand",
 	}
 	rec := &Record{Attempts: []*Attempt{a}, Settle: []Owed{{Tenant: tenant, Event: d.Event, Webhook: d.Webhook}}}
 	if err := e.store.Record(ctx, rec); err != nil {
@@ -153,7 +153,7 @@ func (e *Engine) Resend(ctx context.Context, ev *event.Event, w *webhook.Webhook
 	} else if w.Status != webhook.Active {
 		return nil, problem.New(problem.Conflict, "the webhook is %s: resume it first", w.Status)
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := e.wall().UTC().Truncate(time.Millisecond)
 	rec := &Record{}
 	var ids []event.DeliveryID
 	for _, h := range hooks {

@@ -49,10 +49,15 @@ func (d *dueLoop) schedule(l *lane, at time.Time) {
 	}
 	d.mu.Unlock()
 	if first {
-		select {
-		case d.signal <- struct{}{}:
-		default:
-		}
+		d.again()
+	}
+}
+
+// again has the loop look at the clock again.
+func (d *dueLoop) again() {
+	select {
+	case d.signal <- struct{}{}:
+	default:
 	}
 }
 
@@ -62,7 +67,7 @@ func (d *dueLoop) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		now := time.Now()
+		now := e.wall()
 		wait := d.serve(now)
 		timer.Reset(wait)
 		select {
@@ -100,7 +105,7 @@ func (d *dueLoop) serve(now time.Time) time.Duration {
 		if !again.IsZero() {
 			d.schedule(en.lane, again.Add(time.Nanosecond))
 		}
-		now = time.Now()
+		now = e.wall()
 	}
 	return time.Hour
 }

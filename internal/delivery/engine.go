@@ -77,6 +77,9 @@ type Config struct {
 	// SharedStore; what has not changed is zero in the pulse. Nil: only Webhooks
 	// is refreshed.
 	Refresh func(ctx context.Context, changed []registry.Kind) error
+	// Now is the clock that may be set while Relay runs; durations are measured
+	// by another. Nil: time.Now.
+	Now func() time.Time
 }
 
 // Engine delivers events. Make it with New, then Start; Stop ends it.
@@ -107,6 +110,7 @@ type Engine struct {
 	shared     *sharing     // nil: the store is this process's alone
 	endedBelow atomic.Int64 // see ended
 
+	clock    clock
 	recorder *recorder
 	decider  *decider
 	due      *dueLoop
@@ -158,6 +162,7 @@ func New(c Config) (*Engine, error) {
 		previews:  make(chan struct{}, maxPreviews),
 	}
 	e.slots.init(c.MaxInFlight)
+	e.clock.init(c.Now)
 	e.claiming, e.stopClaiming = context.WithCancel(context.Background())
 	e.working, e.interrupt = context.WithCancel(context.Background())
 	e.recorder = newRecorder(e)
@@ -211,6 +216,7 @@ func (e *Engine) Start(ctx context.Context) error {
 			e.loops.Go(e.shared.run)
 			e.loops.Go(e.shared.runTakeOver)
 		}
+		e.loops.Go(e.watchClock)
 		e.loops.Go(e.health.run)
 		e.loops.Go(e.jobs.run)
 	})

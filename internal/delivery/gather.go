@@ -70,9 +70,19 @@ func (l *lane) unitsLocked() int {
 }
 
 // deadline returns when the first must be sent, of those that came fresh.
+// It counts from when that came into the queue, so that a clock that is set
+// meanwhile changes nothing.
 func (g *gather) deadline(b *webhook.Batch) time.Time {
 	t := g.queue.peek()
-	return later(t.owed.Due.Add(b.MaxWait), t.at.Add(min(b.MaxWait, lateGrace)))
+	wait := b.MaxWait - t.late
+	return t.at.Add(max(wait, min(b.MaxWait, lateGrace)))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func later(a, b time.Time) time.Time {
@@ -103,6 +113,7 @@ func (l *lane) alarmLocked() {
 // gatherLocked adds a delivery to those that wait for company.
 func (l *lane) gatherLocked(t *task) {
 	t.body = int32(t.ev.Size() + bodyOverhead)
+	t.late = max(l.engine.wall().Sub(t.owed.Due), 0)
 	l.gather.queue.push(t)
 	l.gather.count(t, 1)
 }
@@ -233,7 +244,7 @@ func (l *lane) regroupLocked() {
 // and reports whether that is full now.
 func (l *lane) joinLocked(t *task) (full bool) {
 	b, o := l.endpoint.hook.Batch, &l.gather.open
-	if now := time.Now(); o.n == 0 || !now.Before(o.due) {
+	if now := l.engine.wall().UTC().Truncate(time.Millisecond); o.n == 0 || !now.Before(o.due) {
 		*o = openBatch{id: l.engine.store.EventReserve(), due: later(t.owed.Due.Add(b.MaxWait), now)}
 	}
 	t.owed.Order, t.owed.Reason = -int64(o.id), ReasonGather
@@ -266,7 +277,7 @@ func (l *lane) moveFull(ctx context.Context, now time.Time) error {
 // filled notes that a batch which waits in the store, with d, is full and wholly
 // there.
 func (l *lane) filled(d event.DeliveryID) {
-	now := time.Now()
+	now := l.engine.wall()
 	l.mu.Lock()
 	l.gather.full = append(l.gather.full, d)
 	if l.next.IsZero() || now.Before(l.next) {

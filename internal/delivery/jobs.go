@@ -54,7 +54,7 @@ func newJobID() string {
 // StartJob begins to recover or replay to a webhook what happened since the
 // given time, in the background.
 func (e *Engine) StartJob(ctx context.Context, w *webhook.Webhook, kind JobKind, since time.Time) (Job, error) {
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := e.wall().UTC().Truncate(time.Millisecond)
 	if since.After(now) {
 		return Job{}, problem.InvalidField("since", "must not be in the future")
 	}
@@ -108,7 +108,7 @@ func (e *Engine) CancelJob(ctx context.Context, tenant event.TenantID, id string
 		return Job{}, err
 	}
 	// Whoever runs it finds that it cannot store its progress any more.
-	canceled, err := e.store.JobCancel(ctx, tenant, id, time.Now().UTC().Truncate(time.Millisecond))
+	canceled, err := e.store.JobCancel(ctx, tenant, id, e.wall().UTC().Truncate(time.Millisecond))
 	if err != nil {
 		return Job{}, fmt.Errorf("canceling a job: %w", err)
 	}
@@ -244,7 +244,7 @@ func (r *jobRunner) turn() (worked bool, err error) {
 // interrupted is done again, which can repeat deliveries but not lose any.
 func (e *Engine) jobStep(j *Job) error {
 	finish := func(state JobState, why string) {
-		j.State, j.Error, j.FinishedAt = state, why, time.Now().UTC().Truncate(time.Millisecond)
+		j.State, j.Error, j.FinishedAt = state, why, e.wall().UTC().Truncate(time.Millisecond)
 	}
 	w, ok := e.hooks.ByNumber(j.Webhook)
 	if !ok || w.Tenant != j.Tenant {
@@ -252,7 +252,7 @@ func (e *Engine) jobStep(j *Job) error {
 		return nil
 	}
 	until := event.FirstID(j.Until.Add(time.Millisecond)) - 1
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := e.wall().UTC().Truncate(time.Millisecond)
 	var owe []Owed
 	var err error
 	cursor, seen := j.Cursor, 0

@@ -19,9 +19,10 @@ type task struct {
 	in   *intake // the intake it holds open; nil when it was claimed from the store
 	owed Owed    // its history; Token is zero unless it was claimed
 	at   time.Time
-	size int32 // its share of the memory bound; of the first of a run, that of all
-	body int32 // about what it takes in a batch, bytes
-	next *task // the one behind it in its order, claimed with it
+	late time.Duration // how long it was due when it began to wait for a batch
+	size int32         // its share of the memory bound; of the first of a run, that of all
+	body int32         // about what it takes in a batch, bytes
+	next *task         // the one behind it in its order, claimed with it
 }
 
 // taskOverhead is about what a task takes in memory beside its event, in bytes.
@@ -58,9 +59,10 @@ type lane struct {
 	workers  int // goroutines sending
 	starting int // of these, those that have not taken their first task
 	pace     pace
-	timer    *time.Timer // starts workers when the pace allows again
-	resting  time.Time   // no attempt starts before; see rest
-	starving bool        // waits for a slot; guarded by slots.mu, not by mu
+	timer    *time.Timer         // starts workers when the pace allows again
+	resting  time.Time           // no attempt starts before; see rest
+	behind   map[*task]time.Time // attempts under way that others wait behind, and since when those are due
+	starving bool                // waits for a slot; guarded by slots.mu, not by mu
 
 	// While deliveries of ours are owed and due, new ones are owed too, so
 	// that they keep about the order they came in.
@@ -99,7 +101,7 @@ func (l *lane) setWebhook(w *webhook.Webhook) {
 		l.pace.init(w, l.engine.share(), time.Now())
 	}
 	var spilled []*task
-	if w.Status != webhook.Active || !w.HeldUntil(time.Now()).IsZero() {
+	if w.Status != webhook.Active || !w.HeldUntil(l.engine.wall()).IsZero() {
 		spilled = l.spillLocked()
 	}
 	l.startLocked()
@@ -178,7 +180,7 @@ func (l *lane) push(t *task) {
 		full := l.joinLocked(t)
 		l.mu.Unlock()
 		l.engine.recorder.gather(t, full)
-	case l.backlog || w.Status != webhook.Active || len(w.Maintenance) > 0 && !w.HeldUntil(time.Now()).IsZero() || !l.roomLocked(t):
+	case l.backlog || w.Status != webhook.Active || len(w.Maintenance) > 0 && !w.HeldUntil(l.engine.wall()).IsZero() || !l.roomLocked(t):
 		l.backlog = true
 		l.spilling++
 		l.mu.Unlock()
@@ -327,8 +329,8 @@ func (l *lane) pacedLocked(take bool) bool {
 	var wait time.Duration
 	if !l.resting.IsZero() && now.Before(l.resting) {
 		wait = l.resting.Sub(now)
-	} else if end := l.heldLocked(now); !end.IsZero() {
-		wait = end.Sub(now)
+	} else if end := l.heldLocked(l.engine.wall()); !end.IsZero() {
+		wait = end.Sub(l.engine.wall())
 		l.pace.limitRate(now) // after the window it is ramped up, not flooded
 	} else if wait = l.pace.delay(now, take); wait <= 0 {
 		return false
@@ -363,7 +365,9 @@ func (l *lane) work(c class) {
 				e.recorder.drop(t)
 				l.notAttempted()
 			} else {
+				l.waitBehind(t, true)
 				done = e.attempt(l, ep, t)
+				l.waitBehind(t, false)
 			}
 			// Those behind it in its order are ours, too, and go next, if it
 			// is out of their way.
@@ -457,7 +461,7 @@ func (l *lane) take(first bool) (*task, *endpoint) {
 // wantsMoreLocked reports whether owed deliveries should be fetched: some are
 // due, and the queue runs low.
 func (l *lane) wantsMoreLocked() bool {
-	return !l.claiming && !l.next.IsZero() && l.lenLocked() < l.pageLocked()/2 && !l.next.After(time.Now())
+	return !l.claiming && !l.next.IsZero() && l.lenLocked() < l.pageLocked()/2 && !l.next.After(l.engine.wall())
 }
 
 // pageLocked returns how many owed deliveries the queue is filled up to: enough
@@ -512,7 +516,7 @@ func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err e
 		return again, nil
 	case !l.heldLocked(now).IsZero():
 		again = l.heldLocked(now)
-		l.pace.limitRate(now)
+		l.pace.limitRate(time.Now())
 		l.mu.Unlock()
 		return again, nil
 	case l.deciding > 0:

@@ -90,6 +90,7 @@ type Snapshot struct {
 	LagCount    int64
 	// Turns to the store for owed deliveries, and how many of them brought none.
 	Claims, EmptyClaims int64
+	ClockSteps          int64 // how often the machine's clock was seen to be set
 	Short               int64 // attempts given back uncounted because this server lacked what a request needs
 	// Evaluations of filters while events are routed, the time they took, how many took too long for the router, how many of these
 	// were put into the store for want of memory, and how many wait in memory now.
@@ -115,6 +116,7 @@ func (e *Engine) Snapshot() Snapshot {
 		LagCount:    m.lagN.Load(),
 		Claims:      m.claims.Load(),
 		EmptyClaims: m.emptyClaims.Load(),
+		ClockSteps:  e.clock.steps.Load(),
 		Short:       m.short.Load(),
 
 		Filters: m.filters.Load(), FilterTime: time.Duration(m.filterNs.Load()), FiltersPostponed: m.filtersPostponed.Load(),

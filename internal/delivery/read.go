@@ -216,7 +216,7 @@ func (e *Engine) delivery(d event.DeliveryID, ev *event.Event, o *Owed, log []*A
 	w, exists := e.hooks.ByNumber(d.Webhook)
 	var held time.Time // the end of the maintenance window
 	if exists {
-		held = w.HeldUntil(time.Now())
+		held = w.HeldUntil(e.wall())
 	}
 	switch {
 	case o != nil && !exists:

@@ -89,7 +89,7 @@ func (r *recorder) finish(t *task, a *Attempt) {
 func (r *recorder) settle(t *task, outcome Outcome, why string) {
 	a := &Attempt{
 		Tenant: t.owed.Tenant, Event: t.owed.Event, EventName: t.ev.Name, EventType: t.ev.Type,
-		Webhook: t.owed.Webhook, Number: t.owed.Attempts, At: time.Now().UTC().Truncate(time.Millisecond),
+		Webhook: t.owed.Webhook, Number: t.owed.Attempts, At: r.engine.wall().UTC().Truncate(time.Millisecond),
 		Outcome: outcome, Error: why,
 	}
 	r.engine.metrics.count(a)
@@ -156,7 +156,7 @@ func (r *recorder) spill(tasks []*task) {
 	}
 	for i := range claims {
 		if l := r.engine.laneOf(claims[i].Webhook); l != nil {
-			l.owedAt(claims[i].Due, false)
+			l.owedAt(earlier(claims[i].Due, r.engine.wall()), false)
 		} else {
 			r.engine.orphaned(&claims[i])
 		}
@@ -309,6 +309,9 @@ func (r *recorder) commit(rec *Record, batch []result, closes []closing) []closi
 		time.Sleep(retryStore)
 	}
 	closes = closes[:0]
+	if !r.engine.clock.stored.Load() {
+		r.engine.clock.stored.Store(true)
+	}
 	for i := range batch {
 		res := &batch[i]
 		if res.owe != nil {
@@ -323,7 +326,7 @@ func (r *recorder) commit(rec *Record, batch []result, closes []closing) []closi
 		}
 		if res.settle != nil && res.settle.Order > 0 {
 			if l := r.engine.laneOf(res.settle.Webhook); l != nil {
-				l.owedAt(time.Now(), false) // the one behind it may go
+				l.owedAt(r.engine.wall(), false) // the one behind it may go
 			}
 		}
 		if res.in != nil && res.in.open.Add(-1) == 0 {

@@ -42,6 +42,7 @@ type rig struct {
 	memory      int64
 	maxInFlight int
 	strict      bool                 // as without --dev
+	now         func() time.Time     // the engine's and the store's clock; nil: time.Now
 	sender      delivery.Sender      // nil: client
 	transforms  delivery.Transformer // nil: none; see withTransforms
 
@@ -64,7 +65,7 @@ type rigStore interface {
 func newRig(t *testing.T) *rig {
 	r := &rig{t: t, dir: t.TempDir(), net: newPipeNet()}
 	r.open = func(ctx context.Context, log *slog.Logger) (rigStore, error) {
-		return sqlite.Open(ctx, sqlite.Options{Dir: r.dir, Log: log})
+		return sqlite.Open(ctx, sqlite.Options{Dir: r.dir, Log: log, Now: r.now})
 	}
 	r.loseEvents = func() {
 		if err := os.RemoveAll(filepath.Join(r.dir, "events")); err != nil {
@@ -103,7 +104,7 @@ func (r *rig) start() {
 	}
 	r.engine, err = delivery.New(delivery.Config{
 		Store: r.store, Webhooks: r.hooks, Sender: sender, Tokens: r.client, Log: log, UserAgent: "Relay/test",
-		Transforms: r.transforms, Memory: r.memory, MaxInFlight: r.maxInFlight,
+		Transforms: r.transforms, Memory: r.memory, MaxInFlight: r.maxInFlight, Now: r.now,
 		Publish: func(ctx context.Context, tenant event.TenantID, typ string, data []byte) error {
 			return r.ingester.Publish(ctx, &ingest.Publication{Tenant: tenant, Items: []ingest.Item{{
 				Event: event.Event{Tenant: tenant, Type: typ, Data: data, Time: time.Now().UTC()},

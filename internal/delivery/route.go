@@ -217,7 +217,7 @@ func (e *Engine) routeIntake(in *Intake, skip func(event.DeliveryID) bool) {
 	track.open.Store(1) // ours, until all events are routed
 	var targets []match
 	var spent routingTime
-	now := time.Now()
+	now := e.wall().UTC().Truncate(time.Millisecond)
 	for i := range in.Events {
 		ev := &in.Events[i]
 		targets = e.targetsFor(e.tableOf(ev.Tenant), targets[:0], ev, &spent)
@@ -225,19 +225,20 @@ func (e *Engine) routeIntake(in *Intake, skip func(event.DeliveryID) bool) {
 			continue
 		}
 		size := int32(taskOverhead + ev.Size()/len(targets))
+		at := earlier(ev.ID.Time(), now) // ids run ahead of a clock that was set back
 		for _, to := range targets {
 			l := to.lane
 			if skip != nil && skip(event.DeliveryID{Event: ev.ID, Webhook: l.number}) {
 				continue
 			}
 			if _, ok := owed[event.DeliveryID{Event: ev.ID, Webhook: l.number}]; ok {
-				l.owedAt(ev.ID.Time(), false)
+				l.owedAt(at, false)
 				continue
 			}
 			track.open.Add(1)
 			t := &task{ev: ev, in: track, size: size, owed: Owed{
 				Tenant: ev.Tenant, Event: ev.ID, Webhook: l.number,
-				Due: ev.ID.Time(), Since: ev.ID.Time(),
+				Due: at, Since: at,
 			}}
 			later := ev.DeliverAt.After(now)
 			if later {

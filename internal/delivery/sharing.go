@@ -155,7 +155,7 @@ func (h *sharing) run() {
 		}
 		if now.After(h.overdue) {
 			h.overdue = now.Add(overdueEvery)
-			err := h.wakeOverdue(now.Add(-overdueAfter))
+			err := h.wakeOverdue(e.wall().Add(-overdueAfter))
 			h.say("looking for overdue deliveries", err)
 			if took := time.Since(now); err == nil && took*overdueShare > overdueEvery {
 				h.overdue = now.Add(took * overdueShare)
@@ -190,13 +190,16 @@ func (h *sharing) pulse() {
 	if err != nil {
 		return
 	}
-	if h.nodes.Swap(int64(p.Nodes)) != int64(p.Nodes) {
+	if before := h.nodes.Swap(int64(p.Nodes)); before != int64(p.Nodes) {
+		if before > int64(p.Nodes) {
+			e.clock.gone.Store(true)
+		}
 		e.log.Info("nodes that share the work", "nodes", p.Nodes)
 		for _, l := range e.allLanes() {
 			l.divide()
 		}
 	}
-	skew := time.Since(p.Clock).Abs()
+	skew := e.wall().Sub(p.Clock).Abs()
 	if skew > maxSkew && !h.skewed {
 		e.log.Warn("this machine's clock and the database's differ: retries come that much early or late", "by", skew.Round(time.Millisecond))
 	}
@@ -279,7 +282,7 @@ func (h *sharing) takeOver() error {
 		return err
 	}
 	if events > 0 {
-		return h.wakeOverdue(time.Now())
+		return h.wakeOverdue(e.wall())
 	}
 	return nil
 }
@@ -303,12 +306,13 @@ func (h *sharing) lost(below int64) {
 // event: see SharedStore.OweWith.
 func (h *sharing) oweWith(ev *event.Event, owe func(Owed)) {
 	t := h.engine.tableOf(ev.Tenant)
-	if !t.ordered || ev.DeliverAt.After(time.Now()) {
+	now := h.engine.wall().UTC().Truncate(time.Millisecond)
+	if !t.ordered || ev.DeliverAt.After(now) {
 		return
 	}
 	for _, to := range h.engine.targetsFor(t, nil, ev, new(routingTime)) {
 		if to.hook.Ordering == webhook.OrderingFIFO {
-			at := ev.ID.Time()
+			at := earlier(ev.ID.Time(), now)
 			o := Owed{
 				Tenant: ev.Tenant, Event: ev.ID, Webhook: to.lane.number, Due: at, Since: at,
 				Reason: ReasonTurn, Order: orderOf(ev),

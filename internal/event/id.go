@@ -31,6 +31,11 @@ const (
 	BatchPrefix    = "bat_"
 )
 
+// LastTime returns the latest time that an ID can carry.
+func LastTime() time.Time {
+	return time.UnixMilli(1<<(63-counterBits-nodeBits) - 1).UTC()
+}
+
 // FirstID returns the lowest ID of the millisecond t lies in: the bound for
 // "since t" in storage order.
 func FirstID(t time.Time) ID {

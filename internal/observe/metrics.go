@@ -21,6 +21,8 @@ import (
 // Engine is the delivery engine as far as metrics look at it; delivery.Engine is one.
 type Engine interface {
 	Snapshot() delivery.Snapshot
+	// Overdue returns how long the delivery that has waited longest is past its due time. It must be cheap.
+	Overdue(ctx context.Context) (time.Duration, error)
 }
 
 // Ingester counts accepted events, and tells why none can be stored; ingest.Ingester does.
@@ -29,12 +31,10 @@ type Ingester interface {
 	Counts() (accepted, duplicates, commits int64)
 }
 
-// Backlog tells how much is owed and waits in the store; the store does. Both calls must be cheap.
+// Backlog tells how much is owed and waits in the store; the store does. The call must be cheap.
 type Backlog interface {
 	// OwedCount returns how many deliveries are owed.
 	OwedCount() int64
-	// OldestDue returns the earliest due time of an owed delivery; ok is false when nothing is owed.
-	OldestDue(ctx context.Context) (due time.Time, ok bool, err error)
 }
 
 // Node tells about this node among those that share a database; the store does, if there is one.
@@ -61,6 +61,8 @@ type MetricsOptions struct {
 	Ingester Ingester
 	Backlog  Backlog // nil: its gauges are left out
 	Node     Node    // nil: its series are left out
+	// RetentionHeld tells that nothing is removed because the clock may be wrong; nil: its gauge is left out.
+	RetentionHeld func() bool
 	// Catalogue counts what the limits of event types and rules did; nil: its series are left out.
 	Catalogue *catalogue.Stats
 	// HTTP tells what the HTTP server counts. Nil: its series are left out.
@@ -152,7 +154,7 @@ type engineCollector struct {
 
 	attempts, settled, duration, inFlight, queued, lanes, starving, lag, storeUp *prometheus.Desc
 	accepted, duplicates, commits                                                *prometheus.Desc
-	owed, oldest, claims, short                                                  *prometheus.Desc
+	owed, oldest, claims, clockSteps, held, short                                *prometheus.Desc
 	filters, filterTime, filtersPostponed, filtersStored, filtersWaiting         *prometheus.Desc
 	searches, searchesRefused                                                    *prometheus.Desc
 	nodes, leased, losses, refused                                               *prometheus.Desc
@@ -190,7 +192,9 @@ func newEngineCollector(o MetricsOptions) *engineCollector {
 		filtersPostponed: desc("filter_evaluations_postponed_total", "Evaluations that took too long for routing and were left to the workers."),
 		filtersStored:    desc("filter_evaluations_stored_total", "Of the postponed ones, those that wait in the store: under fifo, or for want of memory."),
 		filtersWaiting:   desc("filter_evaluations_waiting", "Postponed evaluations that wait in memory."),
-		oldest:           desc("deliveries_overdue_seconds", "How long the delivery that has waited longest is past its due time; 0: none is."),
+		oldest:           desc("deliveries_overdue_seconds", "How long the delivery that has waited longest is past its due time, of those that nobody holds back; 0: none is."),
+		clockSteps:       desc("clock_steps_total", "How often the machine's clock was seen to be set."),
+		held:             desc("retention_held", "1 while nothing is removed by the retention, because the machine's clock may be ahead."),
 	}
 }
 
@@ -231,6 +235,14 @@ func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
 	counter(c.filtersStored, float64(s.FiltersStored))
 	gauge(c.filtersWaiting, float64(s.FiltersWaiting))
 	counter(c.short, float64(s.Short))
+	counter(c.clockSteps, float64(s.ClockSteps))
+	if h := c.o.RetentionHeld; h != nil {
+		held := 0.0
+		if h() {
+			held = 1
+		}
+		gauge(c.held, held)
+	}
 	ch <- prometheus.MustNewConstSummary(c.lag, uint64(max(s.LagCount, 0)), s.LagSum.Seconds(), nil)
 	up := 1.0
 	if s.StoreDown || c.o.Ingester.Failing() != nil {
@@ -258,14 +270,11 @@ func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.owed, float64(c.o.Backlog.OwedCount()))
 		ctx, cancel := context.WithTimeout(context.Background(), gatherTime)
 		defer cancel()
-		due, ok, err := c.o.Backlog.OldestDue(ctx)
-		switch {
-		case err != nil:
-			ch <- prometheus.NewInvalidMetric(c.oldest, fmt.Errorf("reading the oldest delivery owed: %w", err))
-		case !ok:
-			gauge(c.oldest, 0)
-		default:
-			gauge(c.oldest, max(time.Since(due).Seconds(), 0))
+		overdue, err := c.o.Engine.Overdue(ctx)
+		if err != nil {
+			ch <- prometheus.NewInvalidMetric(c.oldest, fmt.Errorf("looking for overdue deliveries: %w", err))
+		} else {
+			gauge(c.oldest, overdue.Seconds())
 		}
 	}
 }

@@ -55,18 +55,17 @@ func TestLogFormats(t *testing.T) {
 type counters struct {
 	snapshot delivery.Snapshot
 	owed     int64
-	due      time.Time
+	overdue  time.Duration
 	err      error
 	failing  error
 }
 
-func (c *counters) Snapshot() delivery.Snapshot                   { return c.snapshot }
-func (c *counters) Counts() (accepted, duplicates, commits int64) { return 7, 2, 3 }
-func (c *counters) Failing() error                                { return c.failing }
-func (c *counters) OwedCount() int64                              { return c.owed }
-func (c *counters) OldestDue(context.Context) (time.Time, bool, error) {
-	return c.due, !c.due.IsZero(), c.err
-}
+func (c *counters) Snapshot() delivery.Snapshot                    { return c.snapshot }
+func (c *counters) Counts() (accepted, duplicates, commits int64)  { return 7, 2, 3 }
+func (c *counters) OwedCount() int64                               { return c.owed }
+func (c *counters) Overdue(context.Context) (time.Duration, error) { return c.overdue, c.err }
+func (c *counters) Failing() error                                 { return c.failing }
+
 func page(t *testing.T, m *observe.Metrics) string {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -121,7 +120,7 @@ func TestSeriesExistFromTheStart(t *testing.T) {
 }
 
 func TestValues(t *testing.T) {
-	c := &counters{snapshot: idle(), owed: 5, due: time.Now().Add(-time.Minute)}
+	c := &counters{snapshot: idle(), owed: 5, overdue: time.Minute}
 	c.snapshot.Outcomes[delivery.Delivered] = 4
 	c.snapshot.Outcomes[delivery.Expired] = 1
 	c.snapshot.Durations[0], c.snapshot.Durations[1], c.snapshot.Durations[len(delivery.DurationBuckets)] = 1, 2, 1
@@ -142,7 +141,7 @@ func TestValues(t *testing.T) {
 		`relay_delivery_attempt_duration_seconds_sum 90`,
 		`relay_delivery_lag_seconds_sum 3`, `relay_delivery_lag_seconds_count 4`,
 		`relay_store_up 0`, `relay_events_accepted_total 7`, `relay_events_duplicate_total 2`, `relay_events_commits_total 3`,
-		`relay_deliveries_owed 5`, `relay_deliveries_overdue_seconds 60.`,
+		`relay_deliveries_owed 5`, `relay_deliveries_overdue_seconds 60`,
 		`relay_http_requests_total{code="2xx",route="publish"} 1`, `relay_http_requests_total{code="4xx",route="api"} 1`,
 		`relay_http_request_duration_seconds_bucket{route="publish",le="0.025"} 1`,
 		`version="1.2.3"`,

@@ -191,7 +191,7 @@ func (s *Store) findKeys(ctx context.Context) error {
 // appendStore stores the items under a registration, all or none.
 func (s *Store) appendStore(ctx context.Context, r *registration) error {
 	a := &s.append
-	now, err := s.afterOrders(ctx, time.Now())
+	now, err := s.afterOrders(ctx, s.now())
 	if err != nil {
 		return err
 	}
@@ -349,4 +349,4 @@ func (a *appender) keySQL() []string {
 }
 
 // EventReserve implements delivery.Store.
-func (s *Store) EventReserve() event.ID { return s.seq.Load().events.Reserve(time.Now(), 1) }
+func (s *Store) EventReserve() event.ID { return s.seq.Load().events.Reserve(s.now(), 1) }

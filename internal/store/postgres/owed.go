@@ -489,14 +489,3 @@ func (s *Store) OwedCount() int64 {
 	s.mu.Unlock()
 	return now
 }
-
-// OldestDue returns the earliest due time of what is owed, claimed deliveries
-// included; ok is false when nothing is owed. Rows with an order count where
-// they are the first of their webhook's.
-func (s *Store) OldestDue(ctx context.Context) (due time.Time, ok bool, err error) {
-	ms, err := s.integer(ctx, owedSQL.Get("OldestDue"))
-	if err != nil || ms == 0 {
-		return time.Time{}, false, err
-	}
-	return time.UnixMilli(ms).UTC(), true, nil
-}

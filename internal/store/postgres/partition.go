@@ -272,7 +272,7 @@ func (s *Store) expireRest(ctx context.Context, attemptsBefore time.Time) error 
 	if err := s.deleteSteps(ctx, "RollupExpire", minute); err != nil {
 		return err
 	}
-	old := time.Now().Add(-24 * time.Hour)
+	old := s.now().Add(-24 * time.Hour)
 	return errors.Join(
 		s.deleteSteps(ctx, "LagExpire", int64(utcday.At(attemptsBefore))),
 		s.deleteSteps(ctx, "TombstonesExpire", int64(event.FirstID(old))))

@@ -90,7 +90,7 @@ func (s *Store) recordAttempts(ctx context.Context, r *registration, rec *delive
 
 func (s *Store) tryAttempts(ctx context.Context, r *registration, rec *delivery.Record) error {
 	w := &s.record
-	now := time.Now()
+	now := s.now()
 	// Above the ids of their events, also when those ran ahead of the clock:
 	// recovery and lookups by event look for attempts behind the event.
 	for _, a := range rec.Attempts {

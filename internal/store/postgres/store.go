@@ -75,11 +75,14 @@ type Options struct {
 	Keys func(kept []byte) (s webhook.Sealer, keep []byte, err error)
 	// Log receives what happens in the background. Nil: slog.Default.
 	Log *slog.Logger
+	// Now is the clock that ids are made by. Nil: time.Now.
+	Now func() time.Time
 }
 
 // Store implements the storage contracts of all domain packages. Its methods
 // are safe for concurrent use. Open makes it, Close ends it.
 type Store struct {
+	now            func() time.Time
 	*tables.Tables // what lies in plain tables; nil until the keys are known
 
 	log     *slog.Logger
@@ -146,7 +149,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Lease <= 0 {
 		o.Lease = DefaultLease
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	s := &Store{
+		now: o.Now,
 		log: o.Log.With("component", "store"), sealer: o.Sealer, lease: o.Lease,
 		kickLease: make(chan struct{}, 1), kickWork: make(chan struct{}, 1),
 		stop: make(chan struct{}), registered: make(chan struct{}),
@@ -180,7 +187,7 @@ func (s *Store) open(ctx context.Context, url string, keys func([]byte) (webhook
 	}
 	s.stopped.Go(s.keepLease)
 	s.stopped.Go(s.work)
-	if err := s.prepareDays(ctx, time.Now()); err != nil {
+	if err := s.prepareDays(ctx, s.now()); err != nil {
 		return err
 	}
 	err = s.TenantEnsure(ctx, account.Tenant{ID: event.DefaultTenant, Name: defaultTenantName, CreatedAt: time.Now()})

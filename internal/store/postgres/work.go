@@ -38,7 +38,7 @@ func (s *Store) work() {
 		}
 		ctx := context.Background()
 		err := errors.Join(
-			s.prepareDays(ctx, time.Now()),
+			s.prepareDays(ctx, s.now()),
 			s.settleUncertain(ctx),
 			s.rollUp(ctx))
 		if errors.Is(err, ErrFenced) {
@@ -66,7 +66,7 @@ func (s *Store) rollUp(ctx context.Context) error {
 	// No attempt is under way: whatever follows has a later id than this one.
 	idle := through
 	if fresh == 0 {
-		idle = max(through, s.seq.Load().attempts.Reserve(time.Now(), 1))
+		idle = max(through, s.seq.Load().attempts.Reserve(s.now(), 1))
 	}
 	w.mu.Unlock()
 	s.mu.Lock()

@@ -194,7 +194,7 @@ func (s *Store) commitBlocks(ctx context.Context) error {
 	if len(a.blocks) == 0 {
 		return nil
 	}
-	now := time.Now()
+	now := s.now()
 	for {
 		for i := range a.blocks {
 			a.blocks[i].id = a.seq.Reserve(now, len(a.blocks[i].items))
@@ -309,4 +309,4 @@ func (a *appender) finishKeys(pubs []*ingest.Publication, keys *keyIndex) {
 }
 
 // EventReserve implements delivery.Store.
-func (s *Store) EventReserve() event.ID { return s.append.seq.Reserve(time.Now(), 1) }
+func (s *Store) EventReserve() event.ID { return s.append.seq.Reserve(s.now(), 1) }

@@ -102,7 +102,7 @@ func (s *Store) hasOpenIntake(ctx context.Context, n day) (open bool, err error)
 
 // expireKeys removes the keys of the days that were removed.
 func (s *Store) expireKeys(ctx context.Context) error {
-	oldest := utcday.Of(event.FirstID(time.Now()))
+	oldest := utcday.Of(event.FirstID(s.now()))
 	if days := s.events.days(); len(days) > 0 {
 		oldest = days[0]
 	}

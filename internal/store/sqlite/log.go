@@ -38,6 +38,7 @@ const (
 // of the entries (the tail), so that reads are exact at any time; opening the
 // log reads the tail back from the blocks.
 type attemptLog struct {
+	now   func() time.Time
 	files *dayFiles
 	seq   *event.Sequence // may be set after opening, before the first append
 	log   *slog.Logger
@@ -81,14 +82,14 @@ type tailBlock struct {
 func (b *tailBlock) last() event.ID { return b.id + event.ID(len(b.entries)) - 1 }
 
 // openAttemptLog opens the log in a folder, which it creates.
-func openAttemptLog(dir string, seq *event.Sequence, log *slog.Logger) (*attemptLog, error) {
+func openAttemptLog(dir string, seq *event.Sequence, log *slog.Logger, now func() time.Time) (*attemptLog, error) {
 	o := dbOptions{Full: true, PageSize: 8192, CacheKB: 2048, Schema: loadMigrations("attempts")}
 	files, err := openDays(dir, o, log)
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}
 	l := &attemptLog{
-		files: files, seq: seq, log: log,
+		files: files, seq: seq, log: log, now: now,
 		kick: make(chan struct{}, 1),
 		stop: make(chan struct{}),
 		days: make(map[day]*logDay),
@@ -156,7 +157,7 @@ func (l *attemptLog) append(ctx context.Context, attempts []*delivery.Attempt) e
 
 	l.appending.Lock()
 	defer l.appending.Unlock()
-	now := time.Now()
+	now := l.now()
 	// Above the ids of their events, also when those ran ahead of the clock:
 	// recovery and lookups by event look for attempts behind the event.
 	for i := range entries {

@@ -24,7 +24,7 @@ func openTestLog(t testing.TB, dir string, logged *bytes.Buffer) *attemptLog {
 	if logged != nil {
 		handler = slog.NewTextHandler(logged, nil)
 	}
-	l, err := openAttemptLog(dir, nil, slog.New(handler))
+	l, err := openAttemptLog(dir, nil, slog.New(handler), time.Now)
 	if err != nil {
 		t.Fatalf("openAttemptLog: %v", err)
 	}

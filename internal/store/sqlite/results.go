@@ -74,12 +74,6 @@ func (s *Store) OwedDiscard(ctx context.Context, tenant event.TenantID, webhook 
 // OwedCount returns how many deliveries are owed in all. It reads no file.
 func (s *Store) OwedCount() int64 { return s.work.total.Load() }
 
-// OldestDue returns the earliest due time of what is owed, claimed deliveries
-// included; ok is false when nothing is owed.
-func (s *Store) OldestDue(ctx context.Context) (due time.Time, ok bool, err error) {
-	return s.work.oldestDue(ctx)
-}
-
 // AttemptGet implements delivery.LogStore. A damaged block is an error.
 func (s *Store) AttemptGet(ctx context.Context, tenant event.TenantID, id event.ID) (*delivery.Attempt, bool, error) {
 	return s.attempts.get(ctx, tenant, id)

@@ -200,7 +200,6 @@ func BenchmarkOwed(b *testing.B) {
 			})
 			for name, f := range map[string]func() error{
 				"summaries": func() error { _, err := s.OwedSummaries(ctx); return err },
-				"oldest":    func() error { _, _, err := s.OldestDue(ctx); return err },
 				"list": func() error {
 					_, err := s.OwedList(ctx, delivery.OwedQuery{Tenant: 1, Webhook: 1, Limit: 50})
 					return err

@@ -52,6 +52,8 @@ type Options struct {
 	Sealer webhook.Sealer
 	// Log receives what happens in the background. Nil: slog.Default.
 	Log *slog.Logger
+	// Now is the clock that ids are made by. Nil: time.Now.
+	Now func() time.Time
 }
 
 // Store implements the storage contracts of all domain packages. Its methods
@@ -61,6 +63,7 @@ type Store struct {
 
 	dir  string
 	log  *slog.Logger
+	now  func() time.Time
 	lock *os.File
 	// opened is when: what the requests before that have left is nobody's any more.
 	opened time.Time
@@ -105,7 +108,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Sealer == nil {
 		o.Sealer = webhook.InClear{}
 	}
-	s := &Store{dir: o.Dir, opened: time.Now(), log: o.Log.With("component", "store"), sealer: o.Sealer}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Store{dir: o.Dir, now: o.Now, opened: time.Now(), log: o.Log.With("component", "store"), sealer: o.Sealer}
 	if err := s.open(ctx, o.Node); err != nil {
 		return nil, fmt.Errorf("opening the store in %q: %w", o.Dir, errors.Join(err, s.Close()))
 	}
@@ -153,7 +159,7 @@ func (s *Store) open(ctx context.Context, node int) (err error) {
 	last = max(last, closed, s.keys.through)
 
 	attemptSeq := event.NewSequence(node, 0)
-	if s.attempts, err = openAttemptLog(filepath.Join(s.dir, "attempts"), attemptSeq, s.log); err != nil {
+	if s.attempts, err = openAttemptLog(filepath.Join(s.dir, "attempts"), attemptSeq, s.log, s.now); err != nil {
 		return err
 	}
 	lastAttempt, err := s.attempts.lastID()

@@ -76,28 +76,6 @@ func (w *workDB) next(ctx context.Context, webhook uint32) (due time.Time, ok bo
 	return due, ok, err
 }
 
-// oldestDue returns the earliest due time of all rows, claimed ones included.
-func (w *workDB) oldestDue(ctx context.Context) (due time.Time, ok bool, err error) {
-	webhooks := w.webhooks()
-	first := int64(math.MaxInt64)
-	err = w.db.read(ctx, func(c *conn) error {
-		for _, webhook := range webhooks {
-			err := c.query(func(s *sqlite3.Stmt) error {
-				first, ok = min(first, s.ColumnInt64(0)), true
-				return nil
-			}, workSQL.Get("OwedFirstDue"), webhook)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil || !ok {
-		return time.Time{}, false, err
-	}
-	return time.UnixMilli(first).UTC(), true, nil
-}
-
 // scan returns the row a statement stands at, with its claim.
 func (w *workDB) scan(s *sqlite3.Stmt) delivery.Owed {
 	o := scanOwed(s)

@@ -34,6 +34,23 @@ UPDATE owed
 SET due = $4, since = $4, base = attempts, reason = $5
 WHERE webhook = $1 AND ord = $2 AND ord <> 0 AND tenant = $3 AND claim = 0;
 
+-- name: Ahead
+-- Rows due after $3, behind an event.
+SELECT event, webhook, tenant, due, since, attempts, base, reason, ord, claim
+FROM owed
+WHERE webhook = $1 AND event > $2 AND due > $3
+ORDER BY event
+LIMIT $4;
+
+-- name: Reschedule
+UPDATE owed
+SET due = $4, since = $5
+WHERE event = $1 AND webhook = $2 AND due = $3;
+
+-- name: Newest
+-- The newest id of both below one, zero without one.
+SELECT coalesce(greatest((SELECT max(id) FROM event WHERE id < $1), (SELECT max(id) FROM attempt WHERE id < $1)), 0);
+
 -- name: Discard
 -- Not while the webhook is there: a node may not know yet of a new one.
 DELETE FROM owed
@@ -112,24 +129,6 @@ CROSS JOIN LATERAL (
   ORDER BY event
   LIMIT CASE WHEN h.ord < 0 THEN $5::int ELSE $4::int END) r
 ORDER BY h.ord, r.event;
-
--- name: OldestDue
--- Of rows with an order, the first order's first.
-WITH RECURSIVE w AS (
-  (SELECT webhook FROM owed ORDER BY webhook LIMIT 1)
-  UNION ALL
-  SELECT n.webhook
-  FROM w CROSS JOIN LATERAL (
-    SELECT webhook
-    FROM owed
-    WHERE owed.webhook > w.webhook
-    ORDER BY owed.webhook
-    LIMIT 1) n
-)
-SELECT least(
-  (SELECT min(due) FROM owed WHERE claim <> 0),
-  (SELECT min((SELECT due FROM owed WHERE owed.webhook = w.webhook AND claim = 0 AND ord = 0 ORDER BY due LIMIT 1)) FROM w),
-  (SELECT min((SELECT due FROM owed WHERE owed.webhook = w.webhook AND ord <> 0 ORDER BY ord, event LIMIT 1)) FROM w));
 
 -- name: Count
 SELECT count(*)

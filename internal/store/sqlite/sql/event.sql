@@ -30,6 +30,13 @@ FROM block
 WHERE id > ?
 ORDER BY id;
 
+-- name: BlockLastBefore
+SELECT id
+FROM block
+WHERE id < ?
+ORDER BY id DESC
+LIMIT 1;
+
 -- name: BlockLast
 SELECT id, events
 FROM block

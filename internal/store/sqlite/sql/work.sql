@@ -89,6 +89,19 @@ UPDATE owed
 SET due = ?4, since = ?4, base = attempts, reason = ?5
 WHERE webhook = ?1 AND sequence = ?2 AND sequence <> 0 AND tenant = ?3;
 
+-- name: OwedAhead
+-- Rows due after another, of those that are first in their sequence, or not.
+SELECT event, webhook, tenant, due, since, attempts, base, reason, sequence
+FROM owed
+WHERE webhook = ? AND blocked = ? AND (due, event) > (?, ?)
+ORDER BY due, event
+LIMIT ?;
+
+-- name: OwedReschedule
+UPDATE owed
+SET due = ?4, since = ?5
+WHERE event = ?1 AND webhook = ?2 AND due = ?3;
+
 -- name: OwedSome
 SELECT event
 FROM owed
@@ -99,13 +112,6 @@ LIMIT ?;
 SELECT webhook, count(*), min(event)
 FROM owed
 GROUP BY webhook;
-
--- name: OwedFirstDue
-SELECT due
-FROM owed
-WHERE webhook = ? AND blocked = 0
-ORDER BY due
-LIMIT 1;
 
 -- name: OwedOldest
 SELECT event
