@@ -82,6 +82,7 @@ type Engine interface {
 
 // Types is the catalogue; catalogue.Registry is it.
 type Types interface {
+	Importing(ctx context.Context, tenant event.TenantID) (*catalogue.Work, error)
 	List(tenant event.TenantID) []*catalogue.Type
 	Lookup(tenant event.TenantID, name string) (*catalogue.Type, bool)
 	Versions(tenant event.TenantID, name string) []*catalogue.Type

@@ -297,37 +297,46 @@ type ImportedTypes struct {
 type ImportedType struct {
 	Name    string `json:"name" example:"\"order.created\""`
 	Version string `json:"version" example:"\"1\""`
-	Outcome string `json:"outcome" enum:"created,updated,unchanged"`
+	Outcome string `json:"outcome" enum:"created,updated,unchanged,skipped" doc:"skipped: it cannot be a type, for the reason given"`
+	Reason  string `json:"reason,omitempty" doc:"of what was skipped"`
+
+	Unchecked []UncheckedPart `json:"unchecked" doc:"patterns of its schemas that events are not held against"`
 }
 
 type importInput struct {
-	Format string   `query:"format" enum:"json-schema,openapi,pack" doc:"what the document is: the JSON Schema of one type, an OpenAPI 3.1 document whose webhooks become types, or a file of types and rules as relay serve --catalogue reads it"`
+	Format string   `query:"format" enum:"json-schema,openapi,pack" doc:"what the document is: the JSON Schema of one type, an OpenAPI 3 document whose webhooks (or x-webhooks) become types, or a file of types and rules as relay serve --catalogue reads it"`
 	Name   string   `query:"name" doc:"the type's name, for json-schema; left out: the schema's title"`
 	DryRun string   `query:"dryRun" enum:"false,true" default:"false" doc:"only say what would happen"`
 	Body   document `body:"required" media:"application/json,application/yaml,application/x-yaml,text/yaml,application/schema+json,application/openapi+json,application/openapi+yaml"`
 }
 
 var docTypeImport = doc{id: "importEventTypes", tag: "Event types", summary: "Import event types",
-	text: "From a document in JSON or YAML of up to 4 MiB, all or nothing. Types that are there get a new version if their schema differs. References into other documents are refused: nothing is fetched."}
+	text: "From a document in JSON or YAML of up to 16 MiB, in YAML 8 MiB, all or nothing: only webhooks that cannot be types are skipped, with the reason. Types that are there get a new version if their schema differs. References into other documents are refused: nothing is fetched."}
 
 func (a *API) typeImport(ctx context.Context, c *caller, in *importInput) (*ImportedTypes, error) {
 	var types []catalogue.Type
 	var rules []catalogue.Rule
-	var err error
 	if in.Name != "" && in.Format != "json-schema" {
 		return nil, problem.MalformedField("query name", "is for the format json-schema: other documents name their types")
 	}
+	if in.Format == "" {
+		return nil, problem.MalformedField("query format", "must be given: json-schema, openapi or pack")
+	}
+	work, err := a.Types.Importing(ctx, c.tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer work.End()
+	var skipped []catalogue.Imported
 	switch in.Format {
 	case "json-schema":
 		var t catalogue.Type
-		t, err = catalogue.ImportJSONSchema(in.Name, in.Body)
+		t, err = catalogue.ImportJSONSchema(work, in.Name, in.Body)
 		types = []catalogue.Type{t}
 	case "openapi":
-		types, err = catalogue.ImportOpenAPI(in.Body)
+		types, skipped, err = catalogue.ImportOpenAPI(work, in.Body)
 	case "pack":
-		types, rules, err = catalogue.ImportPack(in.Body)
-	default:
-		return nil, problem.MalformedField("query format", "must be given: json-schema, openapi or pack")
+		types, rules, err = catalogue.ImportPack(work, in.Body)
 	}
 	if err != nil {
 		return nil, err
@@ -337,8 +346,12 @@ func (a *API) typeImport(ctx context.Context, c *caller, in *importInput) (*Impo
 		return nil, err
 	}
 	answer := &ImportedTypes{DryRun: in.DryRun == "true", Types: []ImportedType{}, Rules: []string{}}
-	for _, t := range list {
-		answer.Types = append(answer.Types, ImportedType{t.Name, t.Version, string(t.Outcome)})
+	for i, t := range append(list, skipped...) {
+		one := ImportedType{Name: t.Name, Version: t.Version, Outcome: string(t.Outcome), Reason: t.Reason, Unchecked: []UncheckedPart{}}
+		if i < len(types) {
+			one.Unchecked = showUnchecked(&types[i])
+		}
+		answer.Types = append(answer.Types, one)
 	}
 	for i := range rules {
 		answer.Rules = append(answer.Rules, rules[i].Name)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -302,13 +303,27 @@ components:
 		t.Errorf("the rule of a pack: got %s", chain(list))
 	}
 
+	// A webhook that cannot be a type is skipped, and nothing is fetched for it.
+	for _, tt := range []struct{ document, skipped string }{
+		{strings.Replace(openapi, `"#/components/schemas/Person"`, `"`+outside.URL+`/person.json"`, 1), "order.created"},
+		{strings.Replace(openapi, "order.paid", "order paid", 1), "order paid"},
+	} {
+		var answer struct {
+			Types []struct{ Name, Outcome, Reason string }
+		}
+		w.into(&answer, 200, "POST", "/v1/event-types/import?format=openapi&dryRun=true", tt.document, "Content-Type", yaml)
+		i := slices.IndexFunc(answer.Types, func(t struct{ Name, Outcome, Reason string }) bool { return t.Outcome == "skipped" })
+		if len(answer.Types) != 2 || i < 0 || answer.Types[i].Name != tt.skipped || answer.Types[i].Reason == "" {
+			t.Errorf("%.80s: got %+v, want %s skipped with the reason", tt.document, answer.Types, tt.skipped)
+		}
+	}
+
 	// All or nothing, nothing fetched, and what is wrong has a name.
 	for _, tt := range []struct {
 		status      int
 		query, body string
 	}{
-		{422, "format=openapi", strings.Replace(openapi, `"#/components/schemas/Person"`, `"`+outside.URL+`/person.json"`, 1)},
-		{422, "format=openapi", strings.Replace(openapi, "order.paid", "order paid", 1)},
+		{422, "format=openapi", `{"openapi":"3.1.0","webhooks":{"a b":{"post":{}}}}`},
 		{422, "format=json-schema&name=new.type", `{"$ref":"` + outside.URL + `/schema.json"}`},
 		{422, "format=json-schema", `{"type":"object","title":"No Name"}`},
 		{422, "format=pack", "types:\n  - {name: c.d}\n  - {name: c d}\n"},

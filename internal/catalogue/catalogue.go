@@ -54,7 +54,8 @@ type Type struct {
 	// Sketch tells that Example was made from a schema too intricate for that, and violates it.
 	Sketch bool `json:"-"`
 
-	checks *checks // compiled schemas, shared by all copies of the type; nil only in a Type made by hand
+	normalized bool    // normalize has checked and completed it
+	checks     *checks // compiled schemas, shared by all copies of the type; nil only in a Type made by hand
 }
 
 // Mode says what becomes of published events that violate their type's schema.

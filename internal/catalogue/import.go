@@ -1,7 +1,9 @@
 package catalogue
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,7 +19,7 @@ const MaxImport = 1000
 // ImportJSONSchema makes a type of a JSON Schema document, in JSON or YAML. An empty name is taken from the schema's
 // title, where that is a type's name. Description and example come from the schema too, as far as it has them. The errors are
 // problems; field names begin with "schema".
-func ImportJSONSchema(name string, document []byte) (Type, error) {
+func ImportJSONSchema(w *Work, name string, document []byte) (Type, error) {
 	doc, err := importable(document)
 	if err != nil {
 		return Type{}, err
@@ -27,7 +29,7 @@ func ImportJSONSchema(name string, document []byte) (Type, error) {
 		name = title
 	}
 	t := Type{Name: name, Description: orElse(textAt(doc, "description"), title), Schema: doc, Example: exampleAt(doc)}
-	return t, t.imported()
+	return t, (&importing{work: w}).take(&t)
 }
 
 // importable returns a document as JSON.
@@ -56,47 +58,148 @@ func (t *Type) imported() error {
 	return err
 }
 
-// ImportOpenAPI makes types of the webhooks of an OpenAPI 3.1 document, in JSON or YAML, in their order: the name of a
-// webhook is that of the type, the body it sends is the data. Schemas that are referred to are taken along; nothing outside the
-// document is read. The errors are problems that name the place in the document.
-func ImportOpenAPI(document []byte) ([]Type, error) {
+// Bounds of one import. A short document can stand for much: what it refers to is written out for each type.
+const (
+	maxImportBytes    = 16 << 20 // of schemas
+	maxImportNodes    = 200_000  // objects and arrays in them
+	maxImportPatterns = 200_000  // instructions of their patterns
+)
+
+// importing adds up what the types of an import take.
+type importing struct {
+	work                   *Work // nil: unbounded in time
+	bytes, nodes, patterns int
+	last                   *checks // of the type before, as the webhooks of a document often have the same schema
+}
+
+// take checks a type like imported, keeps nothing compiled of it, and refuses it when the import has become too large. The
+// types are taken one after the other, as the tenant's share of work allows, until the request ends.
+func (im *importing) take(t *Type) error { return im.takeBy(t, t.imported) }
+
+// takeStrict is take for a type whose example must fit.
+func (im *importing) takeStrict(t *Type) error { return im.takeBy(t, t.normalize) }
+
+func (im *importing) takeBy(t *Type, check func() error) error {
+	for _, raw := range [][]byte{t.Schema, t.AttributesSchema} {
+		im.bytes += len(raw)
+		im.nodes += bytes.Count(raw, []byte("{")) + bytes.Count(raw, []byte("["))
+	}
+	if err := im.check(); err != nil {
+		return err
+	}
+	if err := im.work.begin(); err != nil {
+		return err
+	}
+	t.checks = im.last
+	err := check()
+	if c := t.checks; c != nil && c != im.last {
+		im.last = c
+		im.work.owe((len(t.Schema) + len(t.AttributesSchema) + 100) * compileSteps)
+		if done := c.compiled.Load(); done != nil {
+			for _, s := range []*schema{done.data, done.attributes} {
+				if s != nil {
+					im.patterns += s.patterns
+				}
+			}
+		}
+	}
+	if t.checks != nil {
+		t.checks = newChecks(t.Schema, t.AttributesSchema)
+	}
+	if err != nil {
+		return err
+	}
+	return im.check()
+}
+
+func (im *importing) check() error {
+	for _, b := range []struct {
+		got, most int
+		what      string
+	}{{im.bytes, maxImportBytes, "bytes"}, {im.nodes, maxImportNodes, "objects and arrays"}, {im.patterns, maxImportPatterns, "instructions in their patterns"}} {
+		if b.got > b.most {
+			if im.work != nil {
+				im.work.meter.stats.Size.Add(1)
+			}
+			return problem.New(problem.TooLarge, "the schemas of one import must have at most %d %s together, with what they refer to: import fewer types at a time", b.most, b.what)
+		}
+	}
+	return nil
+}
+
+// endsImport tells errors that end the whole import from those of one type.
+func endsImport(err error) bool {
+	k := problem.KindOf(err)
+	return k != problem.Invalid && k != problem.Malformed
+}
+
+// ImportOpenAPI makes types of the webhooks of an OpenAPI 3 document (webhooks, or x-webhooks), in JSON or YAML, in their order:
+// the name of a webhook, without a slash before it, is that of the type, the body it sends is the data. Schemas that are referred to
+// are taken along; nothing outside the document is read. What cannot be a type is skipped, with the reason. The errors are
+// problems that name the place in the document.
+func ImportOpenAPI(w *Work, document []byte) (types []Type, skipped []Imported, err error) {
 	doc, err := importable(document)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if v := textAt(doc, "openapi"); !strings.HasPrefix(v, "3.1") && !strings.HasPrefix(v, "3.2") {
-		return nil, problem.InvalidField("openapi", "must be 3.1, which brought webhooks, got %q", clip(v))
+	version := textAt(doc, "openapi")
+	if v, ok := rawjson.Pick(doc, "openapi"); ok && v.Kind == rawjson.Number { // YAML's 3.1 without quotes
+		version = string(v.Raw)
+	}
+	if !strings.HasPrefix(version, "3.") {
+		return nil, nil, problem.InvalidField("openapi", "must be a version 3, got %q", clip(version))
 	}
 	webhooks, ok := rawjson.Pick(doc, "webhooks")
-	if !ok || webhooks.Kind != rawjson.Object {
-		return nil, problem.InvalidField("webhooks", "must be given")
+	if !ok {
+		webhooks, ok = rawjson.Pick(doc, "x-webhooks")
 	}
-	var types []Type
+	if !ok || webhooks.Kind != rawjson.Object {
+		return nil, nil, problem.InvalidField("webhooks", "must be given, or x-webhooks: an object of path items")
+	}
+	im := importing{work: w}
+	seen := make(map[string]bool)
+	var first error // that skipped a webhook
 	err = rawjson.Members(webhooks.Raw, rawjson.Limits{Depth: event.MaxDepth}, func(name []byte, v rawjson.Value) error {
-		if len(types) == MaxImport {
+		if len(types)+len(skipped) == MaxImport {
 			return problem.InvalidField("webhooks", "must be at most %d", MaxImport)
 		}
-		o := openAPI{doc: doc, at: "webhooks" + memberOf(string(name))}
-		t, err := o.webhook(string(name), v.Raw)
-		if err != nil {
+		typeName := strings.TrimPrefix(string(name), "/")
+		o := openAPI{doc: doc, at: "webhooks" + memberOf(string(name)), old: strings.HasPrefix(version, "3.0"), imports: &im}
+		t, err := o.webhook(typeName, v.Raw)
+		switch {
+		case err != nil && endsImport(err):
 			return err
+		case err != nil:
+			if first == nil {
+				first = err
+			}
+			skipped = append(skipped, Imported{Name: string(name), Outcome: Skipped, Reason: err.Error()})
+		case seen[t.Name]:
+			skipped = append(skipped, Imported{Name: string(name), Outcome: Skipped, Reason: fmt.Sprintf("the document has another webhook for the type %s", t.Name)})
+		default:
+			seen[t.Name] = true
+			types = append(types, t)
 		}
-		types = append(types, t)
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if len(types) == 0 {
-		return nil, problem.InvalidField("webhooks", "must have at least one")
+	switch {
+	case len(types)+len(skipped) == 0:
+		return nil, nil, problem.InvalidField("webhooks", "must have at least one")
+	case len(types) == 0:
+		return nil, nil, first
 	}
-	return types, nil
+	return types, skipped, nil
 }
 
 // openAPI reads one webhook of a document.
 type openAPI struct {
-	doc []byte
-	at  string // for errors
+	doc     []byte
+	at      string // for errors
+	old     bool   // OpenAPI 3.0, whose schemas are not quite JSON Schema
+	imports *importing
 }
 
 func (o *openAPI) invalid(format string, args ...any) error {
@@ -164,7 +267,10 @@ func (o *openAPI) webhook(name string, item []byte) (Type, error) {
 			}
 		}
 	}
-	if err := t.imported(); err != nil {
+	if err := o.imports.take(&t); err != nil {
+		if endsImport(err) {
+			return Type{}, err
+		}
 		return Type{}, inItem(err, true, name)
 	}
 	return t, nil
@@ -223,6 +329,35 @@ func exampleAt(raw []byte) json.RawMessage {
 	return nil
 }
 
+// modern returns what a keyword of a schema of OpenAPI 3.0 is in JSON Schema, empty for nothing; ok is false where it stays as
+// it is. Such schemas have nullable, and bounds that a flag makes exclusive (3.0.3, section 4.7.24).
+func modern(schema []byte, key string, v rawjson.Value) (member []byte, ok bool) {
+	flag := func(name string) bool {
+		f, has := rawjson.Pick(schema, name)
+		return has && string(f.Raw) == "true"
+	}
+	switch key {
+	case "nullable":
+		return nil, true
+	case "type":
+		if v.Kind == rawjson.String && flag("nullable") {
+			return fmt.Appendf(nil, `"type":[%s,"null"]`, v.Raw), true
+		}
+	case "enum":
+		if v.Kind == rawjson.Array && flag("nullable") && len(elementsOf(v.Raw)) > 0 && !slices.ContainsFunc(elementsOf(v.Raw), func(e []byte) bool { return string(e) == "null" }) {
+			return append(append([]byte(`"enum":`), v.Raw[:len(v.Raw)-1]...), ",null]"...), true
+		}
+	case "exclusiveMinimum", "exclusiveMaximum":
+		return nil, v.Kind == rawjson.Bool
+	case "minimum", "maximum":
+		exclusive := "exclusiveM" + key[1:]
+		if flag(exclusive) {
+			return fmt.Appendf(nil, `"%s":%s`, exclusive, v.Raw), true
+		}
+	}
+	return nil, false
+}
+
 const (
 	components = "#/components/schemas/"
 	defs       = "#/$defs/"
@@ -263,7 +398,7 @@ func (o *openAPI) schema(raw []byte) (json.RawMessage, error) {
 		if out, err = m.rewrite(out, component, inner); err != nil {
 			return nil, err
 		}
-		if len(out) > MaxSchemaBytes {
+		if len(out) > MaxSchemaBytes { // before the next one is written out
 			return nil, o.invalid("has a schema of more than %d bytes, with what it refers to", MaxSchemaBytes)
 		}
 	}
@@ -297,6 +432,17 @@ func (m *mover) rewrite(dst, raw []byte, at place) ([]byte, error) {
 		dst = append(dst, '{')
 		err := rawjson.Members(raw, rawjson.Limits{Depth: event.MaxDepth}, func(name []byte, v rawjson.Value) error {
 			key := string(name)
+			if m.old && at != byName {
+				if replaced, ok := modern(raw, key, v); ok {
+					if len(replaced) > 0 {
+						if len(dst) > start+1 {
+							dst = append(dst, ',')
+						}
+						dst = append(dst, replaced...)
+					}
+					return nil
+				}
+			}
 			if at == outermost && (key == "$defs" || key == "$id") {
 				return nil
 			}

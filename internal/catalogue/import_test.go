@@ -69,7 +69,7 @@ components:
 `
 
 func TestImportOpenAPI(t *testing.T) {
-	types, err := ImportOpenAPI([]byte(openAPIDocument))
+	types, _, err := ImportOpenAPI(nil, []byte(openAPIDocument))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestImportRefuses(t *testing.T) {
 		{"remote path item", `{"openapi":"3.1.0","webhooks":{"a":{"$ref":"https://example.com/x"}}}`, "webhooks.a", "not found in the document"},
 		{"endless references", `{"openapi":"3.1.0","webhooks":{"a":{"$ref":"#/webhooks/a"}}}`, "webhooks.a", "references in a row"},
 		{"name", `{"openapi":"3.1.0","webhooks":{"new pet":{"post":{}}}}`, `webhooks["new pet"]`, "must be letters"},
-		{"old version", `{"openapi":"3.0.3","webhooks":{}}`, "openapi", "3.1"},
+		{"old version", `{"swagger":"2.0","openapi":"2.0","webhooks":{}}`, "openapi", "version 3"},
 		{"no webhooks", `{"openapi":"3.1.0","paths":{}}`, "webhooks", "must be given"},
 		{"empty", ` `, "document", "empty"},
 		{"no mapping", `- a`, "document", "object"},
@@ -143,7 +143,7 @@ func TestImportRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := ImportOpenAPI([]byte(tt.doc))
+			_, _, err := ImportOpenAPI(nil, []byte(tt.doc))
 			var p *problem.Error
 			if !errors.As(err, &p) || !strings.Contains(err.Error(), tt.want) || tt.field != "" && (len(p.Fields) != 1 || p.Fields[0].Name != tt.field) {
 				t.Errorf("ImportOpenAPI(%.200s): got %v, want a problem with the field %s and %q", tt.doc, err, tt.field, tt.want)
@@ -164,14 +164,14 @@ func aliases(names string) string {
 
 func TestImportJSONSchema(t *testing.T) {
 	const schema = `{"title":"order.created","description":"An order.","type":"object","properties":{"amount":{"type":"number"}},"examples":[{"amount":1.10}]}`
-	got, err := ImportJSONSchema("", []byte(schema))
+	got, err := ImportJSONSchema(nil, "", []byte(schema))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got.Name != "order.created" || got.Description != "An order." || string(got.Example) != `{"amount":1.10}` || got.Version != "1" || string(got.Schema) != schema {
 		t.Errorf("got %+v", got)
 	}
-	if got, err = ImportJSONSchema("other.name", []byte("type: object\nproperties:\n  at: {type: string, format: date}\n")); err != nil || got.Name != "other.name" || string(got.Example) != `{"at":"2026-05-05"}` {
+	if got, err = ImportJSONSchema(nil, "other.name", []byte("type: object\nproperties:\n  at: {type: string, format: date}\n")); err != nil || got.Name != "other.name" || string(got.Example) != `{"at":"2026-05-05"}` {
 		t.Errorf("YAML: got %+v, %v", got, err)
 	}
 	for doc, want := range map[string]string{
@@ -179,7 +179,7 @@ func TestImportJSONSchema(t *testing.T) {
 		`{"title":"a","$ref":"file:///etc/passwd"}`:       "schema",
 		`{"title":"a","$ref":"http://169.254.169.254/x"}`: "schema",
 	} {
-		_, err := ImportJSONSchema("", []byte(doc))
+		_, err := ImportJSONSchema(nil, "", []byte(doc))
 		var p *problem.Error
 		if !errors.As(err, &p) || len(p.Fields) != 1 || p.Fields[0].Name != want {
 			t.Errorf("ImportJSONSchema(%s): got %v, want a problem with the field %s", doc, err, want)

@@ -350,13 +350,17 @@ func (j *judge) object(s *jsonschema.Schema, v map[string]any, ev *evaluated) bo
 	return ok
 }
 
+// sorted tells that members are looked at by their names: few violations of an alternative are kept, and which must not depend
+// on chance. Of the event's own, all are kept and then sorted.
+func (j *judge) sorted() bool { return j.found != nil && j.found.most == maxAlternativeFindings }
+
 // members applies what a schema says about the members of an object by their names.
 func (j *judge) members(s *jsonschema.Schema, v map[string]any, ev *evaluated) bool {
 	ok, quiet := true, j.found == nil
 	if len(s.PatternProperties) == 0 && s.AdditionalProperties == nil && len(s.Properties) < len(v) {
 		j.spend(len(s.Properties) / 4)
 		names := maps.Keys(s.Properties) // the event has more than the schema knows
-		if !quiet {
+		if j.sorted() {
 			names = slices.Values(slices.Sorted(names))
 		}
 		for name := range names {
@@ -373,7 +377,7 @@ func (j *judge) members(s *jsonschema.Schema, v map[string]any, ev *evaluated) b
 	var others []string
 	j.spend(len(v) / 4)
 	names := maps.Keys(v)
-	if !quiet { // those that are kept must not depend on chance
+	if j.sorted() { // those that are kept must not depend on chance
 		names = slices.Values(slices.Sorted(names))
 	}
 	for name := range names {

@@ -126,6 +126,30 @@ func (r *Registry) Stats() *Stats { return &r.stats }
 // Work returns the budget of one request, which ends with ctx. The caller calls End.
 func (v View) Work(ctx context.Context) *Work { return v.r.work(ctx, v.tenant) }
 
+// Importing returns the budget of an import, which the tenant's other costly requests wait for. The caller calls End.
+func (r *Registry) Importing(ctx context.Context, tenant event.TenantID) (*Work, error) {
+	w := r.work(ctx, tenant)
+	if err := w.begin(); err != nil {
+		return nil, err
+	}
+	return w, w.hold()
+}
+
+// paced lets the tenant pay for compiling schemas of so many bytes, once it is out of debt.
+func (r *Registry) paced(ctx context.Context, tenant event.TenantID, schemas ...[]byte) error {
+	w := r.work(ctx, tenant)
+	defer w.End()
+	if err := w.begin(); err != nil {
+		return err
+	}
+	n := 0
+	for _, s := range schemas {
+		n += len(s)
+	}
+	w.owe(n * compileSteps)
+	return nil
+}
+
 func (r *Registry) work(ctx context.Context, tenant event.TenantID) *Work {
 	return &Work{ctx: ctx, meter: r.meter(tenant), left: r.limits.Work}
 }
@@ -134,6 +158,9 @@ func (r *Registry) work(ctx context.Context, tenant event.TenantID) *Work {
 func (w *Work) begin() error {
 	if w == nil || w.stop != nil && !errors.Is(w.stop, errRequestWork) {
 		return w.failure()
+	}
+	if w.ctx.Err() != nil {
+		return w.ended()
 	}
 	wait := w.meter.pay(0)
 	if wait == 0 {

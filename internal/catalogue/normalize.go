@@ -14,6 +14,7 @@ import (
 
 // normalize checks a type from outside and fills in what it leaves open. The errors are problems that name the field.
 func (t *Type) normalize() error {
+	t.normalized = false
 	if err := event.CheckType(t.Name); err != nil {
 		return problem.InvalidField("name", "%v", err)
 	}
@@ -73,7 +74,9 @@ func (t *Type) normalize() error {
 	if t.ExampleAttributes != nil && t.ExampleAttributes[0] != '{' {
 		return problem.InvalidField("exampleAttributes", "must be an object")
 	}
-	t.checks = newChecks(t.Schema, t.AttributesSchema)
+	if c := t.checks; c == nil || !bytes.Equal(c.rawData, t.Schema) || !bytes.Equal(c.rawAttr, t.AttributesSchema) {
+		t.checks = newChecks(t.Schema, t.AttributesSchema)
+	}
 	if err := t.checks.compile().err; err != nil {
 		field, reason, _ := strings.Cut(err.Error(), ": ")
 		return problem.InvalidField(field, "%s", reason)
@@ -89,6 +92,7 @@ func (t *Type) normalize() error {
 	if t.Description == "" {
 		t.Description = "An event of the application."
 	}
+	t.normalized = true
 	return nil
 }
 

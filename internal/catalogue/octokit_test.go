@@ -114,7 +114,7 @@ func TestGitHub(t *testing.T) {
 	var sketches []string
 	for _, round := range []Outcome{Created, Unchanged, Unchanged} {
 		for _, name := range sortedNames(g.schemas) {
-			typ, err := ImportJSONSchema("github."+name, g.schemas[name])
+			typ, err := ImportJSONSchema(nil, "github."+name, g.schemas[name])
 			check(t, err)
 			done, err := r.Import(ctx, 1, []Type{typ}, nil, false)
 			check(t, err)

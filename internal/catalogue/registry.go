@@ -294,6 +294,12 @@ func (r *Registry) Put(ctx context.Context, tenant event.TenantID, t Type) (*Typ
 
 // PutMany is Put for several types, all or none: an import.
 func (r *Registry) PutMany(ctx context.Context, tenant event.TenantID, types []Type) ([]*Type, error) {
+	types = slices.Clone(types)
+	for i := range types { // before the lock: schemas are compiled
+		if err := types[i].normalize(); err != nil {
+			return nil, inItem(err, len(types) > 1, types[i].Name)
+		}
+	}
 	r.change.Lock()
 	defer r.change.Unlock()
 	s := r.state(tenant)
@@ -329,8 +335,10 @@ func (s *state) typeRecords(tenant event.TenantID, types []Type) ([]Record, erro
 	added, aliased := make(map[string]bool), make(map[string]string)
 	for i := range types {
 		t := types[i]
-		if err := t.normalize(); err != nil {
-			return nil, inItem(err, len(types) > 1, t.Name)
+		if !t.normalized { // an import's types are
+			if err := t.normalize(); err != nil {
+				return nil, inItem(err, len(types) > 1, t.Name)
+			}
 		}
 		if other, taken := s.lookup(t.Name); taken && other.Name != t.Name || aliased[t.Name] != "" {
 			return nil, inItem(problem.InvalidField("name", "must not be an alias of another type"), len(types) > 1, t.Name)
@@ -386,6 +394,9 @@ func (r *Registry) put(ctx context.Context, tenant event.TenantID, s *state, rec
 			all = append(all, rec)
 		}
 	}
+	if err := r.checkBytes(s.list, all); err != nil {
+		return err
+	}
 	// Built before it is stored: what cannot be used must not be stored.
 	next, err := r.build(s, all)
 	if err != nil {
@@ -395,6 +406,21 @@ func (r *Registry) put(ctx context.Context, tenant event.TenantID, s *state, rec
 		return fmt.Errorf("storing %s %q: %w", records[0].Kind, records[0].Name, err)
 	}
 	r.replace(tenant, next)
+	return nil
+}
+
+// checkBytes refuses records that have more bytes than a tenant may have, unless they have fewer than before.
+func (r *Registry) checkBytes(before, after []Record) error {
+	sum := func(list []Record) (n int64) {
+		for i := range list {
+			n += int64(len(list[i].Body) + len(list[i].Name))
+		}
+		return n
+	}
+	if n := sum(after); n > r.limits.Bytes && n > sum(before) {
+		r.stats.Bytes.Add(1)
+		return problem.New(problem.Forbidden, "the event types and rules of a tenant may have %d bytes together (catalogueBytes), with these they have %d: delete types that are not needed any more, or use smaller schemas", r.limits.Bytes, n)
+	}
 	return nil
 }
 

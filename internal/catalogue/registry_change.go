@@ -28,6 +28,14 @@ type Change struct {
 
 // Create adds a type of the tenant's own. A name that is in the catalogue, be it as an alias, is a Conflict.
 func (r *Registry) Create(ctx context.Context, tenant event.TenantID, t Type, set Settings) (*Type, error) {
+	// Before the lock: the schemas are compiled. A name that is taken is told before what else is wrong.
+	var wrong error
+	if _, taken := r.state(tenant).lookup(t.Name); !taken {
+		if err := r.paced(ctx, tenant, t.Schema, t.AttributesSchema); err != nil {
+			return nil, err
+		}
+		wrong = t.normalize()
+	}
 	r.change.Lock()
 	defer r.change.Unlock()
 	s := r.state(tenant)
@@ -38,6 +46,9 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, t Type, se
 		}
 		return nil, &problem.Error{Kind: problem.Conflict, Detail: fmt.Sprintf(what, clip(other.Name)),
 			Fields: []problem.Field{{Name: "name", Reason: "is taken"}}}
+	}
+	if wrong != nil {
+		return nil, wrong
 	}
 	if err := set.check(); err != nil {
 		return nil, err
@@ -62,18 +73,45 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, t Type, se
 // Update changes a type and how the tenant treats it, all or nothing. What describes a type of a pack is not changed: the
 // tenant gets a version of its own, which takes that one's place until it is deleted.
 func (r *Registry) Update(ctx context.Context, tenant event.TenantID, name string, c Change) (*Type, error) {
-	r.change.Lock()
+	var s *state
+	var current *Type
+	var records []Record
+	// The schemas are compiled without the lock, unless others change the catalogue each time meanwhile.
+	for _, given := range []*json.RawMessage{c.Schema, c.AttributesSchema} {
+		if given != nil {
+			if err := r.paced(ctx, tenant, *given); err != nil {
+				return nil, err
+			}
+		}
+	}
+	const tries = 3
+	for i := range tries {
+		if i == tries-1 {
+			r.change.Lock()
+		}
+		s = r.state(tenant)
+		var ok bool
+		var err error
+		if current, ok = s.lookup(name); !ok {
+			err = problem.New(problem.NotFound, "there is no event type %q", clip(name))
+		} else {
+			records, err = s.update(tenant, current, &c)
+		}
+		if i < tries-1 {
+			r.change.Lock()
+		}
+		if s != r.state(tenant) {
+			r.change.Unlock()
+			continue
+		}
+		if err != nil {
+			r.change.Unlock()
+			return nil, err
+		}
+		break
+	}
 	defer r.change.Unlock()
-	s := r.state(tenant)
-	current, ok := s.lookup(name)
-	if !ok {
-		return nil, problem.New(problem.NotFound, "there is no event type %q", clip(name))
-	}
 	name = current.Name
-	records, err := s.update(tenant, current, &c)
-	if err != nil {
-		return nil, err
-	}
 	set, has := s.settings[name]
 	if !has {
 		set = Settings{Deprecated: current.Deprecated, Archived: current.Archived}
@@ -215,6 +253,7 @@ func (r *Registry) Delete(ctx context.Context, tenant event.TenantID, name strin
 type Imported struct {
 	Name, Version string
 	Outcome       Outcome
+	Reason        string // of Skipped
 }
 
 // Outcome says what an import does with a type.
@@ -222,6 +261,7 @@ type Outcome string
 
 // The outcomes.
 const (
+	Skipped   Outcome = "skipped" // it cannot be a type, see Imported.Reason
 	Created   Outcome = "created"
 	Updated   Outcome = "updated" // a version was changed, or a new one made
 	Unchanged Outcome = "unchanged"
@@ -231,6 +271,14 @@ const (
 // and are changed otherwise. The Validation and Deprecated of a type become the tenant's settings for it, where they are
 // given. With dryRun everything is checked and nothing is changed.
 func (r *Registry) Import(ctx context.Context, tenant event.TenantID, types []Type, rules []Rule, dryRun bool) ([]Imported, error) {
+	types = slices.Clone(types)
+	for i := range types { // before the lock; those of a document are checked already
+		if !types[i].normalized {
+			if err := types[i].normalize(); err != nil {
+				return nil, inItem(err, len(types) > 1, types[i].Name)
+			}
+		}
+	}
 	r.change.Lock()
 	defer r.change.Unlock()
 	s := r.state(tenant)
@@ -288,11 +336,14 @@ func (r *Registry) Import(ctx context.Context, tenant event.TenantID, types []Ty
 var errOwn = errors.New("has neither types nor rules")
 
 // ImportPack reads a document as ReadFile does, for a tenant. The errors are problems.
-func ImportPack(document []byte) ([]Type, []Rule, error) {
+func ImportPack(w *Work, document []byte) ([]Type, []Rule, error) {
 	if len(document) > MaxFileBytes {
 		return nil, nil, problem.New(problem.TooLarge, "the document must have at most %d bytes, got %d", MaxFileBytes, len(document))
 	}
-	p, err := ReadFile(document)
+	p, err := readFile(w, document)
+	if err != nil && problem.KindOf(err) == problem.TooLarge || w.failure() != nil {
+		return nil, nil, err
+	}
 	if err == nil && len(p.Types)+len(p.Rules) == 0 {
 		err = errOwn
 	}

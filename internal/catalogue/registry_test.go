@@ -135,7 +135,7 @@ func TestRegistryTypes(t *testing.T) {
 func TestRegistryKeepsSketches(t *testing.T) {
 	r, _, reopen := newRegistry(t)
 	const digits, letters = `{"type":"string","pattern":"^[0-9]{5}$"}`, `{"type":"string","pattern":"^[A-Z]{5}$"}`
-	imported, err := ImportJSONSchema("zip.changed", []byte(digits))
+	imported, err := ImportJSONSchema(nil, "zip.changed", []byte(digits))
 	check(t, err)
 	_, err = r.Import(t.Context(), 1, []Type{imported}, nil, false)
 	check(t, err)

@@ -82,13 +82,17 @@ func (c *checks) compileWithin(w *Work) (*compiled, error) {
 }
 
 // compileSteps is what compiling a schema costs, in steps for each byte of it.
-const compileSteps = 5
+const compileSteps = 8
 
 // schema is a compiled JSON Schema.
 type schema struct {
 	sch   *jsonschema.Schema
 	scope *resources
-	fast  *fastNode // nil if the schema is not of the plain kind
+	// choices tells that it has an anyOf or oneOf.
+	choices bool
+	fast    *fastNode // nil if the schema is not of the plain kind
+	// patterns is the size of its patterns, in instructions.
+	patterns int
 }
 
 // noLoader refuses every reference out of a schema. The library's default would read local files.
@@ -130,11 +134,12 @@ func compileSchema(raw []byte) (s *schema, err error) {
 	if _, err = ps.scan(doc, "#", inner, nil); err != nil {
 		return nil, err
 	}
+	s.patterns = ps.size
 	c := newCompiler(&ps)
 	if err := c.AddResource(schemaURL, doc); err != nil {
 		return nil, fmt.Errorf("reading: %w", plain(err, doc))
 	}
-	s.sch, s.scope, err = c.compile(schemaURL)
+	s.sch, s.scope, s.choices, err = c.compile(schemaURL)
 	if err != nil {
 		return nil, plain(err, doc)
 	}
@@ -166,19 +171,19 @@ func newCompiler(ps *patterns) *compiler {
 	return c
 }
 
-func (c *compiler) compile(url string) (*jsonschema.Schema, *resources, error) {
-	s, err := c.Compile(url)
-	if err != nil {
-		return nil, nil, err
+func (c *compiler) compile(url string) (s *jsonschema.Schema, scope *resources, choices bool, err error) {
+	if s, err = c.Compile(url); err != nil {
+		return nil, nil, false, err
 	}
 	for _, one := range c.all {
 		if one.Format != nil && one.Format.Name == "regex" {
 			one.Format = regexFormat
 		}
+		choices = choices || len(one.AnyOf)+len(one.OneOf) > 0
 	}
-	scope := newResources(c.all)
+	scope = newResources(c.all)
 	c.all = nil
-	return s, scope, nil
+	return s, scope, choices, nil
 }
 
 // plain puts the library's errors about a schema into words, without the address that only the library knows.
@@ -204,7 +209,7 @@ func againstMetaschema(doc any) []Violation {
 	}
 	meta := new(schema)
 	var err error
-	if meta.sch, meta.scope, err = newCompiler(new(patterns)).compile(url); err != nil {
+	if meta.sch, meta.scope, meta.choices, err = newCompiler(new(patterns)).compile(url); err != nil {
 		return nil
 	}
 	return meta.judge(nil, doc, "")

@@ -53,12 +53,12 @@ func TestImportingAgainChangesNothing(t *testing.T) {
 		}}}, "components": map[string]any{"schemas": map[string]any{"A": schema}}}
 		imports := map[string]func(document string) ([]Type, []Rule, error){
 			awkwardJSON(random, schema): func(d string) ([]Type, []Rule, error) {
-				typ, err := ImportJSONSchema("s."+name, []byte(d))
+				typ, err := ImportJSONSchema(nil, "s."+name, []byte(d))
 				return []Type{typ}, nil, err
 			},
-			awkwardJSON(random, pack): func(d string) ([]Type, []Rule, error) { return ImportPack([]byte(d)) },
+			awkwardJSON(random, pack): func(d string) ([]Type, []Rule, error) { return ImportPack(nil, []byte(d)) },
 			awkwardJSON(random, openAPI): func(d string) ([]Type, []Rule, error) {
-				types, err := ImportOpenAPI([]byte(d))
+				types, _, err := ImportOpenAPI(nil, []byte(d))
 				return types, nil, err
 			},
 		}

@@ -144,8 +144,8 @@ func (s *schema) slowly(w *Work, raw []byte, root string) ([]Violation, error) {
 	return out, w.failure()
 }
 
-// judge returns what violates the schema in v, a decoded value. That it fits is found out first, without collecting what it
-// violates.
+// judge returns what violates the schema in v, a decoded value. Where there are alternatives it is found out first
+// whether v fits, without collecting what it violates of each.
 func (s *schema) judge(w *Work, v any, root string) (out []Violation) {
 	j := judge{work: w, steps: maxSteps, root: root, scope: s.scope}
 	found := findings{most: maxFindings}
@@ -167,13 +167,15 @@ func (s *schema) judge(w *Work, v any, root string) (out []Violation) {
 			out[0].Message = "violates the schema; the places take more steps to find than are allowed"
 		}
 	}()
+	if s.choices && j.apply(s.sch, v, false, nil) {
+		return nil
+	}
+	violated = s.choices
+	j.found, j.steps = &found, maxSteps
+	j.at, j.stack = j.at[:0], j.stack[:0]
 	if j.apply(s.sch, v, false, nil) {
 		return nil
 	}
-	violated = true
-	j.found, j.steps = &found, maxSteps
-	j.at, j.stack = j.at[:0], j.stack[:0]
-	j.apply(s.sch, v, false, nil)
 	return found.violations(root)
 }
 

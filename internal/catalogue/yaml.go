@@ -14,8 +14,12 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// MaxFileBytes bounds a file of types, and a document that is imported.
-const MaxFileBytes = 4 << 20
+const (
+	// MaxFileBytes bounds a file of types, and a document that is imported.
+	MaxFileBytes = 16 << 20
+	// maxYAMLBytes bounds those in YAML, which take a hundred times as much memory while they are read.
+	maxYAMLBytes = 8 << 20
+)
 
 // FilePack is the name of the pack that ReadFile returns.
 const FilePack = "file"
@@ -41,7 +45,11 @@ const FilePack = "file"
 //	    data: event.data
 //
 // Unknown fields are refused. A type may have the name of one of a pack that comes before it and then replaces it.
-func ReadFile(b []byte) (*Pack, error) {
+func ReadFile(b []byte) (*Pack, error) { return readFile(nil, b) }
+
+// readFile is ReadFile within the work of a request.
+func readFile(w *Work, b []byte) (*Pack, error) {
+	im := importing{work: w}
 	doc, err := toJSON(b)
 	if err != nil {
 		return nil, fmt.Errorf("reading event types: %w", err)
@@ -61,7 +69,10 @@ func ReadFile(b []byte) (*Pack, error) {
 	seen := make(map[string]bool)
 	for _, f := range file.Types {
 		t := f.Type
-		if err := t.normalize(); err != nil {
+		if err := im.takeStrict(&t); err != nil {
+			if w != nil && endsImport(err) {
+				return nil, err
+			}
 			return nil, fmt.Errorf("reading event type %q: %w", clip(t.Name), err)
 		}
 		if f.Validation != "" && !KnownMode(f.Validation) {
@@ -101,7 +112,13 @@ func toJSON(b []byte) ([]byte, error) {
 			return trimmed, nil
 		}
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(b))
+	if len(b) > maxYAMLBytes {
+		if bad != nil {
+			return nil, bad
+		}
+		return nil, fmt.Errorf("must have at most %d bytes as YAML, got %d: give it as JSON", maxYAMLBytes, len(b))
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(withoutVersion(b)))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); err != nil {
 		if errors.Is(err, io.EOF) {
@@ -125,6 +142,29 @@ func toJSON(b []byte) ([]byte, error) {
 	return y.out, nil
 }
 
+// withoutVersion blanks a directive such as %YAML 1.2, which the library refuses though it reads such documents.
+func withoutVersion(b []byte) []byte {
+	rest := b
+	for len(rest) > 0 {
+		line, after, _ := bytes.Cut(rest, []byte("\n"))
+		text := bytes.TrimSpace(line)
+		if bytes.HasPrefix(text, []byte("%YAML ")) {
+			out := bytes.Clone(b)
+			at := len(b) - len(rest)
+			copy(out[at:], bytes.Repeat([]byte(" "), len(line)))
+			if len(text) > 0 {
+				out[at] = '#'
+			}
+			return out
+		}
+		if len(text) > 0 && text[0] != '#' && text[0] != '%' {
+			break
+		}
+		rest = after
+	}
+	return b
+}
+
 // yamlReader writes YAML nodes as JSON.
 type yamlReader struct{ out []byte }
 
@@ -142,17 +182,17 @@ func (y *yamlReader) append(n *yaml.Node, depth int) error {
 	case yaml.AliasNode:
 		return y.append(n.Alias, depth+1)
 	case yaml.MappingNode:
+		members, err := merged(n, 0)
+		if err != nil {
+			return err
+		}
 		y.out = append(y.out, '{')
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			key := n.Content[i]
-			if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" {
-				return fmt.Errorf("line %d: names must be plain text", key.Line)
-			}
+		for i, m := range members {
 			if i > 0 {
 				y.out = append(y.out, ',')
 			}
-			y.out = append(rawjson.AppendQuoted(y.out, key.Value), ':')
-			if err := y.append(n.Content[i+1], depth+1); err != nil {
+			y.out = append(rawjson.AppendQuoted(y.out, m[0].Value), ':')
+			if err := y.append(m[1], depth+1); err != nil {
 				return err
 			}
 		}
@@ -174,6 +214,61 @@ func (y *yamlReader) append(n *yaml.Node, depth int) error {
 		return y.scalar(n)
 	}
 	return fmt.Errorf("line %d: cannot be read", n.Line)
+}
+
+// merged returns the members of a mapping, those that a merge key (<<) brings last, as far as the mapping has not its own.
+func merged(n *yaml.Node, depth int) (members [][2]*yaml.Node, err error) {
+	var from []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			return nil, fmt.Errorf("line %d: names must be plain text", key.Line)
+		case key.ShortTag() == "!!merge":
+			list := []*yaml.Node{value}
+			if target := followed(value); target.Kind == yaml.SequenceNode {
+				list = target.Content
+			}
+			from = append(from, list...)
+		default:
+			members = append(members, [2]*yaml.Node{key, value})
+		}
+	}
+	if len(from) == 0 {
+		return members, nil
+	}
+	own := make(map[string]bool, len(members))
+	for _, m := range members {
+		own[m[0].Value] = true
+	}
+	for _, f := range from {
+		target := followed(f)
+		if target.Kind != yaml.MappingNode {
+			return nil, fmt.Errorf("line %d: a merge key (<<) must bring a mapping, or a list of mappings", f.Line)
+		}
+		const mostNested, mostMembers = 20, 100_000
+		if depth > mostNested || len(members) > mostMembers {
+			return nil, fmt.Errorf("line %d: has too many merge keys (<<)", f.Line)
+		}
+		more, err := merged(target, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range more {
+			if !own[m[0].Value] {
+				own[m[0].Value] = true
+				members = append(members, m)
+			}
+		}
+	}
+	return members, nil
+}
+
+func followed(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
 }
 
 func (y *yamlReader) scalar(n *yaml.Node) error {
