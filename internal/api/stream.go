@@ -74,7 +74,16 @@ func (a *API) publishStream(w http.ResponseWriter, r *http.Request, c *caller) e
 	defer cancel()
 	s := &stream{api: a, w: w, body: body, tenant: c.tenant, pending: make(chan *group, streamAhead), written: make(chan struct{}), giveUp: cancel}
 	go s.write()
-	failed := s.read(r.Context(), ctx, lines, web.Stopping(w))
+	stopping, watched := web.Stopping(w), make(chan struct{})
+	go func() {
+		defer close(watched)
+		wakeReader(ctx, w, stopping)
+	}()
+	defer func() {
+		cancel()
+		<-watched
+	}()
+	failed := s.read(r.Context(), ctx, lines, stopping)
 	close(s.pending)
 	<-s.written
 	return s.finish(failed)
@@ -104,6 +113,27 @@ type stream struct {
 }
 
 var errStreamStopping = problem.New(problem.Unavailable, "Relay is stopping; the rest of the stream was not read")
+
+// wakeReader ends reads that wait for a publisher who has nothing to say, once the server stops. A read that is just
+// about to begin sets its own deadline, so it is done again.
+func wakeReader(ctx context.Context, w http.ResponseWriter, stopping <-chan struct{}) {
+	select {
+	case <-stopping:
+	case <-ctx.Done():
+		return
+	}
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		// It fails on a connection that is gone, and so does the read.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
 
 // read turns lines into groups until the body ends, or reading does. It returns why it ended early.
 func (s *stream) read(request, reading context.Context, in *lineReader, stopping <-chan struct{}) error {
@@ -137,7 +167,12 @@ func (s *stream) read(request, reading context.Context, in *lineReader, stopping
 		case errors.Is(err, io.EOF):
 			return nil
 		case ended:
-			return err
+			select {
+			case <-stopping: // which is why it ended
+				return errStreamStopping
+			default:
+				return err
+			}
 		}
 		select {
 		case <-stopping:

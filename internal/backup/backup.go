@@ -87,6 +87,9 @@ type CreateOptions struct {
 	// To is where the backup is made: a tar file if it ends in .tar, else a
 	// folder. It must not exist.
 	To string
+	// Mkdir makes the folder that To is in, if it is not there; otherwise the
+	// error wraps ErrNoFolder.
+	Mkdir bool
 	// NoKey leaves the file of keys out.
 	NoKey bool
 	// Version is that of this Relay.
@@ -126,7 +129,7 @@ func create(ctx context.Context, o CreateOptions) (_ *Manifest, err error) {
 		return nil, err
 	}
 	defer cut.Close()
-	out, err := newTarget(o.To)
+	out, err := newTarget(o.To, o.Mkdir)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -464,6 +465,29 @@ func TestDamagedData(t *testing.T) {
 		}
 		if _, err := Restore(t.Context(), RestoreOptions{From: to, Data: filepath.Join(t.TempDir(), "data")}); err != nil {
 			t.Errorf("restoring a backup with %d damaged blocks: %v", damaged, err)
+		}
+	}
+}
+
+// A folder that is not there is a disk that is not mounted, or a slip: nothing is made.
+func TestFolderOfTheBackupMustExist(t *testing.T) {
+	for _, name := range []string{"x.tar", "x", filepath.Join("deeper", "x.tar")} {
+		missing := filepath.Join(t.TempDir(), "missing")
+		to := filepath.Join(missing, name)
+		for range 2 {
+			if _, err := newTarget(to, false); !errors.Is(err, ErrNoFolder) || !strings.Contains(err.Error(), filepath.Dir(to)) {
+				t.Errorf("%s: got %v, want %v with the folder", name, err, ErrNoFolder)
+			}
+			if _, err := os.Stat(missing); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s: the folder was made: %v", name, err)
+			}
+		}
+		d, err := newTarget(to, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.discard(); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -28,14 +29,23 @@ type target interface {
 // isTar reports whether a backup is a tar file.
 func isTar(name string) bool { return strings.HasSuffix(strings.ToLower(name), ".tar") }
 
+// ErrNoFolder is returned (wrapped) when the folder that a backup is to be made in is
+// not there: a disk that is not mounted perhaps, or a slip of the pen.
+var ErrNoFolder = errors.New("there is no folder for the backup")
+
 // newTarget makes a folder beside the backup's place, in which it grows.
-func newTarget(to string) (target, error) {
+func newTarget(to string, mkdir bool) (target, error) {
 	to, err := filepath.Abs(to)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return nil, err
+	parent := filepath.Dir(to)
+	if mkdir {
+		if err := os.MkdirAll(parent, 0o700); err != nil {
+			return nil, err
+		}
+	} else if _, err := os.Stat(parent); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %q", ErrNoFolder, parent)
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(to), filepath.Base(to)+".partial-*")
 	if err != nil {

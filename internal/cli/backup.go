@@ -51,6 +51,7 @@ func newBackup(env *Env) *cobra.Command {
 	}
 	f := cmd.Flags()
 	to := f.String("to", "", "`place` of the backup: a tar file if it ends in .tar, else a folder")
+	mkdir := f.Bool("mkdir", false, "make the folder that the backup is to be in")
 	noKey := f.Bool("no-key", false, "leave the file of keys out")
 	file := placeFlags(f)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -67,7 +68,7 @@ func newBackup(env *Env) *cobra.Command {
 		if err := sameUser(cfg.Data); err != nil {
 			return err
 		}
-		return env.backup(cmd.Context(), backup.CreateOptions{Data: cfg.Data, To: *to, NoKey: *noKey, Version: config.Version})
+		return env.backup(cmd.Context(), backup.CreateOptions{Data: cfg.Data, To: *to, Mkdir: *mkdir, NoKey: *noKey, Version: config.Version})
 	}
 	return cmd
 }
@@ -108,6 +109,8 @@ func (e *Env) backup(ctx context.Context, o backup.CreateOptions) error {
 		return errors.New("interrupted: there is no backup")
 	case errors.Is(err, backup.ErrExists):
 		return fmt.Errorf("%q exists already: choose another place with --to", o.To)
+	case errors.Is(err, backup.ErrNoFolder):
+		return fmt.Errorf("%w: is its disk mounted? --mkdir makes the folder", err)
 	case err != nil:
 		return err
 	}
