@@ -99,6 +99,15 @@ var engineTests = map[string]func(*testing.T){
 	"TestCostlyFilterKeepsOrder":               TestCostlyFilterKeepsOrder,
 	"TestUndecidedWaitInTheStore":              TestUndecidedWaitInTheStore,
 	"TestUndecidedFollowTheWebhook":            TestUndecidedFollowTheWebhook,
+	"TestPauseWhileFull":                       TestPauseWhileFull,
+	"TestOverdue":                              TestOverdue,
+	"TestRefusedURL":                           TestRefusedURL,
+	"TestRetiredConnections":                   TestRetiredConnections,
+	"TestDeletedWhileUnderWay":                 TestDeletedWhileUnderWay,
+	"TestOwnShortageIsNotTheEndpoints":         TestOwnShortageIsNotTheEndpoints,
+	"TestCutOffBodyIsDelivered":                TestCutOffBodyIsDelivered,
+	"TestClockAsked":                           TestClockAsked,
+	"TestClockSetForward":                      TestClockSetForward,
 }
 
 // lengthy are those that take many seconds on a database, because days full of
@@ -107,6 +116,7 @@ var lengthy = []string{
 	"TestDisabledAfterFiveDaysOfFailures", "TestRampFindsTheCapacityOfAnEndpoint", "TestOtherKeysDoNotWait",
 	"TestRetentionKeepsWhatIsOwed", "TestOneSuccessStartsTheRuleAnew", "TestRecoverAndReplayGoOnAfterARestart",
 	"TestLogKeepsItsEvents", "TestRejected", "TestRateLimit", "TestMaxAge", "TestBatchTransform", "TestMaintenanceWindow", "TestScheduleOfPresetRelay",
+	"TestRetiredConnections",
 }
 
 // stretched is how much less often the engine looks at the other nodes of a
