@@ -2,9 +2,10 @@ package access
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/relay-events/relay/internal/event"
 )
@@ -31,6 +32,15 @@ type Target struct {
 	Name string `json:"name,omitempty"` // its label or description at the time
 }
 
+// maxShown bounds what an entry shows of a thing before or after a change, in bytes: event types may have schemas of
+// 256 KiB. Of more it says how much there is.
+const maxShown = 64 << 10
+
+// shown is how entries show values: a duration as settings are written, such as "5s".
+var shown = json.WithMarshalers(json.MarshalFunc(func(d time.Duration) ([]byte, error) {
+	return json.Marshal(d.String())
+}))
+
 // Entry returns the audit entry of a change that the principal makes now. before and after are marshalled to JSON, unless
 // nil.
 func (p *Principal) Entry(action string, before, after any, targets ...Target) (*Entry, error) {
@@ -45,9 +55,12 @@ func (p *Principal) Entry(action string, before, after any, targets ...Target) (
 		if v.from == nil {
 			continue
 		}
-		b, err := json.Marshal(v.from)
+		b, err := json.Marshal(v.from, shown)
 		if err != nil {
 			return nil, fmt.Errorf("making the audit entry of %s: %w", action, err)
+		}
+		if len(b) > maxShown {
+			b = fmt.Appendf(nil, `{"bytes":%d,"tooLarge":true}`, len(b))
 		}
 		*v.into = b
 	}

@@ -8,10 +8,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 )
 
@@ -22,27 +22,12 @@ type Tenant struct {
 	CreatedAt time.Time
 }
 
-// Scope is one thing a key may do.
-type Scope string
-
-// The scopes, SPEC section 2. Admin includes manage, manage includes read.
-const (
-	ScopePublish  Scope = "publish"  // publish events
-	ScopeRead     Scope = "read"     // read everything of the tenant but secrets
-	ScopeManage   Scope = "manage"   // change webhooks, retry, replay
-	ScopeAdmin    Scope = "admin"    // keys, users, authentication
-	ScopePlatform Scope = "platform" // manage tenants and act for one by the header Relay-Tenant
-)
-
-// Scopes lists all scopes in the order they are documented.
-var Scopes = []Scope{ScopePublish, ScopeRead, ScopeManage, ScopeAdmin, ScopePlatform}
-
 // Key is an API key. The key text itself is shown once and never stored.
 type Key struct {
 	ID        string         // "key_…"
 	Tenant    event.TenantID // whom it acts for
 	Name      string         // a label for people
-	Scopes    []Scope
+	Scopes    []access.Scope
 	Hash      [32]byte  // SHA-256 of the key text; see HashKey
 	Hint      string    // the key's first characters, to tell keys apart in a list
 	CreatedAt time.Time // UTC
@@ -50,20 +35,11 @@ type Key struct {
 	RevokedAt time.Time // UTC; zero: valid
 }
 
-// Allows reports whether the key has the scope, itself or by a scope that
-// includes it.
-func (k *Key) Allows(s Scope) bool {
-	has := func(s Scope) bool { return slices.Contains(k.Scopes, s) }
-	switch s {
-	case ScopePublish:
-		return has(ScopePublish) || has(ScopeAdmin)
-	case ScopeRead:
-		return has(ScopeRead) || has(ScopeManage) || has(ScopeAdmin)
-	case ScopeManage:
-		return has(ScopeManage) || has(ScopeAdmin)
-	default:
-		return has(s)
-	}
+// Allows reports whether the key has the scope, itself or by scopes that
+// include what it allows.
+func (k *Key) Allows(s access.Scope) bool {
+	needed := access.Of([]access.Scope{s})
+	return access.Of(k.Scopes)&needed == needed
 }
 
 // Valid reports whether the key may be used at the moment now.
@@ -98,18 +74,19 @@ func KeyHint(text string) string {
 // ErrNotFound is returned for a tenant or key that is not there.
 var ErrNotFound = errors.New("account: not found")
 
-// Store keeps tenants and keys. A change is durable when the call returns. All
-// methods are safe for concurrent use.
+// Store keeps tenants and keys. A change is durable when the call returns, and
+// so is its audit entry, which is stored in the same transaction. All methods
+// are safe for concurrent use.
 type Store interface {
 	// TenantList returns all tenants, the oldest first.
 	TenantList(ctx context.Context) ([]Tenant, error)
 	// KeyCreate adds a key. The caller has filled every field.
-	KeyCreate(ctx context.Context, k Key) error
+	KeyCreate(ctx context.Context, k Key, entry *access.Entry) error
 	// KeyPut adds a key or replaces the one with the same ID: the operator's
 	// key from RELAY_ADMIN_KEY, which may differ at each start.
 	KeyPut(ctx context.Context, k Key) error
 	// KeyRevoke ends a key of the tenant; ErrNotFound when there is none.
-	KeyRevoke(ctx context.Context, tenant event.TenantID, id string, at time.Time) error
+	KeyRevoke(ctx context.Context, tenant event.TenantID, id string, at time.Time, entry *access.Entry) error
 	// KeyList returns every key of every tenant, revoked ones included, the oldest first.
 	KeyList(ctx context.Context) ([]Key, error)
 }

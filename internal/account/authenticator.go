@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -109,33 +110,53 @@ func (a *Authenticator) Tenant(name string) (Tenant, bool) {
 // NewKey is what the caller chooses of a key.
 type NewKey struct {
 	Name      string
-	Scopes    []Scope
+	Scopes    []access.Scope
 	ExpiresAt time.Time // zero: never
 }
 
 // Create adds a key for the tenant and returns it with its text, which is not kept anywhere.
-func (a *Authenticator) Create(ctx context.Context, tenant event.TenantID, n NewKey) (k Key, text string, err error) {
+func (a *Authenticator) Create(ctx context.Context, p *access.Principal, n NewKey) (k Key, text string, err error) {
 	now := a.now().UTC().Truncate(time.Millisecond)
 	if err := checkNewKey(n, now); err != nil {
 		return Key{}, "", err
 	}
 	text = NewKeyText()
 	k = Key{
-		ID: newKeyID(), Tenant: tenant, Name: n.Name, Scopes: inOrder(n.Scopes),
+		ID: newKeyID(), Tenant: p.Tenant, Name: n.Name, Scopes: inOrder(n.Scopes),
 		Hash: HashKey(text), Hint: KeyHint(text), CreatedAt: now,
 	}
 	if !n.ExpiresAt.IsZero() {
 		k.ExpiresAt = n.ExpiresAt.UTC().Truncate(time.Millisecond)
 	}
+	entry, err := p.Entry("key.create", nil, k.audited(), k.target())
+	if err != nil {
+		return Key{}, "", err
+	}
 	a.changing.Lock()
 	defer a.changing.Unlock()
-	if err := a.store.KeyCreate(ctx, k); err != nil {
+	if err := a.store.KeyCreate(ctx, k, entry); err != nil {
 		return Key{}, "", fmt.Errorf("storing key: %w", err)
 	}
 	old := a.current.Load()
 	a.publishLocked(append(slices.Clip(slices.Clone(old.keys)), k), old.tenants)
 	return k, text, nil
 }
+
+// audited is what the audit log shows of a key.
+func (k *Key) audited() any {
+	var expires *time.Time
+	if !k.ExpiresAt.IsZero() {
+		expires = &k.ExpiresAt
+	}
+	return struct {
+		Name      string         `json:"name"`
+		Scopes    []access.Scope `json:"scopes"`
+		Hint      string         `json:"hint"`
+		ExpiresAt *time.Time     `json:"expiresAt"`
+	}{k.Name, k.Scopes, k.Hint, expires}
+}
+
+func (k *Key) target() access.Target { return access.Target{Type: "key", ID: k.ID, Name: k.Name} }
 
 func checkNewKey(n NewKey, now time.Time) error {
 	var wrong []problem.Field
@@ -154,7 +175,7 @@ func checkNewKey(n NewKey, now time.Time) error {
 		add("scopes", "must name at least one scope")
 	}
 	for i, s := range n.Scopes {
-		if !slices.Contains(Scopes, s) {
+		if !slices.Contains(access.Scopes, s) {
 			add(fmt.Sprintf("scopes[%d]", i), "must be one of publish, read, manage, admin, platform")
 		}
 	}
@@ -168,9 +189,9 @@ func checkNewKey(n NewKey, now time.Time) error {
 }
 
 // inOrder returns the scopes without repetitions in their documented order.
-func inOrder(scopes []Scope) []Scope {
-	var list []Scope
-	for _, s := range Scopes {
+func inOrder(scopes []access.Scope) []access.Scope {
+	var list []access.Scope
+	for _, s := range access.Scopes {
 		if slices.Contains(scopes, s) {
 			list = append(list, s)
 		}
@@ -180,19 +201,23 @@ func inOrder(scopes []Scope) []Scope {
 
 // Revoke ends a key of the tenant: the next request with it is refused. Revoking a revoked key changes nothing. A
 // NotFound problem says that the tenant has no such key.
-func (a *Authenticator) Revoke(ctx context.Context, tenant event.TenantID, id string) error {
+func (a *Authenticator) Revoke(ctx context.Context, p *access.Principal, id string) error {
 	a.changing.Lock()
 	defer a.changing.Unlock()
 	old := a.current.Load()
-	i := slices.IndexFunc(old.keys, func(k Key) bool { return k.ID == id && k.Tenant == tenant })
+	i := slices.IndexFunc(old.keys, func(k Key) bool { return k.ID == id && k.Tenant == p.Tenant })
 	if i < 0 {
 		return problem.New(problem.NotFound, "there is no such key")
 	}
 	if !old.keys[i].RevokedAt.IsZero() {
 		return nil
 	}
+	entry, err := p.Entry("key.revoke", old.keys[i].audited(), nil, old.keys[i].target())
+	if err != nil {
+		return err
+	}
 	at := a.now().UTC().Truncate(time.Millisecond)
-	if err := a.store.KeyRevoke(ctx, tenant, id, at); errors.Is(err, ErrNotFound) {
+	if err := a.store.KeyRevoke(ctx, p.Tenant, id, at, entry); errors.Is(err, ErrNotFound) {
 		return problem.New(problem.NotFound, "there is no such key")
 	} else if err != nil {
 		return fmt.Errorf("revoking key %q: %w", id, err)
@@ -221,7 +246,7 @@ func (a *Authenticator) PutAdminKey(ctx context.Context, text string) error {
 		return problem.New(problem.Invalid, "the admin key must have at least %d characters, printable ASCII without spaces", MinKeyLength)
 	}
 	k := Key{
-		ID: AdminKeyID, Tenant: event.DefaultTenant, Name: "admin key of the operator", Scopes: []Scope{ScopeAdmin, ScopePlatform},
+		ID: AdminKeyID, Tenant: event.DefaultTenant, Name: "admin key of the operator", Scopes: []access.Scope{access.ScopeAdmin, access.ScopePlatform},
 		Hash: HashKey(text), Hint: KeyHint(text), CreatedAt: a.now().UTC().Truncate(time.Millisecond),
 	}
 	a.changing.Lock()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
@@ -42,7 +43,7 @@ func wantUnauthorized(t *testing.T, a *account.Authenticator, what, text string)
 func TestKeysLiveAndEnd(t *testing.T) {
 	dir := t.TempDir()
 	a, store := open(t, dir)
-	k, text, err := a.Create(ctx, event.DefaultTenant, account.NewKey{Name: "app", Scopes: []account.Scope{account.ScopeRead, account.ScopePublish, account.ScopeRead}})
+	k, text, err := a.Create(ctx, access.System(event.DefaultTenant), account.NewKey{Name: "app", Scopes: []access.Scope{access.ScopeRead, access.ScopePublish, access.ScopeRead}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,14 +69,14 @@ func TestKeysLiveAndEnd(t *testing.T) {
 	if _, err := b.Authenticate(text); err != nil {
 		t.Errorf("after reading the store again: got %v, want the key", err)
 	}
-	if err := a.Revoke(ctx, event.DefaultTenant+1, k.ID); problem.KindOf(err) != problem.NotFound {
+	if err := a.Revoke(ctx, access.System(event.DefaultTenant+1), k.ID); problem.KindOf(err) != problem.NotFound {
 		t.Errorf("revoking another tenant's key: got %v, want not found", err)
 	}
-	if err := a.Revoke(ctx, event.DefaultTenant, k.ID); err != nil {
+	if err := a.Revoke(ctx, access.System(event.DefaultTenant), k.ID); err != nil {
 		t.Fatal(err)
 	}
 	wantUnauthorized(t, a, "revoked", text)
-	if err := a.Revoke(ctx, event.DefaultTenant, k.ID); err != nil {
+	if err := a.Revoke(ctx, access.System(event.DefaultTenant), k.ID); err != nil {
 		t.Errorf("revoking again: got %v, want nil", err)
 	}
 	if err := b.Refresh(ctx); err != nil {
@@ -94,7 +95,7 @@ func TestExpiry(t *testing.T) {
 	a, store := open(t, t.TempDir())
 	text := account.NewKeyText()
 	now := time.Now().UTC()
-	if err := store.KeyCreate(ctx, account.Key{ID: "key_a", Tenant: event.DefaultTenant, Name: "a", Scopes: account.Scopes, Hash: account.HashKey(text), CreatedAt: now.Add(-2 * time.Hour), ExpiresAt: now.Add(-time.Millisecond)}); err != nil {
+	if err := store.KeyCreate(ctx, account.Key{ID: "key_a", Tenant: event.DefaultTenant, Name: "a", Scopes: access.Scopes, Hash: account.HashKey(text), CreatedAt: now.Add(-2 * time.Hour), ExpiresAt: now.Add(-time.Millisecond)}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Refresh(ctx); err != nil {
@@ -119,7 +120,7 @@ func TestAdminKey(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Authenticate(%q): %v", text, err)
 		}
-		for _, s := range account.Scopes {
+		for _, s := range access.Scopes {
 			if !k.Allows(s) {
 				t.Errorf("the admin key lacks the scope %q", s)
 			}
@@ -155,14 +156,16 @@ type broken struct{ account.Store }
 
 var errBroken = errors.New("disk full")
 
-func (broken) KeyCreate(context.Context, account.Key) error                       { return errBroken }
-func (broken) KeyPut(context.Context, account.Key) error                          { return errBroken }
-func (broken) KeyRevoke(context.Context, event.TenantID, string, time.Time) error { return errBroken }
+func (broken) KeyCreate(context.Context, account.Key, *access.Entry) error { return errBroken }
+func (broken) KeyPut(context.Context, account.Key) error                   { return errBroken }
+func (broken) KeyRevoke(context.Context, event.TenantID, string, time.Time, *access.Entry) error {
+	return errBroken
+}
 
 // TestChangeThatIsNotStored: what the store did not take does not hold in memory either.
 func TestChangeThatIsNotStored(t *testing.T) {
 	good, store := open(t, t.TempDir())
-	k, text, err := good.Create(ctx, event.DefaultTenant, account.NewKey{Name: "a", Scopes: []account.Scope{account.ScopeRead}})
+	k, text, err := good.Create(ctx, access.System(event.DefaultTenant), account.NewKey{Name: "a", Scopes: []access.Scope{access.ScopeRead}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,10 +173,10 @@ func TestChangeThatIsNotStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := a.Create(ctx, event.DefaultTenant, account.NewKey{Name: "b", Scopes: []account.Scope{account.ScopeRead}}); !errors.Is(err, errBroken) {
+	if _, _, err := a.Create(ctx, access.System(event.DefaultTenant), account.NewKey{Name: "b", Scopes: []access.Scope{access.ScopeRead}}); !errors.Is(err, errBroken) {
 		t.Errorf("Create: got %v, want the store's error", err)
 	}
-	if err := a.Revoke(ctx, event.DefaultTenant, k.ID); !errors.Is(err, errBroken) {
+	if err := a.Revoke(ctx, access.System(event.DefaultTenant), k.ID); !errors.Is(err, errBroken) {
 		t.Errorf("Revoke: got %v, want the store's error", err)
 	}
 	if err := a.PutAdminKey(ctx, "an-admin-key-0123456"); !errors.Is(err, errBroken) {
@@ -192,14 +195,14 @@ func TestConcurrentChanges(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			k, text, err := a.Create(ctx, event.DefaultTenant, account.NewKey{Name: "a", Scopes: []account.Scope{account.ScopeRead}})
+			k, text, err := a.Create(ctx, access.System(event.DefaultTenant), account.NewKey{Name: "a", Scopes: []access.Scope{access.ScopeRead}})
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			texts[i] = text
 			if i%2 == 0 {
-				if err := a.Revoke(ctx, event.DefaultTenant, k.ID); err != nil {
+				if err := a.Revoke(ctx, access.System(event.DefaultTenant), k.ID); err != nil {
 					t.Error(err)
 				}
 			}

@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
@@ -35,32 +36,32 @@ import (
 type Keys interface {
 	Authenticate(text string) (*account.Key, error)
 	Tenant(name string) (account.Tenant, bool)
-	Create(ctx context.Context, tenant event.TenantID, n account.NewKey) (account.Key, string, error)
-	Revoke(ctx context.Context, tenant event.TenantID, id string) error
+	Create(ctx context.Context, p *access.Principal, n account.NewKey) (account.Key, string, error)
+	Revoke(ctx context.Context, p *access.Principal, id string) error
 	List(tenant event.TenantID) []account.Key
 }
 
 // Webhooks keeps subscriptions; webhook.Registry does.
 type Webhooks interface {
-	Create(ctx context.Context, tenant event.TenantID, s webhook.Settings, secret string) (*webhook.Webhook, error)
-	Update(ctx context.Context, tenant event.TenantID, id string, change func(*webhook.Settings) error) (*webhook.Webhook, error)
-	Delete(ctx context.Context, tenant event.TenantID, id string) error
+	Create(ctx context.Context, p *access.Principal, s webhook.Settings, secret string) (*webhook.Webhook, error)
+	Update(ctx context.Context, p *access.Principal, id string, change func(*webhook.Settings) error) (*webhook.Webhook, error)
+	Delete(ctx context.Context, p *access.Principal, id string) error
 	Get(tenant event.TenantID, id string) (*webhook.Webhook, error)
 	Logged(ctx context.Context, tenant event.TenantID, id string) (number uint32, err error)
 	ByNumber(number uint32) (*webhook.Webhook, bool)
 	List(tenant event.TenantID) []*webhook.Webhook
-	Pause(ctx context.Context, tenant event.TenantID, id string) (*webhook.Webhook, error)
-	Resume(ctx context.Context, tenant event.TenantID, id string) (*webhook.Webhook, error)
-	RotateSecret(ctx context.Context, tenant event.TenantID, id string, overlap time.Duration) (*webhook.Webhook, error)
+	Pause(ctx context.Context, p *access.Principal, id string) (*webhook.Webhook, error)
+	Resume(ctx context.Context, p *access.Principal, id string) (*webhook.Webhook, error)
+	RotateSecret(ctx context.Context, p *access.Principal, id string, overlap time.Duration) (*webhook.Webhook, error)
 	Draft(ctx context.Context, w *webhook.Webhook, change func(*webhook.Settings)) (*webhook.Webhook, error)
 }
 
 // Engine delivers, and knows what became of deliveries; delivery.Engine does.
 type Engine interface {
 	Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (*delivery.Attempt, error)
-	Retry(ctx context.Context, tenant event.TenantID, d event.DeliveryID) error
-	Cancel(ctx context.Context, tenant event.TenantID, d event.DeliveryID) error
-	Resend(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]event.DeliveryID, error)
+	Retry(ctx context.Context, p *access.Principal, d event.DeliveryID) error
+	Cancel(ctx context.Context, p *access.Principal, d event.DeliveryID) error
+	Resend(ctx context.Context, p *access.Principal, ev *event.Event, w *webhook.Webhook) ([]event.DeliveryID, error)
 	Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (delivery.Delivery, error)
 	DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]delivery.Delivery, error)
 	Deliveries(ctx context.Context, q delivery.DeliveryQuery) (delivery.DeliveryPage, error)
@@ -72,10 +73,10 @@ type Engine interface {
 	EventReserve() event.ID
 	Attempt(ctx context.Context, tenant event.TenantID, id event.ID) (*delivery.Attempt, error)
 	Attempts(ctx context.Context, q delivery.LogQuery) ([]*delivery.Attempt, event.ID, error)
-	StartJob(ctx context.Context, w *webhook.Webhook, kind delivery.JobKind, since time.Time) (delivery.Job, error)
+	StartJob(ctx context.Context, p *access.Principal, w *webhook.Webhook, kind delivery.JobKind, since time.Time) (delivery.Job, error)
 	Job(ctx context.Context, tenant event.TenantID, id string) (delivery.Job, error)
 	Jobs(ctx context.Context, tenant event.TenantID) ([]delivery.Job, error)
-	CancelJob(ctx context.Context, tenant event.TenantID, id string) (delivery.Job, error)
+	CancelJob(ctx context.Context, p *access.Principal, id string) (delivery.Job, error)
 	Health(w *webhook.Webhook) webhook.Health
 	Stats(ctx context.Context, q delivery.StatsQuery) ([]delivery.StatsPoint, error)
 }
@@ -86,18 +87,17 @@ type Types interface {
 	List(tenant event.TenantID) []*catalogue.Type
 	Lookup(tenant event.TenantID, name string) (*catalogue.Type, bool)
 	Versions(tenant event.TenantID, name string) []*catalogue.Type
-	Create(ctx context.Context, tenant event.TenantID, t catalogue.Type, set catalogue.Settings) (*catalogue.Type, error)
-	Update(ctx context.Context, tenant event.TenantID, name string, c catalogue.Change) (*catalogue.Type, error)
-	Delete(ctx context.Context, tenant event.TenantID, name string) error
-	Import(ctx context.Context, tenant event.TenantID, types []catalogue.Type, rules []catalogue.Rule, dryRun bool) ([]catalogue.Imported, error)
+	Create(ctx context.Context, p *access.Principal, t catalogue.Type, set catalogue.Settings) (*catalogue.Type, error)
+	Update(ctx context.Context, p *access.Principal, name string, c catalogue.Change) (*catalogue.Type, error)
+	Delete(ctx context.Context, p *access.Principal, name string) error
+	Import(ctx context.Context, p *access.Principal, types []catalogue.Type, rules []catalogue.Rule, dryRun bool) ([]catalogue.Imported, error)
 	Default(tenant event.TenantID) catalogue.Settings
-	Set(ctx context.Context, tenant event.TenantID, name string, change func(*catalogue.Settings)) error
+	Set(ctx context.Context, p *access.Principal, name string, change func(*catalogue.Settings)) error
 	RuleList(tenant event.TenantID) []catalogue.RuleState
 	Rule(tenant event.TenantID, name string) (catalogue.RuleState, bool)
-	CreateRule(ctx context.Context, tenant event.TenantID, rule catalogue.Rule, on bool) (catalogue.RuleState, error)
-	UpdateRule(ctx context.Context, tenant event.TenantID, name string, change func(*catalogue.Rule)) error
-	SwitchRule(ctx context.Context, tenant event.TenantID, name string, on bool) error
-	DeleteRule(ctx context.Context, tenant event.TenantID, name string) error
+	CreateRule(ctx context.Context, p *access.Principal, rule catalogue.Rule, on bool) (catalogue.RuleState, error)
+	UpdateRule(ctx context.Context, p *access.Principal, name string, change func(*catalogue.Rule), on *bool) error
+	DeleteRule(ctx context.Context, p *access.Principal, name string) error
 }
 
 // Publisher stores events; ingest.Ingester does.
@@ -115,7 +115,7 @@ type Events interface {
 type Encryption interface {
 	// Rotate makes a new key and seals everything with it again. A master key that is not empty encrypts the keys from
 	// then on. It returns how many webhooks were sealed again.
-	Rotate(ctx context.Context, master secret.Text) (webhooks int, err error)
+	Rotate(ctx context.Context, p *access.Principal, master secret.Text) (webhooks int, err error)
 }
 
 // Options is what the API works on. All fields are required unless they say otherwise.

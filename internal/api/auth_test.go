@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/event"
 )
@@ -33,17 +34,17 @@ func (w *world) document() openapi {
 func TestWhoMayCallWhat(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
-	revoked, text, err := w.keys.Create(ctx, event.DefaultTenant, account.NewKey{Name: "revoked", Scopes: []account.Scope{account.ScopeAdmin}})
+	revoked, text, err := w.keys.Create(ctx, access.System(event.DefaultTenant), account.NewKey{Name: "revoked", Scopes: []access.Scope{access.ScopeAdmin}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.keys.Revoke(ctx, event.DefaultTenant, revoked.ID); err != nil {
+	if err := w.keys.Revoke(ctx, access.System(event.DefaultTenant), revoked.ID); err != nil {
 		t.Fatal(err)
 	}
 	expired := account.NewKeyText()
 	past := time.Now().Add(-time.Hour)
-	if err := w.store.KeyCreate(ctx, account.Key{ID: "key_expired", Tenant: event.DefaultTenant, Name: "expired", Scopes: account.Scopes,
-		Hash: account.HashKey(expired), Hint: "rk_", CreatedAt: past.Add(-time.Hour), ExpiresAt: past}); err != nil {
+	if err := w.store.KeyCreate(ctx, account.Key{ID: "key_expired", Tenant: event.DefaultTenant, Name: "expired", Scopes: access.Scopes,
+		Hash: account.HashKey(expired), Hint: "rk_", CreatedAt: past.Add(-time.Hour), ExpiresAt: past}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.keys.Refresh(ctx); err != nil {
@@ -57,11 +58,11 @@ func TestWhoMayCallWhat(t *testing.T) {
 		{"wrong", "rk_wrong_key_0123456789", ""},
 		{"expired", expired, ""},
 		{"revoked", text, ""},
-		{"publish", w.key(account.ScopePublish), "publish"},
-		{"read", w.key(account.ScopeRead), "read"},
-		{"manage", w.key(account.ScopeManage), "read manage"},
-		{"admin", w.key(account.ScopeAdmin), "publish read manage admin"},
-		{"platform", w.key(account.ScopePlatform), "platform"},
+		{"publish", w.key(access.ScopePublish), "publish"},
+		{"read", w.key(access.ScopeRead), "read"},
+		{"manage", w.key(access.ScopeManage), "read manage"},
+		{"admin", w.key(access.ScopeAdmin), "publish read manage admin"},
+		{"platform", w.key(access.ScopePlatform), "platform"},
 	}
 	open := []string{"GET /livez", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs"}
 	calls := 0
@@ -159,7 +160,7 @@ func TestKeysOverTheAPI(t *testing.T) {
 		}
 	}
 	// An admin of a tenant cannot make himself more than that.
-	w.refused(403, "POST", "/v1/keys", `{"name":"a","scopes":["platform"]}`, "Authorization", "Bearer "+w.key(account.ScopeAdmin))
+	w.refused(403, "POST", "/v1/keys", `{"name":"a","scopes":["platform"]}`, "Authorization", "Bearer "+w.key(access.ScopeAdmin))
 }
 
 // TestOtherTenant: ids of another tenant are answered as ids that do not exist, byte for byte but for the id (S16).
@@ -242,7 +243,7 @@ func TestOtherTenant(t *testing.T) {
 	}
 	w.refused(403, "GET", "/v1/webhooks", "", "Authorization", other[1], "Relay-Tenant", "default")
 	w.refused(404, "GET", "/v1/webhooks", "", "Relay-Tenant", "nobody")
-	platform := w.key(account.ScopePlatform)
+	platform := w.key(access.ScopePlatform)
 	w.refused(403, "GET", "/v1/webhooks", "", "Authorization", "Bearer "+platform)
 	w.into(nil, 200, "GET", "/v1/webhooks/"+hook.ID, "", "Authorization", "Bearer "+platform, "Relay-Tenant", "default")
 }

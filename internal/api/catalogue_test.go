@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/access"
 )
 
 // eventDoc is an event as the API shows it.
@@ -340,7 +340,7 @@ func TestTenantsHaveCataloguesOfTheirOwn(t *testing.T) {
 	w.into(nil, 202, "POST", "/v1/events", `{"type":"order.created","data":1}`, "Authorization", other)
 	w.refused(422, "POST", "/v1/events", `{"type":"order.created","data":1}`)
 	// Scopes.
-	read := "Bearer " + w.key(account.ScopeRead)
+	read := "Bearer " + w.key(access.ScopeRead)
 	w.into(nil, 200, "GET", "/v1/event-types", "", "Authorization", read)
 	for _, call := range []string{"POST /v1/event-types", "PATCH /v1/event-types/call.completed", "DELETE /v1/event-types/order.created",
 		"POST /v1/event-types/import?format=pack", "PATCH /v1/catalogue", "POST /v1/derivation-rules", "DELETE /v1/derivation-rules/mine"} {

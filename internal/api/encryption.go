@@ -24,7 +24,7 @@ type encryptionInput struct {
 	Body RotateEncryption `body:"optional"`
 }
 
-func (a *API) encryptionRotate(ctx context.Context, _ *caller, in *encryptionInput) (*RotatedEncryption, error) {
+func (a *API) encryptionRotate(ctx context.Context, c *caller, in *encryptionInput) (*RotatedEncryption, error) {
 	if a.Encryption == nil {
 		return nil, problem.New(problem.Conflict, "servers that share a database share their keys, which cannot be replaced while they run")
 	}
@@ -37,7 +37,7 @@ func (a *API) encryptionRotate(ctx context.Context, _ *caller, in *encryptionInp
 			return nil, problem.InvalidField("secretKey", "%v", err)
 		}
 	}
-	n, err := a.Encryption.Rotate(ctx, secret.Text(key.Value))
+	n, err := a.Encryption.Rotate(ctx, c.Principal, secret.Text(key.Value))
 	if err != nil {
 		return nil, err
 	}

@@ -216,7 +216,7 @@ var docTypeCreate = doc{id: "createEventType", tag: "Event types", summary: "Add
 func (a *API) typeCreate(ctx context.Context, c *caller, in *createTypeInput) (*EventType, error) {
 	b := &in.Body
 	set := catalogue.Settings{Validation: catalogue.Mode(b.Validation.Value), Deprecated: b.Deprecated.Value, Archived: b.Archived.Value}
-	t, err := a.Types.Create(ctx, c.tenant, catalogue.Type{
+	t, err := a.Types.Create(ctx, c.Principal, catalogue.Type{
 		Name: b.Name, Version: b.Version.Value, Description: b.Description.Value, Fires: b.Fires.Value, Aliases: b.Aliases.Value,
 		Schema: json.RawMessage(b.Schema.Value), AttributesSchema: json.RawMessage(b.AttributesSchema.Value),
 		Example: json.RawMessage(b.Example.Value), ExampleAttributes: json.RawMessage(b.ExampleAttributes.Value),
@@ -261,7 +261,7 @@ func (a *API) typeUpdate(ctx context.Context, c *caller, in *updateTypeInput) (*
 	if b.Version.Null {
 		version = nil
 	}
-	t, err := a.Types.Update(ctx, c.tenant, in.Name, catalogue.Change{
+	t, err := a.Types.Update(ctx, c.Principal, in.Name, catalogue.Change{
 		Description: given(b.Description, itself), Fires: given(b.Fires, itself), Version: version, Aliases: given(b.Aliases, itself),
 		Schema: given(b.Schema, raw), AttributesSchema: given(b.AttributesSchema, raw),
 		Example: given(b.Example, raw), ExampleAttributes: given(b.ExampleAttributes, raw),
@@ -283,7 +283,7 @@ var docTypeDelete = doc{id: "deleteEventType", tag: "Event types", summary: "Del
 	text: "All versions of a type of your own. Its events stay, and may be published still. A type of a pack cannot be deleted, but archived."}
 
 func (a *API) typeDelete(ctx context.Context, c *caller, in *typePath) (*none, error) {
-	return nil, a.Types.Delete(ctx, c.tenant, in.Name)
+	return nil, a.Types.Delete(ctx, c.Principal, in.Name)
 }
 
 // ImportedTypes says what an import did.
@@ -341,7 +341,7 @@ func (a *API) typeImport(ctx context.Context, c *caller, in *importInput) (*Impo
 	if err != nil {
 		return nil, err
 	}
-	list, err := a.Types.Import(ctx, c.tenant, types, rules, in.DryRun == "true")
+	list, err := a.Types.Import(ctx, c.Principal, types, rules, in.DryRun == "true")
 	if err != nil {
 		return nil, err
 	}
@@ -391,7 +391,7 @@ var docCatalogueUpdate = doc{id: "updateCatalogue", tag: "Event types", summary:
 
 func (a *API) catalogueUpdate(ctx context.Context, c *caller, in *updateCatalogueInput) (*Catalogue, error) {
 	if v := in.Body.Validation; v.Given {
-		err := a.Types.Set(ctx, c.tenant, catalogue.AllTypes, func(s *catalogue.Settings) { s.Validation = catalogue.Mode(v.Value) })
+		err := a.Types.Set(ctx, c.Principal, catalogue.AllTypes, func(s *catalogue.Settings) { s.Validation = catalogue.Mode(v.Value) })
 		if err != nil {
 			return nil, err
 		}

@@ -250,7 +250,7 @@ func (a *API) eventResend(ctx context.Context, c *caller, in *resendInput) (*Res
 	if err != nil {
 		return nil, err
 	}
-	ids, err := a.Engine.Resend(ctx, e, w)
+	ids, err := a.Engine.Resend(ctx, c.Principal, e, w)
 	if err != nil {
 		return nil, err
 	}

@@ -2,14 +2,9 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"strings"
-	"time"
 
 	"github.com/relay-events/relay/internal/access"
-	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
-	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
@@ -108,22 +103,11 @@ type updateGateInput struct {
 }
 
 func (a *API) gateUpdate(ctx context.Context, c *caller, in *updateGateInput) (*GateSettings, error) {
-	before, after, err := a.Gate.Change(ctx, c.tenant, in.Body.apply)
+	_, after, err := a.Gate.Change(ctx, c.Principal, in.Body.apply)
 	if err != nil {
 		return nil, err
 	}
-	was, err := a.showGate(ctx, c, &before)
-	if err != nil {
-		return nil, err
-	}
-	is, err := a.showGate(ctx, c, &after)
-	if err != nil {
-		return nil, err
-	}
-	was.Health, was.Pending, was.Held = nil, 0, 0
-	audited := *is
-	audited.Health, audited.Pending, audited.Held = nil, 0, 0
-	return is, a.audit(ctx, c, "gate.update", "", was, audited)
+	return a.showGate(ctx, c, &after)
 }
 
 var docGateTest = doc{id: "testGate", tag: "Gate", summary: "Send an example to the gate's endpoint",
@@ -174,8 +158,8 @@ type receiveInput struct {
 	Body NewRespondent `body:"required"`
 }
 
-func (a *API) receiveRoute(scope account.Scope) route {
-	return handleRespondent(a, "POST /v1/integrations/{name}/respondents", scope, docGateReceive,
+func (a *API) receiveRoute(needs access.Permission) route {
+	return handleRespondent(a, "POST /v1/integrations/{name}/respondents", needs, docGateReceive,
 		func(ctx context.Context, c *caller, in *receiveInput, p *gate.Payload, key string) (gate.Received, error) {
 			return a.Gate.Receive(ctx, c.tenant, in.Name, p, key)
 		})
@@ -185,7 +169,7 @@ var docRespondentRetry = doc{id: "retryRespondent", tag: "Respondents", summary:
 	text: "The gate's endpoint is asked again, with a new round of attempts."}
 
 func (a *API) respondentRetry(ctx context.Context, c *caller, in *respondentPath) (*Respondent, error) {
-	r, err := a.Gate.Retry(ctx, c.tenant, in.ID)
+	r, err := a.Gate.Retry(ctx, c.Principal, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -229,12 +213,11 @@ var docIntegrationCreate = doc{id: "createIntegration", tag: "Gate", summary: "A
 	text: "Its respondents go through the gate once its name is in the gate's `integrations`."}
 
 func (a *API) integrationCreate(ctx context.Context, c *caller, in *createIntegrationInput) (*Integration, error) {
-	added, err := a.Gate.AddIntegration(ctx, c.tenant, in.Body.Name, in.Body.Description)
+	added, err := a.Gate.AddIntegration(ctx, c.Principal, in.Body.Name, in.Body.Description)
 	if err != nil {
 		return nil, err
 	}
-	v := showIntegration(&added)
-	return v, a.audit(ctx, c, "integration.create", v.Name, nil, v)
+	return showIntegration(&added), nil
 }
 
 type integrationPath struct {
@@ -244,107 +227,13 @@ type integrationPath struct {
 var docIntegrationDelete = doc{id: "deleteIntegration", tag: "Gate", summary: "Remove an integration that was added", status: 204, text: "Its respondents stay."}
 
 func (a *API) integrationDelete(ctx context.Context, c *caller, in *integrationPath) (*none, error) {
-	if err := a.Gate.RemoveIntegration(ctx, c.tenant, in.Name); err != nil {
-		return nil, err
-	}
-	return nil, a.audit(ctx, c, "integration.delete", in.Name, in, nil)
-}
-
-// AuditEntry is one change that somebody made.
-type AuditEntry struct {
-	ID     string          `json:"id" example:"\"aud_0000000000001\""`
-	At     Time            `json:"at"`
-	Actor  AuditActor      `json:"actor"`
-	Action string          `json:"action" example:"\"gate.update\""`
-	Target *string         `json:"target" doc:"what was changed; null where there is only one"`
-	Before json.RawMessage `json:"before" doc:"what it was about, as the API showed it; null: there was nothing" example:"null"`
-	After  json.RawMessage `json:"after" example:"null"`
-}
-
-// AuditActor is who made a change.
-type AuditActor struct {
-	KeyID string `json:"keyId"`
-	Name  string `json:"name" doc:"the key's label then"`
-}
-
-const auditPrefix = "aud_"
-
-var docAuditList = doc{id: "listAudit", tag: "Audit", summary: "List changes",
-	text: "Who changed what, the newest first. Credentials are shown as `***`."}
-
-type auditQuery struct {
-	page
-	Action string `query:"action" doc:"only changes of this kind, as gate.update"`
-	Since  Time   `query:"since"`
-	Until  Time   `query:"until"`
-}
-
-func (a *API) auditList(ctx context.Context, c *caller, in *auditQuery) (*List[AuditEntry], error) {
-	before, err := in.before()
-	if err != nil {
-		return nil, err
-	}
-	list, next, err := a.Audit.AuditList(ctx, access.Query{
-		Tenant: c.tenant, Action: in.Action, Since: time.Time(in.Since), Until: time.Time(in.Until), Before: before, Limit: in.Limit,
-	})
-	if err != nil {
-		return nil, err
-	}
-	data := make([]AuditEntry, len(list))
-	for i, e := range list {
-		data[i] = AuditEntry{
-			ID: e.ID.Public(auditPrefix), At: Time(e.At), Actor: AuditActor{e.Actor.ID, e.Actor.Name}, Action: e.Action, Target: textOrNil(target(&e)),
-			Before: e.Before, After: e.After,
-		}
-	}
-	return pageOf(data, cursorOf(next)), nil
-}
-
-// target returns the id of what a change was about, "" where there is only one.
-func target(e *access.Entry) string {
-	if len(e.Targets) == 0 {
-		return ""
-	}
-	return e.Targets[0].ID
-}
-
-// audit writes a change that was made into the audit log: before and after are what the API shows, so that there are no
-// secrets in them; nil: there was nothing.
-func (a *API) audit(ctx context.Context, c *caller, action, target string, before, after any) error {
-	e := &access.Entry{
-		Tenant: c.tenant, At: time.Now().UTC().Truncate(time.Millisecond), Actor: access.Actor{Kind: access.ActorKey, ID: c.key.ID, Name: c.key.Name}, Action: action,
-	}
-	if target != "" {
-		kind, _, _ := strings.Cut(action, ".")
-		e.Targets = []access.Target{{Type: kind, ID: target}}
-	}
-	for _, v := range []struct {
-		from any
-		into *[]byte
-	}{{before, &e.Before}, {after, &e.After}} {
-		if v.from == nil {
-			continue
-		}
-		b, err := encode(v.from)
-		if err != nil {
-			return err
-		}
-		*v.into = b
-	}
-	// The change is made: that its caller has gone must not keep it out of the log.
-	return a.Audit.AuditAppend(context.WithoutCancel(ctx), e)
+	return nil, a.Gate.RemoveIntegration(ctx, c.Principal, in.Name)
 }
 
 // hidden reports whether an attempt or delivery belongs to a product's webhook: the calls for webhooks do not show those.
 func (a *API) hidden(number uint32) bool {
 	w, ok := a.Webhooks.ByNumber(number)
 	return ok && w.Owner != ""
-}
-
-// Audit keeps the audit log; the store does.
-type Audit interface {
-	AuditAppend(ctx context.Context, e *access.Entry) error
-	AuditList(ctx context.Context, q access.Query) (list []access.Entry, next event.ID, err error)
 }
 
 var _ delivery.Owner = (*gate.Gate)(nil)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/event"
@@ -23,7 +24,7 @@ import (
 // route is a line of the route table.
 type route struct {
 	method, path string
-	scope        account.Scope // what the key must allow; empty: open to everybody
+	needs        access.Permission // what the caller must have
 	doc          doc
 	in, out      reflect.Type // structs, see handle; nil: nothing
 	handler      http.Handler
@@ -45,6 +46,7 @@ type doc struct {
 
 // caller is who makes a request.
 type caller struct {
+	*access.Principal
 	tenant event.TenantID
 	key    *account.Key
 	// platform: the key acts for a tenant by the header Relay-Tenant, as its admin.
@@ -53,12 +55,10 @@ type caller struct {
 	text string
 }
 
-func (c *caller) allows(s account.Scope) bool { return c.platform || c.key.Allows(s) }
-
 // once reports whether the route honours the header Idempotency-Key by giving the first answer again. Publishing and
 // respondents honour it themselves, as what they store is known by it.
 func (rt *route) once() bool {
-	return rt.method == http.MethodPost && rt.scope != "" && !rt.doc.pure && !rt.doc.bodies.publish && !rt.doc.bodies.once
+	return rt.method == http.MethodPost && rt.needs != access.Anybody && !rt.doc.pure && !rt.doc.bodies.publish && !rt.doc.bodies.once
 }
 
 // none is the request or answer of a route that has none.
@@ -72,8 +72,8 @@ type none struct{}
 //	               instead of a struct is taken unread; media:"…,…" then lists the media types it may have
 //
 // Query parameters that In does not name are refused, so that a misspelled filter does not select everything.
-func handle[In, Out any](a *API, pattern string, scope account.Scope, d doc, f func(ctx context.Context, c *caller, in *In) (*Out, error)) route {
-	rt := describe[In, Out](pattern, scope, d)
+func handle[In, Out any](a *API, pattern string, needs access.Permission, d doc, f func(ctx context.Context, c *caller, in *In) (*Out, error)) route {
+	rt := describe[In, Out](pattern, needs, d)
 	plan := planOf(rt.in)
 	status := d.status
 	if status == 0 {
@@ -81,9 +81,12 @@ func handle[In, Out any](a *API, pattern string, scope account.Scope, d doc, f f
 	}
 	rt.handler = web.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		web.APIHeaders(w.Header())
-		c, err := a.authorize(r, scope)
+		c, err := a.authorize(r, needs)
 		if err != nil {
 			return err
+		}
+		if c != nil {
+			c.Request.ID = web.RequestID(w)
 		}
 		in := new(In)
 		raw, err := plan.read(r, reflect.ValueOf(in).Elem())
@@ -129,14 +132,14 @@ func handle[In, Out any](a *API, pattern string, scope account.Scope, d doc, f f
 }
 
 // describe makes a route without its handler.
-func describe[In, Out any](pattern string, scope account.Scope, d doc) route {
+func describe[In, Out any](pattern string, needs access.Permission, d doc) route {
 	method, path, _ := strings.Cut(pattern, " ")
-	return route{method: method, path: path, scope: scope, doc: d, in: reflect.TypeFor[In](), out: reflect.TypeFor[Out]()}
+	return route{method: method, path: path, needs: needs, doc: d, in: reflect.TypeFor[In](), out: reflect.TypeFor[Out]()}
 }
 
 // authorize tells who is calling and whether he may.
-func (a *API) authorize(r *http.Request, scope account.Scope) (*caller, error) {
-	if scope == "" {
+func (a *API) authorize(r *http.Request, needs access.Permission) (*caller, error) {
+	if needs == access.Anybody {
 		return nil, nil
 	}
 	var text string
@@ -152,19 +155,27 @@ func (a *API) authorize(r *http.Request, scope account.Scope) (*caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &caller{tenant: k.Tenant, key: k, text: text}
+	p := &access.Principal{
+		Tenant: k.Tenant, Actor: access.Actor{Kind: access.ActorKey, ID: k.ID, Name: k.Name}, May: access.Of(k.Scopes),
+		Request: access.Request{UserAgent: clip(r.UserAgent())},
+	}
+	if addr := web.ClientAddr(r, a.TrustedProxies); addr.IsValid() {
+		p.Request.Address = addr.String()
+	}
+	c := &caller{Principal: p, tenant: k.Tenant, key: k, text: text}
 	if name := r.Header.Get("Relay-Tenant"); name != "" {
-		if !k.Allows(account.ScopePlatform) {
-			return nil, problem.New(problem.Forbidden, "the header Relay-Tenant needs a key with the scope %q", account.ScopePlatform)
+		if !k.Allows(access.ScopePlatform) {
+			return nil, problem.New(problem.Forbidden, "the header Relay-Tenant needs a key with the scope %q", access.ScopePlatform)
 		}
 		t, ok := a.Keys.Tenant(name)
 		if !ok {
 			return nil, problem.New(problem.NotFound, "there is no tenant %q", clip(name))
 		}
 		c.tenant, c.platform = t.ID, true
+		p.Tenant, p.May = t.ID, p.May|access.Administering
 	}
-	if !c.allows(scope) {
-		return nil, problem.New(problem.Forbidden, "this call needs a key with the scope %q", scope)
+	if !c.Allows(needs) {
+		return nil, problem.New(problem.Forbidden, "this call needs a key with the scope %q", needs.Scope())
 	}
 	if err := web.Authenticated(r); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/event"
 )
@@ -126,7 +127,7 @@ func TestRevokingNeedsTheScopes(t *testing.T) {
 		w.into(nil, 204, "DELETE", "/v1/keys/"+create(scopes).ID, "", "Authorization", as(admin))
 	}
 	w.into(nil, 204, "DELETE", "/v1/keys/"+platform.ID, "", "Authorization", as(both))
-	other, _, err := w.keys.Create(t.Context(), event.DefaultTenant, account.NewKey{Name: "x", Scopes: []account.Scope{account.ScopeManage}})
+	other, _, err := w.keys.Create(t.Context(), access.System(event.DefaultTenant), account.NewKey{Name: "x", Scopes: []access.Scope{access.ScopeManage}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
@@ -298,7 +298,7 @@ func (a *API) attemptGet(ctx context.Context, c *caller, in *attemptPath) (*Atte
 	if err != nil {
 		return nil, sameMissing(err, missing)
 	}
-	if a.hidden(at.Webhook) && !c.allows(account.ScopeAdmin) {
+	if a.hidden(at.Webhook) && !c.Allows(access.Configure) {
 		return nil, missing // it shows settings that are an admin's
 	}
 	v := a.showAttempt(at)
@@ -384,12 +384,12 @@ func (a *API) deliveryCancel(ctx context.Context, c *caller, in *deliveryPath) (
 	return a.changeDelivery(ctx, c, in, a.Engine.Cancel)
 }
 
-func (a *API) changeDelivery(ctx context.Context, c *caller, in *deliveryPath, change func(context.Context, event.TenantID, event.DeliveryID) error) (*Delivery, error) {
+func (a *API) changeDelivery(ctx context.Context, c *caller, in *deliveryPath, change func(context.Context, *access.Principal, event.DeliveryID) error) (*Delivery, error) {
 	id, missing, err := a.parseDelivery(in)
 	if err != nil {
 		return nil, err
 	}
-	if err := change(ctx, c.tenant, id); err != nil {
+	if err := change(ctx, c.Principal, id); err != nil {
 		return nil, sameMissing(err, missing)
 	}
 	return a.deliveryNow(ctx, c, id, missing)

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/access"
 )
 
 // creating are calls that make something, with a body that can be used once and another one.
@@ -53,7 +53,7 @@ func TestOnceForEveryCreatingCall(t *testing.T) {
 			t.Errorf("POST %s with another body: got %+v", c.path, p)
 		}
 		// Another caller's key is another one: what was shown to the one is not for the other.
-		other := w.do("POST", c.path, c.body, "Idempotency-Key", key, "Authorization", "Bearer "+w.key(account.ScopeAdmin))
+		other := w.do("POST", c.path, c.body, "Idempotency-Key", key, "Authorization", "Bearer "+w.key(access.ScopeAdmin))
 		if other.header.Get("Idempotent-Replayed") != "" || bytes.Contains(other.body, []byte(`"key":"`)) && bytes.Equal(other.body, first.body) {
 			t.Errorf("POST %s by another key: got %s, the answer to the first one", c.path, other.body)
 		}

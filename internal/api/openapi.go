@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/web"
@@ -262,18 +262,18 @@ var problemKinds = []problem.Kind{problem.Malformed, problem.Unauthorized, probl
 func (rt *route) operation(requests, answers *schemas) *Operation {
 	d := rt.doc
 	op := &Operation{
-		ID: d.id, Tags: []string{d.tag}, Summary: d.summary, Description: d.text, Scope: string(rt.scope),
+		ID: d.id, Tags: []string{d.tag}, Summary: d.summary, Description: d.text, Scope: string(rt.needs.Scope()),
 		Responses: make(map[string]response), method: rt.method, path: rt.path, status: d.status,
 	}
 	if op.status == 0 {
 		op.status = http.StatusOK
 	}
 	kinds := []problem.Kind{problem.Malformed, problem.Internal, problem.Unavailable}
-	if rt.scope == "" {
+	if rt.needs == access.Anybody {
 		op.Security = &[]security{}
 	} else {
 		kinds = append(kinds, problem.Unauthorized, problem.Forbidden, problem.TooMany)
-		op.Description = strings.TrimSpace(op.Description + "\n\n" + needs(string(rt.scope)))
+		op.Description = strings.TrimSpace(op.Description + "\n\n" + needs(string(rt.needs.Scope())))
 	}
 	plan := planOf(rt.in)
 	for _, f := range plan.params {
@@ -286,7 +286,7 @@ func (rt *route) operation(requests, answers *schemas) *Operation {
 		}
 		op.Parameters = append(op.Parameters, p)
 	}
-	if rt.scope != "" {
+	if rt.needs != access.Anybody {
 		op.Parameters = append(op.Parameters, Parameter{Name: "Relay-Tenant", In: "header", Schema: &Schema{Type: "string"},
 			Description: "the tenant to act for, with a key of the scope platform"})
 		kinds = append(kinds, problem.NotFound)
@@ -349,8 +349,8 @@ type OpenAPIDocument struct {
 	Paths   anyJSON `json:"paths"`
 }
 
-func (a *API) openapiRoute(open account.Scope) route {
-	rt := describe[none, OpenAPIDocument]("GET /openapi.json", open, docOpenAPI)
+func (a *API) openapiRoute(needs access.Permission) route {
+	rt := describe[none, OpenAPIDocument]("GET /openapi.json", needs, docOpenAPI)
 	rt.handler = web.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		web.APIHeaders(w.Header())
 		w.Header().Set("Cache-Control", "no-cache")
@@ -362,8 +362,8 @@ func (a *API) openapiRoute(open account.Scope) route {
 
 var docDocs = doc{id: "getDocs", tag: "Probes", summary: "This document, as a page", bodies: bodies{answer: "text/html"}}
 
-func (a *API) docsRoute(open account.Scope) route {
-	rt := describe[none, none]("GET /docs", open, docDocs)
+func (a *API) docsRoute(needs access.Permission) route {
+	rt := describe[none, none]("GET /docs", needs, docDocs)
 	rt.handler = web.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		docsHeaders(w.Header())
 		sendRead(w, r, http.StatusOK, "text/html; charset=utf-8", a.page, a.pageZipped)

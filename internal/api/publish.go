@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
@@ -58,8 +59,8 @@ type PublishedEvents struct {
 	Events     []PublishedEvent `json:"events" doc:"in the order of the request"`
 }
 
-func (a *API) publishRoute(scope account.Scope) route {
-	rt := describe[none, none]("POST /v1/events", scope, docPublish)
+func (a *API) publishRoute(needs access.Permission) route {
+	rt := describe[none, none]("POST /v1/events", needs, docPublish)
 	rt.handler = web.Handler(a.publish)
 	return rt
 }
@@ -79,7 +80,7 @@ func giveBack(b *[]byte) {
 
 func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	web.APIHeaders(w.Header())
-	c, err := a.authorize(r, account.ScopePublish)
+	c, err := a.authorize(r, access.Publish)
 	if err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func (a *API) expressAdmit(h *web.ExpressHead) (any, bool) {
 		text, _ = account.ParseAuthorization(string(h.Authorization))
 	}
 	k, err := a.Keys.Authenticate(text)
-	if err != nil || !k.Allows(account.ScopePublish) || string(h.ContentType) != "application/json" ||
+	if err != nil || !k.Allows(access.ScopePublish) || string(h.ContentType) != "application/json" ||
 		len(h.IdempotencyKey) > ingest.MaxHeaderKeyBytes {
 		return nil, false
 	}

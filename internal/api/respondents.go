@@ -6,10 +6,9 @@ import (
 	"io"
 	"net/http"
 	"reflect"
-	"strconv"
 	"time"
 
-	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
@@ -23,22 +22,22 @@ type Gate interface {
 	Respondent(ctx context.Context, tenant event.TenantID, id string) (gate.Respondent, error)
 	Respondents(ctx context.Context, q gate.Query) ([]gate.Respondent, event.ID, error)
 	Export(ctx context.Context, q gate.Query, out io.Writer, flush func() error) error
-	Erase(ctx context.Context, tenant event.TenantID, id string) error
-	ErasePerson(ctx context.Context, tenant event.TenantID, email, phone string) (int, error)
-	CreateCampaign(ctx context.Context, tenant event.TenantID, id int64, name string) (gate.Campaign, error)
-	RenameCampaign(ctx context.Context, tenant event.TenantID, id int64, name string) (gate.Campaign, error)
+	Erase(ctx context.Context, p *access.Principal, id string) error
+	ErasePerson(ctx context.Context, p *access.Principal, email, phone string) (int, error)
+	CreateCampaign(ctx context.Context, p *access.Principal, id int64, name string) (gate.Campaign, error)
+	RenameCampaign(ctx context.Context, p *access.Principal, id int64, name string) (gate.Campaign, error)
 	Campaign(ctx context.Context, tenant event.TenantID, id int64) (gate.Campaign, error)
 	Campaigns(ctx context.Context, tenant event.TenantID, after int64, limit int) ([]gate.Campaign, error)
-	DeleteCampaign(ctx context.Context, tenant event.TenantID, id int64) error
+	DeleteCampaign(ctx context.Context, p *access.Principal, id int64) error
 	Receive(ctx context.Context, tenant event.TenantID, integration string, p *gate.Payload, key string) (gate.Received, error)
-	Retry(ctx context.Context, tenant event.TenantID, id string) (gate.Respondent, error)
+	Retry(ctx context.Context, p *access.Principal, id string) (gate.Respondent, error)
 	Count(ctx context.Context, tenant event.TenantID, s gate.State) (int64, error)
 	View(tenant event.TenantID) gate.View
-	Change(ctx context.Context, tenant event.TenantID, change func(*gate.View) error) (before, after gate.View, err error)
+	Change(ctx context.Context, p *access.Principal, change func(*gate.View) error) (before, after gate.View, err error)
 	Test(ctx context.Context, tenant event.TenantID) (*delivery.Attempt, error)
 	Integrations(tenant event.TenantID) []gate.Integration
-	AddIntegration(ctx context.Context, tenant event.TenantID, name, description string) (gate.Integration, error)
-	RemoveIntegration(ctx context.Context, tenant event.TenantID, name string) error
+	AddIntegration(ctx context.Context, p *access.Principal, name, description string) (gate.Integration, error)
+	RemoveIntegration(ctx context.Context, p *access.Principal, name string) error
 }
 
 // Respondent is a person in a campaign, or on the way there, as the API shows it.
@@ -162,21 +161,21 @@ type addRespondentInput struct {
 	Body NewRespondent `body:"required"`
 }
 
-func (a *API) respondentAddRoute(scope account.Scope) route {
-	return handleRespondent[addRespondentInput](a, "POST /v1/respondents", scope, docRespondentAdd,
+func (a *API) respondentAddRoute(needs access.Permission) route {
+	return handleRespondent[addRespondentInput](a, "POST /v1/respondents", needs, docRespondentAdd,
 		func(ctx context.Context, c *caller, _ *addRespondentInput, p *gate.Payload, key string) (gate.Received, error) {
 			return a.Gate.Add(ctx, c.tenant, p, key)
 		})
 }
 
 // handleRespondent makes a route whose body is a respondent, which is kept byte for byte.
-func handleRespondent[In any](a *API, pattern string, scope account.Scope, d doc,
+func handleRespondent[In any](a *API, pattern string, needs access.Permission, d doc,
 	f func(ctx context.Context, c *caller, in *In, p *gate.Payload, key string) (gate.Received, error)) route {
-	rt := describe[In, ReceivedRespondent](pattern, scope, d)
+	rt := describe[In, ReceivedRespondent](pattern, needs, d)
 	plan := planOf(rt.in)
 	rt.handler = web.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		web.APIHeaders(w.Header())
-		c, err := a.authorize(r, scope)
+		c, err := a.authorize(r, needs)
 		if err != nil {
 			return err
 		}
@@ -290,12 +289,12 @@ type exportQuery struct {
 	BOM string `query:"bom" default:"\"false\"" enum:"true,false" doc:"begin with a byte order mark, so that Excel takes the file for UTF-8; most other programs take it for a part of the first name"`
 }
 
-func (a *API) respondentExportRoute(scope account.Scope) route {
-	rt := describe[exportQuery, none]("GET /v1/respondents/export", scope, docRespondentExport)
+func (a *API) respondentExportRoute(needs access.Permission) route {
+	rt := describe[exportQuery, none]("GET /v1/respondents/export", needs, docRespondentExport)
 	plan := planOf(rt.in)
 	rt.handler = web.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		web.APIHeaders(w.Header())
-		c, err := a.authorize(r, scope)
+		c, err := a.authorize(r, needs)
 		if err != nil {
 			return err
 		}
@@ -359,10 +358,7 @@ var docRespondentErase = doc{id: "eraseRespondent", tag: "Respondents", summary:
 	text: "For good, in every state, with what the log holds of it: requests and answers about it show no bodies any more. A delivery that waits is not made."}
 
 func (a *API) respondentErase(ctx context.Context, c *caller, in *respondentPath) (*none, error) {
-	if err := a.Gate.Erase(ctx, c.tenant, in.ID); err != nil {
-		return nil, err
-	}
-	return nil, a.audit(ctx, c, "respondent.erase", in.ID, nil, nil)
+	return nil, a.Gate.Erase(ctx, c.Principal, in.ID)
 }
 
 // EraseRequest names a person.
@@ -386,7 +382,7 @@ var docPersonErase = doc{id: "erasePerson", tag: "Respondents", summary: "Erase 
 		"`tel:`, `mailto:`, a name before the address, full-width digits. `warnings` names what cannot be compared with certainty."}
 
 func (a *API) personErase(ctx context.Context, c *caller, in *eraseInput) (*EraseAnswer, error) {
-	n, err := a.Gate.ErasePerson(ctx, c.tenant, in.Body.EmailAddress.Value, in.Body.PhoneNumber.Value)
+	n, err := a.Gate.ErasePerson(ctx, c.Principal, in.Body.EmailAddress.Value, in.Body.PhoneNumber.Value)
 	if err != nil {
 		return nil, err
 	}
@@ -397,8 +393,7 @@ func (a *API) personErase(ctx context.Context, c *caller, in *eraseInput) (*Eras
 			answer.Warnings = append(answer.Warnings, Warning{Path: name, Message: reason})
 		}
 	}
-	// Not of whom: that is to be forgotten.
-	return answer, a.audit(ctx, c, "respondent.erase", "", nil, map[string]int{"erased": n})
+	return answer, nil
 }
 
 // Campaign is what respondents are gathered in.
@@ -451,7 +446,7 @@ var docCampaignCreate = doc{id: "createCampaign", tag: "Respondents", summary: "
 	text: "It is not needed: a campaign comes into being with its first stored respondent. But one made before has a name."}
 
 func (a *API) campaignCreate(ctx context.Context, c *caller, in *createCampaignInput) (*Campaign, error) {
-	k, err := a.Gate.CreateCampaign(ctx, c.tenant, int64(in.Body.ID), in.Body.Name)
+	k, err := a.Gate.CreateCampaign(ctx, c.Principal, int64(in.Body.ID), in.Body.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -487,7 +482,7 @@ var docCampaignUpdate = doc{id: "updateCampaign", tag: "Respondents", summary: "
 func (a *API) campaignUpdate(ctx context.Context, c *caller, in *updateCampaignInput) (*Campaign, error) {
 	k, err := a.Gate.Campaign(ctx, c.tenant, int64(in.ID))
 	if err == nil && in.Body.Name.Given {
-		k, err = a.Gate.RenameCampaign(ctx, c.tenant, int64(in.ID), in.Body.Name.Value)
+		k, err = a.Gate.RenameCampaign(ctx, c.Principal, int64(in.ID), in.Body.Name.Value)
 	}
 	if err != nil {
 		return nil, err
@@ -499,12 +494,5 @@ var docCampaignDelete = doc{id: "deleteCampaign", tag: "Respondents", summary: "
 	text: "Each of them is erased, those on their way to the gate's endpoint too."}
 
 func (a *API) campaignDelete(ctx context.Context, c *caller, in *campaignPath) (*none, error) {
-	was, err := a.campaignGet(ctx, c, in)
-	if err == nil {
-		err = a.Gate.DeleteCampaign(ctx, c.tenant, int64(in.ID))
-	}
-	if err != nil {
-		return nil, err
-	}
-	return nil, a.audit(ctx, c, "campaign.delete", strconv.Itoa(in.ID), was, nil)
+	return nil, a.Gate.DeleteCampaign(ctx, c.Principal, int64(in.ID))
 }

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/access"
 )
 
 type respondentDoc struct {
@@ -37,7 +37,7 @@ func TestRespondentsAreAdded(t *testing.T) {
 	const body = `{"campaignId":5000,"respondent":{"firstName":"Søren","lastName":"Ål","phoneNumber":"+45 12 34 56 78","emailAddress":"Soren@Example.com","nick":"S"},
 		"note":"n","doNotContact":true,"custom":{"z":1.10,"a":[1]},"loyalty":{"tier":"gold"}}`
 	var got respondentDoc
-	w.into(&got, 201, "POST", "/v1/respondents", body, "Authorization", "Apikey "+w.key(account.ScopePublish), "Content-Type", "application/json;charset=UTF-8")
+	w.into(&got, 201, "POST", "/v1/respondents", body, "Authorization", "Apikey "+w.key(access.ScopePublish), "Content-Type", "application/json;charset=UTF-8")
 	if got.State != "stored" || got.CampaignID != 5000 || !got.DoNotContact || got.Integration != nil || *got.Note != "n" || got.Duplicate ||
 		string(got.Custom) != `{"z":1.10,"a":[1]}` || string(got.Extra) != `{"loyalty":{"tier":"gold"}}` || !strings.Contains(string(got.Respondent), `"nick":"S"`) ||
 		len(got.Warnings) != 1 || got.Warnings[0].Field != "respondent.phoneNumber" {
@@ -74,8 +74,8 @@ func TestRespondentsAreAdded(t *testing.T) {
 		}
 	}
 	w.refused(400, "GET", "/v1/respondents?state=lost", "")
-	w.refused(403, "POST", "/v1/respondents", body, "Authorization", "Bearer "+w.key(account.ScopeManage))
-	w.refused(403, "GET", "/v1/respondents", "", "Authorization", "Bearer "+w.key(account.ScopePublish))
+	w.refused(403, "POST", "/v1/respondents", body, "Authorization", "Bearer "+w.key(access.ScopeManage))
+	w.refused(403, "GET", "/v1/respondents", "", "Authorization", "Bearer "+w.key(access.ScopePublish))
 	w.refused(415, "POST", "/v1/respondents", body, "Content-Type", "text/plain")
 	if got := w.refused(422, "POST", "/v1/respondents", `{"campaignId":1,"respondent":{"company":1},"doNotContact":"no"}`).fields(); got != "respondent.company doNotContact" {
 		t.Errorf("got %q", got)
@@ -233,7 +233,7 @@ func TestExportIsSafe(t *testing.T) {
 		t.Errorf("nobody: got %d %s, want the line of names", a.status, a.body)
 	}
 	w.refused(400, "GET", "/v1/respondents/export?limit=5", "")
-	w.refused(403, "GET", "/v1/respondents/export", "", "Authorization", "Bearer "+w.key(account.ScopePublish))
+	w.refused(403, "GET", "/v1/respondents/export", "", "Authorization", "Bearer "+w.key(access.ScopePublish))
 }
 
 // TestExportIsBounded exports 100,000 respondents and looks at the memory meanwhile.

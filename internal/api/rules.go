@@ -98,7 +98,7 @@ func (a *API) ruleCreate(ctx context.Context, c *caller, in *createRuleInput) (*
 	in.Body.apply(&rule)
 	on := true
 	in.Body.Enabled.Apply(&on, true)
-	r, err := a.Types.CreateRule(ctx, c.tenant, rule, on)
+	r, err := a.Types.CreateRule(ctx, c.Principal, rule, on)
 	if err != nil {
 		return nil, err
 	}
@@ -119,13 +119,13 @@ var docRuleUpdate = doc{id: "updateDerivationRule", tag: "Event types", summary:
 	text: "Members left out stay as they are. A rule that ships with Relay can be switched off, for applications that publish those events themselves."}
 
 func (a *API) ruleUpdate(ctx context.Context, c *caller, in *updateRuleInput) (*DerivationRule, error) {
-	if err := a.Types.UpdateRule(ctx, c.tenant, in.Name, in.Body.apply); err != nil {
-		return nil, err
-	}
+	var on *bool
 	if e := in.Body.Enabled; e.Given {
-		if err := a.Types.SwitchRule(ctx, c.tenant, in.Name, e.Value || e.Null); err != nil {
-			return nil, err
-		}
+		on = new(bool)
+		*on = e.Value || e.Null
+	}
+	if err := a.Types.UpdateRule(ctx, c.Principal, in.Name, in.Body.apply, on); err != nil {
+		return nil, err
 	}
 	return a.ruleGet(ctx, c, &in.rulePath)
 }
@@ -134,5 +134,5 @@ var docRuleDelete = doc{id: "deleteDerivationRule", tag: "Event types", summary:
 	text: "One of your own; those that ship with Relay can be switched off."}
 
 func (a *API) ruleDelete(ctx context.Context, c *caller, in *rulePath) (*none, error) {
-	return nil, a.Types.DeleteRule(ctx, c.tenant, in.Name)
+	return nil, a.Types.DeleteRule(ctx, c.Principal, in.Name)
 }

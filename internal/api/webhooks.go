@@ -379,7 +379,7 @@ func (a *API) webhookCreate(ctx context.Context, c *caller, in *createWebhookInp
 	if err := in.Body.apply(&s); err != nil {
 		return nil, err
 	}
-	w, err := a.Webhooks.Create(ctx, c.tenant, s, in.Body.Secret.Value)
+	w, err := a.Webhooks.Create(ctx, c.Principal, s, in.Body.Secret.Value)
 	if err != nil {
 		return nil, err
 	}
@@ -416,7 +416,7 @@ type updateWebhookInput struct {
 }
 
 func (a *API) webhookUpdate(ctx context.Context, c *caller, in *updateWebhookInput) (*Webhook, error) {
-	w, err := a.Webhooks.Update(ctx, c.tenant, in.ID, func(s *webhook.Settings) error {
+	w, err := a.Webhooks.Update(ctx, c.Principal, in.ID, func(s *webhook.Settings) error {
 		return in.Body.apply(s)
 	})
 	if err != nil {
@@ -433,14 +433,14 @@ var docWebhookDelete = doc{id: "deleteWebhook", tag: "Webhooks", summary: "Delet
 	text: "What it was still owed is discarded. Its attempts stay in the log."}
 
 func (a *API) webhookDelete(ctx context.Context, c *caller, in *webhookPath) (*none, error) {
-	return nil, a.Webhooks.Delete(ctx, c.tenant, in.ID)
+	return nil, a.Webhooks.Delete(ctx, c.Principal, in.ID)
 }
 
 var docWebhookPause = doc{id: "pauseWebhook", tag: "Webhooks", summary: "Pause a webhook",
 	text: "Events that come meanwhile are not queued for it, and retries wait. Use replay to catch up afterwards."}
 
 func (a *API) webhookPause(ctx context.Context, c *caller, in *webhookPath) (*Webhook, error) {
-	w, err := a.Webhooks.Pause(ctx, c.tenant, in.ID)
+	w, err := a.Webhooks.Pause(ctx, c.Principal, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -450,7 +450,7 @@ func (a *API) webhookPause(ctx context.Context, c *caller, in *webhookPath) (*We
 var docWebhookResume = doc{id: "resumeWebhook", tag: "Webhooks", summary: "Resume a paused or disabled webhook"}
 
 func (a *API) webhookResume(ctx context.Context, c *caller, in *webhookPath) (*Webhook, error) {
-	w, err := a.Webhooks.Resume(ctx, c.tenant, in.ID)
+	w, err := a.Webhooks.Resume(ctx, c.Principal, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -471,7 +471,7 @@ type rotateInput struct {
 }
 
 func (a *API) webhookRotate(ctx context.Context, c *caller, in *rotateInput) (*Webhook, error) {
-	w, err := a.Webhooks.RotateSecret(ctx, c.tenant, in.ID, time.Duration(in.Body.Overlap.Value))
+	w, err := a.Webhooks.RotateSecret(ctx, c.Principal, in.ID, time.Duration(in.Body.Overlap.Value))
 	if err != nil {
 		return nil, err
 	}
@@ -572,7 +572,7 @@ func (a *API) startJob(ctx context.Context, c *caller, in *sinceInput, kind deli
 	if since.After(time.Now()) {
 		return nil, problem.InvalidField("since", "must not lie in the future")
 	}
-	j, err := a.Engine.StartJob(ctx, w, kind, since)
+	j, err := a.Engine.StartJob(ctx, c.Principal, w, kind, since)
 	if err != nil {
 		return nil, err
 	}

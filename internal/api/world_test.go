@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/api"
 	"github.com/relay-events/relay/internal/catalogue"
@@ -207,9 +208,9 @@ func (w *world) refused(status int, method, path, body string, headers ...string
 }
 
 // key creates a key of the default tenant and returns its text.
-func (w *world) key(scopes ...account.Scope) string {
+func (w *world) key(scopes ...access.Scope) string {
 	w.t.Helper()
-	_, text, err := w.keys.Create(context.Background(), event.DefaultTenant, account.NewKey{Name: "test", Scopes: scopes})
+	_, text, err := w.keys.Create(context.Background(), access.System(event.DefaultTenant), account.NewKey{Name: "test", Scopes: scopes})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -221,7 +222,7 @@ const otherTenant event.TenantID = 2
 
 func (w *world) otherKey() string {
 	w.t.Helper()
-	_, text, err := w.keys.Create(context.Background(), otherTenant, account.NewKey{Name: "other", Scopes: []account.Scope{account.ScopeAdmin}})
+	_, text, err := w.keys.Create(context.Background(), access.System(otherTenant), account.NewKey{Name: "other", Scopes: []access.Scope{access.ScopeAdmin}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

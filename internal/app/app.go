@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/api"
 	"github.com/relay-events/relay/internal/catalogue"
@@ -380,7 +381,7 @@ func (a *App) ensureKey(ctx context.Context) error {
 	if len(a.keys.List(event.DefaultTenant)) > 0 { // revoked ones too: who revokes the last key wants to be alone
 		return nil
 	}
-	_, text, err := a.keys.Create(ctx, event.DefaultTenant, account.NewKey{Name: "first key", Scopes: account.Scopes})
+	_, text, err := a.keys.Create(ctx, access.System(event.DefaultTenant), account.NewKey{Name: "first key", Scopes: access.Scopes})
 	if err != nil {
 		return fmt.Errorf("making the first key: %w", err)
 	}

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/relay-events/relay/client"
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/config"
 	"github.com/relay-events/relay/internal/event"
@@ -235,11 +236,11 @@ func TestMetricsArePrivate(t *testing.T) {
 			t.Errorf("%s at the metrics' own address: got %d %.80q, want %d", path, res.StatusCode, b, want)
 		}
 	}
-	reader, readKey, err := keys.Create(t.Context(), event.DefaultTenant, account.NewKey{Name: "r", Scopes: []account.Scope{account.ScopeRead}})
+	reader, readKey, err := keys.Create(t.Context(), access.System(event.DefaultTenant), account.NewKey{Name: "r", Scopes: []access.Scope{access.ScopeRead}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, publishKey, err := keys.Create(t.Context(), event.DefaultTenant, account.NewKey{Name: "p", Scopes: []account.Scope{account.ScopePublish}})
+	_, publishKey, err := keys.Create(t.Context(), access.System(event.DefaultTenant), account.NewKey{Name: "p", Scopes: []access.Scope{access.ScopePublish}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +278,7 @@ func TestMetricsArePrivate(t *testing.T) {
 			}
 		})
 	}
-	if err := keys.Revoke(t.Context(), event.DefaultTenant, reader.ID); err != nil {
+	if err := keys.Revoke(t.Context(), access.System(event.DefaultTenant), reader.ID); err != nil {
 		t.Fatal(err)
 	}
 }

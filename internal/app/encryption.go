@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/api"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/secret"
@@ -37,12 +38,20 @@ func replaceable(st store, keys *secret.Keyring, hooks *webhook.Registry, log *s
 }
 
 // Rotate implements api.Encryption. It goes on when ctx ends: half of it helps nobody.
-func (e *encryption) Rotate(ctx context.Context, master secret.Text) (n int, err error) {
+func (e *encryption) Rotate(ctx context.Context, p *access.Principal, master secret.Text) (n int, err error) {
 	if !e.running.TryLock() {
 		return 0, problem.New(problem.Conflict, "the keys are being replaced already")
 	}
 	defer e.running.Unlock()
 	ctx = context.WithoutCancel(ctx)
+	// The keys are in a file of their own, so the entry cannot be stored with them: it comes first.
+	entry, err := p.Entry("encryption.rotate", nil, nil)
+	if err == nil {
+		err = e.store.AuditAppend(ctx, entry)
+	}
+	if err != nil {
+		return 0, err
+	}
 	// No webhook changes: one that is being stored, sealed with the old key, would be passed over.
 	err = e.hooks.Hold(func() error {
 		// Nothing may be left that an older key has sealed: Rotate lets the oldest ones go.

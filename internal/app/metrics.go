@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
@@ -29,7 +30,7 @@ func privately(page http.Handler, keys *account.Authenticator, failures *account
 		if err != nil {
 			return failures.Failed(web.ClientAddr(r, proxies), err)
 		}
-		if !k.Allows(account.ScopePlatform) && (k.Tenant != event.DefaultTenant || !k.Allows(account.ScopeRead)) {
+		if !k.Allows(access.ScopePlatform) && (k.Tenant != event.DefaultTenant || !k.Allows(access.ScopeRead)) {
 			return errMetricsScope
 		}
 		if err := web.Authenticated(r); err != nil {

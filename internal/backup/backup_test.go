@@ -183,7 +183,7 @@ func TestBackupUnderLoad(t *testing.T) {
 			dir := t.TempDir()
 			data := filepath.Join(dir, "data")
 			s := open(t, data)
-			if err := s.GatePut(t.Context(), 1, []byte(`{}`)); err != nil {
+			if err := s.GatePut(t.Context(), 1, []byte(`{}`), nil); err != nil {
 				t.Fatal(err)
 			}
 			if err := s.AuditAppend(t.Context(), &access.Entry{Tenant: 1, At: time.Now(), Action: "gate.update"}); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/problem"
 )
 
@@ -81,7 +82,7 @@ func TestCatalogueBytes(t *testing.T) {
 	added := 0
 	var err error
 	for i := range 10 {
-		if _, err = r.Create(t.Context(), 1, Type{Name: fmt.Sprintf("t.n%d", i), Schema: large}, Settings{}); err != nil {
+		if _, err = r.Create(t.Context(), access.System(1), Type{Name: fmt.Sprintf("t.n%d", i), Schema: large}, Settings{}); err != nil {
 			break
 		}
 		added++
@@ -89,18 +90,18 @@ func TestCatalogueBytes(t *testing.T) {
 	if added != 3 || problem.KindOf(err) != problem.Forbidden || !strings.Contains(err.Error(), "catalogueBytes") || r.Stats().Bytes.Load() != 1 {
 		t.Errorf("got %d types and %v, want 3 and the limit named", added, err)
 	}
-	if _, err := r.Update(t.Context(), 1, "t.n0", Change{Version: new("2"), Schema: raw(string(large))}); problem.KindOf(err) != problem.Forbidden {
+	if _, err := r.Update(t.Context(), access.System(1), "t.n0", Change{Version: new("2"), Schema: raw(string(large))}); problem.KindOf(err) != problem.Forbidden {
 		t.Errorf("a version more: got %v, want it refused", err)
 	}
-	_, err = r.Create(t.Context(), 2, Type{Name: "t.n0", Schema: large}, Settings{})
+	_, err = r.Create(t.Context(), access.System(2), Type{Name: "t.n0", Schema: large}, Settings{})
 	check(t, err)
 	r = open(50_000) // an operator has lowered it
 	if len(r.Versions(1, "t.n2")) != 1 {
 		t.Error("what was stored under a higher limit is not there")
 	}
-	_, err = r.Update(t.Context(), 1, "t.n0", Change{Version: new("1"), Schema: raw("{}")})
+	_, err = r.Update(t.Context(), access.System(1), "t.n0", Change{Version: new("1"), Schema: raw("{}")})
 	check(t, err)
-	check(t, r.Delete(t.Context(), 1, "t.n1"))
+	check(t, r.Delete(t.Context(), access.System(1), "t.n1"))
 }
 
 // TestImportOpenAPIAsItIsWritten: documents as they are found.

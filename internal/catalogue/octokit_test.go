@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/testenv"
@@ -116,7 +117,7 @@ func TestGitHub(t *testing.T) {
 		for _, name := range sortedNames(g.schemas) {
 			typ, err := ImportJSONSchema(nil, "github."+name, g.schemas[name])
 			check(t, err)
-			done, err := r.Import(ctx, 1, []Type{typ}, nil, false)
+			done, err := r.Import(ctx, access.System(1), []Type{typ}, nil, false)
 			check(t, err)
 			if len(done) != 1 || done[0].Outcome != round || done[0].Version != "1" {
 				t.Errorf("importing %s: got %+v, want %s with version 1", name, done, round)
@@ -136,7 +137,7 @@ func TestGitHub(t *testing.T) {
 	if len(sketches) > 0 {
 		t.Errorf("%d examples do not fit their schema: %s", len(sketches), strings.Join(sketches, "\n"))
 	}
-	check(t, r.Set(ctx, 1, AllTypes, func(s *Settings) { s.Validation = Strict }))
+	check(t, r.Set(ctx, access.System(1), AllTypes, func(s *Settings) { s.Validation = Strict }))
 	checked, refused := 0, 0
 	for name, payloads := range g.payloads {
 		for i, data := range payloads {

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -61,7 +62,7 @@ type Registry struct {
 // state is the catalogue of one tenant.
 type state struct {
 	list     []Record // as in the store, the first created first
-	records  map[recordKey]Record
+	records  map[RecordKey]Record
 	types    map[string]*Type   // the current version of each, by name
 	versions map[string][]*Type // of the tenant's own types, the oldest first
 	aliases  map[string]string
@@ -76,13 +77,6 @@ type state struct {
 	typos     sync.Map     // what there is to do about an event of a name that is not described, see planUnknown: string to *Plan
 	typoCount atomic.Int64 // entries of typos, and those that were not kept
 }
-
-type recordKey struct {
-	kind          Kind
-	name, version string
-}
-
-func (r *Record) key() recordKey { return recordKey{r.Kind, r.Name, r.Version} }
 
 // NewRegistry returns a registry with everything the store holds.
 func NewRegistry(ctx context.Context, store Store, o Options) (*Registry, error) {
@@ -153,7 +147,7 @@ func (r *Registry) replace(tenant event.TenantID, s *state) {
 func (r *Registry) build(old *state, records []Record) (*state, error) {
 	s := &state{
 		list:    records,
-		records: make(map[recordKey]Record, len(records)), types: make(map[string]*Type), versions: make(map[string][]*Type),
+		records: make(map[RecordKey]Record, len(records)), types: make(map[string]*Type), versions: make(map[string][]*Type),
 		aliases: make(map[string]string), settings: make(map[string]Settings),
 	}
 	for _, p := range r.packs {
@@ -284,8 +278,8 @@ func (r *Registry) Default(tenant event.TenantID) Settings {
 // Put adds a version of a type, which becomes the current one, or changes the version with the same name. See
 // Type: Name is required; an empty Version is "1", an absent example is made from the schema. The errors are problems
 // that name the field.
-func (r *Registry) Put(ctx context.Context, tenant event.TenantID, t Type) (*Type, error) {
-	list, err := r.PutMany(ctx, tenant, []Type{t})
+func (r *Registry) Put(ctx context.Context, p *access.Principal, t Type) (*Type, error) {
+	list, err := r.PutMany(ctx, p, []Type{t})
 	if err != nil {
 		return nil, err
 	}
@@ -293,7 +287,7 @@ func (r *Registry) Put(ctx context.Context, tenant event.TenantID, t Type) (*Typ
 }
 
 // PutMany is Put for several types, all or none: an import.
-func (r *Registry) PutMany(ctx context.Context, tenant event.TenantID, types []Type) ([]*Type, error) {
+func (r *Registry) PutMany(ctx context.Context, p *access.Principal, types []Type) ([]*Type, error) {
 	types = slices.Clone(types)
 	for i := range types { // before the lock: schemas are compiled
 		if err := types[i].normalize(); err != nil {
@@ -302,12 +296,13 @@ func (r *Registry) PutMany(ctx context.Context, tenant event.TenantID, types []T
 	}
 	r.change.Lock()
 	defer r.change.Unlock()
+	tenant := p.Tenant
 	s := r.state(tenant)
 	records, err := s.typeRecords(tenant, types)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.put(ctx, tenant, s, records); err != nil {
+	if err := r.apply(ctx, by(p, actionImport, importTargets(records)...), s, records, nil); err != nil {
 		return nil, err
 	}
 	out := make([]*Type, len(records))
@@ -360,7 +355,7 @@ func (s *state) typeRecords(tenant event.TenantID, types []Type) ([]Record, erro
 			return nil, fmt.Errorf("writing type %q: %w", t.Name, err)
 		}
 		rec := Record{Tenant: tenant, Kind: KindType, Name: t.Name, Version: t.Version, Body: body, CreatedAt: now, UpdatedAt: now}
-		if before, ok := s.records[recordKey{KindType, t.Name, t.Version}]; ok {
+		if before, ok := s.records[RecordKey{KindType, t.Name, t.Version}]; ok {
 			rec.CreatedAt = before.CreatedAt
 		} else if len(s.versions[t.Name]) >= MaxVersions {
 			return nil, problem.InvalidField("version", "must be one of those that exist: a type may have %d", MaxVersions)
@@ -385,9 +380,12 @@ func inItem(err error, many bool, name string) error {
 }
 
 // put stores records and makes the tenant's state anew.
-func (r *Registry) put(ctx context.Context, tenant event.TenantID, s *state, records []Record) error {
-	all := slices.Clone(s.list)
-	for _, rec := range records {
+// apply stores records and removes others, all or nothing, for everybody who reads.
+func (r *Registry) apply(ctx context.Context, w who, s *state, put []Record, remove []RecordKey) error {
+	all := slices.DeleteFunc(slices.Clone(s.list), func(o Record) bool {
+		return slices.ContainsFunc(remove, func(k RecordKey) bool { return k.names(&o) })
+	})
+	for _, rec := range put {
 		if i := slices.IndexFunc(all, func(o Record) bool { return o.key() == rec.key() }); i >= 0 {
 			all[i] = rec
 		} else {
@@ -402,10 +400,15 @@ func (r *Registry) put(ctx context.Context, tenant event.TenantID, s *state, rec
 	if err != nil {
 		return err
 	}
-	if err := r.store.CataloguePutMany(ctx, records); err != nil {
-		return fmt.Errorf("storing %s %q: %w", records[0].Kind, records[0].Name, err)
+	entry, err := w.entry(s, put, remove)
+	if err != nil {
+		return err
 	}
-	r.replace(tenant, next)
+	err = r.store.CatalogueChange(ctx, RecordChange{Tenant: w.p.Tenant, Put: put, Remove: remove, Audit: entry})
+	if err != nil {
+		return fmt.Errorf("%s: %w", w.action, err)
+	}
+	r.replace(w.p.Tenant, next)
 	return nil
 }
 
@@ -424,26 +427,11 @@ func (r *Registry) checkBytes(before, after []Record) error {
 	return nil
 }
 
-func (r *Registry) remove(ctx context.Context, tenant event.TenantID, s *state, key recordKey) error {
-	if err := r.store.CatalogueDelete(ctx, tenant, key.kind, key.name, key.version); err != nil && !errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("deleting %s %q: %w", key.kind, key.name, err)
-	}
-	all := slices.DeleteFunc(slices.Clone(s.list), func(o Record) bool {
-		return o.Kind == key.kind && o.Name == key.name && (o.Version == key.version || key.version == "")
-	})
-	next, err := r.build(s, all)
-	if err != nil {
-		return err
-	}
-	r.replace(tenant, next)
-	return nil
-}
-
 // Set lets change edit the settings of a type, of a pack or the tenant's own, or of AllTypes.
-func (r *Registry) Set(ctx context.Context, tenant event.TenantID, name string, change func(*Settings)) error {
+func (r *Registry) Set(ctx context.Context, p *access.Principal, name string, change func(*Settings)) error {
 	r.change.Lock()
 	defer r.change.Unlock()
-	s := r.state(tenant)
+	s := r.state(p.Tenant)
 	if name != AllTypes {
 		t, ok := s.lookup(name)
 		if !ok {
@@ -467,23 +455,23 @@ func (r *Registry) Set(ctx context.Context, tenant event.TenantID, name string, 
 	if has && set == before {
 		return nil
 	}
-	return r.putBody(ctx, tenant, s, KindSettings, name, set)
-}
-
-// Archive hides a type from lists and stops its checks, or takes that back. Its events stay what they are.
-func (r *Registry) Archive(ctx context.Context, tenant event.TenantID, name string, archived bool) error {
-	if name == AllTypes {
-		return problem.New(problem.NotFound, "there is no event type %q", name)
-	}
-	return r.Set(ctx, tenant, name, func(s *Settings) { s.Archived = archived })
-}
-
-func (r *Registry) putBody(ctx context.Context, tenant event.TenantID, s *state, kind Kind, name string, v any) error {
-	rec, err := s.record(tenant, kind, name, v)
+	rec, err := s.record(p.Tenant, KindSettings, name, set)
 	if err != nil {
 		return err
 	}
-	return r.put(ctx, tenant, s, []Record{rec})
+	w := by(p, actionTypeUpdate, typeTarget(name))
+	if name == AllTypes {
+		w = by(p, actionUpdate)
+	}
+	return r.apply(ctx, w, s, []Record{rec}, nil)
+}
+
+// Archive hides a type from lists and stops its checks, or takes that back. Its events stay what they are.
+func (r *Registry) Archive(ctx context.Context, p *access.Principal, name string, archived bool) error {
+	if name == AllTypes {
+		return problem.New(problem.NotFound, "there is no event type %q", name)
+	}
+	return r.Set(ctx, p, name, func(s *Settings) { s.Archived = archived })
 }
 
 // record returns v as it is stored.
@@ -494,7 +482,7 @@ func (s *state) record(tenant event.TenantID, kind Kind, name string, v any) (Re
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	rec := Record{Tenant: tenant, Kind: kind, Name: name, Body: body, CreatedAt: now, UpdatedAt: now}
-	if before, ok := s.records[recordKey{kind: kind, name: name}]; ok {
+	if before, ok := s.records[RecordKey{Kind: kind, Name: name}]; ok {
 		rec.CreatedAt = before.CreatedAt
 	}
 	return rec, nil

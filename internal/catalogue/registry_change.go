@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -27,7 +28,8 @@ type Change struct {
 }
 
 // Create adds a type of the tenant's own. A name that is in the catalogue, be it as an alias, is a Conflict.
-func (r *Registry) Create(ctx context.Context, tenant event.TenantID, t Type, set Settings) (*Type, error) {
+func (r *Registry) Create(ctx context.Context, p *access.Principal, t Type, set Settings) (*Type, error) {
+	tenant := p.Tenant
 	// Before the lock: the schemas are compiled. A name that is taken is told before what else is wrong.
 	var wrong error
 	if _, taken := r.state(tenant).lookup(t.Name); !taken {
@@ -64,7 +66,7 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, t Type, se
 		}
 		records = append(records, rec)
 	}
-	if err := r.put(ctx, tenant, s, records); err != nil {
+	if err := r.apply(ctx, by(p, actionTypeCreate, typeTarget(t.Name)), s, records, nil); err != nil {
 		return nil, err
 	}
 	return r.state(tenant).types[t.Name], nil
@@ -72,7 +74,8 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, t Type, se
 
 // Update changes a type and how the tenant treats it, all or nothing. What describes a type of a pack is not changed: the
 // tenant gets a version of its own, which takes that one's place until it is deleted.
-func (r *Registry) Update(ctx context.Context, tenant event.TenantID, name string, c Change) (*Type, error) {
+func (r *Registry) Update(ctx context.Context, p *access.Principal, name string, c Change) (*Type, error) {
+	tenant := p.Tenant
 	var s *state
 	var current *Type
 	var records []Record
@@ -131,7 +134,7 @@ func (r *Registry) Update(ctx context.Context, tenant event.TenantID, name strin
 		records = append(records, rec)
 	}
 	if len(records) > 0 {
-		if err := r.put(ctx, tenant, s, records); err != nil {
+		if err := r.apply(ctx, by(p, actionTypeUpdate, typeTarget(name)), s, records, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -229,24 +232,17 @@ func (s *state) nextVersion(current *Type) (string, error) {
 
 // Delete removes all versions of a type of the tenant's own, and how the tenant treats it. Events of the type may be
 // published still. Where a pack has a type of that name, that is the tenant's again.
-func (r *Registry) Delete(ctx context.Context, tenant event.TenantID, name string) error {
+func (r *Registry) Delete(ctx context.Context, p *access.Principal, name string) error {
 	r.change.Lock()
 	defer r.change.Unlock()
-	s := r.state(tenant)
+	s := r.state(p.Tenant)
 	if len(s.versions[name]) == 0 {
 		if t, ok := s.lookup(name); ok && t.Name == name {
 			return problem.New(problem.Conflict, "the event type %q comes with the pack %q: archive it to hide it", clip(name), t.Pack)
 		}
 		return problem.New(problem.NotFound, "there is no event type %q", clip(name))
 	}
-	// The settings first: a type without them can be deleted again, should this be cut short.
-	if _, has := s.settings[name]; has {
-		if err := r.remove(ctx, tenant, s, recordKey{kind: KindSettings, name: name}); err != nil {
-			return err
-		}
-		s = r.state(tenant)
-	}
-	return r.remove(ctx, tenant, s, recordKey{kind: KindType, name: name})
+	return r.apply(ctx, by(p, actionTypeDelete, typeTarget(name)), s, nil, []RecordKey{{Kind: KindType, Name: name}, {Kind: KindSettings, Name: name}})
 }
 
 // Imported is what an import did, or would do, with a type.
@@ -270,7 +266,8 @@ const (
 // Import takes types and rules over, all or nothing: types that are there get a new version if their schemas differ,
 // and are changed otherwise. The Validation and Deprecated of a type become the tenant's settings for it, where they are
 // given. With dryRun everything is checked and nothing is changed.
-func (r *Registry) Import(ctx context.Context, tenant event.TenantID, types []Type, rules []Rule, dryRun bool) ([]Imported, error) {
+func (r *Registry) Import(ctx context.Context, p *access.Principal, types []Type, rules []Rule, dryRun bool) ([]Imported, error) {
+	tenant := p.Tenant
 	types = slices.Clone(types)
 	for i := range types { // before the lock; those of a document are checked already
 		if !types[i].normalized {
@@ -329,7 +326,7 @@ func (r *Registry) Import(ctx context.Context, tenant event.TenantID, types []Ty
 	if dryRun || len(records) == 0 {
 		return out, nil
 	}
-	return out, r.put(ctx, tenant, s, records)
+	return out, r.apply(ctx, by(p, actionImport, importTargets(records)...), s, records, nil)
 }
 
 // errOwn is returned for a document that cannot be a pack.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -92,20 +93,9 @@ func (s *state) rule(name string) (RuleState, bool) {
 	return s.ruleList[i], true
 }
 
-// PutRule adds a rule of the tenant's own, or changes the one with its name.
-func (r *Registry) PutRule(ctx context.Context, tenant event.TenantID, rule Rule) error {
-	r.change.Lock()
-	defer r.change.Unlock()
-	s := r.state(tenant)
-	records, err := r.ruleRecords(s, tenant, []Rule{rule})
-	if err != nil || len(records) == 0 {
-		return err
-	}
-	return r.put(ctx, tenant, s, records)
-}
-
 // CreateRule adds a rule of the tenant's own, switched off if it is not to be on.
-func (r *Registry) CreateRule(ctx context.Context, tenant event.TenantID, rule Rule, on bool) (RuleState, error) {
+func (r *Registry) CreateRule(ctx context.Context, p *access.Principal, rule Rule, on bool) (RuleState, error) {
+	tenant := p.Tenant
 	r.change.Lock()
 	defer r.change.Unlock()
 	s := r.state(tenant)
@@ -124,15 +114,17 @@ func (r *Registry) CreateRule(ctx context.Context, tenant event.TenantID, rule R
 		}
 		records = append(records, off)
 	}
-	if err := r.put(ctx, tenant, s, records); err != nil {
+	if err := r.apply(ctx, by(p, actionRuleCreate, ruleTarget(rule.Name)), s, records, nil); err != nil {
 		return RuleState{}, err
 	}
 	created, _ := r.state(tenant).rule(rule.Name)
 	return created, nil
 }
 
-// UpdateRule lets change edit a rule of the tenant's own. Those of packs can be switched off.
-func (r *Registry) UpdateRule(ctx context.Context, tenant event.TenantID, name string, change func(*Rule)) error {
+// UpdateRule lets change edit a rule of the tenant's own, and switches a rule of a pack or of the tenant's own on or off,
+// unless on is nil. Both together are one change.
+func (r *Registry) UpdateRule(ctx context.Context, p *access.Principal, name string, change func(*Rule), on *bool) error {
+	tenant := p.Tenant
 	r.change.Lock()
 	defer r.change.Unlock()
 	s := r.state(tenant)
@@ -140,19 +132,35 @@ func (r *Registry) UpdateRule(ctx context.Context, tenant event.TenantID, name s
 	if !ok {
 		return problem.New(problem.NotFound, "there is no rule %q", clip(name))
 	}
+	var records []Record
+	var remove []RecordKey
 	rule := x.Rule
-	change(&rule)
-	if rule == x.Rule {
+	if change(&rule); rule != x.Rule {
+		if x.Pack != "" {
+			return problem.New(problem.Conflict, "the rule %q comes with the pack %q: it can be switched off, and a rule of another name can take its place", clip(name), x.Pack)
+		}
+		var err error
+		if records, err = r.ruleRecords(s, tenant, []Rule{rule}); err != nil {
+			return err
+		}
+	}
+	key := RecordKey{Kind: KindSwitch, Name: name}
+	_, off := s.records[key]
+	switch {
+	case on == nil || *on == !off:
+	case *on:
+		remove = append(remove, key)
+	default:
+		rec, err := s.record(tenant, KindSwitch, name, struct{}{})
+		if err != nil {
+			return err
+		}
+		records = append(records, rec)
+	}
+	if len(records)+len(remove) == 0 {
 		return nil
 	}
-	if x.Pack != "" {
-		return problem.New(problem.Conflict, "the rule %q comes with the pack %q: it can be switched off, and a rule of another name can take its place", clip(name), x.Pack)
-	}
-	records, err := r.ruleRecords(s, tenant, []Rule{rule})
-	if err != nil || len(records) == 0 {
-		return err
-	}
-	return r.put(ctx, tenant, s, records)
+	return r.apply(ctx, by(p, actionRuleUpdate, ruleTarget(name)), s, records, remove)
 }
 
 // ruleRecords checks rules of the tenant's own and returns them as they are stored.
@@ -188,40 +196,14 @@ func (r *Registry) ruleRecords(s *state, tenant event.TenantID, rules []Rule) ([
 	return records, nil
 }
 
-// SwitchRule switches a rule of a pack or of the tenant's own on or off.
-func (r *Registry) SwitchRule(ctx context.Context, tenant event.TenantID, name string, on bool) error {
-	r.change.Lock()
-	defer r.change.Unlock()
-	s := r.state(tenant)
-	if !slices.ContainsFunc(s.ruleList, func(x RuleState) bool { return x.Name == name }) {
-		return problem.New(problem.NotFound, "there is no rule %q", clip(name))
-	}
-	key := recordKey{kind: KindSwitch, name: name}
-	_, off := s.records[key]
-	switch {
-	case on == !off:
-		return nil
-	case on:
-		return r.remove(ctx, tenant, s, key)
-	default:
-		return r.putBody(ctx, tenant, s, KindSwitch, name, struct{}{})
-	}
-}
-
 // DeleteRule removes a rule of the tenant's own. Those of packs can be switched off.
-func (r *Registry) DeleteRule(ctx context.Context, tenant event.TenantID, name string) error {
+func (r *Registry) DeleteRule(ctx context.Context, p *access.Principal, name string) error {
 	r.change.Lock()
 	defer r.change.Unlock()
-	s := r.state(tenant)
-	key := recordKey{kind: KindRule, name: name}
+	s := r.state(p.Tenant)
+	key := RecordKey{Kind: KindRule, Name: name}
 	if _, ok := s.records[key]; !ok {
 		return problem.New(problem.NotFound, "there is no rule %q of the tenant's own", clip(name))
 	}
-	if _, off := s.records[recordKey{kind: KindSwitch, name: name}]; off {
-		if err := r.remove(ctx, tenant, s, recordKey{kind: KindSwitch, name: name}); err != nil {
-			return err
-		}
-		s = r.state(tenant)
-	}
-	return r.remove(ctx, tenant, s, key)
+	return r.apply(ctx, by(p, actionRuleDelete, ruleTarget(name)), s, nil, []RecordKey{key, {Kind: KindSwitch, Name: name}})
 }

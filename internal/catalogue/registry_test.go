@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -18,6 +19,8 @@ type memory struct {
 	mu   sync.Mutex
 	list []Record
 	fail error // returned by changes, which then change nothing
+
+	entries []*access.Entry // of the audit log
 }
 
 func (m *memory) CatalogueList(context.Context) ([]Record, error) {
@@ -26,13 +29,16 @@ func (m *memory) CatalogueList(context.Context) ([]Record, error) {
 	return slices.Clone(m.list), nil
 }
 
-func (m *memory) CataloguePutMany(_ context.Context, records []Record) error {
+func (m *memory) CatalogueChange(_ context.Context, c RecordChange) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
 		return m.fail
 	}
-	for _, rec := range records {
+	m.list = slices.DeleteFunc(m.list, func(o Record) bool {
+		return o.Tenant == c.Tenant && slices.ContainsFunc(c.Remove, func(k RecordKey) bool { return k.names(&o) })
+	})
+	for _, rec := range c.Put {
 		i := slices.IndexFunc(m.list, func(o Record) bool { return o.Tenant == rec.Tenant && o.key() == rec.key() })
 		if i < 0 {
 			m.list = append(m.list, rec)
@@ -40,22 +46,7 @@ func (m *memory) CataloguePutMany(_ context.Context, records []Record) error {
 		}
 		m.list[i].Body, m.list[i].UpdatedAt = rec.Body, rec.UpdatedAt
 	}
-	return nil
-}
-
-func (m *memory) CatalogueDelete(_ context.Context, tenant event.TenantID, kind Kind, name, version string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.fail != nil {
-		return m.fail
-	}
-	before := len(m.list)
-	m.list = slices.DeleteFunc(m.list, func(o Record) bool {
-		return o.Tenant == tenant && o.Kind == kind && o.Name == name && (version == "" || o.Version == version)
-	})
-	if len(m.list) == before {
-		return ErrNotFound
-	}
+	m.entries = append(m.entries, c.Audit)
 	return nil
 }
 
@@ -88,12 +79,12 @@ const orderSchema = `{"type":"object","required":["amount"],"properties":{"amoun
 func TestRegistryTypes(t *testing.T) {
 	r, _, reopen := newRegistry(t)
 	ctx := t.Context()
-	first, err := r.Put(ctx, 1, Type{Name: "order.created", Description: "An order.", Aliases: []string{"order.placed"}, Schema: []byte(orderSchema)})
+	first, err := r.Put(ctx, access.System(1), Type{Name: "order.created", Description: "An order.", Aliases: []string{"order.placed"}, Schema: []byte(orderSchema)})
 	check(t, err)
 	if first.Version != "1" || string(first.Example) != `{"amount":1}` || first.Validation != Warn || first.CreatedAt.IsZero() {
 		t.Errorf("Put: got %+v, want version 1, an example, mode warn and a time", first)
 	}
-	_, err = r.Put(ctx, 1, Type{Name: "order.created", Version: "2", Schema: []byte(`{"type":"object","required":["total"]}`)})
+	_, err = r.Put(ctx, access.System(1), Type{Name: "order.created", Version: "2", Schema: []byte(`{"type":"object","required":["total"]}`)})
 	check(t, err)
 
 	for _, r := range []*Registry{r, reopen()} {
@@ -137,20 +128,20 @@ func TestRegistryKeepsSketches(t *testing.T) {
 	const digits, letters = `{"type":"string","pattern":"^[0-9]{5}$"}`, `{"type":"string","pattern":"^[A-Z]{5}$"}`
 	imported, err := ImportJSONSchema(nil, "zip.changed", []byte(digits))
 	check(t, err)
-	_, err = r.Import(t.Context(), 1, []Type{imported}, nil, false)
+	_, err = r.Import(t.Context(), access.System(1), []Type{imported}, nil, false)
 	check(t, err)
-	_, err = r.Create(t.Context(), 1, Type{Name: "code.changed", Schema: []byte(digits)}, Settings{})
+	_, err = r.Create(t.Context(), access.System(1), Type{Name: "code.changed", Schema: []byte(digits)}, Settings{})
 	check(t, err)
-	_, err = r.Update(t.Context(), 1, "code.changed", Change{Schema: raw(letters)})
+	_, err = r.Update(t.Context(), access.System(1), "code.changed", Change{Schema: raw(letters)})
 	check(t, err)
 	r = reopen()
-	_, err = r.Update(t.Context(), 1, "zip.changed", Change{Schema: raw(letters)})
+	_, err = r.Update(t.Context(), access.System(1), "zip.changed", Change{Schema: raw(letters)})
 	check(t, err)
 	var p *problem.Error
-	if _, err := r.Update(t.Context(), 1, "zip.changed", Change{Example: raw(`"12345"`)}); !errors.As(err, &p) || p.Fields[0].Name != "example" {
+	if _, err := r.Update(t.Context(), access.System(1), "zip.changed", Change{Example: raw(`"12345"`)}); !errors.As(err, &p) || p.Fields[0].Name != "example" {
 		t.Errorf("an example that does not fit: got %v, want it refused", err)
 	}
-	_, err = r.Update(t.Context(), 1, "zip.changed", Change{Example: raw(`"ABCDE"`)})
+	_, err = r.Update(t.Context(), access.System(1), "zip.changed", Change{Example: raw(`"ABCDE"`)})
 	check(t, err)
 }
 
@@ -158,7 +149,7 @@ func raw(text string) *json.RawMessage { m := json.RawMessage(text); return &m }
 
 func TestRegistryOwnBeforePack(t *testing.T) {
 	r, _, _ := newRegistry(t)
-	_, err := r.Put(t.Context(), 1, Type{Name: "call.completed", Version: "2", Schema: []byte(orderSchema)})
+	_, err := r.Put(t.Context(), access.System(1), Type{Name: "call.completed", Version: "2", Schema: []byte(orderSchema)})
 	check(t, err)
 	own, _ := r.Lookup(1, "call.completed")
 	pack, _ := r.Lookup(2, "call.completed")
@@ -173,7 +164,7 @@ func TestRegistryModes(t *testing.T) {
 	bad := &event.Event{Tenant: 1, Type: "call.completed", Data: []byte(`{"duration":"long"}`)}
 	unknown := &event.Event{Tenant: 1, Type: "nothing.known", Data: []byte(`{}`)}
 	set := func(name string, m Mode) func() {
-		return func() { check(t, r.Set(ctx, 1, name, func(s *Settings) { s.Validation = m })) }
+		return func() { check(t, r.Set(ctx, access.System(1), name, func(s *Settings) { s.Validation = m })) }
 	}
 	steps := []struct {
 		what                       string
@@ -188,9 +179,9 @@ func TestRegistryModes(t *testing.T) {
 		{"this one as all", set("call.completed", ""), false, false, false},
 		{"archived", func() {
 			set(AllTypes, Warn)()
-			check(t, r.Archive(ctx, 1, "call.completed", true))
+			check(t, r.Archive(ctx, access.System(1), "call.completed", true))
 		}, false, false, false},
-		{"back again", func() { check(t, r.Archive(ctx, 1, "call.completed", false)) }, true, false, false},
+		{"back again", func() { check(t, r.Archive(ctx, access.System(1), "call.completed", false)) }, true, false, false},
 	}
 	for _, s := range steps {
 		s.do()
@@ -208,10 +199,10 @@ func TestRegistryModes(t *testing.T) {
 			t.Errorf("%s: another tenant got %v, %v; want the default", s.what, list, refuse)
 		}
 	}
-	if err := r.Set(ctx, 1, "nothing.known", func(*Settings) {}); problem.KindOf(err) != problem.NotFound {
+	if err := r.Set(ctx, access.System(1), "nothing.known", func(*Settings) {}); problem.KindOf(err) != problem.NotFound {
 		t.Errorf("Set of an unknown type: got %v, want NotFound", err)
 	}
-	if err := r.Set(ctx, 1, AllTypes, func(s *Settings) { s.Validation = "loud" }); problem.KindOf(err) != problem.Invalid {
+	if err := r.Set(ctx, access.System(1), AllTypes, func(s *Settings) { s.Validation = "loud" }); problem.KindOf(err) != problem.Invalid {
 		t.Errorf("Set to an unknown mode: got %v, want Invalid", err)
 	}
 }
@@ -227,6 +218,13 @@ func TestRegistryRules(t *testing.T) {
 		return lines(d)[1:]
 	}
 	const asUrgent = `call.urgent {"urgency":"urgent","vip":7} {"a":1.10}`
+	create := func(rule Rule) error {
+		_, err := r.CreateRule(ctx, access.System(1), rule, true)
+		return err
+	}
+	turn := func(name string, on bool) error {
+		return r.UpdateRule(ctx, access.System(1), name, func(*Rule) {}, &on)
+	}
 	vip := Rule{Name: "vip", On: "call.completed", When: "event.data.vip > 5", Type: "call.vip", Data: "pick(event.data, ['vip'])"}
 	steps := []struct {
 		what string
@@ -234,13 +232,13 @@ func TestRegistryRules(t *testing.T) {
 		want []string
 	}{
 		{"shipped", func() error { return nil }, []string{asUrgent}},
-		{"own", func() error { return r.PutRule(ctx, 1, vip) }, []string{asUrgent, `call.vip {"vip":7}`}},
-		{"shipped off", func() error { return r.SwitchRule(ctx, 1, "urgent-call", false) }, []string{`call.vip {"vip":7}`}},
-		{"own off", func() error { return r.SwitchRule(ctx, 1, "vip", false) }, []string{}},
-		{"own off, still", func() error { return r.SwitchRule(ctx, 1, "vip", false) }, []string{}},
-		{"shipped on", func() error { return r.SwitchRule(ctx, 1, "urgent-call", true) }, []string{asUrgent}},
-		{"own deleted", func() error { return r.DeleteRule(ctx, 1, "vip") }, []string{asUrgent}},
-		{"own again, on", func() error { return r.PutRule(ctx, 1, vip) }, []string{asUrgent, `call.vip {"vip":7}`}},
+		{"own", func() error { return create(vip) }, []string{asUrgent, `call.vip {"vip":7}`}},
+		{"shipped off", func() error { return turn("urgent-call", false) }, []string{`call.vip {"vip":7}`}},
+		{"own off", func() error { return turn("vip", false) }, []string{}},
+		{"own off, still", func() error { return turn("vip", false) }, []string{}},
+		{"shipped on", func() error { return turn("urgent-call", true) }, []string{asUrgent}},
+		{"own deleted", func() error { return r.DeleteRule(ctx, access.System(1), "vip") }, []string{asUrgent}},
+		{"own again, on", func() error { return create(vip) }, []string{asUrgent, `call.vip {"vip":7}`}},
 	}
 	for _, s := range steps {
 		check(t, s.do())
@@ -255,10 +253,10 @@ func TestRegistryRules(t *testing.T) {
 	}
 	shippedName := vip
 	shippedName.Name = "urgent-call"
-	if err := r.PutRule(ctx, 1, shippedName); problem.KindOf(err) != problem.Invalid {
-		t.Errorf("PutRule with a shipped name: got %v, want Invalid", err)
+	if err := create(shippedName); problem.KindOf(err) != problem.Conflict {
+		t.Errorf("a rule with a shipped name: got %v, want Conflict", err)
 	}
-	for _, err := range []error{r.DeleteRule(ctx, 1, "urgent-call"), r.DeleteRule(ctx, 2, "vip"), r.SwitchRule(ctx, 1, "none", false)} {
+	for _, err := range []error{r.DeleteRule(ctx, access.System(1), "urgent-call"), r.DeleteRule(ctx, access.System(2), "vip"), turn("none", false)} {
 		if problem.KindOf(err) != problem.NotFound {
 			t.Errorf("got %v, want NotFound", err)
 		}
@@ -284,33 +282,34 @@ func TestRegistryRefuses(t *testing.T) {
 		{"description", Type{Name: "a", Description: strings.Repeat("1", maxDescription+1)}, "description"},
 	}
 	for _, tt := range tests {
-		_, err := r.Put(ctx, 1, tt.typ)
+		_, err := r.Put(ctx, access.System(1), tt.typ)
 		var p *problem.Error
 		if !errors.As(err, &p) || len(p.Fields) != 1 || p.Fields[0].Name != tt.field {
 			t.Errorf("%s: got %v, want a problem with the field %s", tt.name, err, tt.field)
 		}
 	}
 	// An import is all or nothing.
-	if _, err := r.PutMany(ctx, 1, []Type{{Name: "good"}, {Name: "a..b"}}); err == nil {
+	if _, err := r.PutMany(ctx, access.System(1), []Type{{Name: "good"}, {Name: "a..b"}}); err == nil {
 		t.Error("PutMany with a bad type: got no error")
 	}
 	// What the store refuses nobody sees.
 	store.fail = errors.New("disk full")
-	if _, err := r.Put(ctx, 1, Type{Name: "good"}); !errors.Is(err, store.fail) {
+	if _, err := r.Put(ctx, access.System(1), Type{Name: "good"}); !errors.Is(err, store.fail) {
 		t.Errorf("Put on a broken store: got %v, want its error", err)
 	}
-	if err := r.SwitchRule(ctx, 1, "urgent-call", false); !errors.Is(err, store.fail) {
-		t.Errorf("SwitchRule on a broken store: got %v, want its error", err)
+	off := false
+	if err := r.UpdateRule(ctx, access.System(1), "urgent-call", func(*Rule) {}, &off); !errors.Is(err, store.fail) {
+		t.Errorf("UpdateRule on a broken store: got %v, want its error", err)
 	}
 	if len(r.List(1)) != 23 || len(store.list) != 0 || !r.RuleList(1)[0].On {
 		t.Errorf("got %d types and %d records after errors, want 23 and none", len(r.List(1)), len(store.list))
 	}
 	store.fail = nil
 	for i := range MaxVersions {
-		_, err := r.Put(ctx, 1, Type{Name: "many", Version: string(rune('A' + i))})
+		_, err := r.Put(ctx, access.System(1), Type{Name: "many", Version: string(rune('A' + i))})
 		check(t, err)
 	}
-	if _, err := r.Put(ctx, 1, Type{Name: "many", Version: "last"}); problem.KindOf(err) != problem.Invalid {
+	if _, err := r.Put(ctx, access.System(1), Type{Name: "many", Version: "last"}); problem.KindOf(err) != problem.Invalid {
 		t.Errorf("version %d: got %v, want Invalid", MaxVersions+1, err)
 	}
 	if typ, _ := r.Lookup(1, "many"); typ.Version != string(rune('A'+MaxVersions-1)) {
@@ -323,7 +322,7 @@ func TestRegistryRefuses(t *testing.T) {
 func TestNamesAndAliasesAreTakenOnce(t *testing.T) {
 	r, _, _ := newRegistry(t)
 	const tenant = 1
-	if _, err := r.Put(t.Context(), tenant, Type{Name: "order.created", Aliases: []string{"order.placed"}}); err != nil {
+	if _, err := r.Put(t.Context(), access.System(tenant), Type{Name: "order.created", Aliases: []string{"order.placed"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, types := range [][]Type{
@@ -334,7 +333,7 @@ func TestNamesAndAliasesAreTakenOnce(t *testing.T) {
 		{{Name: "b"}, {Name: "a", Aliases: []string{"b"}}},
 		{{Name: "a", Aliases: []string{"c"}}, {Name: "b", Aliases: []string{"c"}}},
 	} {
-		if _, err := r.Import(t.Context(), tenant, types, nil, false); problem.KindOf(err) != problem.Invalid {
+		if _, err := r.Import(t.Context(), access.System(tenant), types, nil, false); problem.KindOf(err) != problem.Invalid {
 			t.Errorf("importing %+v: got %v, want it refused", types, err)
 		}
 		for _, name := range []string{"a", "b", "c"} {
@@ -348,7 +347,7 @@ func TestNamesAndAliasesAreTakenOnce(t *testing.T) {
 	}
 	// The same type again, with its aliases, takes nothing from anybody.
 	again := []Type{{Name: "order.created", Aliases: []string{"order.placed", "order.made"}}, {Name: "a", Aliases: []string{"b"}}}
-	if list, err := r.Import(t.Context(), tenant, again, nil, false); err != nil || len(list) != 2 {
+	if list, err := r.Import(t.Context(), access.System(tenant), again, nil, false); err != nil || len(list) != 2 {
 		t.Errorf("importing %+v: got %+v, %v, want both", again, list, err)
 	}
 }
@@ -356,7 +355,7 @@ func TestNamesAndAliasesAreTakenOnce(t *testing.T) {
 // TestRegistryReadersDuringChanges is for the race detector.
 func TestRegistryReadersDuringChanges(t *testing.T) {
 	r, _, _ := newRegistry(t)
-	_, err := r.Put(t.Context(), 1, Type{Name: "order.created", Schema: []byte(orderSchema)})
+	_, err := r.Put(t.Context(), access.System(1), Type{Name: "order.created", Schema: []byte(orderSchema)})
 	check(t, err)
 	var wg sync.WaitGroup
 	for range 4 {
@@ -369,7 +368,7 @@ func TestRegistryReadersDuringChanges(t *testing.T) {
 		})
 	}
 	for i := range 50 {
-		check(t, r.Set(t.Context(), 1, "order.created", func(s *Settings) { s.Deprecated = i%2 == 0 }))
+		check(t, r.Set(t.Context(), access.System(1), "order.created", func(s *Settings) { s.Deprecated = i%2 == 0 }))
 	}
 	wg.Wait()
 }
@@ -382,7 +381,7 @@ func TestFilePack(t *testing.T) {
 	if _, refuse := r.Check(&event.Event{Tenant: 9, Type: "order.created", Data: []byte(`{}`)}); !refuse {
 		t.Error("a type of the operator's file, strict: got accepted, want refused")
 	}
-	check(t, r.Set(t.Context(), 9, "order.created", func(s *Settings) { s.Validation = Off }))
+	check(t, r.Set(t.Context(), access.System(9), "order.created", func(s *Settings) { s.Validation = Off }))
 	if list, _ := r.Check(&event.Event{Tenant: 9, Type: "order.created", Data: []byte(`{}`)}); list != nil {
 		t.Errorf("switched off by the tenant: got %v, want none", list)
 	}

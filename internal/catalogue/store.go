@@ -3,9 +3,9 @@ package catalogue
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -32,19 +32,34 @@ type Record struct {
 	CreatedAt, UpdatedAt time.Time
 }
 
-// ErrNotFound is returned for a record that is not there.
-var ErrNotFound = errors.New("catalogue: not found")
+// RecordKey names a record of a tenant.
+type RecordKey struct {
+	Kind    Kind
+	Name    string
+	Version string // to remove: empty for all versions
+}
+
+func (r *Record) key() RecordKey { return RecordKey{r.Kind, r.Name, r.Version} }
+
+// RecordChange is a change of a tenant's records, made all or not at all.
+type RecordChange struct {
+	Tenant event.TenantID
+	// Put are stored. A record with the same key as one that is there replaces its Body and UpdatedAt; CreatedAt and the
+	// place in CatalogueList stay.
+	Put []Record
+	// Remove are removed, as far as they are there.
+	Remove []RecordKey
+	// Audit is the entry of the change; nil: there is none.
+	Audit *access.Entry
+}
 
 // Store keeps what tenants add to the catalogue. A change is durable when the call returns. All methods are safe for
 // concurrent use. There are at most some thousand records per tenant, and they are read once, at the start.
 type Store interface {
 	// CatalogueList returns every record of every tenant, the first created first.
 	CatalogueList(ctx context.Context) ([]Record, error)
-	// CataloguePutMany stores the records, all or none. A record with the same tenant, kind, name and version as one that is
-	// there replaces its Body and UpdatedAt; CreatedAt and the place in CatalogueList stay.
-	CataloguePutMany(ctx context.Context, records []Record) error
-	// CatalogueDelete removes a record, or with an empty version all records with the kind and name; ErrNotFound without one.
-	CatalogueDelete(ctx context.Context, tenant event.TenantID, kind Kind, name, version string) error
+	// CatalogueChange stores and removes records in one transaction, and the entry with it.
+	CatalogueChange(ctx context.Context, c RecordChange) error
 }
 
 // AllTypes is the name of the settings that hold for every type without settings of its own. Strict there also refuses

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/relay-events/relay/internal/access"
 )
 
 // awkward are texts that encoders like to rewrite.
@@ -67,7 +69,7 @@ func TestImportingAgainChangesNothing(t *testing.T) {
 				before := slices.Clone(store.list)
 				types, rules, err := read(document)
 				check(t, err)
-				done, err := r.Import(ctx, 1, types, rules, false)
+				done, err := r.Import(ctx, access.System(1), types, rules, false)
 				check(t, err)
 				if len(done) != 1 || done[0].Outcome != want || done[0].Version != "1" {
 					t.Fatalf("importing %s: got %+v, want %s", document, done, want)
@@ -83,7 +85,7 @@ func TestImportingAgainChangesNothing(t *testing.T) {
 				continue
 			}
 			again := Change{Schema: &typ.Schema, AttributesSchema: &typ.AttributesSchema, Example: &typ.Example, ExampleAttributes: &typ.ExampleAttributes, Description: &typ.Description}
-			saved, err := r.Update(ctx, 1, typ.Name, again)
+			saved, err := r.Update(ctx, access.System(1), typ.Name, again)
 			check(t, err)
 			if saved.Version != "1" || len(r.Versions(1, typ.Name)) != 1 {
 				t.Fatalf("saving %s again: got version %s, want no other", typ.Name, saved.Version)
@@ -106,7 +108,7 @@ func TestImportingAgainChangesNothing(t *testing.T) {
 	b, err := encode(v)
 	check(t, err)
 	plain := json.RawMessage(b)
-	if _, err := r.Update(ctx, 1, typ.Name, Change{Schema: &plain}); err != nil || len(r.Versions(1, typ.Name)) != 1 {
+	if _, err := r.Update(ctx, access.System(1), typ.Name, Change{Schema: &plain}); err != nil || len(r.Versions(1, typ.Name)) != 1 {
 		t.Errorf("saving what an earlier version stored: got %v and %d versions, want one", err, len(r.Versions(1, typ.Name)))
 	}
 }
@@ -116,7 +118,7 @@ func TestStoredAsGiven(t *testing.T) {
 	r, _, reopen := newRegistry(t)
 	const schema = `{"description":"a < b \u003c & \/ ü","type":"object"}`
 	const example = `{"a":"<&>","n":1.10}`
-	_, err := r.Create(t.Context(), 1, Type{Name: "a.b", Schema: []byte(schema), AttributesSchema: []byte(schema), Example: []byte(example), ExampleAttributes: []byte(example)}, Settings{})
+	_, err := r.Create(t.Context(), access.System(1), Type{Name: "a.b", Schema: []byte(schema), AttributesSchema: []byte(schema), Example: []byte(example), ExampleAttributes: []byte(example)}, Settings{})
 	check(t, err)
 	for _, r := range []*Registry{r, reopen()} {
 		typ, _ := r.Lookup(1, "a.b")
@@ -155,7 +157,7 @@ func TestSamplesFit(t *testing.T) {
 		}
 	}
 	r, _, reopen := newRegistry(t)
-	_, err := r.Create(t.Context(), 1, Type{Name: "a.b", Schema: []byte(`{"not":{}}`)}, Settings{})
+	_, err := r.Create(t.Context(), access.System(1), Type{Name: "a.b", Schema: []byte(`{"not":{}}`)}, Settings{})
 	check(t, err)
 	if typ, _ := reopen().Lookup(1, "a.b"); !typ.Sketch {
 		t.Error("after a restart the type does not say that its example is a sketch")

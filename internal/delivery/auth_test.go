@@ -20,6 +20,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/egress/auth"
@@ -153,7 +154,7 @@ func TestTokenIsShared(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A change of something else, and of the webhook's health, keep the token.
-		if _, err := r.hooks.Update(context.Background(), w.Tenant, w.ID, func(s *webhook.Settings) error { s.Description = "d"; return nil }); err != nil {
+		if _, err := r.hooks.Update(context.Background(), access.System(w.Tenant), w.ID, func(s *webhook.Settings) error { s.Description = "d"; return nil }); err != nil {
 			t.Fatal(err)
 		}
 		r.publish(`{"type":"a","data":1}`)
@@ -282,7 +283,7 @@ func TestChangeOfAuth(t *testing.T) {
 		}()
 		time.Sleep(time.Second)
 		for _, h := range []*webhook.Webhook{w, ordered} {
-			_, err := r.hooks.Update(context.Background(), h.Tenant, h.ID, func(s *webhook.Settings) error {
+			_, err := r.hooks.Update(context.Background(), access.System(h.Tenant), h.ID, func(s *webhook.Settings) error {
 				s.Auth = auth.Settings{Type: auth.APIKey, Token: credential}
 				return nil
 			})
@@ -317,7 +318,7 @@ func TestDeletedWhileWaiting(t *testing.T) {
 		gone, stays := r.webhook(ep, withOAuth(server)), r.webhook(ep, withOAuth(server))
 		ev := r.publish(`{"type":"a","data":1}`)[0]
 		time.Sleep(time.Second)
-		if err := r.hooks.Delete(context.Background(), gone.Tenant, gone.ID); err != nil {
+		if err := r.hooks.Delete(context.Background(), access.System(gone.Tenant), gone.ID); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -393,7 +394,7 @@ func TestRejected(t *testing.T) {
 				time.Sleep(4 * time.Hour) // its delivery is given up
 				// New credentials are not rejected until they are; what fails otherwise stays.
 				ep.setAnswer(status(tc.status))
-				if _, err := r.hooks.Update(context.Background(), w.Tenant, w.ID, func(s *webhook.Settings) error {
+				if _, err := r.hooks.Update(context.Background(), access.System(w.Tenant), w.ID, func(s *webhook.Settings) error {
 					s.Auth.Password = "another"
 					return nil
 				}); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/signing"
@@ -244,13 +245,13 @@ func TestBatchIsRetriedWhole(t *testing.T) {
 		if d := r.delivery(events[700], w); d.State != delivery.StateWaiting || d.Attempts != 2 || !strings.Contains(d.Last.Error, "500") {
 			t.Errorf("an event of the waiting batch: %+v", d)
 		}
-		if _, err := r.hooks.Update(ctx, w.Tenant, w.ID, func(s *webhook.Settings) error {
+		if _, err := r.hooks.Update(ctx, access.System(w.Tenant), w.ID, func(s *webhook.Settings) error {
 			s.Batch = &webhook.Batch{MaxEvents: 3, MaxWait: time.Second, MaxBytes: 2000}
 			return nil
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.engine.Retry(ctx, w.Tenant, event.DeliveryID{Event: events[500].ID, Webhook: w.Number}); err != nil {
+		if err := r.engine.Retry(ctx, access.System(w.Tenant), event.DeliveryID{Event: events[500].ID, Webhook: w.Number}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -281,7 +282,7 @@ func TestBatchControls(t *testing.T) {
 		events := r.publish(some("a", 10)...)
 		time.Sleep(time.Second)
 		id := func(i int) event.DeliveryID { return event.DeliveryID{Event: events[i].ID, Webhook: w.Number} }
-		if err := r.engine.Cancel(ctx, w.Tenant, id(3)); err != nil {
+		if err := r.engine.Cancel(ctx, access.System(w.Tenant), id(3)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)
@@ -289,7 +290,7 @@ func TestBatchControls(t *testing.T) {
 			t.Errorf("a batch of %d after one was canceled, want 9", n)
 		}
 		for _, i := range []int{0, 5} {
-			if err := r.engine.Cancel(ctx, w.Tenant, id(i)); err != nil {
+			if err := r.engine.Cancel(ctx, access.System(w.Tenant), id(i)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -305,7 +306,7 @@ func TestBatchControls(t *testing.T) {
 		// What failed is recovered, in a batch of its own.
 		before := ep.requests()[1].header.Get("X-Relay-Delivery")
 		ep.setAnswer(nil)
-		if _, err := r.engine.StartJob(ctx, w, delivery.JobRecover, time.Now().Add(-time.Hour)); err != nil {
+		if _, err := r.engine.StartJob(ctx, access.System(w.Tenant), w, delivery.JobRecover, time.Now().Add(-time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
@@ -325,14 +326,14 @@ func TestBatchControls(t *testing.T) {
 		// Paused before it is full: held, and sent after.
 		r.publish(some("p", 4)...)
 		time.Sleep(time.Second)
-		if _, err := r.hooks.Pause(ctx, w.Tenant, w.ID); err != nil {
+		if _, err := r.hooks.Pause(ctx, access.System(w.Tenant), w.ID); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
 		if ep.count() != 4 {
 			t.Errorf("%d requests while it is paused, want none", ep.count()-4)
 		}
-		if _, err := r.hooks.Resume(ctx, w.Tenant, w.ID); err != nil {
+		if _, err := r.hooks.Resume(ctx, access.System(w.Tenant), w.ID); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -354,7 +355,7 @@ func TestBatchControls(t *testing.T) {
 		ep.setAnswer(status(500))
 		r.publish(some("s", 3)...)
 		time.Sleep(10 * time.Second)
-		if _, err := r.hooks.Update(ctx, w.Tenant, w.ID, func(s *webhook.Settings) error { s.Batch = nil; return nil }); err != nil {
+		if _, err := r.hooks.Update(ctx, access.System(w.Tenant), w.ID, func(s *webhook.Settings) error { s.Batch = nil; return nil }); err != nil {
 			t.Fatal(err)
 		}
 		ep.setAnswer(func(n int, w http.ResponseWriter, _ *http.Request) {
@@ -395,7 +396,7 @@ func TestBatchPace(t *testing.T) {
 
 		// In maintenance everything is held, and goes in full batches after it.
 		until := time.Now().Add(10 * time.Minute)
-		if _, err := r.hooks.Update(ctx, w.Tenant, w.ID, func(s *webhook.Settings) error {
+		if _, err := r.hooks.Update(ctx, access.System(w.Tenant), w.ID, func(s *webhook.Settings) error {
 			s.RateLimit = nil
 			s.Maintenance = []webhook.Window{{From: time.Now().Add(-time.Minute), To: until}}
 			return nil
@@ -538,7 +539,7 @@ func TestBatchOfCloudEvents(t *testing.T) {
 					t.Errorf("%s: event %d is %v (%v)", name, i, e, err)
 				}
 			}
-			if err := r.hooks.Delete(context.Background(), w.Tenant, w.ID); err != nil {
+			if err := r.hooks.Delete(context.Background(), access.System(w.Tenant), w.ID); err != nil {
 				t.Fatal(err)
 			}
 		}

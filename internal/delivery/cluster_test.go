@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
@@ -145,7 +146,7 @@ func (c *cluster) webhook(e *endpoint, change ...func(*webhook.Settings)) *webho
 	for _, f := range change {
 		f(&s)
 	}
-	w, err := c.nodes[0].hooks.Create(context.Background(), event.DefaultTenant, s, "")
+	w, err := c.nodes[0].hooks.Create(context.Background(), access.System(event.DefaultTenant), s, "")
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -200,7 +201,7 @@ func TestNodesShareConfiguration(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			_, err := c.nodes[i%3].hooks.Update(ctx, w.Tenant, w.ID, func(s *webhook.Settings) error {
+			_, err := c.nodes[i%3].hooks.Update(ctx, access.System(w.Tenant), w.ID, func(s *webhook.Settings) error {
 				s.Headers = map[string]string{}
 				for k, v := range w.Headers {
 					s.Headers[k] = v
@@ -218,14 +219,14 @@ func TestNodesShareConfiguration(t *testing.T) {
 		now, err := n.hooks.Get(w.Tenant, w.ID)
 		return err == nil && now.MaxConcurrency == 8
 	})
-	if _, err := c.nodes[1].hooks.Pause(ctx, w.Tenant, w.ID); err != nil {
+	if _, err := c.nodes[1].hooks.Pause(ctx, access.System(w.Tenant), w.ID); err != nil {
 		t.Fatal(err)
 	}
 	c.everywhere(w, func(n *clusterNode) bool {
 		now, err := n.hooks.Get(w.Tenant, w.ID)
 		return err == nil && now.Status == webhook.Paused && now.MaxConcurrency == 8
 	})
-	if err := c.nodes[2].hooks.Delete(ctx, w.Tenant, w.ID); err != nil {
+	if err := c.nodes[2].hooks.Delete(ctx, access.System(w.Tenant), w.ID); err != nil {
 		t.Fatal(err)
 	}
 	c.everywhere(w, func(n *clusterNode) bool { _, ok := n.hooks.ByNumber(w.Number); return !ok })
@@ -266,7 +267,7 @@ func TestRotationAndPauseHoldAtAllNodes(t *testing.T) {
 	for i := range 4 {
 		old := w.Secrets.Current
 		var err error
-		if w, err = c.nodes[i%3].hooks.RotateSecret(ctx, w.Tenant, w.ID, 0); err != nil {
+		if w, err = c.nodes[i%3].hooks.RotateSecret(ctx, access.System(w.Tenant), w.ID, 0); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(soon + grace)
@@ -278,7 +279,7 @@ func TestRotationAndPauseHoldAtAllNodes(t *testing.T) {
 			}
 		}
 	}
-	if _, err := c.nodes[1].hooks.Pause(ctx, w.Tenant, w.ID); err != nil {
+	if _, err := c.nodes[1].hooks.Pause(ctx, access.System(w.Tenant), w.ID); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(soon + grace)
@@ -287,7 +288,7 @@ func TestRotationAndPauseHoldAtAllNodes(t *testing.T) {
 	if more := e.count() - n; more > 0 {
 		t.Errorf("%d requests while the webhook is paused", more)
 	}
-	if _, err := c.nodes[2].hooks.Resume(ctx, w.Tenant, w.ID); err != nil {
+	if _, err := c.nodes[2].hooks.Resume(ctx, access.System(w.Tenant), w.ID); err != nil {
 		t.Fatal(err)
 	}
 	c.await("requests after the pause", func() bool { return e.count() > n })
@@ -446,7 +447,7 @@ func TestJobOfADeadNode(t *testing.T) {
 	}
 	w := c.webhook(e)
 	ctx := context.Background()
-	j, err := first.engine.StartJob(ctx, w, delivery.JobReplay, time.Now().Add(-time.Minute))
+	j, err := first.engine.StartJob(ctx, access.System(w.Tenant), w, delivery.JobReplay, time.Now().Add(-time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -456,7 +457,7 @@ func TestJobOfADeadNode(t *testing.T) {
 		return err == nil && now.State == delivery.JobDone && now.Scanned >= n
 	})
 	c.await("its deliveries", func() bool { return len(e.ids(t)) == n })
-	if _, err := second.engine.CancelJob(ctx, 1, j.ID); err == nil {
+	if _, err := second.engine.CancelJob(ctx, access.System(1), j.ID); err == nil {
 		t.Error("a job that is done was canceled")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/webhook"
@@ -304,6 +305,8 @@ type Store interface {
 
 	LogStore
 	JobStore
+	// AuditAppend adds an entry to the audit log, durably.
+	AuditAppend(ctx context.Context, entry *access.Entry) error
 }
 
 // OwedQuery selects owed deliveries. Zero fields select everything.
@@ -435,7 +438,7 @@ type Job struct {
 // JobStore keeps jobs.
 type JobStore interface {
 	// JobPut adds a job or replaces the one with the same id; durable on return.
-	JobPut(ctx context.Context, j Job) error
+	JobPut(ctx context.Context, j Job, entry *access.Entry) error
 	// JobClaim returns the running jobs that nobody runs, and makes them the
 	// caller's until the store is opened again (or, with several nodes, its
 	// lease has run out): they carry its Token, and are not given again.
@@ -446,7 +449,7 @@ type JobStore interface {
 	JobProgress(ctx context.Context, j Job) (bool, error)
 	// JobCancel ends a running job of the tenant, durably; it reports whether
 	// there was one.
-	JobCancel(ctx context.Context, tenant event.TenantID, id string, at time.Time) (bool, error)
+	JobCancel(ctx context.Context, tenant event.TenantID, id string, at time.Time, entry *access.Entry) (bool, error)
 	// JobGet returns a job of the tenant; ok is false without one.
 	JobGet(ctx context.Context, tenant event.TenantID, id string) (j Job, ok bool, err error)
 	// JobList returns the jobs of a tenant (zero: of all), newest first, at most 250.

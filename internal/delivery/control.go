@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
@@ -53,7 +54,8 @@ var errEventGone = problem.New(problem.Conflict, "%s: there is nothing to send",
 // up or canceled, with a fresh round of attempts. Without its event, which
 // retention has removed, there is nothing to send: a Conflict problem, and the
 // delivery stays as it is.
-func (e *Engine) Retry(ctx context.Context, tenant event.TenantID, d event.DeliveryID) error {
+func (e *Engine) Retry(ctx context.Context, p *access.Principal, d event.DeliveryID) error {
+	tenant := p.Tenant
 	w, ok := e.hooks.ByNumber(d.Webhook)
 	if !ok || w.Tenant != tenant {
 		return errNoDelivery
@@ -68,11 +70,15 @@ func (e *Engine) Retry(ctx context.Context, tenant event.TenantID, d event.Deliv
 	if ev == nil {
 		return e.nothingToSend(ctx, d.Event)
 	}
+	if cur.State == StateInFlight {
+		return problem.New(problem.Conflict, "the delivery is under way already")
+	}
+	if err := e.audit(ctx, p, "delivery.retry", deliveryTarget(d), hookTarget(w)); err != nil {
+		return err
+	}
 	switch cur.State {
 	case StateWaiting, StateHeld:
 		return e.retryOwed(ctx, w, d)
-	case StateInFlight:
-		return problem.New(problem.Conflict, "the delivery is under way already")
 	default:
 		return e.oweAgain(ctx, w, d, cur.Attempts)
 	}
@@ -107,9 +113,35 @@ func (e *Engine) oweAgain(ctx context.Context, w *webhook.Webhook, d event.Deliv
 	return nil
 }
 
+// maxTargets bounds how many things an entry of the audit log names.
+const maxTargets = 50
+
+func deliveryTarget(d event.DeliveryID) access.Target {
+	return access.Target{Type: "delivery", ID: d.String()}
+}
+
+func hookTarget(w *webhook.Webhook) access.Target {
+	return access.Target{Type: "webhook", ID: w.ID, Name: w.Description}
+}
+
+// audit notes what is about to be done to deliveries. What they stand in and
+// the audit log are not one file on SQLite, so the entry comes first: it can be
+// there although a crash kept the rest from happening, never the reverse.
+func (e *Engine) audit(ctx context.Context, p *access.Principal, action string, targets ...access.Target) error {
+	if p == nil {
+		return nil // a part of somebody's larger change, which has its own entry
+	}
+	entry, err := p.Entry(action, nil, nil, targets...)
+	if err == nil {
+		err = e.store.AuditAppend(ctx, entry)
+	}
+	return err
+}
+
 // Cancel ends a delivery that is not settled. An attempt under way may still
 // reach the endpoint; none follows.
-func (e *Engine) Cancel(ctx context.Context, tenant event.TenantID, d event.DeliveryID) error {
+func (e *Engine) Cancel(ctx context.Context, p *access.Principal, d event.DeliveryID) error {
+	tenant := p.Tenant
 	cur, err := e.Delivery(ctx, tenant, d)
 	if err != nil {
 		return err
@@ -118,6 +150,9 @@ func (e *Engine) Cancel(ctx context.Context, tenant event.TenantID, d event.Deli
 	case StateWaiting, StateHeld, StateInFlight:
 	default:
 		return problem.New(problem.Conflict, "the delivery is %s already", cur.State)
+	}
+	if err := e.audit(ctx, p, "delivery.cancel", deliveryTarget(d)); err != nil {
+		return err
 	}
 	e.canceled.add(d)
 	a := &Attempt{
@@ -137,8 +172,9 @@ func (e *Engine) Cancel(ctx context.Context, tenant event.TenantID, d event.Deli
 }
 
 // Resend delivers an event again, to one webhook or (nil) to all active ones
-// that want it, and returns the deliveries.
-func (e *Engine) Resend(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]event.DeliveryID, error) {
+// that want it, and returns the deliveries. Without a principal it is a part of
+// a larger change, which has the audit entry.
+func (e *Engine) Resend(ctx context.Context, p *access.Principal, ev *event.Event, w *webhook.Webhook) ([]event.DeliveryID, error) {
 	hooks := []*webhook.Webhook{w}
 	if w == nil {
 		hooks = nil
@@ -171,6 +207,13 @@ func (e *Engine) Resend(ctx context.Context, ev *event.Event, w *webhook.Webhook
 	}
 	if len(ids) == 0 {
 		return nil, nil
+	}
+	targets := []access.Target{{Type: "event", ID: ev.PublicID()}}
+	for _, h := range hooks[:min(len(hooks), maxTargets)] {
+		targets = append(targets, hookTarget(h))
+	}
+	if err := e.audit(ctx, p, "event.resend", targets...); err != nil {
+		return nil, err
 	}
 	if err := e.store.Record(ctx, rec); err != nil {
 		return nil, fmt.Errorf("resending %s: %w", ev.PublicID(), err)

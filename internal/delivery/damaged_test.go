@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/store/sqlite/sqlitetest"
@@ -90,12 +91,12 @@ func damagedEvent(t *testing.T, which int, change func(*webhook.Settings)) {
 			t.Errorf("event %d is %s (%s), want %s", i, d.State, d.Reason, want)
 		}
 	}
-	err := r.engine.Retry(ctx, bad.Tenant, event.DeliveryID{Event: bad.ID, Webhook: w.Number})
+	err := r.engine.Retry(ctx, access.System(bad.Tenant), event.DeliveryID{Event: bad.ID, Webhook: w.Number})
 	if err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("retrying it: got %v, want a refusal that tells of the damage", err)
 	}
 	for _, kind := range []delivery.JobKind{delivery.JobReplay, delivery.JobRecover} {
-		j, err := r.engine.StartJob(ctx, w, kind, events[0].ID.Time())
+		j, err := r.engine.StartJob(ctx, access.System(w.Tenant), w, kind, events[0].ID.Time())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
@@ -65,7 +66,7 @@ func TestExplainSaysWhyItWaits(t *testing.T) {
 				ev := r.publish(tt.event)[0]
 				time.Sleep(20 * time.Second)
 				if tt.again {
-					if err := r.engine.Retry(ctx, w.Tenant, event.DeliveryID{Event: ev.ID, Webhook: w.Number}); err != nil {
+					if err := r.engine.Retry(ctx, access.System(w.Tenant), event.DeliveryID{Event: ev.ID, Webhook: w.Number}); err != nil {
 						t.Fatal(err)
 					}
 					time.Sleep(5 * time.Second)
@@ -79,7 +80,7 @@ func TestExplainSaysWhyItWaits(t *testing.T) {
 				if err != nil || len(page.Deliveries) != 1 || page.Deliveries[0].Reason != reason || !strings.HasPrefix(x.Detail, reason) {
 					t.Errorf("%s: listed as %+v, %v; the delivery says %q, explain %q: want the same", tt.name, page.Deliveries, err, reason, x.Detail)
 				}
-				if err := r.hooks.Delete(ctx, w.Tenant, w.ID); err != nil {
+				if err := r.hooks.Delete(ctx, access.System(w.Tenant), w.ID); err != nil {
 					t.Fatal(err)
 				}
 			}()
@@ -88,7 +89,7 @@ func TestExplainSaysWhyItWaits(t *testing.T) {
 		w := r.webhook(r.net.endpoint(status(500)))
 		ev := r.publish(`{"type":"a","data":1}`)[0]
 		time.Sleep(time.Second)
-		if _, err := r.hooks.Pause(ctx, w.Tenant, w.ID); err != nil {
+		if _, err := r.hooks.Pause(ctx, access.System(w.Tenant), w.ID); err != nil {
 			t.Fatal(err)
 		}
 		if x := r.explain(ev, w); x.Verdict != delivery.VerdictPaused {
@@ -154,12 +155,12 @@ func TestRefusedSignature(t *testing.T) {
 		not    string
 	}{
 		{name: "rotated", status: 401, change: func(t *testing.T, r *rig, w *webhook.Webhook) {
-			if _, err := r.hooks.RotateSecret(context.Background(), w.Tenant, w.ID, 0); err != nil {
+			if _, err := r.hooks.RotateSecret(context.Background(), access.System(w.Tenant), w.ID, 0); err != nil {
 				t.Fatal(err)
 			}
 		}, want: []string{"the endpoint answered 401 Unauthorized", "no auth", "signature", "the secret was rotated 3m before", "sha256="}},
 		{name: "changed", status: 403, set: func(s *webhook.Settings) { s.Signature = webhook.SignStandard }, change: func(t *testing.T, r *rig, w *webhook.Webhook) {
-			if _, err := r.hooks.Update(context.Background(), w.Tenant, w.ID, func(s *webhook.Settings) error { s.Format = "raw"; return nil }); err != nil {
+			if _, err := r.hooks.Update(context.Background(), access.System(w.Tenant), w.ID, func(s *webhook.Settings) error { s.Format = "raw"; return nil }); err != nil {
 				t.Fatal(err)
 			}
 		}, want: []string{"403 Forbidden", "the webhook was changed 3m before", "base64"}, not: "sha256="},

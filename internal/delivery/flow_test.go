@@ -14,6 +14,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
@@ -95,7 +96,7 @@ func TestRotationWithOverlapAndAtOnce(t *testing.T) {
 		ep := r.net.endpoint(nil)
 		w := r.webhook(ep, func(s *webhook.Settings) { s.Signature = webhook.SignStandard })
 		old := w.Secrets.Current
-		w, err := r.hooks.RotateSecret(ctx, w.Tenant, w.ID, time.Hour)
+		w, err := r.hooks.RotateSecret(ctx, access.System(w.Tenant), w.ID, time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +120,7 @@ func TestRotationWithOverlapAndAtOnce(t *testing.T) {
 			t.Errorf("after the overlap only the new secret may verify")
 		}
 		before := w.Secrets.Current
-		if w, err = r.hooks.RotateSecret(ctx, w.Tenant, w.ID, 0); err != nil {
+		if w, err = r.hooks.RotateSecret(ctx, access.System(w.Tenant), w.ID, 0); err != nil {
 			t.Fatal(err)
 		}
 		if verifies(before) || !verifies(w.Secrets.Current) {
@@ -138,7 +139,7 @@ func TestPauseQueuesNothingAndHoldsRetries(t *testing.T) {
 		w := r.webhook(ep)
 		failed := r.publish(`{"type":"a","data":"before"}`)[0]
 		time.Sleep(10 * time.Second)
-		if _, err := r.hooks.Pause(ctx, w.Tenant, w.ID); err != nil {
+		if _, err := r.hooks.Pause(ctx, access.System(w.Tenant), w.ID); err != nil {
 			t.Fatal(err)
 		}
 		skipped := r.publish(`{"type":"a","data":"while paused"}`)[0]
@@ -155,7 +156,7 @@ func TestPauseQueuesNothingAndHoldsRetries(t *testing.T) {
 			t.Errorf("explain: %+v, %v; want paused", x, err)
 		}
 		ep.setAnswer(nil)
-		if _, err := r.hooks.Resume(ctx, w.Tenant, w.ID); err != nil {
+		if _, err := r.hooks.Resume(ctx, access.System(w.Tenant), w.ID); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
@@ -310,7 +311,7 @@ func TestRetryCancelResend(t *testing.T) {
 		time.Sleep(time.Minute)
 
 		// Retry one that waits: at once, with a fresh round of two attempts.
-		if err := r.engine.Retry(ctx, w.Tenant, id(a)); err != nil {
+		if err := r.engine.Retry(ctx, access.System(w.Tenant), id(a)); err != nil {
 			t.Fatalf("retrying a waiting delivery: %v", err)
 		}
 		time.Sleep(time.Minute)
@@ -318,10 +319,10 @@ func TestRetryCancelResend(t *testing.T) {
 			t.Errorf("after a retry by hand: %+v, want waiting after attempt 2", d)
 		}
 		// Cancel the other one.
-		if err := r.engine.Cancel(ctx, w.Tenant, id(b)); err != nil {
+		if err := r.engine.Cancel(ctx, access.System(w.Tenant), id(b)); err != nil {
 			t.Fatalf("canceling: %v", err)
 		}
-		if err := r.engine.Cancel(ctx, w.Tenant, id(b)); problem.KindOf(err) != problem.Conflict {
+		if err := r.engine.Cancel(ctx, access.System(w.Tenant), id(b)); problem.KindOf(err) != problem.Conflict {
 			t.Errorf("canceling twice: %v, want a conflict", err)
 		}
 		time.Sleep(3 * time.Hour)
@@ -333,10 +334,10 @@ func TestRetryCancelResend(t *testing.T) {
 		}
 		// Retry one that failed, resend one that was canceled.
 		ep.setAnswer(nil)
-		if err := r.engine.Retry(ctx, w.Tenant, id(a)); err != nil {
+		if err := r.engine.Retry(ctx, access.System(w.Tenant), id(a)); err != nil {
 			t.Fatalf("retrying a failed delivery: %v", err)
 		}
-		if ids, err := r.engine.Resend(ctx, &b, nil); err != nil || len(ids) != 1 || ids[0] != id(b) {
+		if ids, err := r.engine.Resend(ctx, access.System(b.Tenant), &b, nil); err != nil || len(ids) != 1 || ids[0] != id(b) {
 			t.Fatalf("resend: %v, %v", ids, err)
 		}
 		time.Sleep(time.Minute)
@@ -350,11 +351,11 @@ func TestRetryCancelResend(t *testing.T) {
 		}
 		// Strangers' and invented deliveries are not found.
 		for _, d := range []event.DeliveryID{{Event: a.ID + 99, Webhook: w.Number}, {Event: a.ID, Webhook: 99}} {
-			if err := r.engine.Retry(ctx, w.Tenant, d); problem.KindOf(err) != problem.NotFound {
+			if err := r.engine.Retry(ctx, access.System(w.Tenant), d); problem.KindOf(err) != problem.NotFound {
 				t.Errorf("retrying %v: %v, want not found", d, err)
 			}
 		}
-		if err := r.engine.Retry(ctx, w.Tenant+1, id(a)); problem.KindOf(err) != problem.NotFound {
+		if err := r.engine.Retry(ctx, access.System(w.Tenant+1), id(a)); problem.KindOf(err) != problem.NotFound {
 			t.Errorf("retrying as another tenant: %v, want not found", err)
 		}
 		if _, err := r.engine.Delivery(ctx, w.Tenant+1, id(a)); problem.KindOf(err) != problem.NotFound {
@@ -382,7 +383,7 @@ func TestCancelWhileBeingSent(t *testing.T) {
 				time.Sleep(35 * time.Second)
 			}
 			before := ep.count()
-			if err := r.engine.Cancel(ctx, w.Tenant, d); err != nil {
+			if err := r.engine.Cancel(ctx, access.System(w.Tenant), d); err != nil {
 				t.Fatalf("canceling what is being sent: %v", err)
 			}
 			time.Sleep(3 * time.Hour)
@@ -396,7 +397,7 @@ func TestCancelWhileBeingSent(t *testing.T) {
 				t.Errorf("still owed: %+v", s)
 			}
 			ep.setAnswer(nil)
-			if err := r.engine.Retry(ctx, w.Tenant, d); err != nil {
+			if err := r.engine.Retry(ctx, access.System(w.Tenant), d); err != nil {
 				t.Fatalf("retrying what was canceled: %v", err)
 			}
 			time.Sleep(time.Minute)
@@ -427,7 +428,7 @@ func TestRecoverAndReplayGoOnAfterARestart(t *testing.T) {
 			t.Fatalf("%d attempts, want %d", got, n)
 		}
 		ep.setAnswer(nil)
-		job, err := r.engine.StartJob(ctx, w, delivery.JobRecover, begin)
+		job, err := r.engine.StartJob(ctx, access.System(w.Tenant), w, delivery.JobRecover, begin)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -445,7 +446,7 @@ func TestRecoverAndReplayGoOnAfterARestart(t *testing.T) {
 
 		late := r.net.endpoint(nil)
 		lw := r.webhook(late)
-		if job, err = r.engine.StartJob(ctx, lw, delivery.JobReplay, begin); err != nil {
+		if job, err = r.engine.StartJob(ctx, access.System(lw.Tenant), lw, delivery.JobReplay, begin); err != nil {
 			t.Fatal(err)
 		}
 		r.restart()
@@ -468,7 +469,7 @@ func TestDeletedWebhookIsOwedNothing(t *testing.T) {
 		w := r.webhook(ep)
 		ev := r.publish(`{"type":"a","data":1}`)[0]
 		time.Sleep(time.Second)
-		if err := r.hooks.Delete(context.Background(), w.Tenant, w.ID); err != nil {
+		if err := r.hooks.Delete(context.Background(), access.System(w.Tenant), w.ID); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Hour)
@@ -553,7 +554,7 @@ func TestDeliveriesAreListedOnce(t *testing.T) {
 		again := func(list []delivery.Delivery) {
 			t.Helper()
 			for _, d := range list {
-				if err := r.engine.Retry(ctx, w.Tenant, d.ID); err != nil {
+				if err := r.engine.Retry(ctx, access.System(w.Tenant), d.ID); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -563,7 +564,7 @@ func TestDeliveriesAreListedOnce(t *testing.T) {
 		repaired.Store(true)
 		again(failed.Deliveries[:12])
 		repaired.Store(false)
-		if _, err := r.hooks.Update(ctx, w.Tenant, w.ID, func(s *webhook.Settings) error {
+		if _, err := r.hooks.Update(ctx, access.System(w.Tenant), w.ID, func(s *webhook.Settings) error {
 			s.Retry = webhook.Retry{Attempts: 2, Waits: []time.Duration{time.Hour}}
 			return nil
 		}); err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/webhook"
@@ -50,7 +51,7 @@ func TestDeletedWhileUnderWay(t *testing.T) {
 						r.publish(fmt.Sprintf(`{"type":"a","key":"k%d","data":%d}`, i%2, i))
 					}
 					time.Sleep(after)
-					if err := r.hooks.Delete(context.Background(), event.DefaultTenant, w.ID); err != nil {
+					if err := r.hooks.Delete(context.Background(), access.System(event.DefaultTenant), w.ID); err != nil {
 						t.Fatal(err)
 					}
 					time.Sleep(time.Minute)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
@@ -53,7 +54,7 @@ func newJobID() string {
 
 // StartJob begins to recover or replay to a webhook what happened since the
 // given time, in the background.
-func (e *Engine) StartJob(ctx context.Context, w *webhook.Webhook, kind JobKind, since time.Time) (Job, error) {
+func (e *Engine) StartJob(ctx context.Context, p *access.Principal, w *webhook.Webhook, kind JobKind, since time.Time) (Job, error) {
 	now := e.wall().UTC().Truncate(time.Millisecond)
 	if since.After(now) {
 		return Job{}, problem.InvalidField("since", "must not be in the future")
@@ -78,7 +79,12 @@ func (e *Engine) StartJob(ctx context.Context, w *webhook.Webhook, kind JobKind,
 	if n >= maxRunningJobs {
 		return Job{}, problem.New(problem.TooMany, "%d jobs are running already", n)
 	}
-	if err := e.store.JobPut(ctx, j); err != nil {
+	entry, err := p.Entry("webhook."+string(kind), nil, map[string]time.Time{"since": j.Since}, access.Target{Type: "webhook", ID: w.ID, Name: w.Description},
+		access.Target{Type: "job", ID: j.ID})
+	if err != nil {
+		return Job{}, err
+	}
+	if err := e.store.JobPut(ctx, j, entry); err != nil {
 		return Job{}, fmt.Errorf("storing a job: %w", err)
 	}
 	e.jobs.look()
@@ -103,16 +109,20 @@ func (e *Engine) Jobs(ctx context.Context, tenant event.TenantID) ([]Job, error)
 }
 
 // CancelJob stops a running job; what it made deliveries of stays owed.
-func (e *Engine) CancelJob(ctx context.Context, tenant event.TenantID, id string) (Job, error) {
-	if _, err := e.Job(ctx, tenant, id); err != nil {
+func (e *Engine) CancelJob(ctx context.Context, p *access.Principal, id string) (Job, error) {
+	if _, err := e.Job(ctx, p.Tenant, id); err != nil {
+		return Job{}, err
+	}
+	entry, err := p.Entry("job.cancel", nil, nil, access.Target{Type: "job", ID: id})
+	if err != nil {
 		return Job{}, err
 	}
 	// Whoever runs it finds that it cannot store its progress any more.
-	canceled, err := e.store.JobCancel(ctx, tenant, id, e.wall().UTC().Truncate(time.Millisecond))
+	canceled, err := e.store.JobCancel(ctx, p.Tenant, id, e.wall().UTC().Truncate(time.Millisecond), entry)
 	if err != nil {
 		return Job{}, fmt.Errorf("canceling a job: %w", err)
 	}
-	j, err := e.Job(ctx, tenant, id)
+	j, err := e.Job(ctx, p.Tenant, id)
 	if err == nil && !canceled {
 		return Job{}, problem.New(problem.Conflict, "the job is %s already", j.State)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/transform"
@@ -136,7 +137,7 @@ func TestJobIsCanceled(t *testing.T) {
 		for try := 1; ; try++ {
 			ep := r.net.endpoint(nil)
 			w := r.webhook(ep, func(s *webhook.Settings) { s.Events = []string{"a"} })
-			j, err := r.engine.StartJob(ctx, w, delivery.JobReplay, begin)
+			j, err := r.engine.StartJob(ctx, access.System(w.Tenant), w, delivery.JobReplay, begin)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,7 +147,7 @@ func TestJobIsCanceled(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			j, err = r.engine.CancelJob(ctx, w.Tenant, j.ID)
+			j, err = r.engine.CancelJob(ctx, access.System(w.Tenant), j.ID)
 			if problem.KindOf(err) == problem.Conflict && try < 10 {
 				continue // it was done before
 			}
@@ -164,7 +165,7 @@ func TestJobIsCanceled(t *testing.T) {
 			if got := int64(ep.count()); got < j.Owed || got > j.Owed+500 {
 				t.Errorf("got %d requests, want those of the %d deliveries asked for", got, j.Owed)
 			}
-			if _, err := r.engine.CancelJob(ctx, w.Tenant, j.ID); problem.KindOf(err) != problem.Conflict {
+			if _, err := r.engine.CancelJob(ctx, access.System(w.Tenant), j.ID); problem.KindOf(err) != problem.Conflict {
 				t.Errorf("canceled twice: got %v, want a conflict", err)
 			}
 			break
@@ -228,10 +229,10 @@ func TestStoppedWhileWaiting(t *testing.T) {
 				const window, paused, deleted = 0, 1, 2
 				events := r.publish(`{"type":"a","key":"k","data":1}`, `{"type":"a","key":"k","data":2}`)
 				time.Sleep(time.Until(from))
-				if _, err := r.hooks.Pause(ctx, hooks[paused].Tenant, hooks[paused].ID); err != nil {
+				if _, err := r.hooks.Pause(ctx, access.System(hooks[paused].Tenant), hooks[paused].ID); err != nil {
 					t.Fatal(err)
 				}
-				if err := r.hooks.Delete(ctx, hooks[deleted].Tenant, hooks[deleted].ID); err != nil {
+				if err := r.hooks.Delete(ctx, access.System(hooks[deleted].Tenant), hooks[deleted].ID); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Until(to) - time.Second)
@@ -240,7 +241,7 @@ func TestStoppedWhileWaiting(t *testing.T) {
 						t.Errorf("webhook %d: got %d requests after it was stopped, want none", i, n)
 					}
 				}
-				if _, err := r.hooks.Resume(ctx, hooks[paused].Tenant, hooks[paused].ID); err != nil {
+				if _, err := r.hooks.Resume(ctx, access.System(hooks[paused].Tenant), hooks[paused].ID); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(5 * time.Minute)

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
@@ -40,14 +41,14 @@ func TestLogKeepsItsEvents(t *testing.T) {
 		}, last: 6},
 		{name: "replay", later: func(t *testing.T, r *rig, w *webhook.Webhook, ev event.Event, on int) {
 			if on == 4 {
-				if _, err := r.engine.StartJob(context.Background(), w, delivery.JobReplay, ev.ID.Time().Add(-time.Minute)); err != nil {
+				if _, err := r.engine.StartJob(context.Background(), access.System(w.Tenant), w, delivery.JobReplay, ev.ID.Time().Add(-time.Minute)); err != nil {
 					t.Errorf("day %d: %v", on, err)
 				}
 			}
 		}, last: 4},
 		{name: "resend, twice", later: func(t *testing.T, r *rig, w *webhook.Webhook, ev event.Event, on int) {
 			if on == 3 || on == 6 {
-				if _, err := r.engine.Resend(context.Background(), &ev, w); err != nil {
+				if _, err := r.engine.Resend(context.Background(), access.System(ev.Tenant), &ev, w); err != nil {
 					t.Errorf("day %d: %v", on, err)
 				}
 			}
@@ -106,7 +107,7 @@ func TestLogKeepsItsEvents(t *testing.T) {
 				}
 				works.Store(true)
 				before := ep.count()
-				if err := r.engine.Retry(ctx, w.Tenant, list[0].Delivery()); err != nil {
+				if err := r.engine.Retry(ctx, access.System(w.Tenant), list[0].Delivery()); err != nil {
 					t.Fatalf("day %d: retry: %v", through-1, err)
 				}
 				time.Sleep(time.Minute)
@@ -151,7 +152,7 @@ func TestEventIsGone(t *testing.T) {
 		events := r.publish(`{"id":"one","type":"a","data":1}`, `{"id":"two","type":"b","data":2}`)
 		time.Sleep(time.Minute)
 		for _, ev := range events {
-			if err := r.engine.Cancel(ctx, ev.Tenant, event.DeliveryID{Event: ev.ID, Webhook: canceled.Number}); err != nil {
+			if err := r.engine.Cancel(ctx, access.System(ev.Tenant), event.DeliveryID{Event: ev.ID, Webhook: canceled.Number}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -177,13 +178,13 @@ func TestEventIsGone(t *testing.T) {
 		}
 		for _, w := range []*webhook.Webhook{failed, fifo, batch, delivered, waiting, canceled} {
 			for _, ev := range events {
-				err := r.engine.Retry(ctx, w.Tenant, event.DeliveryID{Event: ev.ID, Webhook: w.Number})
+				err := r.engine.Retry(ctx, access.System(w.Tenant), event.DeliveryID{Event: ev.ID, Webhook: w.Number})
 				if problem.KindOf(err) != problem.Conflict || !strings.Contains(err.Error(), "no longer stored") {
 					t.Errorf("retrying %s: got %v, want a conflict that says why", ev.Name, err)
 				}
 			}
 			for _, kind := range []delivery.JobKind{delivery.JobRecover, delivery.JobReplay} {
-				job, err := r.engine.StartJob(ctx, w, kind, start)
+				job, err := r.engine.StartJob(ctx, access.System(w.Tenant), w, kind, start)
 				if err != nil {
 					t.Fatal(err)
 				}

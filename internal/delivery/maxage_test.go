@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/webhook"
@@ -163,14 +164,14 @@ func TestMaxAge(t *testing.T) {
 
 func (r *rig) pause(w *webhook.Webhook) {
 	r.t.Helper()
-	if _, err := r.hooks.Pause(context.Background(), w.Tenant, w.ID); err != nil {
+	if _, err := r.hooks.Pause(context.Background(), access.System(w.Tenant), w.ID); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 func (r *rig) resume(w *webhook.Webhook) {
 	r.t.Helper()
-	if _, err := r.hooks.Resume(context.Background(), w.Tenant, w.ID); err != nil {
+	if _, err := r.hooks.Resume(context.Background(), access.System(w.Tenant), w.ID); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -34,12 +35,12 @@ func TestOverdue(t *testing.T) {
 		{"in the store", slow, []func(*webhook.Settings){fifo}, 60, nil, true},
 		{"waits for its retry", status(500), nil, 5, nil, false},
 		{"paused", slow, []func(*webhook.Settings){one}, 20, func(r *rig, w *webhook.Webhook) error {
-			_, err := r.hooks.Pause(context.Background(), event.DefaultTenant, w.ID)
+			_, err := r.hooks.Pause(context.Background(), access.System(event.DefaultTenant), w.ID)
 			return err
 		}, false},
 		{"maintenance", nil, []func(*webhook.Settings){window}, 5, nil, false},
 		{"deleted", slow, []func(*webhook.Settings){one}, 20, func(r *rig, w *webhook.Webhook) error {
-			return r.hooks.Delete(context.Background(), event.DefaultTenant, w.ID)
+			return r.hooks.Delete(context.Background(), access.System(event.DefaultTenant), w.ID)
 		}, false},
 	}
 	for _, tt := range tests {

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
@@ -153,7 +154,7 @@ func (r *rig) webhook(e *endpoint, change ...func(*webhook.Settings)) *webhook.W
 	for _, f := range change {
 		f(&s)
 	}
-	w, err := r.hooks.Create(context.Background(), event.DefaultTenant, s, "")
+	w, err := r.hooks.Create(context.Background(), access.System(event.DefaultTenant), s, "")
 	if err != nil {
 		r.t.Fatalf("creating a webhook: %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/webhook"
@@ -235,11 +236,11 @@ func TestDisabledAfterFiveDaysOfFailures(t *testing.T) {
 				}
 
 				ep.setAnswer(nil)
-				w, err = r.hooks.Resume(ctx, event.DefaultTenant, w.ID)
+				w, err = r.hooks.Resume(ctx, access.System(event.DefaultTenant), w.ID)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := r.engine.StartJob(ctx, w, delivery.JobReplay, skipped.ID.Time()); err != nil {
+				if _, err := r.engine.StartJob(ctx, access.System(w.Tenant), w, delivery.JobReplay, skipped.ID.Time()); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(10 * time.Minute)

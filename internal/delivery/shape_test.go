@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
@@ -49,7 +50,7 @@ func TestFilter(t *testing.T) {
 		}
 
 		// A changed filter holds for what comes now, also after a restart, and for replays.
-		w, err := r.hooks.Update(ctx, w.Tenant, w.ID, func(s *webhook.Settings) error { s.Filter = `event.data.n > 1`; return nil })
+		w, err := r.hooks.Update(ctx, access.System(w.Tenant), w.ID, func(s *webhook.Settings) error { s.Filter = `event.data.n > 1`; return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +59,7 @@ func TestFilter(t *testing.T) {
 		if w, err = r.hooks.Get(w.Tenant, w.ID); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.engine.StartJob(ctx, w, delivery.JobReplay, begin); err != nil {
+		if _, err := r.engine.StartJob(ctx, access.System(w.Tenant), w, delivery.JobReplay, begin); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
@@ -72,7 +73,7 @@ func TestFilter(t *testing.T) {
 
 		bad := webhook.Default()
 		bad.URL, bad.Filter = ep.url, "event.data.amount >="
-		if _, err := r.hooks.Create(ctx, event.DefaultTenant, bad, ""); problem.KindOf(err) != problem.Invalid || !strings.HasPrefix(err.Error(), "filter ") {
+		if _, err := r.hooks.Create(ctx, access.System(event.DefaultTenant), bad, ""); problem.KindOf(err) != problem.Invalid || !strings.HasPrefix(err.Error(), "filter ") {
 			t.Errorf("a filter that does not compile: %v, want the field named", err)
 		}
 		r.end()
@@ -110,7 +111,7 @@ func TestFormatsOnTheWire(t *testing.T) {
 			if logged := r.attempts(w)[0]; string(logged.Request.Body) != string(got[0].body) {
 				t.Errorf("%s: the log has %s, but %s was sent", name, logged.Request.Body, got[0].body)
 			}
-			if err := r.hooks.Delete(context.Background(), w.Tenant, w.ID); err != nil {
+			if err := r.hooks.Delete(context.Background(), access.System(w.Tenant), w.ID); err != nil {
 				t.Fatal(err)
 			}
 		}

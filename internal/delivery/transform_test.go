@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/format"
@@ -114,7 +115,7 @@ func TestTransformedRequests(t *testing.T) {
 				t.Errorf("%s: the signature: %v", tt.name, err)
 			}
 			// The log says the same, also after the transform has changed.
-			if _, err := r.hooks.Update(context.Background(), w.Tenant, w.ID, func(s *webhook.Settings) error {
+			if _, err := r.hooks.Update(context.Background(), access.System(w.Tenant), w.ID, func(s *webhook.Settings) error {
 				s.Transform = `function transform() { return { body: "another" } }`
 				return nil
 			}); err != nil {
@@ -124,7 +125,7 @@ func TestTransformedRequests(t *testing.T) {
 			if len(log) != 1 || string(log[0].Request.Body) != string(want) || !strings.HasSuffix(log[0].Request.URL, tt.uri) || log[0].Outcome != delivery.Delivered {
 				t.Errorf("%s: got the log %+v with the body %s, want %s with %s", tt.name, log, log[0].Request.Body, tt.uri, want)
 			}
-			if err := r.hooks.Delete(context.Background(), w.Tenant, w.ID); err != nil {
+			if err := r.hooks.Delete(context.Background(), access.System(w.Tenant), w.ID); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -174,10 +175,10 @@ func TestTransformDrops(t *testing.T) {
 		if err != nil || test.Outcome != delivery.Failed || test.ErrorKind != "transform" || !strings.Contains(test.Error, "nothing was sent") {
 			t.Errorf("a test that is dropped: got %+v, %v; want it to say so", test, err)
 		}
-		if _, err := r.hooks.Update(context.Background(), w.Tenant, w.ID, func(s *webhook.Settings) error { s.Transform = ""; return nil }); err != nil {
+		if _, err := r.hooks.Update(context.Background(), access.System(w.Tenant), w.ID, func(s *webhook.Settings) error { s.Transform = ""; return nil }); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.engine.Retry(context.Background(), w.Tenant, event.DeliveryID{Event: events[0].ID, Webhook: w.Number}); err != nil {
+		if err := r.engine.Retry(context.Background(), access.System(w.Tenant), event.DeliveryID{Event: events[0].ID, Webhook: w.Number}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -214,7 +215,7 @@ func TestTransformFails(t *testing.T) {
 			t.Errorf("got %d requests, want none", n)
 		}
 		// While that waits, the script is mended: the retry takes the new one.
-		if _, err := r.hooks.Update(context.Background(), w.Tenant, w.ID, func(s *webhook.Settings) error {
+		if _, err := r.hooks.Update(context.Background(), access.System(w.Tenant), w.ID, func(s *webhook.Settings) error {
 			s.Transform = `function transform(e) { return { body: "mended" } }`
 			return nil
 		}); err != nil {
@@ -313,7 +314,7 @@ func TestTransformNoLongerCompiles(t *testing.T) {
 		w := r.webhook(ep, func(s *webhook.Settings) { s.Transform = `function transform() { return {} }` })
 		broken := *w
 		broken.Transform = "function transform() {\n  return { body: }\n}"
-		if err := r.store.WebhookUpdate(context.Background(), &broken); err != nil {
+		if err := r.store.WebhookUpdate(context.Background(), &broken, nil); err != nil {
 			t.Fatal(err)
 		}
 		r.restart()
@@ -328,7 +329,7 @@ func TestTransformNoLongerCompiles(t *testing.T) {
 		if len(log) != 1 || log[0].Outcome != delivery.Retrying || log[0].ErrorKind != "transform" || !strings.Contains(log[0].Error, "line 2") {
 			t.Errorf("got the log %+v, want an attempt failed by line 2", log)
 		}
-		if _, err := r.hooks.Update(context.Background(), w.Tenant, w.ID, func(s *webhook.Settings) error { s.Description = "x"; return nil }); err != nil {
+		if _, err := r.hooks.Update(context.Background(), access.System(w.Tenant), w.ID, func(s *webhook.Settings) error { s.Description = "x"; return nil }); err != nil {
 			t.Errorf("changing something else of it: %v", err)
 		}
 	})

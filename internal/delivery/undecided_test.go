@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/webhook"
@@ -90,7 +91,7 @@ func TestCostlyFiltersTakeTurns(t *testing.T) {
 	})
 	s := webhook.Default()
 	s.URL, s.Filter = other.url, costlyFilters[0]
-	if _, err := r.hooks.Create(t.Context(), 7, s, ""); err != nil {
+	if _, err := r.hooks.Create(t.Context(), access.System(7), s, ""); err != nil {
 		t.Fatal(err)
 	}
 	raw := make([]string, events)
@@ -223,15 +224,15 @@ func TestUndecidedFollowTheWebhook(t *testing.T) {
 		for i := range 30 {
 			r.publish(costlyEvent("x", 2*i, "k"))
 		}
-		if err := r.hooks.Delete(t.Context(), deleted.Tenant, deleted.ID); err != nil {
+		if err := r.hooks.Delete(t.Context(), access.System(deleted.Tenant), deleted.ID); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.hooks.Pause(t.Context(), paused.Tenant, paused.ID); err != nil {
+		if _, err := r.hooks.Pause(t.Context(), access.System(paused.Tenant), paused.ID); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
 		before := ep.count()
-		if _, err := r.hooks.Resume(t.Context(), paused.Tenant, paused.ID); err != nil {
+		if _, err := r.hooks.Resume(t.Context(), access.System(paused.Tenant), paused.ID); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/gate"
@@ -85,7 +86,7 @@ func TestVerdictOfAnotherNode(t *testing.T) {
 	here.gate.Start(there.ingester, there.engine) // so that all it receives is delivered there
 	change := func(g *gate.Gate, f func(*gate.View)) {
 		t.Helper()
-		if _, _, err := g.Change(ctx, tenant, func(v *gate.View) error { f(v); return nil }); err != nil {
+		if _, _, err := g.Change(ctx, access.System(tenant), func(v *gate.View) error { f(v); return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}

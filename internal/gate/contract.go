@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 )
 
@@ -37,6 +38,8 @@ type Move struct {
 	Again  bool   // the round goes up by one
 	Reason string // replaces the reason
 	At     time.Time
+	// Audit is the entry that is stored with the move, if it happens; nil: nobody asked for it by hand.
+	Audit *access.Entry
 	// Changed holds the new payload and what is stored beside it (Campaign, DoNotContact, Email, Phone, Text,
 	// Warnings); nil: they stay.
 	Changed *Respondent
@@ -60,7 +63,7 @@ type Query struct {
 
 // Store keeps campaigns and respondents, and the gate's own settings. A change is durable when the call returns. All
 // methods are safe for concurrent use. An error that wraps delivery.ErrUnavailable means that nothing was done, as far as
-// the store can know.
+// the store can know. The audit entry of a change is stored with it, in the same transaction; nil: there is none.
 type Store interface {
 	// RespondentWrite makes all changes in one transaction, in order, and sets what they report. Adding a respondent as
 	// Stored, or moving one there, makes its campaign if it is not there.
@@ -75,10 +78,10 @@ type Store interface {
 	RespondentPending(ctx context.Context, after event.ID, limit int) ([]Respondent, error)
 	// RespondentCount returns how many respondents of the tenant are in the state; exact up to 10,000, else at least that.
 	RespondentCount(ctx context.Context, tenant event.TenantID, s State) (int64, error)
-	// RespondentErase removes respondents of the tenant for good: the one with the id, or (zero) all with the e-mail
-	// address, or with the telephone number, whichever is not empty. It returns how many there were. What is left of
-	// them in the store's files is overwritten.
-	RespondentErase(ctx context.Context, tenant event.TenantID, id event.ID, email, phone string) (int, error)
+	// RespondentErase removes respondents of the tenant for good: those with the ids, and all with the e-mail address or
+	// the telephone number, whichever is not empty. It returns how many there were, which the entry then says, too,
+	// unless it is about one of them. What is left of them in the store's files is overwritten.
+	RespondentErase(ctx context.Context, tenant event.TenantID, ids []event.ID, email, phone string, entry *access.Entry) (int, error)
 	// RespondentExpire removes respondents that are not kept (see State.Kept) and were decided before the time. It never
 	// holds a writer for more than some 20 ms at a time. The retention of attempts calls it (delivery.Store.Expire).
 	RespondentExpire(ctx context.Context, before time.Time) error
@@ -86,19 +89,19 @@ type Store interface {
 	// GateList calls f with the settings of each tenant that has some. text is f's to keep.
 	GateList(ctx context.Context, f func(tenant event.TenantID, text []byte) error) error
 	// GatePut stores a tenant's settings.
-	GatePut(ctx context.Context, tenant event.TenantID, text []byte) error
+	GatePut(ctx context.Context, tenant event.TenantID, text []byte, entry *access.Entry) error
 
 	// CampaignCreate adds a campaign; ok is false, and nothing happens, if there is one with its id.
-	CampaignCreate(ctx context.Context, c Campaign) (ok bool, err error)
+	CampaignCreate(ctx context.Context, c Campaign, entry *access.Entry) (ok bool, err error)
 	// CampaignUpdate changes name and time of change; ErrNotFound without one.
-	CampaignUpdate(ctx context.Context, c Campaign) error
+	CampaignUpdate(ctx context.Context, c Campaign, entry *access.Entry) error
 	// CampaignGet returns a campaign of the tenant; ok is false without one.
 	CampaignGet(ctx context.Context, tenant event.TenantID, id int64) (c Campaign, ok bool, err error)
 	// CampaignList returns up to limit campaigns with ids above after, in order.
 	CampaignList(ctx context.Context, tenant event.TenantID, after int64, limit int) ([]Campaign, error)
 	// CampaignDelete removes a campaign with its respondents, of every state; ErrNotFound when there was nothing. It
 	// goes step by step: if it fails half-way, calling it again ends it.
-	CampaignDelete(ctx context.Context, tenant event.TenantID, id int64) error
+	CampaignDelete(ctx context.Context, tenant event.TenantID, id int64, entry *access.Entry) error
 }
 
 // SharedStore is a Store that other servers use, too.

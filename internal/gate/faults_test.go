@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/gate"
@@ -254,7 +255,7 @@ func TestRetryOnFullDisk(t *testing.T) {
 		}
 		works.Store(true)
 		r.store.full.Store(true)
-		if _, err := r.gate.Retry(ctx, tenant, held[0].Public()); err != nil {
+		if _, err := r.gate.Retry(ctx, access.System(tenant), held[0].Public()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
@@ -287,7 +288,7 @@ func TestLongOutage(t *testing.T) {
 		}
 		r.endpoint.setDown(false)
 		for i := range held {
-			if _, err := r.gate.Retry(ctx, tenant, held[i].Public()); err != nil {
+			if _, err := r.gate.Retry(ctx, access.System(tenant), held[i].Public()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -20,10 +20,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
@@ -127,12 +129,16 @@ func (g *Gate) Count(ctx context.Context, tenant event.TenantID, s State) (int64
 }
 
 // Erase removes a respondent for good, and with it what the log holds about it. Its idempotency key is free again.
-func (g *Gate) Erase(ctx context.Context, tenant event.TenantID, publicID string) error {
+func (g *Gate) Erase(ctx context.Context, p *access.Principal, publicID string) error {
 	id, err := event.ParseID(RespondentPrefix, publicID)
 	if err != nil {
 		return errNoRespondent()
 	}
-	n, err := g.store.RespondentErase(ctx, tenant, id, "", "")
+	entry, err := p.Entry(actionErase, nil, nil, access.Target{Type: "respondent", ID: publicID})
+	if err != nil {
+		return err
+	}
+	n, err := g.store.RespondentErase(ctx, p.Tenant, []event.ID{id}, "", "", entry)
 	if err == nil && n == 0 {
 		err = errNoRespondent()
 	}
@@ -141,41 +147,39 @@ func (g *Gate) Erase(ctx context.Context, tenant event.TenantID, publicID string
 
 // ErasePerson removes all respondents with the e-mail address or the telephone number, of every campaign and state, as
 // Erase does, and returns how many there were.
-func (g *Gate) ErasePerson(ctx context.Context, tenant event.TenantID, email, phone string) (int, error) {
+func (g *Gate) ErasePerson(ctx context.Context, p *access.Principal, email, phone string) (int, error) {
 	if email == "" && phone == "" {
 		return 0, problem.New(problem.Invalid, "emailAddress or phoneNumber must be given")
 	}
 	email, phone = normalEmail(email), normalPhone(phone)
-	n, err := g.store.RespondentErase(ctx, tenant, 0, email, phone)
+	older, err := g.olderWith(ctx, p.Tenant, email, phone)
 	if err != nil {
-		return n, err
+		return 0, err
 	}
-	older, err := g.eraseOlder(ctx, tenant, email, phone)
-	return n + older, err
+	entry, err := p.Entry(actionErase, nil, nil) // not of whom: that is to be forgotten
+	if err != nil {
+		return 0, err
+	}
+	return g.store.RespondentErase(ctx, p.Tenant, older, email, phone, entry)
 }
 
-// eraseOlder erases those that an older version has stored with another idea of what is the same address or number. It looks at
-// all respondents, as erasing a person is rare, and must find all.
-func (g *Gate) eraseOlder(ctx context.Context, tenant event.TenantID, email, phone string) (erased int, err error) {
+// olderWith returns those that an older version has stored with another idea of what is the same address or number. It
+// looks at all respondents, as erasing a person is rare, and must find all.
+func (g *Gate) olderWith(ctx context.Context, tenant event.TenantID, email, phone string) (ids []event.ID, err error) {
 	for _, state := range States {
 		q := Query{Tenant: tenant, State: state, Limit: exportPage}
 		for {
 			list, next, err := g.store.RespondentList(ctx, q)
 			if err != nil {
-				return erased, err
+				return nil, err
 			}
 			for i := range list {
 				p, err := ParsePayload(list[i].Payload)
 				if err != nil {
 					continue // it was read when it was stored
 				}
-				same := email != "" && normalEmail(p.Respondent.EmailAddress) == email || phone != "" && normalPhone(p.Respondent.PhoneNumber) == phone
-				if !same {
-					continue
-				}
-				n, err := g.store.RespondentErase(ctx, tenant, list[i].ID, "", "")
-				if erased += n; err != nil {
-					return erased, err
+				if email != "" && normalEmail(p.Respondent.EmailAddress) == email || phone != "" && normalPhone(p.Respondent.PhoneNumber) == phone {
+					ids = append(ids, list[i].ID)
 				}
 			}
 			if q.Before = next; next == 0 {
@@ -183,7 +187,7 @@ func (g *Gate) eraseOlder(ctx context.Context, tenant event.TenantID, email, pho
 			}
 		}
 	}
-	return erased, nil
+	return ids, nil
 }
 
 // Unsure says why a telephone number or an e-mail address that ErasePerson is given may not find every record of its person, by
@@ -197,6 +201,20 @@ func Unsure(email, phone string) map[string]string {
 		why["emailAddress"] = fmt.Sprintf("is not an e-mail address: only records with %q were found", normalEmail(email))
 	}
 	return why
+}
+
+// actionErase is what the audit log calls the removal of respondents.
+const actionErase = "respondent.erase"
+
+// audited is what the audit log shows of a campaign.
+func (c *Campaign) audited() any {
+	return struct {
+		Name string `json:"name"`
+	}{c.Name}
+}
+
+func (c *Campaign) target() access.Target {
+	return access.Target{Type: "campaign", ID: strconv.FormatInt(c.ID, 10), Name: c.Name}
 }
 
 // maxCampaignName bounds a campaign's name, in bytes.
@@ -217,13 +235,17 @@ func errNoCampaign(id int64) error {
 }
 
 // CreateCampaign makes a campaign; a Conflict problem says that there is one with its id.
-func (g *Gate) CreateCampaign(ctx context.Context, tenant event.TenantID, id int64, name string) (Campaign, error) {
+func (g *Gate) CreateCampaign(ctx context.Context, p *access.Principal, id int64, name string) (Campaign, error) {
 	if err := checkCampaign(id, name); err != nil {
 		return Campaign{}, err
 	}
 	at := now()
-	c := Campaign{Tenant: tenant, ID: id, Name: name, CreatedAt: at, UpdatedAt: at}
-	ok, err := g.store.CampaignCreate(ctx, c)
+	c := Campaign{Tenant: p.Tenant, ID: id, Name: name, CreatedAt: at, UpdatedAt: at}
+	entry, err := p.Entry("campaign.create", nil, c.audited(), c.target())
+	if err != nil {
+		return Campaign{}, err
+	}
+	ok, err := g.store.CampaignCreate(ctx, c, entry)
 	switch {
 	case err != nil:
 		return c, err
@@ -234,18 +256,27 @@ func (g *Gate) CreateCampaign(ctx context.Context, tenant event.TenantID, id int
 }
 
 // RenameCampaign changes a campaign's name.
-func (g *Gate) RenameCampaign(ctx context.Context, tenant event.TenantID, id int64, name string) (Campaign, error) {
+func (g *Gate) RenameCampaign(ctx context.Context, p *access.Principal, id int64, name string) (Campaign, error) {
 	if err := checkCampaign(id, name); err != nil {
 		return Campaign{}, err
 	}
-	err := g.store.CampaignUpdate(ctx, Campaign{Tenant: tenant, ID: id, Name: name, UpdatedAt: now()})
+	old, err := g.Campaign(ctx, p.Tenant, id)
+	if err != nil {
+		return Campaign{}, err
+	}
+	c := Campaign{Tenant: p.Tenant, ID: id, Name: name, UpdatedAt: now()}
+	entry, err := p.Entry("campaign.update", old.audited(), c.audited(), c.target())
+	if err != nil {
+		return Campaign{}, err
+	}
+	err = g.store.CampaignUpdate(ctx, c, entry)
 	if errors.Is(err, ErrNotFound) {
 		return Campaign{}, errNoCampaign(id)
 	}
 	if err != nil {
 		return Campaign{}, err
 	}
-	return g.Campaign(ctx, tenant, id)
+	return g.Campaign(ctx, p.Tenant, id)
 }
 
 // Campaign returns a campaign, else a NotFound problem.
@@ -263,8 +294,19 @@ func (g *Gate) Campaigns(ctx context.Context, tenant event.TenantID, after int64
 }
 
 // DeleteCampaign removes a campaign with all its respondents, as Erase does.
-func (g *Gate) DeleteCampaign(ctx context.Context, tenant event.TenantID, id int64) error {
-	err := g.store.CampaignDelete(ctx, tenant, id)
+func (g *Gate) DeleteCampaign(ctx context.Context, p *access.Principal, id int64) error {
+	c := Campaign{Tenant: p.Tenant, ID: id}
+	var before any
+	if was, ok, err := g.store.CampaignGet(ctx, p.Tenant, id); err != nil {
+		return err
+	} else if ok { // it may have respondents without being there itself
+		c, before = was, was.audited()
+	}
+	entry, err := p.Entry("campaign.delete", before, nil, c.target())
+	if err != nil {
+		return err
+	}
+	err = g.store.CampaignDelete(ctx, p.Tenant, id, entry)
 	if errors.Is(err, ErrNotFound) {
 		return errNoCampaign(id)
 	}

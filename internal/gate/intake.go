@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
@@ -103,15 +104,19 @@ func (g *Gate) onItsWay(r *Respondent) {
 const publishTime = 10 * time.Second
 
 // Retry sends a held respondent to the gate's endpoint again, with a fresh round of attempts.
-func (g *Gate) Retry(ctx context.Context, tenant event.TenantID, publicID string) (Respondent, error) {
-	r, err := g.Respondent(ctx, tenant, publicID)
+func (g *Gate) Retry(ctx context.Context, p *access.Principal, publicID string) (Respondent, error) {
+	r, err := g.Respondent(ctx, p.Tenant, publicID)
 	if err != nil {
 		return r, err
 	}
-	if g.hooks.Owned(tenant, Owner) == nil {
+	if g.hooks.Owned(p.Tenant, Owner) == nil {
 		return r, problem.New(problem.Conflict, "the gate has no endpoint")
 	}
-	m := &Move{Tenant: tenant, ID: r.ID, From: Held, Round: r.Round, To: Pending, Again: true, Reason: "asked for by hand"}
+	entry, err := p.Entry("respondent.retry", nil, nil, access.Target{Type: "respondent", ID: publicID})
+	if err != nil {
+		return r, err
+	}
+	m := &Move{Tenant: p.Tenant, ID: r.ID, From: Held, Round: r.Round, To: Pending, Again: true, Reason: "asked for by hand", Audit: entry}
 	c := &Change{Move: m}
 	if err := g.writer.do(ctx, c); err != nil {
 		return r, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
@@ -21,7 +22,7 @@ type Publisher interface {
 type Engine interface {
 	Recovered() <-chan struct{}
 	Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (delivery.Delivery, error)
-	Resend(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]event.DeliveryID, error)
+	Resend(ctx context.Context, p *access.Principal, ev *event.Event, w *webhook.Webhook) ([]event.DeliveryID, error)
 	Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (*delivery.Attempt, error)
 }
 
@@ -128,7 +129,7 @@ func (g *Gate) send(ctx context.Context, r *Respondent, again bool) error {
 			return nil
 		}
 		// Had it been decided meanwhile, the attempt would find that out, and not be made.
-		if _, err := g.engine.Resend(ctx, &it.Event, w); err != nil {
+		if _, err := g.engine.Resend(ctx, nil, &it.Event, w); err != nil {
 			return err
 		}
 		g.log.Warn("a pending respondent had no delivery, and has one again", "respondent", r.Public())

@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
@@ -208,7 +209,7 @@ func (m *mortal) OwedRelease(ctx context.Context, claims []delivery.Owed) error 
 // change changes the settings of a tenant's gate.
 func (r *rig) change(tenant event.TenantID, f func(*gate.View)) {
 	r.t.Helper()
-	_, _, err := r.gate.Change(ctx, tenant, func(v *gate.View) error {
+	_, _, err := r.gate.Change(ctx, access.System(tenant), func(v *gate.View) error {
 		v.Enabled, v.Endpoint.URL = true, "http://127.0.0.1:9999/gate"
 		f(v)
 		return nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/problem"
@@ -198,7 +199,8 @@ func (g *Gate) View(tenant event.TenantID) View {
 
 // Change lets change edit a copy of the tenant's gate, checks it and stores it. Respondents on their way follow the new
 // settings; turned off, the gate still asks about those it has.
-func (g *Gate) Change(ctx context.Context, tenant event.TenantID, change func(*View) error) (before, after View, err error) {
+func (g *Gate) Change(ctx context.Context, p *access.Principal, change func(*View) error) (before, after View, err error) {
+	tenant := p.Tenant
 	g.changing.Lock()
 	defer g.changing.Unlock()
 	if err := g.catchUpLocked(ctx); err != nil {
@@ -218,10 +220,15 @@ func (g *Gate) Change(ctx context.Context, tenant event.TenantID, change func(*V
 	case after.Endpoint.URL == "":
 	default:
 		after.Endpoint.Owner, after.Endpoint.Events, after.Endpoint.Format, after.Endpoint.Signature = fixed.Owner, fixed.Events, fixed.Format, fixed.Signature
+		// The entry goes with what is stored first, so that nothing is stored without it.
+		var entry *access.Entry
+		if entry, err = p.Entry(actionUpdate, before.audited(), after.audited()); err != nil {
+			return before, after, err
+		}
 		if before.Webhook == nil {
-			after.Webhook, err = g.hooks.Create(ctx, tenant, after.Endpoint, "")
+			after.Webhook, err = g.hooks.CreateOwned(ctx, tenant, after.Endpoint, entry)
 		} else {
-			after.Webhook, err = g.hooks.UpdateOwned(ctx, tenant, before.Webhook.ID, func(s *webhook.Settings) error {
+			after.Webhook, err = g.hooks.UpdateOwned(ctx, tenant, before.Webhook.ID, entry, func(s *webhook.Settings) error {
 				*s = after.Endpoint
 				return nil
 			})
@@ -233,14 +240,31 @@ func (g *Gate) Change(ctx context.Context, tenant event.TenantID, change func(*V
 		after.Endpoint.Auth = after.Endpoint.Auth.Hide()
 	}
 	after.Settings.UpdatedAt = now()
-	return before, after, g.put(ctx, tenant, after.Settings)
+	var entry *access.Entry
+	if after.Webhook == nil {
+		if entry, err = p.Entry(actionUpdate, before.audited(), after.audited()); err != nil {
+			return before, after, err
+		}
+	}
+	return before, after, g.put(ctx, tenant, after.Settings, entry)
+}
+
+// actionUpdate is what the audit log calls a change of the gate.
+const actionUpdate = "gate.update"
+
+// audited is what the audit log shows of a gate, without secrets.
+func (v *View) audited() any {
+	return struct {
+		Settings
+		Endpoint any `json:"endpoint"`
+	}{v.Settings, v.Endpoint.Audited()}
 }
 
 // put stores settings; the caller holds changing.
-func (g *Gate) put(ctx context.Context, tenant event.TenantID, s Settings) error {
+func (g *Gate) put(ctx context.Context, tenant event.TenantID, s Settings, entry *access.Entry) error {
 	text, err := json.Marshal(s)
 	if err == nil {
-		err = g.store.GatePut(ctx, tenant, text)
+		err = g.store.GatePut(ctx, tenant, text, entry)
 	}
 	if err != nil {
 		return fmt.Errorf("storing the gate's settings: %w", err)
@@ -289,7 +313,7 @@ const (
 )
 
 // AddIntegration adds an integration to those that ship.
-func (g *Gate) AddIntegration(ctx context.Context, tenant event.TenantID, name, description string) (Integration, error) {
+func (g *Gate) AddIntegration(ctx context.Context, p *access.Principal, name, description string) (Integration, error) {
 	if err := checkIntegration(name); err != nil {
 		return Integration{}, err
 	}
@@ -301,7 +325,7 @@ func (g *Gate) AddIntegration(ctx context.Context, tenant event.TenantID, name, 
 	if err := g.catchUpLocked(ctx); err != nil {
 		return Integration{}, err
 	}
-	s := g.settings(tenant).clone()
+	s := g.settings(p.Tenant).clone()
 	known, taken := s.canonical(name)
 	switch {
 	case taken:
@@ -311,17 +335,21 @@ func (g *Gate) AddIntegration(ctx context.Context, tenant event.TenantID, name, 
 	}
 	in := Integration{Name: name, Description: description, CreatedAt: now()}
 	s.Own = append(s.Own, in)
-	return in, g.put(ctx, tenant, s)
+	entry, err := p.Entry("integration.create", nil, in, in.target())
+	if err != nil {
+		return in, err
+	}
+	return in, g.put(ctx, p.Tenant, s, entry)
 }
 
 // RemoveIntegration removes an integration that was added. Its respondents stay.
-func (g *Gate) RemoveIntegration(ctx context.Context, tenant event.TenantID, name string) error {
+func (g *Gate) RemoveIntegration(ctx context.Context, p *access.Principal, name string) error {
 	g.changing.Lock()
 	defer g.changing.Unlock()
 	if err := g.catchUpLocked(ctx); err != nil {
 		return err
 	}
-	s := g.settings(tenant).clone()
+	s := g.settings(p.Tenant).clone()
 	known, ok := s.canonical(name)
 	i := slices.IndexFunc(s.Own, func(in Integration) bool { return in.Name == known })
 	if i < 0 {
@@ -330,9 +358,17 @@ func (g *Gate) RemoveIntegration(ctx context.Context, tenant event.TenantID, nam
 		}
 		return errNoIntegration(name)
 	}
+	entry, err := p.Entry("integration.delete", s.Own[i], nil, s.Own[i].target())
+	if err != nil {
+		return err
+	}
 	s.Own = slices.Delete(s.Own, i, i+1)
 	s.Integrations = slices.DeleteFunc(s.Integrations, func(n string) bool { return n == known })
-	return g.put(ctx, tenant, s)
+	return g.put(ctx, p.Tenant, s, entry)
+}
+
+func (in *Integration) target() access.Target {
+	return access.Target{Type: "integration", ID: in.Name, Name: in.Description}
 }
 
 // Integrations returns the tenant's integrations.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
@@ -15,11 +16,8 @@ import (
 // noRecords is a catalogue without anything of a tenant's own.
 type noRecords struct{}
 
-func (noRecords) CatalogueList(context.Context) ([]catalogue.Record, error)  { return nil, nil }
-func (noRecords) CataloguePutMany(context.Context, []catalogue.Record) error { return nil }
-func (noRecords) CatalogueDelete(context.Context, event.TenantID, catalogue.Kind, string, string) error {
-	return nil
-}
+func (noRecords) CatalogueList(context.Context) ([]catalogue.Record, error)     { return nil, nil }
+func (noRecords) CatalogueChange(context.Context, catalogue.RecordChange) error { return nil }
 
 func newTypes(t testing.TB) *catalogue.Registry {
 	t.Helper()
@@ -89,7 +87,7 @@ func TestPrepareVersion(t *testing.T) {
 	types := newTypes(t)
 	put := func(name, version string) {
 		t.Helper()
-		if _, err := types.Put(t.Context(), 1, catalogue.Type{Name: name, Version: version, Schema: []byte(`{"type":"object"}`)}); err != nil {
+		if _, err := types.Put(t.Context(), access.System(1), catalogue.Type{Name: name, Version: version, Schema: []byte(`{"type":"object"}`)}); err != nil {
 			t.Fatal(err)
 		}
 	}

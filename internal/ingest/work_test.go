@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -53,11 +54,11 @@ func (c *costly) add(t *testing.T, types *catalogue.Registry) {
 	if c.schema != "" {
 		typ.Example = nil
 	}
-	if _, err := types.Put(t.Context(), 1, typ); err != nil {
+	if _, err := types.Put(t.Context(), access.System(1), typ); err != nil {
 		t.Fatalf("%s: %v", c.name, err)
 	}
 	for _, rule := range c.rules {
-		if err := types.PutRule(t.Context(), 1, rule); err != nil {
+		if _, err := types.CreateRule(t.Context(), access.System(1), rule, true); err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 	}
@@ -125,7 +126,7 @@ func TestTenantsShareOfWork(t *testing.T) {
 		}
 		c := costlyOnes()[0]
 		c.add(t, types)
-		if _, err := types.Put(t.Context(), 2, catalogue.Type{Name: "other", Schema: []byte(`{"properties":{"a":{"pattern":"^x*$"}}}`)}); err != nil {
+		if _, err := types.Put(t.Context(), access.System(2), catalogue.Type{Name: "other", Schema: []byte(`{"properties":{"a":{"pattern":"^x*$"}}}`)}); err != nil {
 			t.Fatal(err)
 		}
 		i := &Ingester{types: types}

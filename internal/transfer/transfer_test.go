@@ -62,18 +62,18 @@ func newInstallation(t *testing.T) *installation {
 	must(in.keys.Save())
 	in.reopen(t)
 	s, ctx := in.store, t.Context()
-	must(s.KeyCreate(ctx, account.Key{ID: "key_1", Tenant: 1, Name: "first", Hash: [32]byte{1}, CreatedAt: time.Now()}))
+	must(s.KeyCreate(ctx, account.Key{ID: "key_1", Tenant: 1, Name: "first", Hash: [32]byte{1}, CreatedAt: time.Now()}, nil))
 	for n := range 3 {
 		w := &webhook.Webhook{ID: webhook.NewID(), Tenant: 1, Status: webhook.Active, CreatedAt: time.UnixMilli(1_790_000_000_000).UTC()}
 		w.Settings.URL = fmt.Sprintf("https://example.com/%d", n)
 		w.Secrets.Current = fmt.Sprint("whsec_", n)
-		w.Number, err = s.WebhookCreate(ctx, w)
+		w.Number, err = s.WebhookCreate(ctx, w, nil)
 		must(err)
 		in.hooks = append(in.hooks, w)
 	}
-	must(s.WebhookDelete(ctx, 1, in.hooks[2].Number)) // its number must not come again
+	must(s.WebhookDelete(ctx, 1, in.hooks[2].Number, nil)) // its number must not come again
 	in.hooks = in.hooks[:2]
-	must(s.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1, Webhook: 1, Kind: "replay", State: "running", Cursor: 7, CreatedAt: time.Now()}))
+	must(s.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1, Webhook: 1, Kind: "replay", State: "running", Cursor: 7, CreatedAt: time.Now()}, nil))
 	for n := range 40 {
 		p := storetest.Publication()
 		for i := range 25 {
@@ -102,9 +102,9 @@ func newInstallation(t *testing.T) *installation {
 			Tenant: 1, Event: in.events[n], Webhook: 1 + uint32(n%2), Due: time.Now(), Since: time.Now(), Attempts: 2, Base: 1, Order: int64(n % 3),
 		}}}))
 	}
-	must(s.GatePut(ctx, 1, []byte(`{"enabled":true,"mode":"decide","integrations":["dixa"],"own":[{"name":"ü"}]}`)))
+	must(s.GatePut(ctx, 1, []byte(`{"enabled":true,"mode":"decide","integrations":["dixa"],"own":[{"name":"ü"}]}`), nil))
 	must(s.AuditAppend(ctx, &access.Entry{Tenant: 1, At: time.UnixMilli(1_790_000_000_000).UTC(), Actor: access.Actor{Kind: access.ActorKey, ID: "key_1", Name: "first"}, Action: "gate.update", Before: []byte(`{"enabled":false}`), After: []byte(`{"enabled":true}`)}))
-	if ok, err := s.CampaignCreate(ctx, gate.Campaign{Tenant: 1, ID: 5000, Name: "Spring", CreatedAt: time.UnixMilli(1_790_000_000_000).UTC(), UpdatedAt: time.UnixMilli(1_790_000_000_000).UTC()}); !ok || err != nil {
+	if ok, err := s.CampaignCreate(ctx, gate.Campaign{Tenant: 1, ID: 5000, Name: "Spring", CreatedAt: time.UnixMilli(1_790_000_000_000).UTC(), UpdatedAt: time.UnixMilli(1_790_000_000_000).UTC()}, nil); !ok || err != nil {
 		t.Fatalf("making a campaign: %t, %v", ok, err)
 	}
 	for n := range 700 {
@@ -215,7 +215,7 @@ func (in *installation) check(t *testing.T, url string) {
 	err = s.IntakeOpen(ctx, func(i delivery.Intake) error { open = append(open, i.ID); return nil })
 	equal("open intakes", open, []event.ID{in.open}, err)
 	w := &webhook.Webhook{ID: webhook.NewID(), Tenant: 1}
-	if n, err := s.WebhookCreate(ctx, w); n != 4 || err != nil {
+	if n, err := s.WebhookCreate(ctx, w, nil); n != 4 || err != nil {
 		t.Errorf("a new webhook: got number %d, %v, want 4", n, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
@@ -143,9 +144,9 @@ func (r *Registry) OnChange(f func(old, new *Webhook)) { r.onChange = f }
 // shared. Without one names are stored as they are given.
 func (r *Registry) Canonical(f func(tenant event.TenantID, name string) string) { r.canonical = f }
 
-// putNamesRight replaces aliases of event types by their names, of which each
+// canonicalNames replaces aliases of event types by their names, of which each
 // is kept once.
-func (r *Registry) putNamesRight(tenant event.TenantID, events []string) []string {
+func (r *Registry) canonicalNames(tenant event.TenantID, events []string) []string {
 	if r.canonical == nil {
 		return events
 	}
@@ -251,7 +252,17 @@ func (r *Registry) OwnedNumbers(tenant event.TenantID) []uint32 {
 
 // Create checks the settings and adds an active webhook. An empty secret is
 // generated; a given one must be of the form signing.CheckSecret accepts.
-func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings, secret string) (*Webhook, error) {
+func (r *Registry) Create(ctx context.Context, p *access.Principal, s Settings, secret string) (*Webhook, error) {
+	return r.create(ctx, p.Tenant, doing(p, actionCreate), s, secret)
+}
+
+// CreateOwned is Create for a webhook that has an owner. The audit entry is
+// that of the owner's change, of which this is a part.
+func (r *Registry) CreateOwned(ctx context.Context, tenant event.TenantID, s Settings, entry *access.Entry) (*Webhook, error) {
+	return r.create(ctx, tenant, part(entry), s, "")
+}
+
+func (r *Registry) create(ctx context.Context, tenant event.TenantID, entryOf entryFunc, s Settings, secret string) (*Webhook, error) {
 	target, err := s.normalize(ctx, r.urls)
 	if err != nil {
 		return nil, err
@@ -267,7 +278,7 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 	if err != nil {
 		return nil, err
 	}
-	s.Events = r.putNamesRight(tenant, s.Events)
+	s.Events = r.canonicalNames(tenant, s.Events)
 	if secret == "" {
 		secret = signing.NewSecret()
 	} else if err := signing.CheckSecret(secret); err != nil {
@@ -279,9 +290,13 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 		ID: NewID(), Tenant: tenant, Settings: s, Secrets: Secrets{Current: secret},
 		Status: Active, CreatedAt: now, UpdatedAt: now, Target: target, Program: program, Script: script,
 	}
+	entry, err := entryOf(nil, w)
+	if err != nil {
+		return nil, err
+	}
 	r.change.Lock()
 	defer r.change.Unlock()
-	if w.Number, err = r.store.WebhookCreate(ctx, w); err != nil {
+	if w.Number, err = r.store.WebhookCreate(ctx, w, entry); err != nil {
 		return nil, fmt.Errorf("storing a webhook: %w", err)
 	}
 	r.put(nil, w)
@@ -290,11 +305,11 @@ func (r *Registry) Create(ctx context.Context, tenant event.TenantID, s Settings
 
 // Pause stops deliveries: events that come now are not queued, retries wait.
 // Pausing a paused webhook changes nothing.
-func (r *Registry) Pause(ctx context.Context, tenant event.TenantID, id string) (*Webhook, error) {
-	if _, err := r.Get(tenant, id); err != nil {
+func (r *Registry) Pause(ctx context.Context, p *access.Principal, id string) (*Webhook, error) {
+	if _, err := r.Get(p.Tenant, id); err != nil {
 		return nil, err
 	}
-	return r.edit(ctx, tenant, id, func(w *Webhook) error {
+	return r.edit(ctx, p.Tenant, id, doing(p, actionPause), func(w *Webhook) error {
 		if w.Status == Paused {
 			return errUnchanged
 		}
@@ -305,11 +320,11 @@ func (r *Registry) Pause(ctx context.Context, tenant event.TenantID, id string) 
 
 // Resume starts deliveries again, of a paused or disabled webhook, and forgets
 // past failures.
-func (r *Registry) Resume(ctx context.Context, tenant event.TenantID, id string) (*Webhook, error) {
-	if _, err := r.Get(tenant, id); err != nil {
+func (r *Registry) Resume(ctx context.Context, p *access.Principal, id string) (*Webhook, error) {
+	if _, err := r.Get(p.Tenant, id); err != nil {
 		return nil, err
 	}
-	return r.edit(ctx, tenant, id, func(w *Webhook) error {
+	return r.edit(ctx, p.Tenant, id, doing(p, actionResume), func(w *Webhook) error {
 		if w.Status == Active {
 			return errUnchanged
 		}
@@ -324,7 +339,7 @@ func (r *Registry) Resume(ctx context.Context, tenant event.TenantID, id string)
 // disable stops deliveries on Relay's own decision. f gets what is stored, and
 // is called again when another node has changed that meanwhile.
 func (r *Registry) SetHealth(ctx context.Context, tenant event.TenantID, id string, f func(stored Health) (h Health, disable bool)) (*Webhook, error) {
-	return r.edit(ctx, tenant, id, func(w *Webhook) error {
+	return r.edit(ctx, tenant, id, doing(access.System(tenant), actionDisable), func(w *Webhook) error {
 		if w.Status != Active {
 			return errUnchanged
 		}
@@ -345,15 +360,15 @@ func (r *Registry) SetHealth(ctx context.Context, tenant event.TenantID, id stri
 // RotateSecret gives the webhook a fresh signing secret. With an overlap the
 // old one signs beside it for that long under the standard signature; without,
 // it is invalid at once.
-func (r *Registry) RotateSecret(ctx context.Context, tenant event.TenantID, id string, overlap time.Duration) (*Webhook, error) {
+func (r *Registry) RotateSecret(ctx context.Context, p *access.Principal, id string, overlap time.Duration) (*Webhook, error) {
 	const maxOverlap = 7 * 24 * time.Hour
 	if overlap < 0 || overlap > maxOverlap {
 		return nil, problem.InvalidField("overlap", "must be 0s to %v, got %v", maxOverlap, overlap)
 	}
-	if _, err := r.Get(tenant, id); err != nil {
+	if _, err := r.Get(p.Tenant, id); err != nil {
 		return nil, err
 	}
-	return r.edit(ctx, tenant, id, func(w *Webhook) error {
+	return r.edit(ctx, p.Tenant, id, doing(p, actionRotate), func(w *Webhook) error {
 		if overlap > 0 && w.Signature != SignStandard && w.Signature != SignBoth {
 			return problem.InvalidField("overlap", "needs signature %q or %q: %q carries one signature only", SignStandard, SignBoth, w.Signature)
 		}
@@ -368,14 +383,18 @@ func (r *Registry) RotateSecret(ctx context.Context, tenant event.TenantID, id s
 }
 
 // Delete removes the webhook.
-func (r *Registry) Delete(ctx context.Context, tenant event.TenantID, id string) error {
+func (r *Registry) Delete(ctx context.Context, p *access.Principal, id string) error {
 	r.change.Lock()
 	defer r.change.Unlock()
-	w, err := r.Get(tenant, id)
+	w, err := r.Get(p.Tenant, id)
 	if err != nil {
 		return err
 	}
-	if err := r.store.WebhookDelete(ctx, tenant, w.Number); err != nil && !errors.Is(err, ErrNotFound) {
+	entry, err := changeEntry(p, actionDelete, w, nil)
+	if err != nil {
+		return err
+	}
+	if err := r.store.WebhookDelete(ctx, p.Tenant, w.Number, entry); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("deleting webhook %s: %w", w.ID, err)
 	}
 	r.put(w, nil)
@@ -417,7 +436,7 @@ const editTries = 20
 
 // edit applies f to a copy of the webhook and stores it. f is called again,
 // with a copy of what is there by then, when another node was faster.
-func (r *Registry) edit(ctx context.Context, tenant event.TenantID, id string, f func(*Webhook) error) (*Webhook, error) {
+func (r *Registry) edit(ctx context.Context, tenant event.TenantID, id string, entryOf entryFunc, f func(*Webhook) error) (*Webhook, error) {
 	r.change.Lock()
 	defer r.change.Unlock()
 	for try := 1; ; try++ {
@@ -437,7 +456,11 @@ func (r *Registry) edit(ctx context.Context, tenant event.TenantID, id string, f
 			err = r.store.WebhookHealth(ctx, &w)
 		} else {
 			w.UpdatedAt = time.Now().UTC().Truncate(time.Millisecond)
-			err = r.store.WebhookUpdate(ctx, &w)
+			var entry *access.Entry
+			if entry, err = entryOf(old, &w); err != nil {
+				return nil, err
+			}
+			err = r.store.WebhookUpdate(ctx, &w, entry)
 		}
 		if errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound) {
 			if again := r.refreshLocked(ctx); again == nil && try < editTries {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
@@ -15,17 +16,22 @@ import (
 // change may be called several times, with copies of its own each time. It is shown the
 // credentials of Auth as "***", and leaves that, or puts it there, for those
 // to keep.
-func (r *Registry) Update(ctx context.Context, tenant event.TenantID, id string, change func(*Settings) error) (*Webhook, error) {
-	if _, err := r.Get(tenant, id); err != nil {
+func (r *Registry) Update(ctx context.Context, p *access.Principal, id string, change func(*Settings) error) (*Webhook, error) {
+	if _, err := r.Get(p.Tenant, id); err != nil {
 		return nil, err
 	}
-	return r.UpdateOwned(ctx, tenant, id, change)
+	return r.updateTries(ctx, p.Tenant, id, doing(p, actionUpdate), change)
 }
 
-// UpdateOwned is Update for webhooks that have an owner, too.
-func (r *Registry) UpdateOwned(ctx context.Context, tenant event.TenantID, id string, change func(*Settings) error) (*Webhook, error) {
+// UpdateOwned is Update for a webhook that has an owner. The audit entry is that of
+// the owner's change, of which this is a part.
+func (r *Registry) UpdateOwned(ctx context.Context, tenant event.TenantID, id string, entry *access.Entry, change func(*Settings) error) (*Webhook, error) {
+	return r.updateTries(ctx, tenant, id, part(entry), change)
+}
+
+func (r *Registry) updateTries(ctx context.Context, tenant event.TenantID, id string, entryOf entryFunc, change func(*Settings) error) (*Webhook, error) {
 	for range 3 {
-		w, err := r.update(ctx, tenant, id, change)
+		w, err := r.update(ctx, tenant, id, entryOf, change)
 		if !errors.Is(err, errOvertaken) {
 			return w, err
 		}
@@ -37,10 +43,10 @@ func (r *Registry) UpdateOwned(ctx context.Context, tenant event.TenantID, id st
 // that what it has looked up is not what is needed.
 var errOvertaken = errors.New("overtaken")
 
-// update is UpdateOwned once. What can take seconds is done before the lock is
+// update is Update once. What can take seconds is done before the lock is
 // taken, which everybody needs: names are looked up, and a new transform is
 // compiled.
-func (r *Registry) update(ctx context.Context, tenant event.TenantID, id string, change func(*Settings) error) (*Webhook, error) {
+func (r *Registry) update(ctx context.Context, tenant event.TenantID, id string, entryOf entryFunc, change func(*Settings) error) (*Webhook, error) {
 	old, err := r.Find(tenant, id)
 	if err != nil {
 		return nil, err
@@ -64,7 +70,7 @@ func (r *Registry) update(ctx context.Context, tenant event.TenantID, id string,
 		}
 	}
 	urls.done = true
-	return r.edit(ctx, tenant, id, func(w *Webhook) error {
+	return r.edit(ctx, tenant, id, entryOf, func(w *Webhook) error {
 		s := w.Settings.clone()
 		s.Auth = s.Auth.Hide()
 		if err := change(&s); err != nil {
@@ -93,7 +99,7 @@ func (r *Registry) update(ctx context.Context, tenant event.TenantID, id string,
 		if err != nil {
 			return err
 		}
-		s.Events = r.putNamesRight(tenant, s.Events)
+		s.Events = r.canonicalNames(tenant, s.Events)
 		w.Settings, w.Target, w.Program, w.Script = s, target, program, script
 		return nil
 	})

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/store/sqlite"
@@ -53,7 +54,7 @@ func TestSlowNamesHoldUpNobodyElse(t *testing.T) {
 		t.Helper()
 		s := webhook.Default()
 		s.URL = url
-		w, err := r.Create(ctx, event.DefaultTenant, s, "")
+		w, err := r.Create(ctx, access.System(event.DefaultTenant), s, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,14 +72,14 @@ func TestSlowNamesHoldUpNobodyElse(t *testing.T) {
 	update := func(w *webhook.Webhook, change func(*webhook.Settings)) <-chan result {
 		done := make(chan result, 1)
 		go func() {
-			w, err := r.Update(ctx, w.Tenant, w.ID, func(s *webhook.Settings) error { change(s); return nil })
+			w, err := r.Update(ctx, access.System(w.Tenant), w.ID, func(s *webhook.Settings) error { change(s); return nil })
 			done <- result{w, err}
 		}()
 		return done
 	}
 	described := update(slow, func(s *webhook.Settings) { s.Description = "described" })
 	<-names.asked
-	if _, err := r.Pause(ctx, other.Tenant, other.ID); err != nil {
+	if _, err := r.Pause(ctx, access.System(other.Tenant), other.ID); err != nil {
 		t.Fatal(err)
 	}
 	if got := <-update(other, func(s *webhook.Settings) { s.Description = "b" }); got.err != nil {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
@@ -307,17 +308,17 @@ type Store interface {
 	WebhookList(ctx context.Context) ([]*Webhook, error)
 	// WebhookCreate adds a webhook and returns the number it was given, above
 	// every number given before, also to webhooks since deleted.
-	WebhookCreate(ctx context.Context, w *Webhook) (number uint32, err error)
+	WebhookCreate(ctx context.Context, w *Webhook, entry *access.Entry) (number uint32, err error)
 	// WebhookUpdate replaces everything but number, id, tenant and creation
 	// time of the webhook with w's number and tenant, and adds one to its
 	// version and w's. Where the stored version is not w's nothing is changed,
 	// and the error wraps ErrChanged; ErrNotFound without a webhook.
-	WebhookUpdate(ctx context.Context, w *Webhook) error
+	WebhookUpdate(ctx context.Context, w *Webhook, entry *access.Entry) error
 	// WebhookHealth is WebhookUpdate for the health alone. A crash may undo it.
 	WebhookHealth(ctx context.Context, w *Webhook) error
 	// WebhookDelete removes the webhook; ErrNotFound without one. What is owed
 	// to it is removed by the delivery engine.
-	WebhookDelete(ctx context.Context, tenant event.TenantID, number uint32) error
+	WebhookDelete(ctx context.Context, tenant event.TenantID, number uint32, entry *access.Entry) error
 	// WebhookDeleted returns the number that a deleted webhook of the tenant had;
 	// ok is false where the store does not know of one.
 	WebhookDeleted(ctx context.Context, tenant event.TenantID, id string) (number uint32, ok bool, err error)

@@ -113,7 +113,7 @@ func TestANodeThatStandsStillIsFenced(t *testing.T) {
 	for what, call := range map[string]func() error{
 		"Record":  func() error { return still.Record(ctx, &delivery.Record{Settle: held, Close: []event.ID{in[0].ID}}) },
 		"Claim":   func() error { _, err := still.OwedClaim(ctx, 1, time.Now(), 1); return err },
-		"JobPut":  func() error { return still.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1}) },
+		"JobPut":  func() error { return still.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1}, nil) },
 		"Move":    func() error { _, err := still.OwedMove(ctx, 1, held[0].Delivery(), time.Now()); return err },
 		"Discard": func() error { return still.OwedDiscard(ctx, 1, 1) },
 	} {
@@ -412,14 +412,16 @@ func TestRevisionGrowsWithTheConfiguration(t *testing.T) {
 		kinds  []registry.Kind // that other servers must read again
 		change func() error
 	}{
-		{[]registry.Kind{registry.Webhooks}, func() (err error) { w.Number, err = a.WebhookCreate(ctx, w); return err }},
-		{[]registry.Kind{registry.Webhooks}, func() error { return a.WebhookUpdate(ctx, w) }},
+		{[]registry.Kind{registry.Webhooks}, func() (err error) { w.Number, err = a.WebhookCreate(ctx, w, nil); return err }},
+		{[]registry.Kind{registry.Webhooks}, func() error { return a.WebhookUpdate(ctx, w, nil) }},
 		{[]registry.Kind{registry.Webhooks}, func() error { return a.WebhookHealth(ctx, w) }},
-		{[]registry.Kind{registry.Webhooks}, func() error { return a.WebhookDelete(ctx, 1, w.Number) }},
+		{[]registry.Kind{registry.Webhooks}, func() error { return a.WebhookDelete(ctx, 1, w.Number, nil) }},
 		{[]registry.Kind{registry.Keys}, func() error { return a.KeyPut(ctx, account.Key{ID: "key_1", Tenant: 1}) }},
-		{[]registry.Kind{registry.Keys}, func() error { return a.KeyRevoke(ctx, 1, "key_1", time.Now()) }},
-		{[]registry.Kind{registry.Catalogue}, func() error { return a.CataloguePutMany(ctx, []catalogue.Record{record}) }},
-		{[]registry.Kind{registry.Gate}, func() error { return a.GatePut(ctx, 1, []byte("{}")) }},
+		{[]registry.Kind{registry.Keys}, func() error { return a.KeyRevoke(ctx, 1, "key_1", time.Now(), nil) }},
+		{[]registry.Kind{registry.Catalogue}, func() error {
+			return a.CatalogueChange(ctx, catalogue.RecordChange{Tenant: 1, Put: []catalogue.Record{record}})
+		}},
+		{[]registry.Kind{registry.Gate}, func() error { return a.GatePut(ctx, 1, []byte("{}"), nil) }},
 		{nil, func() error { return a.AuditAppend(ctx, &access.Entry{Tenant: 1}) }},
 		// A server from before there was a revision of each kind.
 		{[]registry.Kind{registry.Keys, registry.Catalogue, registry.Gate}, func() error {
@@ -440,7 +442,7 @@ func TestRevisionGrowsWithTheConfiguration(t *testing.T) {
 		}
 	}
 	before := revisions()
-	if err := a.WebhookUpdate(ctx, w); !errors.Is(err, webhook.ErrNotFound) {
+	if err := a.WebhookUpdate(ctx, w, nil); !errors.Is(err, webhook.ErrNotFound) {
 		t.Fatal(err)
 	}
 	if after := revisions(); !maps.Equal(before, after) {
@@ -498,7 +500,7 @@ func TestKeysOverNodes(t *testing.T) {
 func TestJobsAreTakenOverOnce(t *testing.T) {
 	url := pgtest.Shared(t).Database(t)
 	dead, first, second := node(t, url, time.Minute), node(t, url, time.Minute), node(t, url, time.Minute)
-	if err := dead.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1, State: delivery.JobRunning, CreatedAt: time.Now()}); err != nil {
+	if err := dead.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1, State: delivery.JobRunning, CreatedAt: time.Now()}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := dead.Close(); err != nil {

@@ -17,7 +17,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/relay-events/relay/internal/account"
-	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
@@ -170,7 +169,7 @@ func testSilentDatabase(t *testing.T, order func(ev *event.Event, owe func(deliv
 		"OwedClaim":    func() error { _, err := s.OwedClaim(ctx, 1, time.Now(), 1); return err },
 		"EventGetMany": func() error { _, err := s.EventGetMany(ctx, []event.ID{1}); return err },
 		"EventList":    func() error { _, _, err := s.EventList(ctx, ingest.Query{Tenant: 1, Limit: 1}); return err },
-		"JobPut":       func() error { return s.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1}) },
+		"JobPut":       func() error { return s.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1}, nil) },
 		"TakeOver":     func() error { return s.TakeOver(ctx, func(delivery.Intake) error { return nil }) },
 		"Pulse":        func() error { _, err := s.Pulse(ctx); return err },
 	}
@@ -480,7 +479,7 @@ func TestStoreErrors(t *testing.T) {
 func TestOwnErrorsPass(t *testing.T) {
 	s := node(t, pgtest.Shared(t).Database(t), 0)
 	own := []error{
-		gate.ErrNotFound, catalogue.ErrNotFound, account.ErrNotFound, webhook.ErrNotFound, webhook.ErrChanged, pgx.ErrNoRows,
+		gate.ErrNotFound, account.ErrNotFound, webhook.ErrNotFound, webhook.ErrChanged, pgx.ErrNoRows,
 		problem.New(problem.Conflict, "in use"), errors.New("a bug"), fmt.Errorf("wrapped: %w", gate.ErrNotFound),
 	}
 	for _, want := range own {
@@ -500,9 +499,8 @@ func TestOwnErrorsPass(t *testing.T) {
 	}
 	// Of the stores' own methods.
 	for name, err := range map[string]error{
-		"CatalogueDelete": s.CatalogueDelete(ctx, 1, catalogue.KindType, "none", ""),
-		"CampaignUpdate":  s.CampaignUpdate(ctx, gate.Campaign{ID: 99, Tenant: 1}),
-		"WebhookDelete":   s.WebhookDelete(ctx, 1, 99),
+		"CampaignUpdate": s.CampaignUpdate(ctx, gate.Campaign{ID: 99, Tenant: 1}, nil),
+		"WebhookDelete":  s.WebhookDelete(ctx, 1, 99, nil),
 	} {
 		if err == nil || errors.Is(err, delivery.ErrUnavailable) {
 			t.Errorf("%s of what is not there: got %v, want it not found, and the store available", name, err)

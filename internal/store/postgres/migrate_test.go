@@ -73,7 +73,7 @@ func TestMigratingLetsNodesPass(t *testing.T) {
 	}()
 	for n := 0; ; n++ {
 		// Locks of this table are asked for behind the migration's.
-		if err := s.JobPut(ctx, delivery.Job{ID: fmt.Sprint("job_", n), Tenant: 1, CreatedAt: time.Now()}); err != nil {
+		if err := s.JobPut(ctx, delivery.Job{ID: fmt.Sprint("job_", n), Tenant: 1, CreatedAt: time.Now()}, nil); err != nil {
 			t.Fatalf("a node's write while a migration waits: %v", err)
 		}
 		waited, err := s.integer(ctx, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'ALTER TABLE job%'`)

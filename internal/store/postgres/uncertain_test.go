@@ -173,7 +173,7 @@ func TestAnswerToATakeoverIsLost(t *testing.T) {
 // A job of which it is not known whether it was claimed can be claimed again.
 func TestJobsInDoubt(t *testing.T) {
 	s := node(t, pgtest.Shared(t).Database(t), time.Minute)
-	if err := s.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1, Webhook: 1, Kind: delivery.JobReplay, State: delivery.JobRunning, CreatedAt: time.Now()}); err != nil {
+	if err := s.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1, Webhook: 1, Kind: delivery.JobReplay, State: delivery.JobRunning, CreatedAt: time.Now()}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []int{1, 0, 1} {

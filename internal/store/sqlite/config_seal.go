@@ -69,7 +69,7 @@ func (s *Store) sealHeaders(ctx context.Context) error {
 		if !w.HeadersInClear() {
 			continue
 		}
-		if err := s.WebhookUpdate(ctx, w); err != nil {
+		if err := s.WebhookUpdate(ctx, w, nil); err != nil {
 			return fmt.Errorf("sealing headers: %w", err)
 		}
 	}

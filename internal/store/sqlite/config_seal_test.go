@@ -56,9 +56,9 @@ func putHook(t *testing.T, s *Store, w *webhook.Webhook) {
 	t.Helper()
 	var err error
 	if w.Number == 0 {
-		w.Number, err = s.WebhookCreate(t.Context(), w)
+		w.Number, err = s.WebhookCreate(t.Context(), w, nil)
 	} else {
-		err = s.WebhookUpdate(t.Context(), w)
+		err = s.WebhookUpdate(t.Context(), w, nil)
 	}
 	if err != nil {
 		t.Fatal(err)

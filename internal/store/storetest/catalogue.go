@@ -1,7 +1,8 @@
 package storetest
 
 import (
-	"errors"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,8 +20,14 @@ func catalogueRecords(t *testing.T, s Backend) {
 	other := rec(2, catalogue.KindType, "order.created", "1", `{"other":true}`)
 	put := func(records ...catalogue.Record) {
 		t.Helper()
-		if err := s.CataloguePutMany(ctx, records); err != nil {
-			t.Fatal(err)
+		byTenant := make(map[event.TenantID][]catalogue.Record)
+		for _, r := range records {
+			byTenant[r.Tenant] = append(byTenant[r.Tenant], r)
+		}
+		for _, tenant := range slices.Sorted(maps.Keys(byTenant)) {
+			if err := s.CatalogueChange(ctx, catalogue.RecordChange{Tenant: tenant, Put: byTenant[tenant]}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	check := func(want ...catalogue.Record) {
@@ -51,21 +58,22 @@ func catalogueRecords(t *testing.T, s Backend) {
 	put(third, again)
 	check(two, one, rule, other, third)
 
-	for _, missing := range []catalogue.Record{
-		rec(3, catalogue.KindType, "order.created", "1", ""), rec(1, catalogue.KindType, "order.created", "9", ""),
-		rec(1, catalogue.KindSettings, "order.created", "", ""),
-	} {
-		if err := s.CatalogueDelete(ctx, missing.Tenant, missing.Kind, missing.Name, missing.Version); !errors.Is(err, catalogue.ErrNotFound) {
-			t.Errorf("deleting %+v: got %v, want %v", missing, err, catalogue.ErrNotFound)
+	remove := func(tenant event.TenantID, keys ...catalogue.RecordKey) {
+		t.Helper()
+		if err := s.CatalogueChange(ctx, catalogue.RecordChange{Tenant: tenant, Remove: keys}); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if err := s.CatalogueDelete(ctx, 1, catalogue.KindType, "order.created", "1"); err != nil {
-		t.Fatal(err)
+	typ := func(version string) catalogue.RecordKey {
+		return catalogue.RecordKey{Kind: catalogue.KindType, Name: "order.created", Version: version}
 	}
+	// What is not there, or another tenant's, is no mistake.
+	remove(3, typ("1"))
+	remove(1, typ("9"), catalogue.RecordKey{Kind: catalogue.KindSettings, Name: "order.created"})
+	check(two, one, rule, other, third)
+	remove(1, typ("1"))
 	check(two, rule, other, third)
 	put(one)
-	if err := s.CatalogueDelete(ctx, 1, catalogue.KindType, "order.created", ""); err != nil {
-		t.Fatal(err)
-	}
-	check(rule, other, third)
+	remove(1, typ(""), catalogue.RecordKey{Kind: catalogue.KindSwitch, Name: "urgent-call"})
+	check(rule, other)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress/auth"
@@ -42,16 +43,16 @@ func defaultTenant(t *testing.T, s Backend) {
 
 func keys(t *testing.T, s Backend) {
 	one := account.Key{
-		ID: "key_1", Tenant: 1, Name: "first", Scopes: []account.Scope{account.ScopePublish, account.ScopeRead},
+		ID: "key_1", Tenant: 1, Name: "first", Scopes: []access.Scope{access.ScopePublish, access.ScopeRead},
 		Hash: account.HashKey("rk_one"), Hint: "rk_o…", CreatedAt: noon,
 	}
 	two := account.Key{ID: "key_0", Tenant: 2, Hash: account.HashKey("rk_two"), CreatedAt: noon.Add(time.Hour), ExpiresAt: noon.Add(2 * time.Hour)}
 	for _, k := range []account.Key{two, one} {
-		if err := s.KeyCreate(ctx, k); err != nil {
+		if err := s.KeyCreate(ctx, k, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.KeyCreate(ctx, one); err == nil {
+	if err := s.KeyCreate(ctx, one, nil); err == nil {
 		t.Error("a key with an id that exists was created")
 	}
 	check := func(want ...account.Key) {
@@ -66,14 +67,14 @@ func keys(t *testing.T, s Backend) {
 	}
 	check(one, two)
 
-	if err := s.KeyRevoke(ctx, 1, two.ID, noon); !errors.Is(err, account.ErrNotFound) {
+	if err := s.KeyRevoke(ctx, 1, two.ID, noon, nil); !errors.Is(err, account.ErrNotFound) {
 		t.Errorf("revoking another tenant's key: got %v, want %v", err, account.ErrNotFound)
 	}
-	if err := s.KeyRevoke(ctx, 1, "key_9", noon); !errors.Is(err, account.ErrNotFound) {
+	if err := s.KeyRevoke(ctx, 1, "key_9", noon, nil); !errors.Is(err, account.ErrNotFound) {
 		t.Errorf("revoking no key: got %v, want %v", err, account.ErrNotFound)
 	}
 	for _, at := range []time.Time{noon.Add(time.Minute), noon.Add(time.Hour)} { // the first counts
-		if err := s.KeyRevoke(ctx, 1, one.ID, at); err != nil {
+		if err := s.KeyRevoke(ctx, 1, one.ID, at, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -110,7 +111,7 @@ func webhooks(t *testing.T, s Backend) {
 	plain := &webhook.Webhook{ID: webhook.NewID(), Tenant: 2, Settings: webhook.Default(), Status: webhook.Active, CreatedAt: noon, UpdatedAt: noon}
 	var last uint32
 	for _, w := range []*webhook.Webhook{full, plain} {
-		n, err := s.WebhookCreate(ctx, w)
+		n, err := s.WebhookCreate(ctx, w, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +120,7 @@ func webhooks(t *testing.T, s Backend) {
 		}
 		w.Number, last = n, n
 	}
-	if _, err := s.WebhookCreate(ctx, plain); err == nil {
+	if _, err := s.WebhookCreate(ctx, plain, nil); err == nil {
 		t.Error("a webhook with an id that exists was created")
 	}
 	check := func(want ...*webhook.Webhook) {
@@ -145,7 +146,7 @@ func webhooks(t *testing.T, s Backend) {
 	changed.Auth = auth.Settings{Type: auth.Basic, Username: "u", Password: "p"}
 	changed.Headers = map[string]string{"X-B": "b"}
 	changed.URL, changed.UpdatedAt = "https://example.com/new", noon.Add(time.Hour)
-	if err := s.WebhookUpdate(ctx, &changed); err != nil {
+	if err := s.WebhookUpdate(ctx, &changed, nil); err != nil {
 		t.Fatal(err)
 	}
 	if changed.Version != full.Version+1 {
@@ -154,7 +155,8 @@ func webhooks(t *testing.T, s Backend) {
 	// Whoever has not seen the change does not undo it.
 	late := *full
 	late.URL, late.Health = "https://example.com/late", webhook.Health{Failures: 1}
-	for what, change := range map[string]func(context.Context, *webhook.Webhook) error{"update": s.WebhookUpdate, "health": s.WebhookHealth} {
+	update := func(ctx context.Context, w *webhook.Webhook) error { return s.WebhookUpdate(ctx, w, nil) }
+	for what, change := range map[string]func(context.Context, *webhook.Webhook) error{"update": update, "health": s.WebhookHealth} {
 		if err := change(ctx, &late); !errors.Is(err, webhook.ErrChanged) || late.Version != full.Version {
 			t.Errorf("%s of what has changed meanwhile: got %v, version %d, want %v", what, err, late.Version, webhook.ErrChanged)
 		}
@@ -171,7 +173,7 @@ func webhooks(t *testing.T, s Backend) {
 	check(&changed, plain)
 	stranger := changed
 	stranger.Tenant = 2
-	if err := s.WebhookUpdate(ctx, &stranger); !errors.Is(err, webhook.ErrNotFound) {
+	if err := s.WebhookUpdate(ctx, &stranger, nil); !errors.Is(err, webhook.ErrNotFound) {
 		t.Errorf("changing another tenant's webhook: got %v, want %v", err, webhook.ErrNotFound)
 	}
 	if err := s.WebhookHealth(ctx, &stranger); !errors.Is(err, webhook.ErrNotFound) {
@@ -179,10 +181,10 @@ func webhooks(t *testing.T, s Backend) {
 	}
 	check(&changed, plain)
 
-	if err := s.WebhookDelete(ctx, 1, plain.Number); !errors.Is(err, webhook.ErrNotFound) {
+	if err := s.WebhookDelete(ctx, 1, plain.Number, nil); !errors.Is(err, webhook.ErrNotFound) {
 		t.Errorf("deleting another tenant's webhook: got %v, want %v", err, webhook.ErrNotFound)
 	}
-	if err := s.WebhookDelete(ctx, 2, plain.Number); err != nil {
+	if err := s.WebhookDelete(ctx, 2, plain.Number, nil); err != nil {
 		t.Fatal(err)
 	}
 	check(&changed)
@@ -195,7 +197,7 @@ func webhooks(t *testing.T, s Backend) {
 			t.Errorf("the deleted webhook %q of tenant %d: got number %d, %t, %v; want %d", tt.id, tt.tenant, n, ok, err, tt.want)
 		}
 	}
-	n, err := s.WebhookCreate(ctx, &webhook.Webhook{ID: webhook.NewID(), Tenant: 1})
+	n, err := s.WebhookCreate(ctx, &webhook.Webhook{ID: webhook.NewID(), Tenant: 1}, nil)
 	if err != nil || n <= last {
 		t.Errorf("after deleting the newest: got number %d, %v, want one above %d", n, err, last)
 	}
@@ -208,12 +210,12 @@ func jobs(t *testing.T, s Backend) {
 	}
 	two := delivery.Job{ID: "job_2", Tenant: 2, Kind: delivery.JobRecover, State: delivery.JobFailed, Error: "why", CreatedAt: noon.Add(time.Minute), FinishedAt: noon}
 	for _, j := range []delivery.Job{one, two} {
-		if err := s.JobPut(ctx, j); err != nil {
+		if err := s.JobPut(ctx, j, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	one.State, one.Scanned, one.FinishedAt = delivery.JobDone, 6, noon.Add(time.Second)
-	if err := s.JobPut(ctx, one); err != nil {
+	if err := s.JobPut(ctx, one, nil); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -237,7 +239,7 @@ func jobs(t *testing.T, s Backend) {
 func jobClaims(t *testing.T, s Backend) {
 	make := func(id string, state delivery.JobState) delivery.Job {
 		j := delivery.Job{ID: id, Tenant: 1, Webhook: 3, Kind: delivery.JobReplay, State: state, Since: noon, Until: noon, CreatedAt: noon}
-		if err := s.JobPut(ctx, j); err != nil {
+		if err := s.JobPut(ctx, j, nil); err != nil {
 			t.Fatal(err)
 		}
 		return j
@@ -271,13 +273,13 @@ func jobClaims(t *testing.T, s Backend) {
 	if ok, err := s.JobProgress(ctx, one); !ok || err != nil {
 		t.Errorf("progress: got %t, %v", ok, err)
 	}
-	if ok, err := s.JobCancel(ctx, 2, one.ID, noon); ok || err != nil {
+	if ok, err := s.JobCancel(ctx, 2, one.ID, noon, nil); ok || err != nil {
 		t.Errorf("canceling another tenant's job: got %t, %v", ok, err)
 	}
-	if ok, err := s.JobCancel(ctx, 1, one.ID, noon.Add(time.Hour)); !ok || err != nil {
+	if ok, err := s.JobCancel(ctx, 1, one.ID, noon.Add(time.Hour), nil); !ok || err != nil {
 		t.Errorf("canceling: got %t, %v", ok, err)
 	}
-	if ok, err := s.JobCancel(ctx, 1, one.ID, noon); ok || err != nil {
+	if ok, err := s.JobCancel(ctx, 1, one.ID, noon, nil); ok || err != nil {
 		t.Errorf("canceling again: got %t, %v", ok, err)
 	}
 	late := one

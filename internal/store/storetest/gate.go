@@ -295,19 +295,19 @@ func respondentsGone(t *testing.T, s Backend) {
 		"nothing":          {1, 0, "", ""},
 		"address, tenant":  {2, 0, "stored@example.com", "+4512345678"},
 	} {
-		if n, err := s.RespondentErase(ctx, c.tenant, c.id, c.email, c.phone); n != 0 || err != nil {
+		if n, err := s.RespondentErase(ctx, c.tenant, []event.ID{c.id}, c.email, c.phone, nil); n != 0 || err != nil {
 			t.Errorf("%s: erased %d, %v, want 0", name, n, err)
 		}
 	}
-	if n, err := s.RespondentErase(ctx, 1, list[0].ID, "", ""); n != 1 || err != nil {
+	if n, err := s.RespondentErase(ctx, 1, []event.ID{list[0].ID}, "", "", nil); n != 1 || err != nil {
 		t.Errorf("by id: erased %d, %v, want 1", n, err)
 	}
 	left("erased by id", gate.Pending, gate.Held)
-	if n, err := s.RespondentErase(ctx, 1, 0, "held@example.com", ""); n != 1 || err != nil {
+	if n, err := s.RespondentErase(ctx, 1, nil, "held@example.com", "", nil); n != 1 || err != nil {
 		t.Errorf("by address: erased %d, %v, want 1", n, err)
 	}
 	left("erased by address", gate.Pending)
-	if n, err := s.RespondentErase(ctx, 1, 0, "", "+4512345678"); n != 1 || err != nil {
+	if n, err := s.RespondentErase(ctx, 1, nil, "", "+4512345678", nil); n != 1 || err != nil {
 		t.Errorf("by number: erased %d, %v, want 1", n, err)
 	}
 	left("erased by number")
@@ -322,13 +322,13 @@ func respondentsGone(t *testing.T, s Backend) {
 
 func campaigns(t *testing.T, s Backend) {
 	made := gate.Campaign{Tenant: 1, ID: 7, Name: "Spring", CreatedAt: noon, UpdatedAt: noon}
-	if ok, err := s.CampaignCreate(ctx, made); !ok || err != nil {
+	if ok, err := s.CampaignCreate(ctx, made, nil); !ok || err != nil {
 		t.Fatalf("creating: %t, %v", ok, err)
 	}
 	for _, id := range []event.TenantID{1, 2} {
 		other := made
 		other.Tenant, other.Name = id, "Other"
-		if ok, err := s.CampaignCreate(ctx, other); ok != (id == 2) || err != nil {
+		if ok, err := s.CampaignCreate(ctx, other, nil); ok != (id == 2) || err != nil {
 			t.Errorf("creating 7 of tenant %d: %t, %v", id, ok, err)
 		}
 	}
@@ -345,10 +345,10 @@ func campaigns(t *testing.T, s Backend) {
 	elsewhere.Campaign = 9
 	add(t, s, append(list, elsewhere)...)
 	made.Name, made.UpdatedAt, made.Stored = "Summer", noon.Add(time.Hour), 2
-	if err := s.CampaignUpdate(ctx, made); err != nil {
+	if err := s.CampaignUpdate(ctx, made, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CampaignUpdate(ctx, gate.Campaign{Tenant: 1, ID: 8}); !errors.Is(err, gate.ErrNotFound) {
+	if err := s.CampaignUpdate(ctx, gate.Campaign{Tenant: 1, ID: 8}, nil); !errors.Is(err, gate.ErrNotFound) {
 		t.Errorf("changing none: got %v, want %v", err, gate.ErrNotFound)
 	}
 	nine := gate.Campaign{Tenant: 1, ID: 9, CreatedAt: noon, UpdatedAt: noon, Stored: 1}
@@ -367,10 +367,10 @@ func campaigns(t *testing.T, s Backend) {
 		}
 		s.Reopen(t)
 	}
-	if err := s.CampaignDelete(ctx, 2, 9); !errors.Is(err, gate.ErrNotFound) {
+	if err := s.CampaignDelete(ctx, 2, 9, nil); !errors.Is(err, gate.ErrNotFound) {
 		t.Errorf("deleting another tenant's: got %v, want %v", err, gate.ErrNotFound)
 	}
-	if err := s.CampaignDelete(ctx, 1, 7); err != nil {
+	if err := s.CampaignDelete(ctx, 1, 7, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok, _ := s.CampaignGet(ctx, 1, 7); ok || get(t, s, list[0].ID).State != 0 || get(t, s, list[2].ID).State != 0 {
@@ -379,18 +379,18 @@ func campaigns(t *testing.T, s Backend) {
 	if get(t, s, elsewhere.ID).State == 0 {
 		t.Error("deleting a campaign took a respondent of another one along")
 	}
-	if err := s.CampaignDelete(ctx, 1, 7); !errors.Is(err, gate.ErrNotFound) {
+	if err := s.CampaignDelete(ctx, 1, 7, nil); !errors.Is(err, gate.ErrNotFound) {
 		t.Errorf("deleting twice: got %v, want %v", err, gate.ErrNotFound)
 	}
 }
 
 func gateSettings(t *testing.T, s Backend) {
 	for _, text := range []string{`{"enabled":false}`, `{"enabled":true,"x":"ü"}`} {
-		if err := s.GatePut(ctx, 1, []byte(text)); err != nil {
+		if err := s.GatePut(ctx, 1, []byte(text), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.GatePut(ctx, 2, []byte(`{}`)); err != nil {
+	if err := s.GatePut(ctx, 2, []byte(`{}`), nil); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

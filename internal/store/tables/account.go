@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/registry"
@@ -32,20 +33,23 @@ func (t *Tables) TenantList(ctx context.Context) ([]account.Tenant, error) {
 }
 
 // KeyCreate implements account.Store.
-func (t *Tables) KeyCreate(ctx context.Context, k account.Key) error {
-	return t.keyWrite(ctx, "KeyCreate", k)
+func (t *Tables) KeyCreate(ctx context.Context, k account.Key, entry *access.Entry) error {
+	return t.keyWrite(ctx, "KeyCreate", k, entry)
 }
 
 // KeyPut implements account.Store.
 func (t *Tables) KeyPut(ctx context.Context, k account.Key) error {
-	return t.keyWrite(ctx, "KeyPut", k)
+	return t.keyWrite(ctx, "KeyPut", k, nil)
 }
 
-func (t *Tables) keyWrite(ctx context.Context, name string, k account.Key) error {
+func (t *Tables) keyWrite(ctx context.Context, name string, k account.Key, entry *access.Entry) error {
 	scopes, err := json.Marshal(k.Scopes)
 	if err == nil {
 		err = t.configure(ctx, registry.Keys, func(x tx) error {
 			_, err := x.exec(name, k.ID, k.Tenant, k.Name, string(scopes), k.Hash[:], k.Hint, k.CreatedAt, k.ExpiresAt, k.RevokedAt)
+			if err == nil {
+				err = x.audit(entry)
+			}
 			return err
 		})
 	}
@@ -56,8 +60,14 @@ func (t *Tables) keyWrite(ctx context.Context, name string, k account.Key) error
 }
 
 // KeyRevoke implements account.Store.
-func (t *Tables) KeyRevoke(ctx context.Context, tenant event.TenantID, id string, at time.Time) error {
-	err := t.configure(ctx, registry.Keys, func(x tx) error { return x.changeOne(account.ErrNotFound, "KeyRevoke", tenant, id, at) })
+func (t *Tables) KeyRevoke(ctx context.Context, tenant event.TenantID, id string, at time.Time, entry *access.Entry) error {
+	err := t.configure(ctx, registry.Keys, func(x tx) error {
+		err := x.changeOne(account.ErrNotFound, "KeyRevoke", tenant, id, at)
+		if err == nil {
+			err = x.audit(entry)
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("revoking key %q: %w", id, err)
 	}

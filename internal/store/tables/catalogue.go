@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/relay-events/relay/internal/catalogue"
-	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/registry"
 )
 
@@ -23,30 +22,24 @@ func (t *Tables) CatalogueList(ctx context.Context) ([]catalogue.Record, error) 
 	return all, nil
 }
 
-// CataloguePutMany implements catalogue.Store.
-func (t *Tables) CataloguePutMany(ctx context.Context, records []catalogue.Record) error {
+// CatalogueChange implements catalogue.Store.
+func (t *Tables) CatalogueChange(ctx context.Context, c catalogue.RecordChange) error {
 	err := t.configure(ctx, registry.Catalogue, func(x tx) error {
-		for i := range records {
-			r := &records[i]
-			if _, err := x.exec("CataloguePut", r.Tenant, r.Kind, r.Name, r.Version, string(r.Body), r.CreatedAt, r.UpdatedAt); err != nil {
+		for _, k := range c.Remove {
+			if _, err := x.exec("CatalogueDelete", c.Tenant, k.Kind, k.Name, k.Version); err != nil {
 				return err
 			}
 		}
-		return nil
+		for i := range c.Put {
+			r := &c.Put[i]
+			if _, err := x.exec("CataloguePut", c.Tenant, r.Kind, r.Name, r.Version, string(r.Body), r.CreatedAt, r.UpdatedAt); err != nil {
+				return err
+			}
+		}
+		return x.audit(c.Audit)
 	})
 	if err != nil {
 		return fmt.Errorf("changing the catalogue: %w", err)
-	}
-	return nil
-}
-
-// CatalogueDelete implements catalogue.Store.
-func (t *Tables) CatalogueDelete(ctx context.Context, tenant event.TenantID, kind catalogue.Kind, name, version string) error {
-	err := t.configure(ctx, registry.Catalogue, func(x tx) error {
-		return x.changeOne(catalogue.ErrNotFound, "CatalogueDelete", tenant, kind, name, version)
-	})
-	if err != nil {
-		return fmt.Errorf("deleting %s %q from the catalogue: %w", kind, name, err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/registry"
@@ -108,9 +109,11 @@ func (x tx) respondentMove(ch *gate.Change) error {
 		}
 	}
 	if m.To == gate.Stored {
-		return x.campaignEnsure(m.Tenant, campaign, m.At)
+		if err := x.campaignEnsure(m.Tenant, campaign, m.At); err != nil {
+			return err
+		}
 	}
-	return nil
+	return x.audit(m.Audit)
 }
 
 // campaignEnsure makes the campaign of a respondent who is stored now, unless it is there.
@@ -208,7 +211,7 @@ func (t *Tables) RespondentCount(ctx context.Context, tenant event.TenantID, sta
 
 // RespondentErase implements gate.Store. On SQLite the file's free space is overwritten at once (secure_delete) and the
 // WAL emptied; PostgreSQL keeps the rows in its files until they are vacuumed.
-func (t *Tables) RespondentErase(ctx context.Context, tenant event.TenantID, id event.ID, email, phone string) (n int, err error) {
+func (t *Tables) RespondentErase(ctx context.Context, tenant event.TenantID, ids []event.ID, email, phone string, entry *access.Entry) (n int, err error) {
 	err = t.write(ctx, t.people, func(x tx) error {
 		n = 0
 		run := func(name string, args ...any) error {
@@ -216,8 +219,10 @@ func (t *Tables) RespondentErase(ctx context.Context, tenant event.TenantID, id 
 			n += int(rows)
 			return err
 		}
-		if id != 0 {
-			return run("RespondentErase", id, tenant)
+		for _, id := range ids {
+			if err := run("RespondentErase", id, tenant); err != nil {
+				return err
+			}
 		}
 		if email != "" {
 			if err := run("RespondentEraseEmail", tenant, email); err != nil {
@@ -225,9 +230,16 @@ func (t *Tables) RespondentErase(ctx context.Context, tenant event.TenantID, id 
 			}
 		}
 		if phone != "" {
-			return run("RespondentErasePhone", tenant, phone)
+			if err := run("RespondentErasePhone", tenant, phone); err != nil {
+				return err
+			}
 		}
-		return nil
+		if entry != nil && len(entry.Targets) == 0 {
+			entry.After = fmt.Appendf(nil, `{"erased":%d}`, n)
+		} else if n == 0 {
+			return nil // whoever it was about is not there
+		}
+		return x.audit(entry)
 	})
 	if err == nil && n > 0 {
 		err = t.people.Erased(ctx)
@@ -265,10 +277,12 @@ func (t *Tables) sweep(ctx context.Context, name string, args ...any) (total int
 }
 
 // CampaignCreate implements gate.Store.
-func (t *Tables) CampaignCreate(ctx context.Context, k gate.Campaign) (ok bool, err error) {
+func (t *Tables) CampaignCreate(ctx context.Context, k gate.Campaign, entry *access.Entry) (ok bool, err error) {
 	err = t.write(ctx, t.people, func(x tx) error {
 		n, err := x.exec("CampaignCreate", k.Tenant, k.ID, k.Name, k.CreatedAt, k.UpdatedAt)
-		ok = n > 0
+		if ok = n > 0; ok && err == nil {
+			err = x.audit(entry)
+		}
 		return err
 	})
 	if err != nil {
@@ -278,9 +292,13 @@ func (t *Tables) CampaignCreate(ctx context.Context, k gate.Campaign) (ok bool, 
 }
 
 // CampaignUpdate implements gate.Store.
-func (t *Tables) CampaignUpdate(ctx context.Context, k gate.Campaign) error {
+func (t *Tables) CampaignUpdate(ctx context.Context, k gate.Campaign, entry *access.Entry) error {
 	err := t.write(ctx, t.people, func(x tx) error {
-		return x.changeOne(gate.ErrNotFound, "CampaignUpdate", k.Tenant, k.ID, k.Name, k.UpdatedAt)
+		err := x.changeOne(gate.ErrNotFound, "CampaignUpdate", k.Tenant, k.ID, k.Name, k.UpdatedAt)
+		if err == nil {
+			err = x.audit(entry)
+		}
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("changing campaign %d: %w", k.ID, err)
@@ -315,13 +333,16 @@ func (t *Tables) CampaignList(ctx context.Context, tenant event.TenantID, after 
 }
 
 // CampaignDelete implements gate.Store.
-func (t *Tables) CampaignDelete(ctx context.Context, tenant event.TenantID, id int64) error {
+func (t *Tables) CampaignDelete(ctx context.Context, tenant event.TenantID, id int64, entry *access.Entry) error {
 	respondents, err := t.sweep(ctx, "CampaignRespondentsDelete", tenant, id, respondentBatch)
 	if err == nil {
 		err = t.write(ctx, t.people, func(x tx) error {
 			n, err := x.exec("CampaignDelete", tenant, id)
 			if err == nil && n+respondents == 0 {
 				err = gate.ErrNotFound
+			}
+			if err == nil {
+				err = x.audit(entry)
 			}
 			return err
 		})
@@ -354,9 +375,13 @@ func (t *Tables) GateList(ctx context.Context, f func(tenant event.TenantID, tex
 }
 
 // GatePut implements gate.Store.
-func (t *Tables) GatePut(ctx context.Context, tenant event.TenantID, text []byte) error {
-	err := t.people.Configure(ctx, registry.Gate, func(x Tx) error {
-		_, err := tx{x, t}.exec("GatePut", tenant, string(text))
+func (t *Tables) GatePut(ctx context.Context, tenant event.TenantID, text []byte, entry *access.Entry) error {
+	err := t.people.Configure(ctx, registry.Gate, func(inner Tx) error {
+		x := tx{inner, t}
+		_, err := x.exec("GatePut", tenant, string(text))
+		if err == nil {
+			err = x.audit(entry)
+		}
 		return err
 	})
 	if err != nil {

@@ -5,15 +5,19 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 )
 
 // JobPut implements delivery.JobStore.
-func (t *Tables) JobPut(ctx context.Context, j delivery.Job) error {
+func (t *Tables) JobPut(ctx context.Context, j delivery.Job, entry *access.Entry) error {
 	err := t.write(ctx, t.config, func(x tx) error {
 		_, err := x.exec("JobPut", j.ID, j.Tenant, j.Webhook, j.Kind, j.State, j.Since, j.Until, j.Cursor, j.Scanned, j.Owed, j.Error,
 			j.CreatedAt, j.FinishedAt)
+		if err == nil {
+			err = x.audit(entry)
+		}
 		return err
 	})
 	if err != nil {
@@ -23,10 +27,12 @@ func (t *Tables) JobPut(ctx context.Context, j delivery.Job) error {
 }
 
 // JobCancel implements delivery.JobStore.
-func (t *Tables) JobCancel(ctx context.Context, tenant event.TenantID, id string, at time.Time) (ok bool, err error) {
+func (t *Tables) JobCancel(ctx context.Context, tenant event.TenantID, id string, at time.Time, entry *access.Entry) (ok bool, err error) {
 	err = t.write(ctx, t.config, func(x tx) error {
 		n, err := x.exec("JobCancel", id, tenant, at)
-		ok = n > 0
+		if ok = n > 0; ok && err == nil {
+			err = x.audit(entry)
+		}
 		return err
 	})
 	if err != nil {

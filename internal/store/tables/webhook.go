@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/store/column"
 	"github.com/relay-events/relay/internal/webhook"
@@ -45,7 +46,7 @@ func (t *Tables) WebhooksAfter(ctx context.Context, change int64) (changed []*we
 }
 
 // WebhookCreate implements webhook.Store.
-func (t *Tables) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number uint32, err error) {
+func (t *Tables) WebhookCreate(ctx context.Context, w *webhook.Webhook, entry *access.Entry) (number uint32, err error) {
 	col, err := column.OfWebhook(w, t.sealer)
 	if err == nil {
 		err = t.changeWebhooks(ctx, func(x tx, change int64) error {
@@ -53,6 +54,9 @@ func (t *Tables) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number 
 				w.CreatedAt, w.UpdatedAt)
 			if err == nil && n > math.MaxUint32 {
 				err = errors.New("all webhook numbers are used")
+			}
+			if err == nil {
+				err = x.audit(entry)
 			}
 			number = uint32(n)
 			return err
@@ -65,10 +69,10 @@ func (t *Tables) WebhookCreate(ctx context.Context, w *webhook.Webhook) (number 
 }
 
 // WebhookUpdate implements webhook.Store.
-func (t *Tables) WebhookUpdate(ctx context.Context, w *webhook.Webhook) error {
+func (t *Tables) WebhookUpdate(ctx context.Context, w *webhook.Webhook, entry *access.Entry) error {
 	col, err := column.OfWebhook(w, t.sealer)
 	if err == nil {
-		err = t.webhookReplace(ctx, w, "WebhookUpdate", col.Settings, col.Secrets, w.Status, col.Health, col.Inactive, w.UpdatedAt)
+		err = t.webhookReplace(ctx, w, entry, "WebhookUpdate", col.Settings, col.Secrets, w.Status, col.Health, col.Inactive, w.UpdatedAt)
 	}
 	if err != nil {
 		return fmt.Errorf("changing webhook %q: %w", w.ID, err)
@@ -80,7 +84,7 @@ func (t *Tables) WebhookUpdate(ctx context.Context, w *webhook.Webhook) error {
 func (t *Tables) WebhookHealth(ctx context.Context, w *webhook.Webhook) error {
 	health, err := column.OfHealth(w)
 	if err == nil {
-		err = t.webhookReplace(ctx, w, "WebhookHealth", health)
+		err = t.webhookReplace(ctx, w, nil, "WebhookHealth", health)
 	}
 	if err != nil {
 		return fmt.Errorf("storing the health of webhook %q: %w", w.ID, err)
@@ -89,9 +93,12 @@ func (t *Tables) WebhookHealth(ctx context.Context, w *webhook.Webhook) error {
 }
 
 // webhookReplace changes the row of the webhook if it still has w's version.
-func (t *Tables) webhookReplace(ctx context.Context, w *webhook.Webhook, name string, values ...any) error {
+func (t *Tables) webhookReplace(ctx context.Context, w *webhook.Webhook, entry *access.Entry, name string, values ...any) error {
 	err := t.changeWebhooks(ctx, func(x tx, change int64) error {
 		err := x.changeOne(webhook.ErrChanged, name, append([]any{change, w.Number, w.Tenant, w.Version}, values...)...)
+		if err == nil {
+			return x.audit(entry)
+		}
 		if !errors.Is(err, webhook.ErrChanged) {
 			return err
 		}
@@ -109,12 +116,16 @@ func (t *Tables) webhookReplace(ctx context.Context, w *webhook.Webhook, name st
 }
 
 // WebhookDelete implements webhook.Store.
-func (t *Tables) WebhookDelete(ctx context.Context, tenant event.TenantID, number uint32) error {
+func (t *Tables) WebhookDelete(ctx context.Context, tenant event.TenantID, number uint32, entry *access.Entry) error {
 	err := t.changeWebhooks(ctx, func(x tx, change int64) error {
 		if _, err := x.exec("WebhookDeletedAdd", number, change, tenant); err != nil {
 			return err
 		}
-		return x.changeOne(webhook.ErrNotFound, "WebhookDelete", number, tenant)
+		err := x.changeOne(webhook.ErrNotFound, "WebhookDelete", number, tenant)
+		if err == nil {
+			err = x.audit(entry)
+		}
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("deleting webhook %d: %w", number, err)

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/relay-events/relay/internal/access"
+	"github.com/relay-events/relay/internal/event"
+)
+
+// Audit reads the audit log; the store does. Entries are written with the changes that they are about.
+type Audit interface {
+	AuditList(ctx context.Context, q access.Query) (list []access.Entry, next event.ID, err error)
+}
+
+// AuditEntry is one change that somebody made.
+type AuditEntry struct {
+	ID      string          `json:"id" example:"\"aud_0000000000001\""`
+	At      Time            `json:"at"`
+	Actor   AuditActor      `json:"actor"`
+	Action  string          `json:"action" example:"\"webhook.update\""`
+	Target  *string         `json:"target" doc:"the id of what was changed; null where there is only one, such as the gate"`
+	Targets []AuditTarget   `json:"targets" doc:"everything the change was about, the most important first"`
+	Before  json.RawMessage `json:"before" doc:"how it was; null: it was not there, or nothing that may be shown has changed" example:"null"`
+	After   json.RawMessage `json:"after" doc:"how it is since" example:"null"`
+	Request AuditRequest    `json:"request"`
+}
+
+// AuditActor is whoever made a change.
+type AuditActor struct {
+	Kind  string `json:"kind" enum:"key,system" doc:"system: Relay itself, such as when it disables a webhook"`
+	KeyID string `json:"keyId" doc:"empty if it was none"`
+	Name  string `json:"name" doc:"the key's label at the time"`
+}
+
+// AuditTarget is something that was changed.
+type AuditTarget struct {
+	Type string `json:"type" example:"\"webhook\""`
+	ID   string `json:"id"`
+	Name string `json:"name" doc:"its label or description at the time"`
+}
+
+// AuditRequest is the request by which a change was made.
+type AuditRequest struct {
+	ID        string `json:"id" doc:"as in the answer's header X-Request-Id"`
+	Address   string `json:"address" doc:"where it came from" example:"\"192.0.2.1\""`
+	UserAgent string `json:"userAgent"`
+}
+
+const auditPrefix = "aud_"
+
+var docAuditList = doc{id: "listAudit", tag: "Audit", summary: "List changes",
+	text: "Who changed what, from where, the newest first. An entry is stored in one transaction with its change: there is none without the other. Only what is done to deliveries " +
+		"(`delivery.retry`, `delivery.cancel`, `event.resend`) and to encryption keys is noted just before it is done. Credentials are shown as `***`; of what is larger than 64 KiB only the size is kept."}
+
+type auditQuery struct {
+	page
+	Action string `query:"action" doc:"only changes of this kind: gate.update; or of all kinds below a name: webhook.*"`
+	Actor  string `query:"actor" doc:"only changes by the key with this id"`
+	Target string `query:"target" doc:"only changes whose first target has this id"`
+	Since  Time   `query:"since"`
+	Until  Time   `query:"until"`
+}
+
+func (a *API) auditList(ctx context.Context, c *caller, in *auditQuery) (*List[AuditEntry], error) {
+	before, err := in.before()
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := a.Audit.AuditList(ctx, access.Query{
+		Tenant: c.tenant, Action: in.Action, Actor: in.Actor, Target: in.Target,
+		Since: time.Time(in.Since), Until: time.Time(in.Until), Before: before, Limit: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	data := make([]AuditEntry, len(list))
+	for i := range list {
+		data[i] = showEntry(&list[i])
+	}
+	return pageOf(data, cursorOf(next)), nil
+}
+
+func showEntry(e *access.Entry) AuditEntry {
+	v := AuditEntry{
+		ID: e.ID.Public(auditPrefix), At: Time(e.At), Actor: AuditActor{Kind: string(e.Actor.Kind), KeyID: e.Actor.ID, Name: e.Actor.Name},
+		Action: e.Action, Targets: make([]AuditTarget, len(e.Targets)), Before: e.Before, After: e.After,
+		Request: AuditRequest{ID: e.Request.ID, Address: e.Request.Address, UserAgent: e.Request.UserAgent},
+	}
+	for i, t := range e.Targets {
+		v.Targets[i] = AuditTarget(t)
+	}
+	if len(e.Targets) > 0 {
+		v.Target = &v.Targets[0].ID
+	}
+	return v
+}

@@ -1,0 +1,90 @@
+package catalogue
+
+import (
+	"encoding/json"
+
+	"github.com/relay-events/relay/internal/access"
+)
+
+// The actions on the catalogue, as the audit log names them.
+const (
+	actionUpdate     = "catalogue.update"
+	actionTypeCreate = "event-type.create"
+	actionTypeUpdate = "event-type.update"
+	actionTypeDelete = "event-type.delete"
+	actionImport     = "event-type.import"
+	actionRuleCreate = "rule.create"
+	actionRuleUpdate = "rule.update"
+	actionRuleDelete = "rule.delete"
+)
+
+// who says who makes a change, and what it is to them.
+type who struct {
+	p       *access.Principal
+	action  string
+	targets []access.Target
+}
+
+func by(p *access.Principal, action string, targets ...access.Target) who {
+	return who{p, action, targets}
+}
+
+func typeTarget(name string) access.Target { return access.Target{Type: "event-type", ID: name} }
+
+func ruleTarget(name string) access.Target { return access.Target{Type: "rule", ID: name} }
+
+// maxTargets bounds how many things an entry names.
+const maxTargets = 50
+
+// importTargets names what an import changes.
+func importTargets(records []Record) []access.Target {
+	var list []access.Target
+	for i := range records {
+		switch r := &records[i]; {
+		case len(list) == maxTargets:
+			return list
+		case r.Kind == KindType:
+			list = append(list, typeTarget(r.Name))
+		case r.Kind == KindRule:
+			list = append(list, ruleTarget(r.Name))
+		}
+	}
+	return list
+}
+
+// names reports whether the key names the record.
+func (k RecordKey) names(r *Record) bool {
+	return r.Kind == k.Kind && r.Name == k.Name && (r.Version == k.Version || k.Version == "")
+}
+
+// entry returns the audit entry of a change: the records as they were and as they are.
+func (w who) entry(s *state, put []Record, remove []RecordKey) (*access.Entry, error) {
+	type shown struct {
+		Kind    Kind            `json:"kind"`
+		Name    string          `json:"name"`
+		Version string          `json:"version,omitempty"`
+		Body    json.RawMessage `json:"body"`
+	}
+	show := func(list []shown, r *Record) []shown { return append(list, shown{r.Kind, r.Name, r.Version, r.Body}) }
+	var was, is []shown
+	for i := range put {
+		if old, ok := s.records[put[i].key()]; ok {
+			was = show(was, &old)
+		}
+		is = show(is, &put[i])
+	}
+	for i := range s.list {
+		for _, k := range remove {
+			if k.names(&s.list[i]) {
+				was = show(was, &s.list[i])
+			}
+		}
+	}
+	records := func(list []shown) any {
+		if list == nil {
+			return nil
+		}
+		return map[string][]shown{"records": list}
+	}
+	return w.p.Entry(w.action, records(was), records(is), w.targets...)
+}
