@@ -26,18 +26,10 @@ build: ## build bin/relay
 run: build ## build and run the demo: a server, a receiver and sample events
 	@exec bin/relay demo
 
-# -count=1: a test that builds or kills the binary depends on more than go test's cache can see.
-# The time limits are per package and ten times what the slowest takes, so they only end what hangs.
+# The time limits are per package and several times what the slowest takes, so they only end what hangs.
 .PHONY: test
-test: bin/tools/golangci-lint ## everything: format, vet, lint, all tests, all tests under the race detector
-	@allow=$$(tools/needs); \
-	go build -o bin/tools/testsummary ./internal/testsummary; \
-	exec bin/tools/testsummary $${allow:+-allow-skip "$$allow"} \
-		'check:gofmt=bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not in gofmt form:"; echo "$$bad"; exit 1; }' \
-		'check:vet=go vet ./...' \
-		'check:lint=bin/tools/golangci-lint run' \
-		'test:test=go test -json -count=1 -timeout 15m ./...' \
-		'test:race=CGO_ENABLED=1 go test -json -race -count=1 -timeout 25m ./...'
+test: bin/tools/golangci-lint bin/tools/gotestsum ## everything: format, vet, lint, all tests, most of them under the race detector
+	@exec tools/test
 
 .PHONY: lint
 lint: bin/tools/golangci-lint ## golangci-lint alone
@@ -59,4 +51,8 @@ clean: ## remove what was built
 bin/tools/golangci-lint: tools/go.mod tools/go.sum
 	@echo 'building golangci-lint, a minute or two the first time'
 	@go build -C tools -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+bin/tools/gotestsum: tools/go.mod tools/go.sum
+	@go build -C tools -o ../$@ gotest.tools/gotestsum
 	@touch $@

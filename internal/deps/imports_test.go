@@ -105,7 +105,6 @@ var places = map[string]place{
 	"internal/e2etest":     {layer: 10, kit: true, what: "the built binary, as its users meet it"},
 	"internal/faulttest":   {layer: 10, kit: true, what: "the built binary, killed and starved; a checker of what is left"},
 	"internal/testenv":     {layer: 0, kit: true, what: "what tests need from the machine"},
-	"internal/testsummary": {layer: 0, kit: true, what: "the program that make test runs the suites with"},
 }
 
 // edge is an import inside one layer.
