@@ -49,7 +49,7 @@ const routeAhead = 4
 // Config is what an engine is made of.
 type Config struct {
 	Store    Store
-	Webhooks *webhook.Registry // its OnChange is set by New
+	Webhooks *webhook.Registry // New subscribes to its changes
 	Sender   Sender
 	// Tokens is asked for the tokens of webhooks that authenticate by OAuth.
 	// Nil: their attempts fail.

@@ -101,10 +101,10 @@ var places = map[string]place{
 
 	"cmd/relay": {layer: 10, what: "main"},
 
-	"internal/deps":        {layer: 0, kit: true, what: "tests about the code, such as this one"},
-	"internal/e2etest":     {layer: 10, kit: true, what: "the built binary, as its users meet it"},
-	"internal/faulttest":   {layer: 10, kit: true, what: "the built binary, killed and starved; a checker of what is left"},
-	"internal/testenv":     {layer: 0, kit: true, what: "what tests need from the machine"},
+	"internal/deps":      {layer: 0, kit: true, what: "tests about the code, such as this one"},
+	"internal/e2etest":   {layer: 10, kit: true, what: "the built binary, as its users meet it"},
+	"internal/faulttest": {layer: 10, kit: true, what: "the built binary, killed and starved; a checker of what is left"},
+	"internal/testenv":   {layer: 0, kit: true, what: "what tests need from the machine"},
 }
 
 // edge is an import inside one layer.

@@ -35,7 +35,7 @@ type Registry struct {
 	tenants  map[event.TenantID][]*Webhook // oldest first; slices are replaced, not changed
 	owned    map[event.TenantID][]*Webhook // likewise, those that have an owner
 
-	onChange  func(old, new *Webhook)                         // set once before use; see OnChange
+	onChange  []func(old, new *Webhook)                       // set before use; see OnChange
 	canonical func(tenant event.TenantID, name string) string // likewise; see Canonical
 }
 
@@ -134,10 +134,11 @@ func (r *Registry) refreshLocked(ctx context.Context) error {
 	return wrong
 }
 
-// OnChange sets the function that is called after each change, with nil for a
-// webhook that was not there before or is not any more. It must be set before
-// the registry is shared, and must not call the registry's changing methods.
-func (r *Registry) OnChange(f func(old, new *Webhook)) { r.onChange = f }
+// OnChange adds a function that is called after each change, with nil for a
+// webhook that was not there before or is gone. Functions are called in the
+// order in which they were added, which must be before the registry is shared,
+// and must not call the registry's changing methods.
+func (r *Registry) OnChange(f func(old, new *Webhook)) { r.onChange = append(r.onChange, f) }
 
 // Canonical sets the function that gives the name of the event type that a name
 // in "events" is an alias of, else the name. It must be set before the registry is
@@ -501,8 +502,8 @@ func (r *Registry) put(old, new *Webhook) {
 		r.byNumber[new.Number] = new
 	}
 	r.mu.Unlock()
-	if r.onChange != nil {
-		r.onChange(old, new)
+	for _, f := range r.onChange {
+		f(old, new)
 	}
 }
 

@@ -2,7 +2,9 @@ package webhook_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -108,5 +110,44 @@ func TestSlowNamesHoldUpNobodyElse(t *testing.T) {
 	}
 	if got := <-described; got.err == nil || !strings.Contains(got.err.Error(), "try again") {
 		t.Errorf("overtaken three times: got %+v, %v; want a conflict", got.w, got.err)
+	}
+}
+
+// TestOnChange: everybody who asked is told of every change, in order.
+func TestOnChange(t *testing.T) {
+	ctx := t.Context()
+	store, err := sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	client := egress.New(egress.Options{})
+	t.Cleanup(client.Close)
+	r, err := webhook.NewRegistry(ctx, store, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, name := range []string{"first", "second"} {
+		r.OnChange(func(old, new *webhook.Webhook) {
+			told = append(told, fmt.Sprintf("%s %t %t", name, old != nil, new != nil))
+		})
+	}
+	p := access.System(event.DefaultTenant)
+	s := webhook.Default()
+	s.URL = "https://example.com/"
+	w, err := r.Create(ctx, p, s, "")
+	if err == nil {
+		_, err = r.Pause(ctx, p, w.ID)
+	}
+	if err == nil {
+		err = r.Delete(ctx, p, w.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"first false true", "second false true", "first true true", "second true true", "first true false", "second true false"}
+	if !slices.Equal(told, want) {
+		t.Errorf("got %q, want %q", told, want)
 	}
 }
