@@ -121,7 +121,7 @@ func TestBatchFillsOrWaits(t *testing.T) {
 		var members []string
 		for i, ev := range events {
 			id := event.DeliveryID{Event: ev.ID, Webhook: w.Number}.String()
-			members = append(members, `{"version":"2026-05-05","event":"`+ev.Type+`","timestamp":"`+ev.Time.Format("2006-01-02T15:04:05.000Z")+
+			members = append(members, `{"version":"2026-05-05","event":"`+ev.Type+`","timestamp":"`+strings.Replace(ev.Time.Format("2006-01-02T15:04:05.000Z"), ".000Z", "Z", 1)+
 				`","webhookId":"`+id+`","data":`+[]string{"1.10", "[ ]", `"x"`}[i]+`}`)
 		}
 		if want := "[" + strings.Join(members, ",") + "]"; string(q.body) != want {

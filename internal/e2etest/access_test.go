@@ -148,12 +148,12 @@ func TestBadRequestsNameTheField(t *testing.T) {
 		status     int
 		field      string
 	}{
-		{"/v1/events", `{"typ":"call.completed","data":{}}`, 422, "typ"},
+		{"/v1/events", `{"typ":"call.completed","data":{}}`, 422, "typ type"},
 		{"/v1/events", `{"type":"call.completed"}`, 422, "data"},
 		{"/v1/events", `{"data":{}}`, 422, "type"},
 		{"/v1/events", `{"type":7,"data":{}}`, 422, "type"},
 		{"/v1/events", `{"type":"a b","data":{}}`, 422, "type"},
-		{"/v1/events", `[{"type":"a","data":1},{"type":"a","dat":1}]`, 422, "[1].dat"},
+		{"/v1/events", `[{"type":"a","data":1},{"type":"a","dat":1}]`, 422, "[1].dat [1].data"},
 		{"/v1/events", `{"type":"a","data":{"x":1,"x":2}}`, 400, "body"},
 		{"/v1/events", `{"type":"a","data":{},}`, 400, "body"},
 		{"/v1/events", "{\"type\":\"a\",\"data\":\"\xff\"}", 400, "body"},

@@ -267,7 +267,11 @@ func TestErasedPerson(t *testing.T) {
 			t.Errorf("after both were erased: GET %s: got %s", path, a.body)
 		}
 	}
+	log = list[attemptDoc]{}
 	r.into(&log, 200, "GET", "/v1/gate/attempts", "")
+	if len(log.Data) != 2 {
+		t.Errorf("got %d attempts in the log, want 2", len(log.Data))
+	}
 	for _, a := range log.Data {
 		if a.Request.Body != "" || a.Response == nil || a.Response.Body != "" || a.Response.Status != 200 {
 			t.Errorf("the log: got %+v, want the attempt without its bodies", a)
