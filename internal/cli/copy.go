@@ -103,6 +103,15 @@ func (e *Env) migrateCopy(ctx context.Context, cfg *config.Config) (err error) {
 		if r.Damaged > 0 {
 			fmt.Fprintln(e.Stdout, p.style.yellow(fmt.Sprintf("%d blocks of the folder are damaged and were left out, see above.", r.Damaged)))
 		}
+		if r.Replaced > 0 {
+			fmt.Fprintln(e.Stdout, p.style.yellow(fmt.Sprintf("In %d rows characters that PostgreSQL does not store (NUL, invalid UTF-8) were replaced by U+FFFD:", r.Replaced)))
+			for _, row := range r.ReplacedIn {
+				fmt.Fprintln(e.Stdout, "  "+printable(row))
+			}
+			if more := r.Replaced - int64(len(r.ReplacedIn)); more > 0 {
+				fmt.Fprintf(e.Stdout, "  and %d more\n", more)
+			}
+		}
 		if len(master) == 0 {
 			fmt.Fprintln(e.Stdout, p.style.yellow("Give each server a copy of "+printable(path)+" in its data folder: it opens the webhooks' secrets."))
 		}

@@ -18,6 +18,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
@@ -35,6 +36,8 @@ const (
 	attemptsStep = 5000
 	// samples of events, and of entries of the log, are compared whole.
 	samples = 1000
+	// replacedNames bounds the names of rows in a result.
+	replacedNames = 100
 )
 
 // Result is what was copied.
@@ -47,6 +50,10 @@ type Result struct {
 	Resumed  bool  `json:"resumed"`
 	Compared int   `json:"compared"` // events and entries of the log that were compared whole
 	Damaged  int   `json:"damaged"`  // blocks of the folder that could not be read and were left out
+	// Replaced counts the rows in which NUL or invalid UTF-8, which PostgreSQL
+	// does not store as text, became U+FFFD. ReplacedIn names the first of them.
+	Replaced   int64    `json:"replaced"`
+	ReplacedIn []string `json:"replacedIn,omitempty"`
 }
 
 // Options says what is copied, and where to.
@@ -108,6 +115,7 @@ func (t *transfer) copy(ctx context.Context) error {
 		return err
 	}
 	t.result.Open = len(open)
+	t.to.Replaced = t.replaced
 	t.Progress("configuration", 0)
 	return t.to.Finish(ctx, imported, open, func(store func([]delivery.Owed) error) error {
 		return t.From.ExportOwed(ctx, func(list []delivery.Owed) error {
@@ -142,6 +150,16 @@ func (t *transfer) damage(err error) {
 	t.result.Damaged++
 	if t.Damaged != nil {
 		t.Damaged(err)
+	}
+}
+
+// replaced notes that characters were replaced in fields of a row. It is called
+// while the copy is compared, which reads every row, and not while rows are
+// copied, which an interrupted copy does only once.
+func (t *transfer) replaced(row string, fields []string) {
+	t.result.Replaced++
+	if len(t.result.ReplacedIn) < replacedNames {
+		t.result.ReplacedIn = append(t.result.ReplacedIn, row+": "+strings.Join(fields, ", "))
 	}
 }
 
@@ -261,6 +279,9 @@ func (t *transfer) compare(ctx context.Context) error {
 	err := t.From.ExportEvents(ctx, 0, func(block []sqlite.ExportedEvent) error {
 		for _, e := range block {
 			of(e.Event.ID).events++
+			if fields := postgres.PlainEvent(&e.Event); fields != nil {
+				t.replaced("event "+e.Event.ID.Public(event.EventPrefix), fields)
+			}
 			events.add(e.Event)
 		}
 		t.Progress("compared events", int64(events.seen))
@@ -272,6 +293,9 @@ func (t *transfer) compare(ctx context.Context) error {
 	err = t.From.ExportAttempts(ctx, 0, func(part []*delivery.Attempt) error {
 		for _, a := range part {
 			of(a.ID).attempts++
+			if fields := postgres.PlainAttempt(a); fields != nil {
+				t.replaced("attempt "+a.ID.Public(event.AttemptPrefix), fields)
+			}
 			attempts.add(a)
 		}
 		t.Progress("compared attempts", int64(attempts.seen))

@@ -332,3 +332,84 @@ func TestCopyRefusesAUsedDatabase(t *testing.T) {
 		t.Errorf("an event is stored: got %v, want %v", err, postgres.ErrNotEmpty)
 	}
 }
+
+// Rows that an earlier Relay stored with text that PostgreSQL refuses are
+// copied with U+FFFD in its place, and named; the copy is not stopped.
+func TestCopyReplacesWhatTextCannotHold(t *testing.T) {
+	in := newInstallation(t)
+	ctx := t.Context()
+	var want []string
+	put := func(change func(e *event.Event), field string) {
+		it := storetest.Event("", "call.completed", `{"text":"\u0000"}`)
+		change(&it.Event)
+		for _, intake := range storetest.MustAppend(t, in.store, storetest.Publication(it)) {
+			want = append(want, "event "+intake.Events[0].ID.Public(event.EventPrefix)+": "+field)
+			in.events = append(in.events, intake.Events[0].ID)
+			if err := in.store.Record(ctx, &delivery.Record{Close: []event.ID{intake.ID}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	put(func(e *event.Event) { e.Key = "a\x00b" }, "key")
+	put(func(e *event.Event) { e.Key = "\xff" }, "key")
+	put(func(e *event.Event) { e.Version, e.Key = "\x00", "S\xf8ren" }, "version, key")
+	put(func(e *event.Event) { e.Key = "\xed\xa0\x80" }, "key") // a surrogate
+	put(func(e *event.Event) { e.Warnings = "[\"\xc3\"]" }, "warnings")
+	list := storetest.MakeAttempts(time.Now(), 2)
+	list[0].EventType = "a\x00"
+	if err := in.store.Record(ctx, &delivery.Record{Attempts: list}); err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, "attempt "+list[0].ID.Public(event.AttemptPrefix)+": eventType")
+	w := &webhook.Webhook{ID: webhook.NewID(), Tenant: 1, Status: webhook.Active, CreatedAt: time.Now()}
+	w.Settings.URL, w.Settings.Description = "https://example.com/", "x\x00y"
+	if _, err := in.store.WebhookCreate(ctx, w); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := in.store.CampaignCreate(ctx, gate.Campaign{Tenant: 1, ID: 5001, Name: "Spr\x00ing\xff", CreatedAt: time.Now(), UpdatedAt: time.Now()}); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	want = append(want, "campaign tenant=1: name")
+
+	o := in.options(pgtest.Shared(t).Database(t))
+	// Interrupted before the end: the rows that were copied by then are named, too.
+	stopped, cancel := context.WithCancel(ctx)
+	defer cancel()
+	o.Progress = func(what string, _ int64) {
+		if what == "compared attempts" {
+			cancel()
+		}
+	}
+	if _, err := Copy(stopped, o); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want that it was canceled", err)
+	}
+	o.Progress = nil
+	r, err := Copy(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(want)
+	slices.Sort(r.ReplacedIn)
+	if r.Replaced != int64(len(want)) || !slices.Equal(r.ReplacedIn, want) {
+		t.Errorf("got %d: %q, want %q", r.Replaced, r.ReplacedIn, want)
+	}
+	s, err := postgres.Open(ctx, in.options(o.To.URL).To)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	n := 0
+	for _, id := range in.events[len(in.events)-5:] {
+		got, err := s.EventGetMany(ctx, []event.ID{id})
+		want, err2 := in.store.EventGetMany(ctx, []event.ID{id})
+		if err := errors.Join(err, err2); err != nil || len(got) != 1 || len(want) != 1 {
+			t.Fatal(err, got, want)
+		}
+		if n += len(postgres.PlainEvent(&want[0])); !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	if n != 6 {
+		t.Errorf("%d fields differ from what was stored, want 6", n)
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +26,10 @@ var importSQL = sqltext.Load(sqlFiles, "import")
 type Import struct {
 	s     *Store
 	state ImportState
+	// Replaced is told of each row of Finish's tables in which characters were
+	// replaced that a text of PostgreSQL cannot hold, and in which columns. It
+	// must not be nil when Finish is called.
+	Replaced func(row string, columns []string)
 }
 
 // ImportState says how far an import is.
@@ -184,6 +187,7 @@ func (im *Import) Events(ctx context.Context, list []ImportedEvent) error {
 	var digests [][16]byte
 	for i := range list {
 		e := &list[i].Event
+		PlainEvent(e)
 		ids[i] = e.ID
 		rows.event(e.ID, e.Cause, e)
 		if list[i].Key != "" {
@@ -230,6 +234,7 @@ func (im *Import) Attempts(ctx context.Context, list []*delivery.Attempt) error 
 	ids := make([]event.ID, len(list))
 	numbers := make(map[int]bool)
 	for i, a := range list {
+		PlainAttempt(a)
 		ids[i] = a.ID
 		numbers[a.ID.Node()] = true
 	}
@@ -350,9 +355,8 @@ func (im *Import) table(ctx context.Context, tx pgx.Tx, t *ImportedTable) error 
 	}
 	values := make([][]any, len(t.Rows))
 	for i, row := range t.Rows {
-		values[i] = slices.Clone(row)
-		for n, v := range row {
-			values[i][n] = valueFor(kinds[t.Columns[n]], v)
+		values[i] = im.rowFor(t, kinds, row)
+		for n := range row {
 			if t.Name == "webhook" && t.Columns[n] == "changed" {
 				values[i][n] = 1 // the first change that nodes hear of, see Revise
 			}
@@ -366,10 +370,7 @@ func (im *Import) table(ctx context.Context, tx pgx.Tx, t *ImportedTable) error 
 			if !ok || err != nil {
 				return nil, err
 			}
-			for n, v := range row {
-				row[n] = valueFor(kinds[t.Columns[n]], v)
-			}
-			return row, nil
+			return im.rowFor(t, kinds, row), nil
 		}))
 		if err != nil {
 			return err
@@ -387,20 +388,59 @@ func (im *Import) table(ctx context.Context, tx pgx.Tx, t *ImportedTable) error 
 	return err
 }
 
-// valueFor returns a value as a column of a type takes it.
-func valueFor(kind string, v any) any {
-	switch x := v.(type) {
-	case int64:
-		if kind == "boolean" {
-			return x != 0
+// rowFor returns a row of a table as columns of these types take it.
+func (im *Import) rowFor(t *ImportedTable, kinds map[string]string, row []any) []any {
+	values := make([]any, len(row))
+	var replaced []string
+	for n, v := range row {
+		kind := kinds[t.Columns[n]]
+		values[n] = v
+		switch x := v.(type) {
+		case int64:
+			if kind == "boolean" {
+				values[n] = x != 0
+			}
+		case string:
+			if kind == "bytea" {
+				values[n] = []byte(x)
+				continue
+			}
+			text := plain(x)
+			if values[n] = text; text != x {
+				replaced = append(replaced, t.Columns[n])
+			}
 		}
-	case string:
-		if kind == "bytea" {
-			return []byte(x)
-		}
-		return plain(x)
 	}
-	return v
+	if replaced != nil {
+		im.Replaced(fmt.Sprintf("%s %s=%v", t.Name, t.Columns[0], values[0]), replaced)
+	}
+	return values
+}
+
+// PlainEvent replaces what a text of PostgreSQL cannot hold, NUL and invalid
+// UTF-8, by U+FFFD, and returns the names of the fields that it changed. An
+// earlier Relay has stored such events in folders.
+func PlainEvent(e *event.Event) (changed []string) {
+	for _, f := range []struct {
+		name string
+		text *string
+	}{{"id", &e.Name}, {"type", &e.Type}, {"version", &e.Version}, {"key", &e.Key}, {"warnings", &e.Warnings}} {
+		if text := plain(*f.text); text != *f.text {
+			*f.text = text
+			changed = append(changed, f.name)
+		}
+	}
+	return changed
+}
+
+// PlainAttempt is PlainEvent for an entry of the log, of which only the event's
+// type is a text in the database.
+func PlainAttempt(a *delivery.Attempt) (changed []string) {
+	if text := plain(a.EventType); text != a.EventType {
+		a.EventType = text
+		changed = append(changed, "eventType")
+	}
+	return changed
 }
 
 // Counts returns how many events and entries of the log there are with ids of a day.
