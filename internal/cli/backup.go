@@ -175,6 +175,9 @@ func (e *Env) restore(ctx context.Context, o backup.RestoreOptions) error {
 		return err
 	}
 	r := newBackupResult(o.From, o.Data, m, start)
+	// On standard error, where scripts do not take it for the result.
+	fmt.Fprintln(e.Stderr, "relay: warning: never run two servers on copies of one folder: both give the same ids to different events, and\n"+
+		"       receivers drop those as repeated. If the original still runs, keep this copy away from its receivers.")
 	return e.result(r, func() {
 		fmt.Fprintf(e.Stdout, "%s %s: %d files, %s, of %s\n", p.style.green("Restored to"), printable(r.Data), r.Files, bytesText(r.Bytes), r.StartedAt.Format(time.DateTime+" MST"))
 		if _, err := os.Stat(filepath.Join(o.Data, backup.KeyName)); err != nil {

@@ -32,3 +32,31 @@ func TestBackupOfDamagedData(t *testing.T) {
 		sqlitetest.Damage(t, dir, p.Items[0].Event.ID)
 	}
 }
+
+// Whoever restores is told what a second server on a copy would do, whatever
+// becomes of the result; a restore that failed has made no copy.
+func TestRestoreWarnsOfTwoServers(t *testing.T) {
+	dir := t.TempDir()
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: filepath.Join(dir, "data")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const warning = "never run two servers on copies of one folder"
+	for _, place := range []string{"b.tar", "b"} {
+		place = filepath.Join(dir, place)
+		if code, _, errs := script(nil, nil, "backup", "--data", filepath.Join(dir, "data"), "--to", place); code != exitOK || strings.Contains(errs, warning) {
+			t.Fatalf("backup: got exit code %d, %q, want 0 and no warning", code, errs)
+		}
+		to := place + "-restored"
+		code, out, errs := script(nil, nil, "restore", "--from", place, "--data", to)
+		if code != exitOK || !strings.Contains(errs, warning) || strings.Contains(out, warning) || !strings.HasPrefix(out, "{") {
+			t.Errorf("restore: got exit code %d, %q and %q, want the result and a warning beside it", code, out, errs)
+		}
+		if code, _, errs := script(nil, nil, "restore", "--from", place, "--data", to); code == exitOK || strings.Contains(errs, warning) {
+			t.Errorf("restoring again: got exit code %d, %q, want a refusal without a warning", code, errs)
+		}
+	}
+}
