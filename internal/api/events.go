@@ -62,7 +62,7 @@ type eventQuery struct {
 	page
 	Type  string `query:"type" doc:"only events of this type"`
 	Key   string `query:"key" doc:"only events with this ordering key"`
-	Text  string `query:"text" doc:"only events whose data contains this text, as published; upper and lower case differ"`
+	Text  string `query:"text" doc:"only events whose data contains this text, with JSON escapes decoded or as published; composed and decomposed characters are the same, upper and lower case differ"`
 	Since Time   `query:"since" doc:"only events accepted at or after this time"`
 	Until Time   `query:"until" doc:"only events accepted before this time"`
 }

@@ -59,7 +59,7 @@ type Query struct {
 	Tenant       event.TenantID // required
 	Type         string
 	Key          string // the ordering key
-	Text         string // found anywhere in the data's bytes, case-sensitive
+	Text         string // found anywhere in the data, as rawjson.Search does
 	Since, Until time.Time
 	Before       event.ID // cursor; zero: from the newest
 	Limit        int      // 1 to 250

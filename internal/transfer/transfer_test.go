@@ -363,10 +363,10 @@ func TestCopyReplacesWhatTextCannotHold(t *testing.T) {
 	want = append(want, "attempt "+list[0].ID.Public(event.AttemptPrefix)+": eventType")
 	w := &webhook.Webhook{ID: webhook.NewID(), Tenant: 1, Status: webhook.Active, CreatedAt: time.Now()}
 	w.Settings.URL, w.Settings.Description = "https://example.com/", "x\x00y"
-	if _, err := in.store.WebhookCreate(ctx, w); err != nil {
+	if _, err := in.store.WebhookCreate(ctx, w, nil); err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := in.store.CampaignCreate(ctx, gate.Campaign{Tenant: 1, ID: 5001, Name: "Spr\x00ing\xff", CreatedAt: time.Now(), UpdatedAt: time.Now()}); !ok || err != nil {
+	if ok, err := in.store.CampaignCreate(ctx, gate.Campaign{Tenant: 1, ID: 5001, Name: "Spr\x00ing\xff", CreatedAt: time.Now(), UpdatedAt: time.Now()}, nil); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	want = append(want, "campaign tenant=1: name")

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/store/column"
 	"github.com/relay-events/relay/internal/store/sqltext"
@@ -163,18 +164,14 @@ func (s *Store) EventList(ctx context.Context, q ingest.Query) (page []event.Eve
 		from = int64(event.FirstID(q.Since))
 	}
 	limit := max(q.Limit, 1)
-	var text []byte
+	search := pageSearch{query: q}
 	if q.Text != "" {
-		text = []byte(q.Text)
+		search.text = rawjson.NewSearch(q.Text)
 	}
 	through, err := pages(ctx, below, from, func(below int64, rows int) (int64, error) {
 		return s.integer(ctx, eventSQL.Get("PageBound"), below, from, rows-1)
 	}, func(below, from int64) (bool, error) {
-		err := s.query(ctx, func(row pgx.CollectableRow) error {
-			e, err := scanEvent(row)
-			page = append(page, e)
-			return err
-		}, eventSQL.Get("Page"), below, from, int32(q.Tenant), q.Type, q.Key, text, limit+1-len(page))
+		err := s.eventPage(ctx, &search, below, from, limit+1, &page)
 		return len(page) <= limit, err
 	})
 	if err != nil {
@@ -184,6 +181,44 @@ func (s *Store) EventList(ctx context.Context, q ingest.Query) (page []event.Eve
 		return page[:limit], page[limit-1].ID, nil
 	}
 	return page, event.ID(through), nil
+}
+
+// pageSearch is what a page of events must match.
+type pageSearch struct {
+	query ingest.Query
+	text  *rawjson.Search // nil: any data
+}
+
+// textRows bounds how many rows a statement returns that may have a text, and
+// so what is read in vain when the page is full before.
+const textRows = 250
+
+// eventPage adds the events below an id, down to from, that match, until the
+// page has so many.
+func (s *Store) eventPage(ctx context.Context, m *pageSearch, below, from int64, full int, page *[]event.Event) error {
+	var text []byte
+	limit := full - len(*page)
+	if m.text != nil {
+		text, limit = []byte(m.query.Text), textRows
+	}
+	for {
+		rows := 0
+		err := s.query(ctx, func(row pgx.CollectableRow) error {
+			e, err := scanEvent(row)
+			if err != nil {
+				return err
+			}
+			rows++
+			below = int64(e.ID)
+			if len(*page) < full && (m.text == nil || m.text.In(e.Data)) {
+				*page = append(*page, e)
+			}
+			return nil
+		}, eventSQL.Get("Page"), below, from, int32(m.query.Tenant), m.query.Type, m.query.Key, text, m.text != nil && !m.text.ASCII(), limit)
+		if err != nil || rows < limit || len(*page) >= full {
+			return err
+		}
+	}
 }
 
 // EventScan implements delivery.JobStore.

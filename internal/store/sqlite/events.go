@@ -10,6 +10,7 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/store/utcday"
 )
@@ -123,12 +124,13 @@ func (s *Store) eventGet(ctx context.Context, tenant event.TenantID, id event.ID
 	return list[0], true, nil
 }
 
-// matches reports whether the query selects the record, by what is in it.
-func matches(q *ingest.Query, r *record) bool {
+// matches reports whether the query selects the record, by what is in it. text
+// is nil if the query has none.
+func matches(q *ingest.Query, text *rawjson.Search, r *record) bool {
 	return r.tenant == q.Tenant && bytes.IndexByte(r.typ, event.InternalMark) < 0 &&
 		(q.Type == "" || string(r.typ) == q.Type) &&
 		(q.Key == "" || string(r.key) == q.Key) &&
-		(q.Text == "" || bytes.Contains(r.data, []byte(q.Text)))
+		(text == nil || text.In(r.data))
 }
 
 // EventList implements ingest.Store. Since and Until bound the time an event
@@ -146,6 +148,10 @@ func (s *Store) EventList(ctx context.Context, q ingest.Query) (page []event.Eve
 		from = event.FirstID(q.Since)
 	}
 	limit := max(q.Limit, 1)
+	var text *rawjson.Search
+	if q.Text != "" {
+		text = rawjson.NewSearch(q.Text)
+	}
 	start := time.Now()
 	var r record
 	days := s.events.days()
@@ -175,7 +181,7 @@ func (s *Store) EventList(ctx context.Context, q ingest.Query) (page []event.Eve
 					s.log.Error("a damaged event was left out of a list", "event", int64(id), "error", err)
 					continue
 				}
-				if !matches(&q, &r) {
+				if !matches(&q, text, &r) {
 					continue
 				}
 				if len(page) == limit {

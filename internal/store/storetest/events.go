@@ -2,10 +2,12 @@ package storetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +36,7 @@ func testEvents(t *testing.T, open Open) {
 		{"DerivedStayTogether", derivedStayTogether},
 		{"FindByNameAndID", findByNameAndID},
 		{"ListPagesAndFilters", listPagesAndFilters},
+		{"ListFindsTextHoweverWritten", listFindsTextHoweverWritten},
 		{"ScanInOrder", scanInOrder},
 		{"LargeGroups", largeGroups},
 		{"OpenIntakes", openIntakes},
@@ -406,6 +409,74 @@ func findByNameAndID(t *testing.T, s Backend) {
 	MustAppend(t, s, tricky)
 	if e, ok, err := s.EventFind(ctx, event.DefaultTenant, relayID); err != nil || !ok || e.Type != "tricky" {
 		t.Errorf("EventFind(%q) = %+v, %t, %v, want the event of that name", relayID, e, ok, err)
+	}
+}
+
+// A text is found however the publisher's JSON library has written it. Far more
+// events than a page may have it, and few do.
+func listFindsTextHoweverWritten(t *testing.T, s Backend) {
+	written := []string{
+		`{"name":"Søren"}`,
+		`{"name":"S\u00f8ren"}`,
+		`{"name":"S\u00F8ren \ud83d\ude00"}`,
+		`{"\u0053\u00f8ren":1}`,
+		`{"city":"Malmo\u0308 \u20ac 5"}`,
+		`{"city":"Malm\u00f6"}`,
+		"{\"city\":\"Malmo\u0308\"}",
+		"{\"city\":\"Malm\u00f6\"}",
+		`{"url":"https:\/\/shop.example\/a\u0026b"}`,
+		`{"url":"https://shop.example/a&b"}`,
+		`{"said":"\"hi\"\n\tthere"}`,
+		`{"name":"Soren"}`,
+	}
+	ids := make([][]event.ID, len(written)) // of each, oldest first
+	for round := range 3 {
+		var items []ingest.Item
+		for range 100 * round { // escapes that are not what is looked for
+			items = append(items, Event("", "other", `{"name":"J\u00f8rn \/ \\u00f8 \ud800","city":"Bo\u0308rby"}`))
+		}
+		for _, data := range written {
+			items = append(items, Event("", "wanted", data))
+		}
+		n := 0
+		for _, in := range MustAppend(t, s, Publication(items...)) {
+			for i := range in.Events {
+				if in.Events[i].Type == "wanted" {
+					ids[n] = append(ids[n], in.Events[i].ID)
+					n++
+				}
+			}
+		}
+	}
+	for text, want := range map[string][]int{
+		"Søren":                  {0, 1, 2, 3},
+		`S\u00f8ren`:             {1}, // as it is written
+		"😀":                      {2},
+		"Malm\u00f6":             {4, 5, 6, 7},
+		"Malmo\u0308":            {4, 5, 6, 7},
+		"€ 5":                    {4},
+		"https://shop.example/a": {8, 9},
+		"a&b":                    {8, 9},
+		"\"hi\"\n\tthere":        {10},
+		`"name":"Søren`:          {0, 1, 2},
+		"SØREN":                  nil,
+		"Jørg":                   nil,
+		`\u00e5`:                 nil,
+	} {
+		var all []event.ID
+		for _, n := range want {
+			all = append(all, ids[n]...)
+		}
+		slices.SortFunc(all, func(a, b event.ID) int { return cmp.Compare(b, a) })
+		for _, limit := range []int{1, 5, 250} {
+			var got []event.ID
+			for _, e := range MustList(t, s, ingest.Query{Text: text, Limit: limit}) {
+				got = append(got, e.ID)
+			}
+			if !slices.Equal(got, all) {
+				t.Errorf("%q, limit %d: got %d, want %d", text, limit, got, all)
+			}
+		}
 	}
 }
 

@@ -27,15 +27,19 @@ OFFSET $3
 LIMIT 1;
 
 -- name: Page
+-- Of a text ($6), rows that may have it: as it is, or where a backslash may hide
+-- it, or ($7) characters beyond ASCII in another form. The caller looks closer.
 SELECT id, tenant, name, type, time, version, key, deliver_at, cause, attributes, data, warnings
 FROM event
 WHERE id < $1 AND id >= $2 AND tenant = $3
   AND strpos(type, ':') = 0
   AND ($4 = '' OR type = $4)
   AND ($5 = '' OR key = $5)
-  AND ($6::bytea IS NULL OR position($6::bytea IN data) > 0)
+  AND ($6::bytea IS NULL OR position($6::bytea IN data) > 0
+    OR position('\x5c'::bytea IN data) > 0
+    OR ($7::boolean AND length(data) <> length(data, 'UTF8')))
 ORDER BY id DESC
-LIMIT $7;
+LIMIT $8;
 
 -- name: ScanBound
 SELECT id
