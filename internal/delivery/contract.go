@@ -237,6 +237,9 @@ type Store interface {
 	// IntakeOpen calls f for each intake of this installation that was not
 	// closed when the store was opened, in order. Used once, at start.
 	IntakeOpen(ctx context.Context, f func(Intake) error) error
+	// IntakeHas reports whether a stored event is in an intake that is not
+	// closed. It holds from the moment at which the event can be read.
+	IntakeHas(ctx context.Context, id event.ID) (bool, error)
 	// SettledSince calls f for each delivery with a settling entry in the log
 	// recorded at or after the id; recovery skips those.
 	SettledSince(ctx context.Context, since event.ID, f func(event.DeliveryID)) error

@@ -38,8 +38,6 @@ type SharedStore interface {
 	// is owed, or has a settling entry in the log. It may call twice for one. What
 	// is neither belongs to whoever has the intake.
 	IntakeProgress(ctx context.Context, first event.ID, n int, f func(event.DeliveryID)) error
-	// IntakeHas reports whether the event is in an intake that is not closed.
-	IntakeHas(ctx context.Context, id event.ID) (bool, error)
 	// OwedOverdue returns webhooks that are owed an unclaimed delivery due at or
 	// before the time, with Next, but without Count. Of webhooks with very many
 	// orders one call looks at some, and another at others.

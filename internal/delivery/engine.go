@@ -100,7 +100,6 @@ type Engine struct {
 	queued  atomic.Int64 // bytes of deliveries waiting in lanes
 	slots   slots
 	intakes chan []Intake // accepted, not routed; see Accept
-	open    openIntakes
 
 	mu           sync.RWMutex // guards lanes and tables
 	lanes        map[uint32]*lane
@@ -237,9 +236,6 @@ func (e *Engine) EventReserve() event.ID { return e.store.EventReserve() }
 // Accept takes over stored events and routes them. It blocks while many wait
 // to be routed.
 func (e *Engine) Accept(intakes []Intake) {
-	for i := range intakes {
-		e.open.add(&intakes[i])
-	}
 	select {
 	case e.intakes <- intakes:
 	case <-e.claiming.Done():

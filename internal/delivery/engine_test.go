@@ -93,6 +93,8 @@ var engineTests = map[string]func(*testing.T){
 	"TestEventIsGone":                          TestEventIsGone,
 	"TestExplainSaysWhyItWaits":                TestExplainSaysWhyItWaits,
 	"TestExplainRateLimit":                     TestExplainRateLimit,
+	"TestRateLimitOfRetries":                   TestRateLimitOfRetries,
+	"TestExplainBeforeRouting":                 TestExplainBeforeRouting,
 	"TestRefusedSignature":                     TestRefusedSignature,
 	"TestCostlyFiltersDelayNobody":             TestCostlyFiltersDelayNobody,
 	"TestCostlyFiltersTakeTurns":               TestCostlyFiltersTakeTurns,

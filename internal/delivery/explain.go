@@ -36,7 +36,7 @@ func (e *Engine) Explain(ctx context.Context, ev *event.Event, w *webhook.Webhoo
 			if more != "" {
 				x.Detail += "; " + more
 			}
-		case x.Verdict == VerdictWaiting:
+		case x.Verdict == VerdictWaiting && x.Delivery != nil:
 			if err := e.explainLimit(ctx, h, &x, rows[h.Number]); err != nil {
 				return nil, err
 			}
@@ -48,44 +48,6 @@ func (e *Engine) Explain(ctx context.Context, ev *event.Event, w *webhook.Webhoo
 		}
 	}
 	return list, nil
-}
-
-// explainLimit says of a delivery that waits for the webhook's rate limit that
-// it does, and how many are before it.
-func (e *Engine) explainLimit(ctx context.Context, w *webhook.Webhook, x *Explanation, row *Owed) error {
-	l := e.laneOf(w.Number)
-	if w.RateLimit == nil || l == nil || x.Delivery == nil {
-		return nil
-	}
-	queued := row == nil || row.Token != 0 // in the memory of a node
-	if !queued && row.Due.After(time.Now()) {
-		return nil
-	}
-	before, found, limited := l.position(x.Delivery.ID)
-	if !limited || queued && !found {
-		return nil // it is being sent, or is another node's
-	}
-	about := "about"
-	if !queued {
-		// Those in the store have about the order of their due times.
-		about = "at most"
-		summaries, err := e.store.OwedSummaries(ctx)
-		if err != nil {
-			return fmt.Errorf("counting what is owed: %w", err)
-		}
-		for i := range summaries {
-			if summaries[i].Webhook == w.Number {
-				before += max(0, summaries[i].Count-1)
-			}
-		}
-	}
-	x.Verdict = VerdictLimit
-	x.Detail = fmt.Sprintf("it waits for the rate limit of %g/s, with %s %d ahead of it", w.RateLimit.PerSecond, about, before)
-	if d := x.Delivery.Attempts; d > 0 {
-		x.Detail += fmt.Sprintf("; attempts made: %d", d)
-	}
-	x.Delivery.Reason = x.Detail
-	return nil
 }
 
 // explainFilter says why a filter does not let the event through: which part

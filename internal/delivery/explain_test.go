@@ -14,6 +14,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -123,6 +124,24 @@ func TestExplainRateLimit(t *testing.T) {
 				case i >= sent && (x.Verdict != delivery.VerdictLimit || !regexp.MustCompile(`^it waits for the rate limit of 0.05/s, with (about|at most) \d ahead of it$`).MatchString(x.Detail)):
 					t.Errorf("%s, event %d, %d sent: got %s %q, want the rate limit", when, i, sent, x.Verdict, x.Detail)
 				}
+				// So says the delivery, also among those of its event.
+				of, err := r.engine.DeliveriesOfEvent(t.Context(), &ev)
+				if err != nil || len(of) != 1 {
+					t.Fatalf("%s: got %+v, %v", when, of, err)
+				}
+				const reason = "it waits for the rate limit of 0.05/s"
+				if one := r.delivery(ev, w).Reason; i >= sent && (one != reason || of[0].Reason != reason) || i < sent && (one == reason || of[0].Reason == reason) {
+					t.Errorf("%s, event %d, %d sent: the delivery says %q, of its event %q", when, i, sent, one, of[0].Reason)
+				}
+			}
+			page, err := r.engine.Deliveries(t.Context(), delivery.DeliveryQuery{Tenant: w.Tenant, State: delivery.StateWaiting, Limit: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range page.Deliveries {
+				if d.Reason != "it waits for the rate limit of 0.05/s" {
+					t.Errorf("%s: %s is listed with %q", when, d.ID, d.Reason)
+				}
 			}
 		}
 		time.Sleep(time.Second)
@@ -139,6 +158,92 @@ func TestExplainRateLimit(t *testing.T) {
 		if x := r.explain(events[4], w); x.Verdict != delivery.VerdictDelivered {
 			t.Errorf("in the end: got %+v", x)
 		}
+		r.end()
+	})
+}
+
+// TestRateLimitOfRetries: a delivery whose retry is due, and waits for the rate limit, says both.
+func TestRateLimitOfRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start()
+		w := r.webhook(r.net.endpoint(status(503)), func(s *webhook.Settings) {
+			s.RateLimit = &webhook.RateLimit{PerSecond: 0.01, Burst: 3}
+			s.Retry = webhook.Retry{Attempts: 9, Waits: []time.Duration{30 * time.Second}}
+		})
+		for i := range 3 {
+			r.publish(fmt.Sprintf(`{"type":"a","data":%d}`, i))
+		}
+		time.Sleep(10 * time.Second)
+		list := func() []delivery.Delivery {
+			page, err := r.engine.Deliveries(t.Context(), delivery.DeliveryQuery{Tenant: w.Tenant, Limit: 10})
+			if err != nil || len(page.Deliveries) != 3 {
+				t.Fatalf("got %+v, %v, want 3", page, err)
+			}
+			return page.Deliveries
+		}
+		for _, d := range list() {
+			if strings.Contains(d.Reason, "rate limit") || !strings.Contains(d.Reason, "503 Service Unavailable; next at") {
+				t.Errorf("before the retry is due: got %q", d.Reason)
+			}
+		}
+		time.Sleep(50 * time.Second)
+		for _, d := range list() {
+			if !strings.HasSuffix(d.Reason, "it waits for the rate limit of 0.01/s") {
+				t.Errorf("when it is due: got %q", d.Reason)
+			}
+		}
+		r.end()
+	})
+}
+
+// TestExplainBeforeRouting: whoever reads an event the moment it is stored, before the engine has taken it over, is told
+// that it is on its way; also where the server died in between.
+func TestExplainBeforeRouting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start()
+		one := r.webhook(r.net.endpoint(nil))
+		few := r.webhook(r.net.endpoint(nil), func(s *webhook.Settings) { s.Filter = "event.data > 1" })
+		other := r.webhook(r.net.endpoint(nil), func(s *webhook.Settings) { s.Events = []string{"b"} })
+		r.publish(`{"type":"a","data":0}`)
+		time.Sleep(time.Second)
+		var events []event.Event
+		for i := range 3 {
+			it, err := ingest.ParseObject(event.DefaultTenant, fmt.Appendf(nil, `{"type":"a","data":%d}`, i), ingest.DefaultLimits(), "", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			intakes, err := r.store.Append(t.Context(), []*ingest.Publication{{Tenant: event.DefaultTenant, Items: []ingest.Item{it}}})
+			if err != nil || len(intakes) != 1 {
+				t.Fatalf("got %+v, %v", intakes, err)
+			}
+			events = append(events, intakes[0].Events...)
+		}
+		check := func(when string, is delivery.Verdict) {
+			t.Helper()
+			for i, ev := range events {
+				if x := r.explain(ev, one); x.Verdict != is || is == delivery.VerdictWaiting && x.Detail != "on its way" {
+					t.Errorf("%s, event %d: got %s, %q, want %s", when, i, x.Verdict, x.Detail, is)
+				}
+				if x := r.explain(ev, few); i < 2 && x.Verdict != delivery.VerdictFilter || i == 2 && x.Verdict != is {
+					t.Errorf("%s, event %d with a filter: got %s, %q", when, i, x.Verdict, x.Detail)
+				}
+				if x := r.explain(ev, other); x.Verdict != delivery.VerdictType {
+					t.Errorf("%s, event %d of another type: got %s, %q", when, i, x.Verdict, x.Detail)
+				}
+				if of, err := r.engine.DeliveriesOfEvent(t.Context(), &ev); err != nil || len(of) != 1+i/2 {
+					t.Errorf("%s, event %d: got deliveries %+v, %v", when, i, of, err)
+				}
+			}
+		}
+		check("stored", delivery.VerdictWaiting)
+		if d := r.delivery(events[0], one); d.State != delivery.StateInFlight {
+			t.Errorf("got %+v, want it in flight", d)
+		}
+		r.restart()
+		time.Sleep(time.Minute)
+		check("after a restart", delivery.VerdictDelivered)
 		r.end()
 	})
 }

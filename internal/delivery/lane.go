@@ -280,24 +280,6 @@ func (l *lane) heldLocked(now time.Time) time.Time {
 	return l.endpoint.hook.HeldUntil(now)
 }
 
-// position returns how many deliveries are before one in the queue, or in all of
-// it where the delivery is not found there, and whether the user's rate limit
-// lets none of them start now.
-func (l *lane) position(d event.DeliveryID) (before int, found, limited bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	limited = l.pace.user.delay(time.Now()) > 0
-	for i := range l.queue.n {
-		for t := l.queue.ring[(l.queue.head+i)%len(l.queue.ring)]; t != nil; t = t.next {
-			if t.owed.Delivery() == d {
-				return before, true, limited
-			}
-			before++
-		}
-	}
-	return before, false, limited
-}
-
 // startLocked starts workers for what waits, as many as the pace allows.
 func (l *lane) startLocked() {
 	e := l.engine

@@ -136,9 +136,9 @@ func (e *Engine) Delivery(ctx context.Context, tenant event.TenantID, d event.De
 
 // find is Delivery together with the event, which is nil when it is no longer stored.
 func (e *Engine) find(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (Delivery, *event.Event, error) {
-	open, err := e.isOpen(ctx, d.Event) // before all else, see historyOf
+	open, err := e.store.IntakeHas(ctx, d.Event) // before all else, see historyOf
 	if err != nil {
-		return Delivery{}, nil, err
+		return Delivery{}, nil, fmt.Errorf("looking for the intake of %s: %w", d, err)
 	}
 	o, owed, err := e.store.OwedGet(ctx, tenant, d) // before the log, see historyOf
 	if err != nil {
@@ -167,16 +167,9 @@ func (e *Engine) find(ctx context.Context, tenant event.TenantID, d event.Delive
 	if owed {
 		row = &o
 	}
-	return e.delivery(d, ev, row, log), ev, nil
-}
-
-// isOpen reports whether the event is in an intake that is not closed: what is
-// neither owed nor in the log of its deliveries is in the memory of a node.
-func (e *Engine) isOpen(ctx context.Context, id event.ID) (bool, error) {
-	if e.shared == nil || e.open.has(id) {
-		return e.open.has(id), nil
-	}
-	return e.shared.store.IntakeHas(ctx, id)
+	list := []Delivery{e.delivery(d, ev, row, log)}
+	e.nameLimits(list, []*Owed{row})
+	return list[0], ev, nil
 }
 
 // inMemory reports whether an event of an open intake that has neither row nor
@@ -274,12 +267,14 @@ func (e *Engine) DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]Deli
 		return nil, err
 	}
 	var list []Delivery
+	var owed []*Owed
 	seen := make(map[uint32]bool)
 	add := func(number uint32) {
 		if !seen[number] {
 			seen[number] = true
 			d := event.DeliveryID{Event: ev.ID, Webhook: number}
 			list = append(list, e.delivery(d, ev, rows[number], byHook[number]))
+			owed = append(owed, rows[number])
 		}
 	}
 	for _, w := range e.hooks.List(ev.Tenant) {
@@ -290,14 +285,18 @@ func (e *Engine) DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]Deli
 	for number := range byHook { // of webhooks since deleted
 		add(number)
 	}
+	e.nameLimits(list, owed)
 	return list, nil
 }
 
 // historyOf returns the log entries and rows of an event by webhook number, and
-// whether its intake is open.
+// whether its intake is open: what is neither owed nor in the log of its
+// deliveries is then about to be routed, or in the memory of a node.
 func (e *Engine) historyOf(ctx context.Context, ev *event.Event) (log map[uint32][]*Attempt, owed map[uint32]*Owed, open bool, err error) {
-	if open, err = e.isOpen(ctx, ev.ID); err != nil {
-		return nil, nil, false, err
+	// The intake before all else: it is closed after what became of its
+	// deliveries is recorded.
+	if open, err = e.store.IntakeHas(ctx, ev.ID); err != nil {
+		return nil, nil, false, fmt.Errorf("looking for the intake of %s: %w", ev.PublicID(), err)
 	}
 	// The rows first: what is recorded between the two reads then appears as
 	// its row or in the log, but never in neither.
@@ -331,7 +330,9 @@ func (e *Engine) fromRows(ctx context.Context, rows []Owed) ([]Delivery, error) 
 		return nil, fmt.Errorf("reading events: %w", err)
 	}
 	list := make([]Delivery, len(rows))
+	owed := make([]*Owed, len(rows))
 	for i := range rows {
+		owed[i] = &rows[i]
 		var log []*Attempt
 		if rows[i].Reason == ReasonRetry { // which says why
 			if log, err = e.store.AttemptsOfDelivery(ctx, rows[i].Tenant, rows[i].Delivery()); err != nil {
@@ -341,5 +342,6 @@ func (e *Engine) fromRows(ctx context.Context, rows []Owed) ([]Delivery, error) 
 		list[i] = e.delivery(rows[i].Delivery(), byID[rows[i].Event], &rows[i], log)
 		list[i].Attempts = rows[i].Attempts
 	}
+	e.nameLimits(list, owed)
 	return list, nil
 }

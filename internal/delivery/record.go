@@ -331,7 +331,6 @@ func (r *recorder) commit(rec *Record, batch []result, closes []closing) []closi
 		}
 		if res.in != nil && res.in.open.Add(-1) == 0 {
 			closes = append(closes, closing{res.in.id, res.in.token})
-			r.engine.open.remove(res.in.id)
 		}
 		if res.stored != nil {
 			close(res.stored)

@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -153,44 +152,6 @@ type intake struct {
 	open  atomic.Int64
 }
 
-// openIntakes knows the intakes whose deliveries are not all recorded.
-type openIntakes struct {
-	mu  sync.Mutex
-	set map[event.ID]openIntake
-}
-
-type openIntake struct {
-	events int
-	token  int64
-}
-
-func (o *openIntakes) add(in *Intake) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.set == nil {
-		o.set = make(map[event.ID]openIntake)
-	}
-	o.set[in.ID] = openIntake{len(in.Events), in.Token}
-}
-
-func (o *openIntakes) remove(id event.ID) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.set, id)
-}
-
-// has reports whether the event is in an open intake.
-func (o *openIntakes) has(id event.ID) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for first, in := range o.set {
-		if id >= first && id < first+event.ID(in.events) {
-			return true
-		}
-	}
-	return false
-}
-
 // route matches accepted events to lanes until the engine stops.
 func (e *Engine) route() {
 	for {
@@ -209,7 +170,6 @@ func (e *Engine) route() {
 // skip says are done.
 func (e *Engine) routeIntake(in *Intake, skip func(event.DeliveryID) bool) {
 	if e.ended(in.Token) {
-		e.open.remove(in.ID)
 		return // others have it
 	}
 	track := &intake{id: in.ID, token: in.Token}
@@ -298,7 +258,6 @@ func (e *Engine) recover() {
 				}
 			}
 			events += len(in.Events)
-			e.open.add(&in)
 			e.routeIntake(&in, func(d event.DeliveryID) bool {
 				if _, done := settled[d]; done {
 					return true

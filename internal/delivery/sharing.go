@@ -268,7 +268,6 @@ func (h *sharing) takeOver() error {
 			return err
 		}
 		events += len(in.Events)
-		e.open.add(&in)
 		e.routeIntake(&in, func(d event.DeliveryID) bool {
 			_, ok := done[d]
 			return ok
@@ -297,7 +296,6 @@ func (h *sharing) lost(below int64) {
 	for _, l := range e.allLanes() {
 		l.forget()
 	}
-	e.open.forget(below)
 	e.canceled.clear()
 	e.jobs.forget()
 }
@@ -337,17 +335,6 @@ func owedWith(in *Intake) map[event.DeliveryID]struct{} {
 		set[d] = struct{}{}
 	}
 	return set
-}
-
-// forget drops intakes of an ended registration.
-func (o *openIntakes) forget(below int64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for id, in := range o.set {
-		if in.token < below {
-			delete(o.set, id)
-		}
-	}
 }
 
 func (c *canceledSet) clear() {

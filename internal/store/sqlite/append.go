@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -35,6 +36,8 @@ type appender struct {
 	file     *dayFile // being written
 	prepared day      // the day after file's, once prepared
 	work     sync.WaitGroup
+
+	opened atomic.Int64 // the newest event whose intake work knows; not guarded
 
 	// The following are reused and hold nothing between calls.
 	raw    []byte // records of the block being filled
@@ -88,6 +91,8 @@ func (s *Store) Append(ctx context.Context, pubs []*ingest.Publication) ([]deliv
 	}
 	if len(ids) > 0 {
 		s.work.opened(ids...)
+		newest := &intakes[len(intakes)-1]
+		a.opened.Store(int64(newest.ID) + int64(len(newest.Events)) - 1)
 	}
 	a.finishKeys(pubs, s.keys)
 	return intakes, nil

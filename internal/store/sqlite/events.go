@@ -229,6 +229,12 @@ func (s *Store) EventScan(ctx context.Context, tenant event.TenantID, after, unt
 	return nil
 }
 
+// IntakeHas implements delivery.Store.
+func (s *Store) IntakeHas(_ context.Context, id event.ID) (bool, error) {
+	// An event can be read a moment before its intake is among those opened.
+	return int64(id) > s.append.opened.Load() || s.work.hasOpen(id), nil
+}
+
 // IntakeOpen implements delivery.Store. An intake whose block is damaged is
 // left out and stays open.
 func (s *Store) IntakeOpen(ctx context.Context, f func(delivery.Intake) error) error {

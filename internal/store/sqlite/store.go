@@ -188,6 +188,7 @@ func (s *Store) open(ctx context.Context, node int) (err error) {
 		}
 	}
 	s.work.opened(s.openAtStart...)
+	s.append.opened.Store(int64(last))
 	return osfile.SyncFolder(s.dir)
 }
 

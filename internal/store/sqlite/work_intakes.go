@@ -148,6 +148,18 @@ func (w *workDB) isClosed(id event.ID) bool {
 	return ok && w.intakes.list[i].closed
 }
 
+// hasOpen reports whether a stored event is in an open intake: of all above
+// through, it is in the last one that does not begin after it.
+func (w *workDB) hasOpen(id event.ID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i, begins := w.intakes.find(id)
+	if !begins {
+		i--
+	}
+	return i >= 0 && !w.intakes.list[i].closed
+}
+
 // flush stores the closing of intakes that waits for it.
 func (w *workDB) flush() error {
 	w.change.Lock()

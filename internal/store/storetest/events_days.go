@@ -106,13 +106,29 @@ func openIntakes(t *testing.T, s Backend) {
 	for i := range in {
 		in[i].Token = 0
 	}
+	has := func(when string, want ...int) {
+		t.Helper()
+		for i := range in {
+			for _, e := range in[i].Events {
+				if got, err := s.IntakeHas(ctx, e.ID); err != nil || got != slices.Contains(want, i) {
+					t.Errorf("%s: event %d of intake %d: got open: %t, %v", when, e.ID-in[i].ID, i, got, err)
+				}
+			}
+		}
+	}
+	has("at first", 2, 3, 5)
 	s.Reopen(t)
 	check(in[2], in[3], in[5])
+	has("opened again", 2, 3, 5)
 	if err := s.Record(ctx, &delivery.Record{Close: []event.ID{in[2].ID, in[3].ID, in[5].ID}}); err != nil {
 		t.Fatal(err)
 	}
+	has("all closed")
 	s.Reopen(t)
 	check()
+	has("all closed and opened again")
+	in = append(in, MustAppend(t, s, Publication(Event("", "a", "last")))...)
+	has("one more", 6)
 }
 
 // daysPass appends over virtual days, with the store opened again between.
