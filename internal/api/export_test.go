@@ -1,5 +1,11 @@
 package api
 
+import (
+	"context"
+
+	"github.com/relay-events/relay/internal/event"
+)
+
 // Patterns returns the routes as they are registered, "GET /v1/events".
 func (a *API) Patterns() []string {
 	var list []string
@@ -7,4 +13,19 @@ func (a *API) Patterns() []string {
 		list = append(list, a.routes[i].pattern())
 	}
 	return list
+}
+
+// Enter is enter for tests from outside.
+func (s *Searches) Enter(ctx context.Context, tenant event.TenantID) (leave func(), err error) {
+	return s.enter(ctx, tenant)
+}
+
+// Users returns how many searches of a tenant run or wait.
+func (s *Searches) Users(tenant event.TenantID) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.tenants[tenant]; t != nil {
+		return t.users
+	}
+	return 0
 }

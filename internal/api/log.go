@@ -241,6 +241,14 @@ func (a *API) attemptsOf(ctx context.Context, q delivery.LogQuery, in *page) (*L
 	if err != nil {
 		return nil, err
 	}
+	// What belongs to a tenant, a webhook or an event has an index, the rest is looked for.
+	if q.Event == 0 && (q.EventType != "" || q.StatusMin != 0 || len(q.Outcomes) > 0) {
+		leave, err := a.Searches.enter(ctx, q.Tenant)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	fetch := func(before event.ID, limit int) ([]*delivery.Attempt, event.ID, error) {
 		q.Before, q.Limit = before, limit
 		return a.Engine.Attempts(ctx, q)
@@ -329,6 +337,13 @@ func (a *API) deliveryList(ctx context.Context, c *caller, in *deliveryQuery) (*
 		if q.Webhook, err = a.Webhooks.Logged(ctx, c.tenant, in.WebhookID); err != nil {
 			return nil, err
 		}
+	}
+	if q.State != "" {
+		leave, err := a.Searches.enter(ctx, c.tenant)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
 	}
 	found, err := a.Engine.Deliveries(ctx, q)
 	if err != nil {

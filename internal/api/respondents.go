@@ -21,7 +21,7 @@ type Gate interface {
 	Add(ctx context.Context, tenant event.TenantID, p *gate.Payload, key string) (gate.Received, error)
 	Respondent(ctx context.Context, tenant event.TenantID, id string) (gate.Respondent, error)
 	Respondents(ctx context.Context, q gate.Query) ([]gate.Respondent, event.ID, error)
-	Export(ctx context.Context, q gate.Query, out io.Writer, flush func() error) error
+	Export(ctx context.Context, q gate.Query, out io.Writer, turn func() (leave func(), err error), flush func() error) error
 	Erase(ctx context.Context, p *access.Principal, id string) error
 	ErasePerson(ctx context.Context, p *access.Principal, email, phone string) (int, error)
 	CreateCampaign(ctx context.Context, p *access.Principal, id int64, name string) (gate.Campaign, error)
@@ -303,7 +303,13 @@ func (a *API) respondentExportRoute(needs access.Permission) route {
 			return err
 		}
 		out := &csvAnswer{w: w, mark: in.BOM == "true"}
-		err = a.Gate.Export(r.Context(), in.query(c), out, func() error { return web.Flush(w) })
+		turn := func() (leave func(), err error) {
+			if out.begun { // what goes on is not cut off because others search
+				return a.Searches.wait(r.Context(), c.tenant)
+			}
+			return a.Searches.enter(r.Context(), c.tenant)
+		}
+		err = a.Gate.Export(r.Context(), in.query(c), out, turn, func() error { return web.Flush(w) })
 		if err != nil && out.begun {
 			// The status is sent: only cutting the connection tells that the export is not whole.
 			if r.Context().Err() == nil {

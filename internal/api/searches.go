@@ -47,6 +47,18 @@ func (s *Searches) Running() int { return len(s.all) }
 // enter waits for a turn; the caller calls leave when it is done. The error is a *problem.Error that says when to come back, or that of
 // the context.
 func (s *Searches) enter(ctx context.Context, tenant event.TenantID) (leave func(), err error) {
+	timer := time.NewTimer(searchWait)
+	defer timer.Stop()
+	return s.take(ctx, tenant, timer.C)
+}
+
+// wait is enter for what goes on after it has begun: it waits until the context ends.
+func (s *Searches) wait(ctx context.Context, tenant event.TenantID) (leave func(), err error) {
+	return s.take(ctx, tenant, nil)
+}
+
+// take waits for a turn until late has something.
+func (s *Searches) take(ctx context.Context, tenant event.TenantID, late <-chan time.Time) (leave func(), err error) {
 	s.mu.Lock()
 	t := s.tenants[tenant]
 	if t == nil {
@@ -62,8 +74,6 @@ func (s *Searches) enter(ctx context.Context, tenant event.TenantID) (leave func
 			delete(s.tenants, tenant)
 		}
 	}
-	timer := time.NewTimer(searchWait)
-	defer timer.Stop()
 	refuse := func(kind problem.Kind, text string, args ...any) error {
 		forget()
 		if err := ctx.Err(); err != nil {
@@ -78,7 +88,7 @@ func (s *Searches) enter(ctx context.Context, tenant event.TenantID) (leave func
 	case t.running <- struct{}{}:
 	case <-ctx.Done():
 		return nil, refuse(problem.TooMany, "")
-	case <-timer.C:
+	case <-late:
 		return nil, refuse(problem.TooMany, "%d searches of this tenant run already, as many as maxSearches allows it: try again", cap(t.running))
 	}
 	select {
@@ -86,7 +96,7 @@ func (s *Searches) enter(ctx context.Context, tenant event.TenantID) (leave func
 	case <-ctx.Done():
 		<-t.running
 		return nil, refuse(problem.Unavailable, "")
-	case <-timer.C:
+	case <-late:
 		<-t.running
 		return nil, refuse(problem.Unavailable, "%d searches run already, as many as maxSearches allows: try again", s.most)
 	}

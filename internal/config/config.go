@@ -129,9 +129,9 @@ type Config struct {
 	// MaxInFlight bounds the attempts under way at a time, over all webhooks. Each takes a connection and some 50 KB.
 	MaxInFlight int `name:"maxInFlight" help:"attempts under way at a time, over all webhooks"`
 
-	// MaxSearches bounds the requests that search through stored events and respondents at a time, over all tenants; of a tenant half as
+	// MaxSearches bounds the requests that search through stored events, the log and respondents at a time, over all tenants; of a tenant half as
 	// many run. Each keeps a processor busy. Zero: half as many as there are processors. At most 1024.
-	MaxSearches int `name:"maxSearches" help:"searches at a time, over all tenants; 0: half as many as there are processors"`
+	MaxSearches int `name:"maxSearches" help:"searches through events, the log and respondents at a time, over all tenants; 0: half as many as there are processors"`
 
 	// MaxEventBytes bounds one event as published, in bytes. 1KiB to 16MiB, which is what a whole request may have.
 	MaxEventBytes Bytes `name:"maxEventBytes" help:"largest event, as published"`

@@ -16,10 +16,10 @@ const exportPage = 500
 
 // Export writes the respondents that the query selects as CSV (RFC 4180 with plain line feeds, UTF-8), newest first, with a line of names. Limit
 // and Before of the query are not used. It reads page by page, so that memory does not grow with the list; who is added
-// meanwhile is left out. flush is called after each page.
+// meanwhile is left out. Each page is read within a turn, which turn waits for and leave ends; flush is called after each page.
 //
 // A cell that a spreadsheet would take for a formula gets an apostrophe before it: see cell.
-func (g *Gate) Export(ctx context.Context, q Query, out io.Writer, flush func() error) error {
+func (g *Gate) Export(ctx context.Context, q Query, out io.Writer, turn func() (leave func(), err error), flush func() error) error {
 	q.normalize()
 	q.Limit, q.Before = exportPage, 0
 	w := csv.NewWriter(out)
@@ -32,7 +32,13 @@ func (g *Gate) Export(ctx context.Context, q Query, out io.Writer, flush func() 
 		return fmt.Errorf("writing an export: %w", err)
 	}
 	for {
+		// Written without the turn: a client may read as slowly as it likes.
+		leave, err := turn()
+		if err != nil {
+			return err
+		}
 		list, next, err := g.store.RespondentList(ctx, q)
+		leave()
 		if err != nil {
 			return err
 		}

@@ -60,8 +60,13 @@ func TestExportFromDatabase(t *testing.T) {
 	}
 	var out watched
 	begun := time.Now()
-	if err := node.gate.Export(ctx, gate.Query{Tenant: tenant, State: gate.Stored}, &out, func() error { return nil }); err != nil {
+	begins, ends := 0, 0
+	turn := func() (leave func(), err error) { begins++; return func() { ends++ }, nil }
+	if err := node.gate.Export(ctx, gate.Query{Tenant: tenant, State: gate.Stored}, &out, turn, func() error { return nil }); err != nil {
 		t.Fatal(err)
+	}
+	if begins < n/500 || begins != ends {
+		t.Errorf("got %d turns, of which %d ended, want one for each page", begins, ends)
 	}
 	if out.lines != n+1 {
 		t.Errorf("got %d lines, want %d", out.lines, n+1)

@@ -185,7 +185,7 @@ func newEngineCollector(o MetricsOptions) *engineCollector {
 		claims:           desc("delivery_claims_total", "Turns to the store for deliveries that are due, by whether there were any.", "found"),
 		short:            desc("delivery_attempts_given_back_total", "Attempts given back uncounted because this server lacked file descriptors, ports or memory for a request."),
 		owed:             desc("deliveries_owed", "Deliveries that wait in the store: for a retry, a later time, or room in memory."),
-		searches:         desc("searches_running", "Searches through stored events and respondents that run."),
+		searches:         desc("searches_running", "Searches through stored events, attempts, deliveries and respondents that run."),
 		searchesRefused:  desc("searches_refused_total", "Searches that found no turn in time (maxSearches)."),
 		filters:          desc("filter_evaluations_total", "Evaluations of webhooks' filters for events that came in."),
 		filterTime:       desc("filter_seconds_total", "Time these took."),
