@@ -43,6 +43,11 @@ bench: build ## load Relay on this machine and print its figures beside the raw 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@tools/fuzz $(FUZZTIME)
 
+# On a folder, and with three servers on PostgreSQL; "make test" does the same with few of each.
+.PHONY: restarts
+restarts: ## kill and stop a busy Relay 40 times each, and check the order of what arrives
+	@RELAY_FAULT_RESTARTS=80 go test -v -count=1 -timeout 40m -run 'TestOrderAtRestarts' ./internal/faulttest
+
 .PHONY: clean
 clean: ## remove what was built
 	@rm -rf bin

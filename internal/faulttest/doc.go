@@ -11,6 +11,7 @@
 //	RELAY_FAULT_KILLS=N   kills of TestKill, 50 otherwise (10 under the race detector or with -short)
 //	RELAY_FAULT_CYCLES=N  full disks of TestFullDisk, 5 otherwise (2)
 //	RELAY_FAULT_ORDERED=N events of TestOrder, 100,000 otherwise (20,000)
+//	RELAY_FAULT_RESTARTS=N kills and stops of TestOrderAtRestarts, 8 otherwise (4); "make restarts" does 80
 //	RELAY_FAULT_STOPS=N   servers held still by TestStoppedNode, 4 otherwise (1)
 //	RELAY_FAULT_GATE_KILLS=N kills of TestGateKills, 3 otherwise (2)
 //	RELAY_FAULT_SEED=N    seed of all random choices, the time otherwise; every test prints it
