@@ -25,11 +25,6 @@ func (s *Store) SettledSince(ctx context.Context, since event.ID, f func(event.D
 	return s.attempts.settledSince(ctx, since, f)
 }
 
-// OwedClaim implements delivery.Store.
-func (s *Store) OwedClaim(ctx context.Context, webhook uint32, now time.Time, limit int) ([]delivery.Owed, error) {
-	return s.work.claim(ctx, webhook, now, limit)
-}
-
 // OwedRelease implements delivery.Store.
 func (s *Store) OwedRelease(_ context.Context, claims []delivery.Owed) error {
 	s.work.release(claims)

@@ -83,6 +83,8 @@ type Store struct {
 
 	// openAtStart lists the intakes that were open when the store was opened.
 	openAtStart []event.ID
+	// lastAtOpen is the newest id there was when the store was opened.
+	lastAtOpen event.ID
 }
 
 var (
@@ -168,6 +170,7 @@ func (s *Store) open(ctx context.Context, node int) (err error) {
 	}
 	// Settlings are looked up by the id of the intake they follow.
 	last = max(last, lastAttempt)
+	s.lastAtOpen = last
 	s.append.seq = event.NewSequence(node, last)
 	attemptSeq.Reserve(last.Time().Add(time.Millisecond), 1)
 
