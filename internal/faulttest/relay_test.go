@@ -212,6 +212,27 @@ func (r *relay) awaitReady(l *life) bool {
 	return false
 }
 
+// awaitAnswer waits until /readyz answers that the server is not ready, and returns the answer; "" if the server ended first.
+func (r *relay) awaitAnswer(l *life) string {
+	probe := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for time.Since(l.started) < patience {
+		res, err := probe.Get(r.url() + "/readyz")
+		if err == nil {
+			body, _ := io.ReadAll(res.Body)
+			res.Body.Close()
+			if res.StatusCode == http.StatusServiceUnavailable && !strings.Contains(string(body), "start") {
+				return string(body)
+			}
+		}
+		select {
+		case <-l.done:
+			return ""
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	return ""
+}
+
 // kill ends the process as kill -9 does and waits for its end.
 func (l *life) kill() {
 	select {

@@ -70,8 +70,18 @@ func (d *db) recoverWriter() error {
 }
 
 // renew closes all connections but the writer's, at the latest when they are
-// given back, and has the next ones opened anew. The caller holds wlock.
+// given back, and has the next ones opened anew: locks of connections that
+// failed while the system refused them may be held for as long as these live.
+// Where none can be opened for another reason, such as a full disk, the ones
+// that are open stay, because they can still read. The caller holds wlock.
 func (d *db) renew() {
+	probe, err := d.connect()
+	probe.close()
+	var code sqlite3.ErrorCode
+	locked := errors.As(err, &code) && (code == sqlite3.BUSY || code == sqlite3.LOCKED || code == sqlite3.PROTOCOL)
+	if err != nil && !locked {
+		return
+	}
 	d.renewed.Add(1)
 	d.rmu.Lock()
 	idle := d.idle
