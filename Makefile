@@ -48,6 +48,10 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 restarts: ## kill and stop a busy Relay 40 times each, and check the order of what arrives
 	@RELAY_FAULT_RESTARTS=80 go test -v -count=1 -timeout 40m -run 'TestOrderAtRestarts' ./internal/faulttest
 
+.PHONY: strays
+strays: ## 10,000 deliveries to each kind of receiver that sends more than its answer
+	go test -count=1 -run TestStrayAnswers ./internal/delivery -strays 5000
+
 .PHONY: clean
 clean: ## remove what was built
 	@rm -rf bin

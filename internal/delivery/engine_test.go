@@ -93,6 +93,7 @@ var engineTests = map[string]func(*testing.T){
 	"TestEventIsGone":                          TestEventIsGone,
 	"TestExplainSaysWhyItWaits":                TestExplainSaysWhyItWaits,
 	"TestExplainRateLimit":                     TestExplainRateLimit,
+	"TestStrayAnswers":                         TestStrayAnswers,
 	"TestRateLimitOfRetries":                   TestRateLimitOfRetries,
 	"TestExplainBeforeRouting":                 TestExplainBeforeRouting,
 	"TestRefusedSignature":                     TestRefusedSignature,
@@ -118,7 +119,7 @@ var lengthy = []string{
 	"TestDisabledAfterFiveDaysOfFailures", "TestRampFindsTheCapacityOfAnEndpoint", "TestOtherKeysDoNotWait",
 	"TestRetentionKeepsWhatIsOwed", "TestOneSuccessStartsTheRuleAnew", "TestRecoverAndReplayGoOnAfterARestart",
 	"TestLogKeepsItsEvents", "TestRejected", "TestRateLimit", "TestMaxAge", "TestBatchTransform", "TestMaintenanceWindow", "TestScheduleOfPresetRelay",
-	"TestRetiredConnections",
+	"TestRetiredConnections", "TestStrayAnswers",
 }
 
 // stretched is how much less often the engine looks at the other nodes of a
