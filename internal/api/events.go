@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/relay-events/relay/internal/delivery"
@@ -104,13 +105,15 @@ type eventPath struct {
 // findEvent returns the caller's event; the answer for another tenant's event is that for none.
 func (a *API) findEvent(ctx context.Context, c *caller, id string) (*event.Event, error) {
 	e, ok, err := a.Events.EventFind(ctx, c.tenant, id)
+	if own, is := event.ParseUUID(id); is && !ok && err == nil { // the event_id in the format push
+		e, ok, err = a.Events.EventFind(ctx, c.tenant, own.Public(event.EventPrefix))
+	}
+	if damaged := new(delivery.DamagedError); errors.As(err, &damaged) {
+		// Nothing of it can be told, not even whose it is.
+		return nil, problem.Wrap(err, problem.Conflict, "the stored event %q is damaged: the disk has changed it, and it cannot be shown or sent", clip(id))
+	}
 	if err != nil {
 		return nil, err
-	}
-	if own, is := event.ParseUUID(id); is && !ok { // the event_id in the format push
-		if e, ok, err = a.Events.EventFind(ctx, c.tenant, own.Public(event.EventPrefix)); err != nil {
-			return nil, err
-		}
 	}
 	if !ok || event.IsInternal(e.Type) {
 		return nil, problem.New(problem.NotFound, "there is no event %q", clip(id))

@@ -25,6 +25,8 @@ func testOwed(t *testing.T, open Open) {
 		"ConcurrentClaims":  testOwedConcurrent,
 		"Order":             testOwedOrder,
 		"Batches":           testOwedBatches,
+		"Reschedule":        testOwedReschedule,
+		"Newest":            testNewest,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}
