@@ -110,7 +110,9 @@ type Webhook struct {
 	Events         []string          `json:"events"`
 	Format         string            `json:"format"`
 	Signature      string            `json:"signature"`
-	Auth           Auth              `json:"auth"` // credentials are "***"
+	KeyPair        bool              `json:"keyPair"`
+	PublicKey      string            `json:"publicKey"` // "whpk_…" of a webhook with a key pair
+	Auth           Auth              `json:"auth"`      // credentials are "***"
 	Headers        map[string]string `json:"headers"`
 	Retry          Retry             `json:"retry"`
 	Timeout        Duration          `json:"timeout"`
@@ -207,6 +209,7 @@ type WebhookSettings struct {
 	Events         []string          `json:"events,omitempty"` // exact types and globs, "call.*"; default "*"
 	Format         *string           `json:"format,omitempty"`
 	Signature      *string           `json:"signature,omitempty"` // "relay", "standard", "relay+standard" or "none"
+	KeyPair        *bool             `json:"keyPair,omitempty"`   // sign with an ed25519 key as well; needs "standard"
 	Auth           *Auth             `json:"auth,omitempty"`
 	Headers        map[string]string `json:"headers,omitempty"`
 	Retry          *Retry            `json:"retry,omitempty"`

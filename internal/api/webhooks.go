@@ -23,6 +23,8 @@ type Webhook struct {
 	Transform      string            `json:"transform" doc:"a script that makes the request; empty: the format does"`
 	Format         string            `json:"format" doc:"shape of the body" example:"\"relay\""`
 	Signature      string            `json:"signature" doc:"headers that sign a request" example:"\"relay\""`
+	KeyPair        bool              `json:"keyPair" doc:"requests are signed with an ed25519 key, too"`
+	PublicKey      *string           `json:"publicKey" doc:"verifies the v1a signatures; null: it has no key pair" example:"\"whpk_…\""`
 	Auth           Auth              `json:"auth" doc:"how requests say who they come from"`
 	Headers        map[string]string `json:"headers" doc:"sent with every request"`
 	Retry          Retry             `json:"retry" doc:"when to try again" example:"{\"preset\":\"relay\"}"`
@@ -113,6 +115,7 @@ func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 	h := a.Engine.Health(w)
 	v := &Webhook{
 		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Filter: w.Filter, Transform: w.Transform, Format: w.Format, Signature: string(w.Signature),
+		KeyPair: w.KeyPair, PublicKey: textOrNil(w.Secrets.PublicKey()),
 		Auth: showAuth(w.Auth), Headers: w.Headers, Retry: showRetry(&w.Retry), Timeout: Duration(w.Timeout), MaxConcurrency: w.MaxConcurrency,
 		DisableOn: w.DisableOn, Ordering: string(w.Ordering), Status: string(w.Status), CreatedAt: Time(w.CreatedAt), UpdatedAt: Time(w.UpdatedAt),
 		Health: Health{
@@ -188,6 +191,7 @@ type webhookFields struct {
 	Transform      Opt[string]            `json:"transform" doc:"JavaScript that defines transform(event), which returns {body, headers, query, url} of the request, all optional and on the same host, or null to drop the event; empty: none. It is compiled when it is saved" default:"\"\"" maxLength:"65536" example:"\"function transform(event) { return { body: { text: event.data.summary } } }\""`
 	Format         Opt[string]            `json:"format" doc:"shape of the body, unless a transform returns one" default:"\"relay\"" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
 	Signature      Opt[string]            `json:"signature" doc:"headers that sign a request: X-Relay-Signature, those of Standard Webhooks, both, or none" default:"\"relay\"" enum:"relay,standard,relay+standard,none"`
+	KeyPair        Opt[bool]              `json:"keyPair" doc:"signs with an ed25519 key as well (v1a of Standard Webhooks), which receivers verify with publicKey and cannot sign with; needs the signature standard or relay+standard" default:"false"`
 	Auth           Opt[AuthFields]        `json:"auth" doc:"how requests say who they come from. A PATCH changes the members it names; another type starts anew. Credentials are shown as ***, and *** keeps the one there is" default:"{\"type\":\"none\"}" example:"{\"type\":\"basic\",\"username\":\"relay\",\"password\":\"…\"}"`
 	Headers        Opt[map[string]string] `json:"headers" doc:"sent with every request" default:"{}"`
 	Retry          Opt[RetryFields]       `json:"retry" doc:"when to try again. A PATCH changes the members it names, and a preset becomes a custom policy by it"`
@@ -222,6 +226,7 @@ func (f *webhookFields) apply(s *webhook.Settings) error {
 	f.Transform.Apply(&s.Transform, "")
 	f.Format.Apply(&s.Format, def.Format)
 	f.Signature.Apply((*string)(&s.Signature), string(def.Signature))
+	f.KeyPair.Apply(&s.KeyPair, false)
 	f.Headers.Apply(&s.Headers, nil)
 	switch {
 	case !f.Auth.Given:
@@ -463,7 +468,7 @@ type RotateRequest struct {
 }
 
 var docWebhookRotate = doc{id: "rotateWebhookSecret", tag: "Webhooks", summary: "Replace the signing secret",
-	text: "The answer shows the new secret, for the only time. The old one is invalid at once, or signs beside the new one for `overlap`."}
+	text: "The answer shows the new secret, for the only time. The old one is invalid at once, or signs beside the new one for `overlap`. A key pair is replaced with it."}
 
 type rotateInput struct {
 	webhookPath

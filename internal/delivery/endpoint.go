@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"crypto/ed25519"
 	"time"
 
 	"github.com/relay-events/relay/internal/egress"
@@ -38,13 +39,32 @@ func newEndpoint(w *webhook.Webhook, a *authentication) *endpoint {
 	if w.Signature == webhook.SignStandard || w.Signature == webhook.SignBoth {
 		// Secrets are checked when they are stored; one that is not valid here
 		// makes the attempts fail with that reason, see attempt.
-		ep.standardLater, _ = signing.NewStandard([]string{w.Secrets.Current}, nil)
-		ep.standard, ep.overlapEnd = ep.standardLater, w.Secrets.PreviousUntil
-		if w.Secrets.Previous != "" {
-			ep.standard, _ = signing.NewStandard([]string{w.Secrets.Current, w.Secrets.Previous}, nil)
+		s := &w.Secrets
+		ep.standardLater = newStandard([]string{s.Current}, s.Key)
+		ep.standard, ep.overlapEnd = ep.standardLater, s.PreviousUntil
+		if s.Previous != "" {
+			ep.standard = newStandard([]string{s.Current, s.Previous}, s.Key, s.PreviousKey)
 		}
 	}
 	return ep
+}
+
+// newStandard returns what signs with secrets and private keys, of which empty
+// ones are left out; nil if one is not valid.
+func newStandard(secrets []string, keys ...string) *signing.Standard {
+	var private []ed25519.PrivateKey
+	for _, text := range keys {
+		if text == "" {
+			continue
+		}
+		key, err := signing.ParsePrivateKey(text)
+		if err != nil {
+			return nil
+		}
+		private = append(private, key)
+	}
+	s, _ := signing.NewStandard(secrets, private)
+	return s
 }
 
 // standardAt returns what signs under the standard signature at now.

@@ -144,7 +144,11 @@ func (e *Engine) previewRequest(ep *endpoint, ev *event.Event, d event.DeliveryI
 	if ep.standardLater != nil {
 		add(signing.HeaderStandardID, d.String())
 		add(signing.HeaderStandardTimestamp, now)
-		add(signing.HeaderStandardSignature, "v1,"+masked)
+		signatures := "v1," + masked
+		if ep.hook.KeyPair {
+			signatures += " v1a," + masked
+		}
+		add(signing.HeaderStandardSignature, signatures)
 	}
 	var own egress.Field // what the authentication adds
 	if ep.auth != nil {

@@ -291,6 +291,7 @@ func (r *Registry) create(ctx context.Context, tenant event.TenantID, entryOf en
 		ID: NewID(), Tenant: tenant, Settings: s, Secrets: Secrets{Current: secret},
 		Status: Active, CreatedAt: now, UpdatedAt: now, Target: target, Program: program, Script: script,
 	}
+	w.Secrets.keyPair(s.KeyPair)
 	entry, err := entryOf(nil, w)
 	if err != nil {
 		return nil, err
@@ -358,8 +359,8 @@ func (r *Registry) SetHealth(ctx context.Context, tenant event.TenantID, id stri
 	})
 }
 
-// RotateSecret gives the webhook a fresh signing secret. With an overlap the
-// old one signs beside it for that long under the standard signature; without,
+// RotateSecret gives the webhook a fresh signing secret, and a fresh key pair
+// if it has one. With an overlap the old ones sign beside them for that long under the standard signature; without,
 // it is invalid at once.
 func (r *Registry) RotateSecret(ctx context.Context, p *access.Principal, id string, overlap time.Duration) (*Webhook, error) {
 	const maxOverlap = 7 * 24 * time.Hour
@@ -373,11 +374,12 @@ func (r *Registry) RotateSecret(ctx context.Context, p *access.Principal, id str
 		if overlap > 0 && w.Signature != SignStandard && w.Signature != SignBoth {
 			return problem.InvalidField("overlap", "needs signature %q or %q: %q carries one signature only", SignStandard, SignBoth, w.Signature)
 		}
-		old := w.Secrets.Current
+		old := w.Secrets
 		now := time.Now().UTC().Truncate(time.Millisecond)
 		w.Secrets = Secrets{Current: signing.NewSecret(), RotatedAt: now}
+		w.Secrets.keyPair(w.KeyPair)
 		if overlap > 0 {
-			w.Secrets.Previous, w.Secrets.PreviousUntil = old, now.Add(overlap)
+			w.Secrets.Previous, w.Secrets.PreviousKey, w.Secrets.PreviousUntil = old.Current, old.Key, now.Add(overlap)
 		}
 		return nil
 	})

@@ -121,6 +121,9 @@ func (s *Settings) normalize(ctx context.Context, urls URLChecker) (egress.Targe
 	if !slices.Contains([]Signature{SignRelay, SignStandard, SignBoth, SignNone}, s.Signature) {
 		wrong.add("signature", "must be %q, %q, %q or %q, got %q", SignRelay, SignStandard, SignBoth, SignNone, s.Signature)
 	}
+	if s.KeyPair && s.Signature != SignStandard && s.Signature != SignBoth {
+		wrong.add("keyPair", "needs the signature %q or %q, got %q", SignStandard, SignBoth, s.Signature)
+	}
 	if s.Timeout < 100*time.Millisecond || s.Timeout > MaxTimeout {
 		wrong.add("timeout", "must be 100ms to %v, got %v", MaxTimeout, s.Timeout)
 	}

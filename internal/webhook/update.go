@@ -101,6 +101,7 @@ func (r *Registry) update(ctx context.Context, tenant event.TenantID, id string,
 		}
 		s.Events = r.canonicalNames(tenant, s.Events)
 		w.Settings, w.Target, w.Program, w.Script = s, target, program, script
+		w.Secrets.keyPair(s.KeyPair)
 		return nil
 	})
 }

@@ -7,6 +7,7 @@ package webhook
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/json"
@@ -19,6 +20,7 @@ import (
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/filter"
+	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/transform"
 )
 
@@ -72,13 +74,16 @@ type Settings struct {
 	Filter string `json:"filter,omitempty"`
 	// Transform is a script that makes the request of an event; see package
 	// transform. Empty: the request is Format's.
-	Transform string            `json:"transform,omitempty"`
-	Format    string            `json:"format"`            // see package format
-	Signature Signature         `json:"signature"`         // which headers sign the request
-	Headers   map[string]string `json:"headers,omitempty"` // added to every request; sealed
-	Auth      auth.Settings     `json:"-"`                 // how requests say who they come from; sealed
-	Retry     Retry             `json:"retry"`
-	Timeout   time.Duration     `json:"timeout"` // of one attempt, from DNS to the last byte read
+	Transform string    `json:"transform,omitempty"`
+	Format    string    `json:"format"`    // see package format
+	Signature Signature `json:"signature"` // which headers sign the request
+	// KeyPair signs requests with an ed25519 key as well, under the standard
+	// signature. The key is among the Secrets.
+	KeyPair bool              `json:"keyPair,omitempty"`
+	Headers map[string]string `json:"headers,omitempty"` // added to every request; sealed
+	Auth    auth.Settings     `json:"-"`                 // how requests say who they come from; sealed
+	Retry   Retry             `json:"retry"`
+	Timeout time.Duration     `json:"timeout"` // of one attempt, from DNS to the last byte read
 	// MaxConcurrency bounds attempts under way at a time; zero: Relay adapts it.
 	MaxConcurrency int `json:"maxConcurrency,omitempty"`
 	// DisableOn lists the status codes that disable the webhook at once.
@@ -217,6 +222,30 @@ type Secrets struct {
 	// RotatedAt is when Current replaced another secret; zero: never, or by a
 	// version of Relay that did not note it.
 	RotatedAt time.Time `json:"rotatedAt,omitzero"`
+	// Key and PreviousKey are private keys, as signing.EncodePrivateKey writes
+	// them, of a webhook with Settings.KeyPair. They are rotated with the secrets.
+	Key         string `json:"key,omitempty"`
+	PreviousKey string `json:"previousKey,omitempty"`
+}
+
+// PublicKey returns the public half of Key as receivers are given it, "whpk_…";
+// empty: there is no key that can sign.
+func (s Secrets) PublicKey() string {
+	key, err := signing.ParsePrivateKey(s.Key)
+	if err != nil {
+		return ""
+	}
+	return signing.EncodePublicKey(key.Public().(ed25519.PublicKey))
+}
+
+// keyPair adds or removes the key as the settings ask.
+func (s *Secrets) keyPair(wanted bool) {
+	switch {
+	case !wanted:
+		s.Key, s.PreviousKey = "", ""
+	case s.Key == "":
+		s.Key = signing.EncodePrivateKey(signing.NewPrivateKey())
+	}
 }
 
 // Valid returns the secrets that sign at the moment now, the newest first.
