@@ -162,22 +162,23 @@ type Rejection struct {
 
 // Auth is how requests to an endpoint say who they come from. Which fields are used depends on Type: "none"; "basic"
 // (Username, Password); "apiKey" (Token, Header, Prefix); "oauth2" (ClientID, ClientSecret, TokenURL, Scope, Audience,
-// Style); "mtls" (Cert, Key). Fields left empty stay as they are in an update that does not change Type.
+// Parameters, Style); "mtls" (Cert, Key). Fields left empty stay as they are in an update that does not change Type.
 type Auth struct {
-	Type         string `json:"type"`
-	Username     string `json:"username,omitempty"`
-	Password     string `json:"password,omitempty"`
-	Token        string `json:"token,omitempty"`
-	Header       string `json:"header,omitempty"`
-	Prefix       string `json:"prefix,omitempty"`
-	ClientID     string `json:"clientId,omitempty"`
-	ClientSecret string `json:"clientSecret,omitempty"`
-	TokenURL     string `json:"tokenUrl,omitempty"`
-	Scope        string `json:"scope,omitempty"`
-	Audience     string `json:"audience,omitempty"`
-	Style        string `json:"style,omitempty"` // "header" or "body"
-	Cert         string `json:"cert,omitempty"`
-	Key          string `json:"key,omitempty"`
+	Type         string            `json:"type"`
+	Username     string            `json:"username,omitempty"`
+	Password     string            `json:"password,omitempty"`
+	Token        string            `json:"token,omitempty"`
+	Header       string            `json:"header,omitempty"`
+	Prefix       string            `json:"prefix,omitempty"`
+	ClientID     string            `json:"clientId,omitempty"`
+	ClientSecret string            `json:"clientSecret,omitempty"`
+	TokenURL     string            `json:"tokenUrl,omitempty"`
+	Scope        string            `json:"scope,omitempty"`
+	Audience     string            `json:"audience,omitempty"`
+	Parameters   map[string]string `json:"parameters,omitempty"` // of the token request, beyond those above
+	Style        string            `json:"style,omitempty"`      // "header" or "body"
+	Cert         string            `json:"cert,omitempty"`
+	Key          string            `json:"key,omitempty"`
 }
 
 // whole returns what is sent of a new authentication: also the empty fields that the server wants to be named.

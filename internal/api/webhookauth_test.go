@@ -156,3 +156,44 @@ func TestCertificateNeedsTLS(t *testing.T) {
 		t.Errorf("taking TLS away: got %v, want auth.type refused", p.Errors)
 	}
 }
+
+// TestTokenParameters: a token server gets the parameters that its owner names, and none that Relay sets itself.
+func TestTokenParameters(t *testing.T) {
+	w := newWorld(t)
+	url, _ := endpoint(t, func() int { return 200 })
+	oauth := func(parameters string) string {
+		return `{"url":"` + url + `","auth":{"type":"oauth2","clientId":"a","clientSecret":"b","tokenUrl":"` + url + `","scope":"","parameters":` + parameters + `}}`
+	}
+	type hook struct {
+		ID   string
+		Auth struct{ Parameters map[string]string }
+	}
+	var made, changed hook
+	w.into(&made, 201, "POST", "/v1/webhooks", oauth(`{"resource":"https://api.example.com/?a=1&b","acr values":"ü+ %"}`))
+	if p := made.Auth.Parameters; len(p) != 2 || p["resource"] != "https://api.example.com/?a=1&b" || p["acr values"] != "ü+ %" {
+		t.Errorf("got %q", p)
+	}
+	w.into(&changed, 200, "PATCH", "/v1/webhooks/"+made.ID, `{"auth":{"audience":"x"}}`)
+	if len(changed.Auth.Parameters) != 2 {
+		t.Errorf("another member changed: got %q, want both parameters", changed.Auth.Parameters)
+	}
+	changed = hook{}
+	w.into(&changed, 200, "PATCH", "/v1/webhooks/"+made.ID, `{"auth":{"parameters":{"resource":"y"}}}`)
+	if p := changed.Auth.Parameters; len(p) != 1 || p["resource"] != "y" {
+		t.Errorf("changed: got %q, want the resource alone", p)
+	}
+	changed = hook{}
+	w.into(&changed, 200, "PATCH", "/v1/webhooks/"+made.ID, `{"auth":{"parameters":null}}`)
+	if len(changed.Auth.Parameters) != 0 {
+		t.Errorf("removed: got %q", changed.Auth.Parameters)
+	}
+	for parameters, field := range map[string]string{
+		`{"grant_type":"password"}`: "auth.parameters.grant_type", `{"client_id":"x"}`: "auth.parameters.client_id", `{"client_secret":"x"}`: "auth.parameters.client_secret",
+		`{"scope":"x"}`: "auth.parameters.scope", `{"audience":""}`: "auth.parameters.audience", `{"":"x"}`: "auth.parameters", `{"a":"b\u0000"}`: "auth.parameters",
+	} {
+		if got := w.refused(422, "POST", "/v1/webhooks", oauth(parameters)); !strings.Contains(fmt.Sprint(got), field) {
+			t.Errorf("%s: got the fields %v, want %s", parameters, got, field)
+		}
+	}
+	w.refused(422, "POST", "/v1/webhooks", `{"url":"`+url+`","auth":{"type":"basic","username":"a","password":"b","parameters":{"a":"b"}}}`)
+}

@@ -51,7 +51,11 @@ func newTokenRequest(s Settings, client *egress.Client) (*tokenRequest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tokenUrl: %w", err)
 	}
-	form := url.Values{"grant_type": {"client_credentials"}}
+	form, err := url.ParseQuery(s.Parameters)
+	if err != nil {
+		return nil, fmt.Errorf("parameters: %w", err)
+	}
+	form.Set("grant_type", "client_credentials")
 	if s.Scope != "" {
 		form.Set("scope", s.Scope)
 	}

@@ -167,10 +167,11 @@ func TestTokenRequest(t *testing.T) {
 		set := s.settings()
 		set.TokenURL += "?tenant=1"
 		set.Style, set.Scope, set.Audience = style, "a b/c", "https://api.example.com/"
+		set.Parameters = "resource=https%3A%2F%2Fapi.example.com%2F%3Fa%3D1%26b&x+y=%C3%BC"
 		set.ClientID, set.ClientSecret = "me: ü&you", "s%+ :&="
 		wantHeader(t, newAuth(t, set, s.client), "Authorization", fmt.Sprint("Bearer t", s.asked.Load()+1))
 		g := <-got
-		want := url.Values{"grant_type": {"client_credentials"}, "scope": {"a b/c"}, "audience": {"https://api.example.com/"}}
+		want := url.Values{"grant_type": {"client_credentials"}, "scope": {"a b/c"}, "audience": {"https://api.example.com/"}, "resource": {"https://api.example.com/?a=1&b"}, "x y": {"ü"}}
 		user, password := "me%3A+%C3%BC%26you", "s%25%2B+%3A%26%3D" // RFC 6749 section 2.3.1
 		if style == StyleBody {
 			want.Set("client_id", "me: ü&you")

@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/secret"
 )
@@ -63,7 +67,10 @@ type Settings struct {
 	TokenURL     string      `json:"tokenUrl,omitempty"`
 	Scope        string      `json:"scope,omitempty"`
 	Audience     string      `json:"audience,omitempty"`
-	Style        Style       `json:"style,omitempty"`
+	// Parameters are further ones of the token request that its server wants, as
+	// a form ("resource=…"), so that settings compare. They are no secrets.
+	Parameters string `json:"parameters,omitempty"`
+	Style      Style  `json:"style,omitempty"`
 
 	// Of mtls, in PEM: the certificate with its intermediates, and its key without a password.
 	Cert string      `json:"cert,omitempty"`
@@ -172,6 +179,7 @@ func (s *Settings) checkFields() error {
 		{"tokenUrl", s.TokenURL, OAuth2, false, maxText},
 		{"scope", s.Scope, OAuth2, false, maxText},
 		{"audience", s.Audience, OAuth2, false, maxText},
+		{"parameters", s.Parameters, OAuth2, false, maxText},
 		{"style", string(s.Style), OAuth2, false, maxText},
 		{"cert", s.Cert, MTLS, false, maxPEM},
 		{"key", s.Key.Reveal(), MTLS, true, maxPEM},
@@ -234,11 +242,43 @@ func (s *Settings) checkOAuth2(ctx context.Context, urls URLChecker) error {
 	case s.Style != StyleHeader && s.Style != StyleBody:
 		return refuse("style", "must be %q or %q, got %.40q", StyleHeader, StyleBody, s.Style)
 	}
+	if err := s.checkParameters(); err != nil {
+		return err
+	}
 	target, err := urls.CheckURL(ctx, s.TokenURL)
 	if err != nil {
 		return refuse("tokenUrl", "%v", err)
 	}
 	s.TokenURL = target.String()
+	return nil
+}
+
+// setting names the setting for each parameter of a token request that Relay sets itself.
+var setting = map[string]string{
+	"grant_type": "", "client_id": "clientId", "client_secret": "clientSecret", "scope": "scope", "audience": "audience",
+}
+
+func (s *Settings) checkParameters() error {
+	form, err := url.ParseQuery(s.Parameters)
+	if err != nil {
+		return refuse("parameters", "must be a form: %v", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		field := "parameters." + name
+		switch own, ok := setting[name]; {
+		case name == "":
+			return refuse("parameters", "must not have an empty name")
+		case ok && own == "":
+			return refuse(field, "is set by Relay itself")
+		case ok:
+			return refuse(field, "is set by Relay itself, from auth.%s", own)
+		case len(form[name]) > 1:
+			return refuse(field, "must be given once")
+		case event.CheckText(name) != nil || event.CheckText(form.Get(name)) != nil:
+			return refuse("parameters", "must have names and values of valid UTF-8 without control characters")
+		}
+	}
+	s.Parameters = form.Encode()
 	return nil
 }
 
