@@ -13,6 +13,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/gate"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/web"
 )
 
@@ -198,6 +199,10 @@ func handleRespondent[In any](a *API, pattern string, needs access.Permission, d
 		if err != nil {
 			return err
 		}
+		// Not where payloads are parsed: those that are stored must be readable.
+		if err := event.CheckNamespace(p.OwnID); err != nil {
+			return problem.InvalidField("id", "%v", err)
+		}
 		got, err := f(r.Context(), c, in, p, key)
 		if err != nil {
 			return err
@@ -216,7 +221,7 @@ func handleRespondent[In any](a *API, pattern string, needs access.Permission, d
 type respondentFilter struct {
 	State        string `query:"state" default:"\"stored\"" enum:"stored,pending,held,rejected,discarded,forwarded"`
 	CampaignID   int    `query:"campaignId" doc:"only of this campaign"`
-	Integration  string `query:"integration" doc:"only those that came by this integration; none: those added directly"`
+	Integration  string `query:"integration" doc:"only those that came by this integration, written as in its address; none: those added directly"`
 	EmailAddress string `query:"emailAddress" doc:"only with this e-mail address"`
 	PhoneNumber  string `query:"phoneNumber" doc:"only with this telephone number (write + as %2B)"`
 	Text         string `query:"text" doc:"only with this text in name, address, number or company; upper and lower case are alike"`

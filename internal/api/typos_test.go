@@ -149,5 +149,61 @@ func TestIntegrationsAsPeopleWriteThem(t *testing.T) {
 	if got := strings.Join(g.Integrations, " "); got != "miralix telia-touchpoint web_shop" {
 		t.Errorf("got %q", got)
 	}
+	for give, want := range map[string]int{
+		"miralix": 2, "Miralix": 2, "telia_touchpoint": 2, "Telia%20Touchpoint": 2, "3KONTAKT": 1, "web-shop": 3, "WEB%20SHOP": 3, "web_shop": 3, "webshop": 0,
+	} {
+		var list struct {
+			Data []struct{ Integration string }
+		}
+		w.into(&list, 200, "GET", "/v1/respondents?integration="+give, "")
+		lines := strings.Count(string(w.do("GET", "/v1/respondents/export?integration="+give, "").body), "\n") - 1
+		if len(list.Data) != want || lines != want {
+			t.Errorf("respondents by %s: got %d, %d exported, want %d", give, len(list.Data), lines, want)
+		}
+	}
 	w.into(nil, 204, "DELETE", "/v1/integrations/Web-Shop", "")
+	var left struct {
+		Data []struct{ Integration string }
+	}
+	if w.into(&left, 200, "GET", "/v1/respondents?integration=web_shop", ""); len(left.Data) != 3 {
+		t.Errorf("of a removed integration: got %d, want 3", len(left.Data))
+	}
+}
+
+// TestOwnIDsOfRespondents: a sender's id is any text but one that could pass for Relay's.
+func TestOwnIDsOfRespondents(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{"/v1/respondents", "/v1/integrations/dixa/respondents"} {
+		for _, id := range []string{`"rsp_0dqv5r8k0000g"`, `"evt_1"`, `"wh_"`, `"aud_x y"`} {
+			if got := w.refused(422, "POST", path, `{"campaignId":1,"respondent":{},"id":`+id+`}`); !strings.Contains(fmt.Sprint(got), "id") {
+				t.Errorf("%s: got the fields %v, want id", id, got)
+			}
+		}
+		for _, id := range []string{`"RSP_1"`, `"rsp"`, `"order 17/ü"`, `17`, `null`, `"6f1c7a52-0b7e-4e0e-9a55-3f0f6a0e8f11"`} {
+			if a := w.do("POST", path, `{"campaignId":1,"respondent":{},"id":`+id+`}`); a.status != 201 && a.status != 202 {
+				t.Errorf("%s %s: got %d %s, want it stored", path, id, a.status, a.body)
+			}
+		}
+	}
+}
+
+// TestExportWithAMark: a byte order mark is there for Excel, once, and only if it is asked for.
+func TestExportWithAMark(t *testing.T) {
+	w := newWorld(t)
+	for range 3 {
+		w.into(nil, 201, "POST", "/v1/respondents", `{"campaignId":1,"respondent":{"firstName":"Søren"}}`)
+	}
+	plain := string(w.do("GET", "/v1/respondents/export", "").body)
+	if strings.Contains(plain, "\ufeff") || !strings.HasPrefix(plain, "id,") || strings.Count(plain, "Søren") != 3 {
+		t.Errorf("got %q, want no mark", plain)
+	}
+	for query, want := range map[string]string{
+		"?bom=false": plain, "?bom=true": "\ufeff" + plain,
+		"?bom=true&campaignId=2": "\ufeff" + plain[:strings.Index(plain, "\n")+1], // of nobody
+	} {
+		if a := w.do("GET", "/v1/respondents/export"+query, ""); a.status != 200 || string(a.body) != want {
+			t.Errorf("%s: got %d %q, want %q", query, a.status, a.body, want)
+		}
+	}
+	w.refused(400, "GET", "/v1/respondents/export?bom=yes", "")
 }

@@ -79,12 +79,25 @@ func (im *importing) take(t *Type) error { return im.takeBy(t, t.imported) }
 // takeStrict is take for a type whose example must fit.
 func (im *importing) takeStrict(t *Type) error { return im.takeBy(t, t.normalize) }
 
+// checkLabels holds texts for people to the rule of those that come by the API.
+func (t *Type) checkLabels() error {
+	for _, f := range []struct{ name, text string }{{"description", t.Description}, {"fires", t.Fires}} {
+		if err := event.CheckLabel(f.text, true); err != nil {
+			return problem.InvalidField(f.name, "%v", err)
+		}
+	}
+	return nil
+}
+
 func (im *importing) takeBy(t *Type, check func() error) error {
 	for _, raw := range [][]byte{t.Schema, t.AttributesSchema} {
 		im.bytes += len(raw)
 		im.nodes += bytes.Count(raw, []byte("{")) + bytes.Count(raw, []byte("["))
 	}
 	if err := im.check(); err != nil {
+		return err
+	}
+	if err := t.checkLabels(); err != nil {
 		return err
 	}
 	if err := im.work.begin(); err != nil {

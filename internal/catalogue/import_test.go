@@ -129,6 +129,8 @@ func TestImportRefuses(t *testing.T) {
 		{"missing component", hook(`{"$ref":"#/components/schemas/B"}`), `webhooks["a.b"]`, "not found"},
 		{"into paths", hook(`{"$ref":"#/paths/~1a"}`), `webhooks["a.b"]`, "only those to"},
 		{"broken schema", hook(`{"type":"strng"}`), `schema of "a.b"`, "not a valid JSON Schema"},
+		{"direction of writing", `{"openapi":"3.1.0","webhooks":{"a.b":{"post":{"description":"paid\u202egnp.exe"}}}}`, `description of "a.b"`, "U+202E"},
+		{"control characters", `{"openapi":"3.1.0","webhooks":{"a.b":{"post":{"summary":"a\u001b[2J"}}}}`, `description of "a.b"`, "U+001B"},
 		{"remote path item", `{"openapi":"3.1.0","webhooks":{"a":{"$ref":"https://example.com/x"}}}`, "webhooks.a", "not found in the document"},
 		{"endless references", `{"openapi":"3.1.0","webhooks":{"a":{"$ref":"#/webhooks/a"}}}`, "webhooks.a", "references in a row"},
 		{"name", `{"openapi":"3.1.0","webhooks":{"new pet":{"post":{}}}}`, `webhooks["new pet"]`, "must be letters"},

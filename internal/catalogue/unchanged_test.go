@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/relay-events/relay/internal/access"
+	"github.com/relay-events/relay/internal/event"
 )
 
 // awkward are texts that encoders like to rewrite.
@@ -37,21 +38,28 @@ func TestImportingAgainChangesNothing(t *testing.T) {
 	ctx := t.Context()
 	random := rand.New(rand.NewPCG(1, 2))
 	text := func() string { return awkward[random.IntN(len(awkward))] + awkward[random.IntN(len(awkward))] }
+	label := func() string { // what a text for people may be
+		for {
+			if s := text(); event.CheckLabel(s, true) == nil {
+				return s
+			}
+		}
+	}
 	for i := range 40 {
 		schema := map[string]any{
-			"title": text(), "description": text(), "$comment": text(), "type": "object",
+			"title": label(), "description": label(), "$comment": text(), "type": "object",
 			"properties": map[string]any{text(): map[string]any{"description": text()}, "b" + text(): map[string]any{"enum": []any{text(), 1.5}}},
 		}
 		example := map[string]any{"x": text(), text(): []any{text()}}
 		name := fmt.Sprintf("t.n%d", i)
 		pack := map[string]any{
 			"types": []any{map[string]any{
-				"name": name, "description": text(), "fires": text(), "schema": schema, "attributesSchema": schema, "example": example, "exampleAttributes": example, "validation": "strict", "deprecated": i%2 == 0,
+				"name": name, "description": label(), "fires": label(), "schema": schema, "attributesSchema": schema, "example": example, "exampleAttributes": example, "validation": "strict", "deprecated": i%2 == 0,
 			}},
 			"rules": []any{map[string]any{"name": fmt.Sprintf("r%d", i), "on": name, "type": name + ".x", "data": "event.data", "when": "event.key == 'a < b'", "description": text()}},
 		}
 		openAPI := map[string]any{"openapi": "3.1.0", "webhooks": map[string]any{"w." + name: map[string]any{"post": map[string]any{
-			"description": text(), "requestBody": map[string]any{"content": map[string]any{"application/json": map[string]any{"schema": map[string]any{"$ref": "#/components/schemas/A"}, "example": example}}},
+			"description": label(), "requestBody": map[string]any{"content": map[string]any{"application/json": map[string]any{"schema": map[string]any{"$ref": "#/components/schemas/A"}, "example": example}}},
 		}}}, "components": map[string]any{"schemas": map[string]any{"A": schema}}}
 		imports := map[string]func(document string) ([]Type, []Rule, error){
 			awkwardJSON(random, schema): func(d string) ([]Type, []Rule, error) {

@@ -92,6 +92,12 @@ func CheckOwnID(s string) error {
 	if err := CheckName(s); err != nil {
 		return err
 	}
+	return CheckNamespace(s)
+}
+
+// CheckNamespace reports why s is no id that a client may choose if any text else would do: it is in a namespace of ids
+// that Relay makes.
+func CheckNamespace(s string) error {
 	for _, prefix := range ownPrefixes {
 		if strings.HasPrefix(s, prefix) {
 			return fmt.Errorf("must not begin with %q: such ids are Relay's own", prefix)

@@ -20,7 +20,7 @@ const exportPage = 500
 //
 // A cell that a spreadsheet would take for a formula gets an apostrophe before it: see cell.
 func (g *Gate) Export(ctx context.Context, q Query, out io.Writer, turn func() (leave func(), err error), flush func() error) error {
-	q.normalize()
+	g.normalize(&q)
 	q.Limit, q.Before = exportPage, 0
 	w := csv.NewWriter(out)
 	line := []string{"id", "campaignId", "integration", "state", "createdAt"}

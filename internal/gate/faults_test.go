@@ -300,3 +300,47 @@ func TestLongOutage(t *testing.T) {
 		_ = r.endpoint.server.Close()
 	})
 }
+
+// TestEraseOlderRecords: erasing a person finds records that earlier versions stored with another idea of what is the
+// same address or number, in every state, and nobody else's.
+func TestEraseOlderRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, accept)
+		r.start()
+		defer func() {
+			r.stop()
+			_ = r.endpoint.server.Close()
+		}()
+		add := func(state gate.State, email, phone, storedEmail, storedPhone string) event.ID {
+			t.Helper()
+			payload := fmt.Sprintf(`{"campaignId":1,"respondent":{"emailAddress":%q,"phoneNumber":%q}}`, email, phone)
+			c := &gate.Respondent{
+				Tenant: tenant, Campaign: 1, State: state, Payload: []byte(payload), Email: storedEmail, Phone: storedPhone, CreatedAt: time.Now(),
+			}
+			if err := r.store.RespondentWrite(ctx, []*gate.Change{{Add: c}}); err != nil {
+				t.Fatal(err)
+			}
+			return c.ID
+		}
+		theirs := []event.ID{
+			add(gate.Stored, "mailto:a@example.com", "", "mailto:a@example.com", ""),
+			add(gate.Rejected, "A​@Example.com", "", "a​@example.com", ""),
+			add(gate.Forwarded, "Anna <a@example.com>", "", "anna <a@example.com>", ""),
+			add(gate.Discarded, "", "tel:+45 12345678", "", "tel:+4512345678"),
+			add(gate.Stored, "", "＋４５１２３４５６７８", "", "＋４５１２３４５６７８"),
+			add(gate.Stored, "a@example.com", "", "a@example.com", ""), // of this version
+		}
+		others := []event.ID{
+			add(gate.Stored, "aa@example.com", "+45123456789", "aa@example.com", "+45123456789"),
+			add(gate.Rejected, "", "", "", ""),
+		}
+		if n, err := r.gate.ErasePerson(ctx, access.System(tenant), "a@example.com", "+4512345678"); err != nil || n != len(theirs) {
+			t.Errorf("got %d erased, %v, want %d", n, err, len(theirs))
+		}
+		for i, id := range append(theirs, others...) {
+			if _, ok, err := r.store.RespondentGet(ctx, tenant, id); err != nil || ok != (i >= len(theirs)) {
+				t.Errorf("record %d: there: %t, %v", i, ok, err)
+			}
+		}
+	})
+}

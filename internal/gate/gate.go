@@ -119,8 +119,20 @@ func (g *Gate) Respondent(ctx context.Context, tenant event.TenantID, publicID s
 
 // Respondents returns respondents newest first, and the cursor for more, zero when there are none.
 func (g *Gate) Respondents(ctx context.Context, q Query) ([]Respondent, event.ID, error) {
-	q.normalize()
+	g.normalize(&q)
 	return g.store.RespondentList(ctx, q)
+}
+
+// normalize brings a query into the form in which respondents are stored. A name that no integration has any longer is
+// taken as it is: those who came by it are still there.
+func (g *Gate) normalize(q *Query) {
+	q.normalize()
+	if q.Source == "" {
+		return
+	}
+	if name, ok := g.settings(q.Tenant).canonical(q.Source); ok {
+		q.Source = name
+	}
 }
 
 // Count returns how many respondents of the tenant are in the state, counted up to 10,000.
