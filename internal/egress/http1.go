@@ -76,7 +76,23 @@ const leftBehind = "; on a connection used before, these are most likely bytes l
 
 // connect1 returns an idle connection, or a new one.
 func (c *Client) connect1(a *attempt, key poolKey) (*wire, error) {
-	if w := c.pool.get(key); w != nil {
+	w := c.pool.get(key)
+	for w == nil {
+		decided := c.pool.hold(key)
+		if decided == nil {
+			break
+		}
+		select {
+		case <-decided:
+		case <-a.caller.Done():
+		}
+		a.start = time.Now() // the attempt begins now: what it waited for is no fault of the receiver's
+		if a.caller.Err() != nil {
+			break
+		}
+		w = c.pool.get(key)
+	}
+	if w != nil {
 		a.took(w.conn, true)
 		return w, w.SetDeadline(a.start.Add(a.limit))
 	}
@@ -108,7 +124,7 @@ func (c *Client) connect1(a *attempt, key poolKey) (*wire, error) {
 		return nil, errHTTP2
 	}
 	a.parts = counted.parts
-	w := newWire(counted, key)
+	w = newWire(counted, key)
 	a.took(counted, false)
 	return w, w.SetDeadline(a.start.Add(a.limit))
 }

@@ -26,6 +26,11 @@ const (
 	// maxWatched bounds the connections watched at a time for one receiver; others are closed after their answer.
 	maxWatched = 8
 
+	// maxUnproven bounds the connections made to a receiver while its first ones are watched; further requests wait for
+	// the end of the watch. A burst to a receiver that is not known yet would dial thousands otherwise. It is as many as
+	// requests are under way to an endpoint at most, so that only more than 1,000 requests a second ever wait.
+	maxUnproven = 256
+
 	// soiledFor is how long no connection is used twice to a receiver that has sent more than its answer. Then it is
 	// watched again.
 	soiledFor = 10 * time.Minute
@@ -135,6 +140,18 @@ type peer struct {
 	watched int       // connections under watch
 	proven  bool      // a connection stayed quiet after its answer
 	soiled  time.Time // no connection is used twice before; zero: it never sent too much
+
+	unproven int           // connections made while others were watched
+	unclear  bool          // a watch has ended without a finding, as where a receiver closes early: the next is not waited for
+	decided  chan struct{} // closed when the watch has ended; nil: nobody waits for it
+}
+
+// release ends the waiting for the watch.
+func (h *peer) release() {
+	if h.decided != nil {
+		close(h.decided)
+		h.decided = nil
+	}
 }
 
 func newPool(perHost int, watch time.Duration) *pool {
@@ -166,6 +183,24 @@ func (p *pool) get(key poolKey) *wire {
 	}
 }
 
+// hold returns what a request has to wait for before a connection is made for it; nil: for nothing.
+func (p *pool) hold(key poolKey) <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.hosts[key]
+	if h == nil || h.watched == 0 || h.proven || h.unclear || !h.soiled.IsZero() {
+		return nil
+	}
+	if h.unproven < maxUnproven {
+		h.unproven++
+		return nil
+	}
+	if h.decided == nil {
+		h.decided = make(chan struct{})
+	}
+	return h.decided
+}
+
 // put takes a connection back after use.
 func (p *pool) put(w *wire) {
 	w.idleAt = time.Now()
@@ -175,7 +210,7 @@ func (p *pool) put(w *wire) {
 		h = p.addPeerLocked(w.key)
 	}
 	if !h.soiled.IsZero() && !w.idleAt.Before(h.soiled) {
-		h.soiled, h.proven = time.Time{}, false
+		h.soiled, h.proven, h.unclear, h.unproven = time.Time{}, false, false, 0
 	}
 	switch {
 	case p.closed || p.perHost <= 0 || !h.soiled.IsZero():
@@ -191,15 +226,19 @@ func (p *pool) put(w *wire) {
 		}
 	case p.idle < maxIdle && len(h.idle) < p.perHost:
 		h.idle = append(h.idle, w)
-		p.idle++
-		if p.sweeps == nil {
-			p.sweeps = time.AfterFunc(idleTimeout, p.sweep)
-		}
+		p.addedIdleLocked()
 		p.mu.Unlock()
 		return
 	}
 	p.mu.Unlock()
 	w.Close()
+}
+
+func (p *pool) addedIdleLocked() {
+	p.idle++
+	if p.sweeps == nil {
+		p.sweeps = time.AfterFunc(idleTimeout, p.sweep)
+	}
 }
 
 // addPeerLocked remembers a receiver. When there are too many, those without connections are forgotten.
@@ -227,14 +266,14 @@ func (p *pool) soil(key poolKey) {
 	closing := h.idle
 	p.idle -= len(h.idle)
 	h.idle = nil
+	h.release()
 	p.mu.Unlock()
 	for _, w := range closing {
 		w.Close()
 	}
 }
 
-// endWatch looks at the connections that have been watched for long enough, and closes them: a receiver that serves one
-// connection at a time can only go on then.
+// endWatch looks at the connections that have been watched for long enough. Those that stayed quiet may be used again.
 func (p *pool) endWatch() {
 	now := time.Now()
 	p.mu.Lock()
@@ -251,17 +290,37 @@ func (p *pool) endWatch() {
 	p.mu.Unlock()
 	for _, w := range due {
 		found := w.look()
-		w.Close()
 		if found == strays {
 			p.soil(w.key)
 		}
-		p.mu.Lock()
-		if h := p.hosts[w.key]; h != nil {
-			h.watched--
-			h.proven = h.proven || found == quiet
+		if !p.watchedOne(w, found == quiet) {
+			w.Close()
 		}
-		p.mu.Unlock()
 	}
+}
+
+// watchedOne notes the end of a connection's watch; it reports whether the connection is kept.
+func (p *pool) watchedOne(w *wire, quiet bool) (kept bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.hosts[w.key]
+	if h == nil {
+		return false
+	}
+	h.watched--
+	h.proven = h.proven || quiet
+	if h.proven || h.watched == 0 {
+		h.unclear = !h.proven
+		h.release()
+	}
+	if !quiet || p.closed || !h.soiled.IsZero() || p.idle >= maxIdle || len(h.idle) >= p.perHost {
+		return false
+	}
+	// It has been idle since its answer, longer than some of the others.
+	at, _ := slices.BinarySearchFunc(h.idle, w, func(a, b *wire) int { return a.idleAt.Compare(b.idleAt) })
+	h.idle = slices.Insert(h.idle, at, w)
+	p.addedIdleLocked()
+	return true
 }
 
 // spare closes the connection that has been idle the longest; it reports false if none is idle.
@@ -272,7 +331,9 @@ func (p *pool) spare() bool {
 		w = p.watched[0]
 		p.watched = slices.Delete(p.watched, 0, 1)
 		if h := p.hosts[w.key]; h != nil {
-			h.watched--
+			if h.watched--; h.watched == 0 {
+				h.release()
+			}
 		}
 	} else {
 		var of *peer
@@ -333,6 +394,7 @@ func (p *pool) close() {
 	defer p.mu.Unlock()
 	p.closed = true
 	for _, h := range p.hosts {
+		h.release()
 		for _, w := range h.idle {
 			w.Close()
 		}
