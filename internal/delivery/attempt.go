@@ -284,8 +284,8 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 	if a.Test {
 		header = append(header, egress.Field{Name: headerTest, Value: "true"})
 	}
-	unix := e.wall().Unix()
-	if hasField {
+	unix := a.At.Unix()
+	if hasField { // which may have had to be waited for
 		unix = e.wall().Unix()
 	}
 	if ep.relay != nil {

@@ -64,24 +64,24 @@ func Known(name string) bool { return slices.Contains(Names(), name) }
 // TimeLayout is RFC 3339 in UTC with milliseconds, as all times are shown.
 const TimeLayout = "2006-01-02T15:04:05.000Z"
 
-// secondsLayout is TimeLayout without the fraction, as call-webhooks.txt prints times.
-const secondsLayout = "2006-01-02T15:04:05Z"
-
 // AppendTime appends t in TimeLayout. A year beyond 9999, which earlier versions stored, is shown as the last moment that
 // RFC 3339 can write: readers of a list must not fail for one event in it.
 func AppendTime(dst []byte, t time.Time) []byte {
 	if t.Unix() > event.MaxTime.Unix() {
 		t = event.MaxTime
 	}
-	return t.UTC().AppendFormat(dst, TimeLayout)
+	// TimeLayout, by way of the layout that package time writes several times as fast as others.
+	dst = t.UTC().AppendFormat(dst, time.RFC3339)
+	ms := t.Nanosecond() / int(time.Millisecond)
+	return append(dst[:len(dst)-len("Z")], '.', '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10), 'Z')
 }
 
-// appendSeconds is AppendTime without the fraction where that is zero milliseconds.
+// appendSeconds is AppendTime without the fraction where that is zero milliseconds, as call-webhooks.txt prints times.
 func appendSeconds(dst []byte, t time.Time) []byte {
 	if t.Nanosecond() >= int(time.Millisecond) || t.Unix() > event.MaxTime.Unix() {
 		return AppendTime(dst, t)
 	}
-	return t.UTC().AppendFormat(dst, secondsLayout)
+	return t.UTC().AppendFormat(dst, time.RFC3339)
 }
 
 // TypeOf returns the value of Content-Type for a body of the named format.
