@@ -280,6 +280,15 @@ func (l *lane) heldLocked(now time.Time) time.Time {
 	return l.endpoint.hook.HeldUntil(now)
 }
 
+// heldNowLocked is heldLocked for now. Hardly any webhook has windows, and this
+// is asked for each delivery: the clock is not read for nothing.
+func (l *lane) heldNowLocked() time.Time {
+	if len(l.endpoint.hook.Maintenance) == 0 {
+		return time.Time{}
+	}
+	return l.heldLocked(l.engine.wall())
+}
+
 // startLocked starts workers for what waits, as many as the pace allows.
 func (l *lane) startLocked() {
 	e := l.engine
@@ -311,7 +320,7 @@ func (l *lane) pacedLocked(take bool) bool {
 	var wait time.Duration
 	if !l.resting.IsZero() && now.Before(l.resting) {
 		wait = l.resting.Sub(now)
-	} else if end := l.heldLocked(l.engine.wall()); !end.IsZero() {
+	} else if end := l.heldNowLocked(); !end.IsZero() {
 		wait = end.Sub(l.engine.wall())
 		l.pace.limitRate(now) // after the window it is ramped up, not flooded
 	} else if wait = l.pace.delay(now, take); wait <= 0 {

@@ -197,7 +197,7 @@ func (c *Client) Do(ctx context.Context, req *Request) (*Response, Timing, *Erro
 		return nil, Timing{}, &Error{Kind: KindCanceled, Message: "the client was closed", Err: errClosed}
 	}
 	// Requests with a certificate go by HTTP/1.1 only: see Identity.apply.
-	if req.Identity != nil || !c.http2.has(req.Target.key) {
+	if req.Identity != nil || !req.Target.key.secure || !c.http2.has(req.Target.key) {
 		a := &attempt{Context: ctx, caller: ctx, start: start, limit: timeout}
 		res, err, handled := c.sendHTTP1(a, req)
 		if handled {
@@ -208,6 +208,12 @@ func (c *Client) Do(ctx context.Context, req *Request) (*Response, Timing, *Erro
 		}
 		c.http2.add(req.Target.key)
 	}
+	return c.doHTTP2(ctx, req, start, timeout)
+}
+
+// doHTTP2 is Do for a receiver that speaks HTTP/2. It is a function of its own because what it holds would make the stack
+// of every request larger, which most workers then have to grow.
+func (c *Client) doHTTP2(ctx context.Context, req *Request, start time.Time, timeout time.Duration) (*Response, Timing, *Error) {
 	inner, cancel := context.WithDeadline(ctx, start.Add(timeout))
 	defer cancel()
 	a := &attempt{Context: inner, caller: ctx, start: start, limit: timeout}
