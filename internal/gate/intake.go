@@ -30,6 +30,7 @@ func (g *Gate) Add(ctx context.Context, tenant event.TenantID, p *Payload, key s
 // Receive takes a respondent in from an integration: it is stored, or goes through the gate. With a deadline in mode
 // decide, it waits for the verdict that long. key is the header Idempotency-Key, empty for none.
 func (g *Gate) Receive(ctx context.Context, tenant event.TenantID, integration string, p *Payload, key string) (Received, error) {
+	begun := time.Now() // at has no monotonic reading, and is up to a millisecond earlier
 	s := g.settings(tenant)
 	known, ok := s.canonical(integration)
 	if !ok {
@@ -74,7 +75,7 @@ func (g *Gate) Receive(ctx context.Context, tenant event.TenantID, integration s
 			return got, err
 		}
 	}
-	t := time.NewTimer(s.Deadline - time.Since(at))
+	t := time.NewTimer(s.Deadline - time.Since(begun))
 	defer t.Stop()
 	select {
 	case <-w.decided:
