@@ -52,6 +52,10 @@ restarts: ## kill and stop a busy Relay 40 times each, and check the order of wh
 strays: ## 10,000 deliveries to each kind of receiver that sends more than its answer
 	go test -count=1 -run TestStrayAnswers ./internal/delivery -strays 5000
 
+.PHONY: fairness
+fairness: ## what each kind of costly work costs other users' deliveries; "make test" does one kind
+	@RELAY_TEST_FAIRNESS=1 go test -v -count=1 -timeout 20m -run TestCostlyWorkSlowsNobody ./internal/e2etest
+
 .PHONY: clean
 clean: ## remove what was built
 	@rm -rf bin
