@@ -270,9 +270,8 @@ func TestExplainVerdicts(t *testing.T) {
 		t.Errorf("explain of another type: got %+v, want type, naming what it asks for", x)
 	}
 	r.into(nil, 200, "PATCH", "/v1/webhooks/"+orders.ID, `{"events":["call.*"]}`)
-	if x := r.explain(call, orders.ID); x.Verdict != "changed" {
-		t.Errorf("explain after a change: got %+v, want changed", x)
-	}
+	// Until the event's intake is closed, it could be on its way to the webhook as it is now.
+	eventually(t, "explain says that the webhook was changed", func() bool { return r.explain(call, orders.ID).Verdict == "changed" })
 	var everyone list[explanationDoc]
 	r.into(&everyone, 200, "GET", "/v1/events/"+call+"/explain", "")
 	if len(everyone.Data) != 2 {

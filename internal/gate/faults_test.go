@@ -324,7 +324,7 @@ func TestEraseOlderRecords(t *testing.T) {
 		}
 		theirs := []event.ID{
 			add(gate.Stored, "mailto:a@example.com", "", "mailto:a@example.com", ""),
-			add(gate.Rejected, "A​@Example.com", "", "a​@example.com", ""),
+			add(gate.Rejected, "A\u200b@Example.com", "", "a\u200b@example.com", ""),
 			add(gate.Forwarded, "Anna <a@example.com>", "", "anna <a@example.com>", ""),
 			add(gate.Discarded, "", "tel:+45 12345678", "", "tel:+4512345678"),
 			add(gate.Stored, "", "＋４５１２３４５６７８", "", "＋４５１２３４５６７８"),
