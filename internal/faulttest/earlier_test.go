@@ -71,8 +71,16 @@ func TestEarlierVersion(t *testing.T) {
 	t.Run("database", func(t *testing.T) {
 		url := pgtest.Shared(t).Database(t)
 		restoreDump(t, url, "testdata/v0/database.sql.gz")
+		key, err := os.ReadFile("testdata/v0/database.key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "relay.key") // one that others may read is refused
+		if err := os.WriteFile(path, key, 0o600); err != nil {
+			t.Fatal(err)
+		}
 		s, err := postgres.Open(t.Context(), postgres.Options{URL: url, Log: quiet, Now: now, Keys: func(kept []byte) (webhook.Sealer, []byte, error) {
-			return secret.OpenShared("testdata/v0/database.key", nil, kept)
+			return secret.OpenShared(path, nil, kept)
 		}})
 		if err != nil {
 			t.Fatal(err)
