@@ -193,6 +193,11 @@ func New(o Options) (*API, error) {
 		return nil, err
 	}
 	a.documentZipped, a.pageZipped = compressed(a.document), compressed(a.page)
+	// A new installation makes its key of cursors now, because lists must work on a full disk, too. Where it cannot be
+	// made now, the first list tries again.
+	if _, err := a.cursorCipher(context.Background()); err != nil {
+		a.Log.Warn("the key of cursors could not be read yet", "error", err)
+	}
 	return a, nil
 }
 
