@@ -116,7 +116,7 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 		q.wrong = err.Error()
 	}
 	q.status = http.StatusOK
-	if id%100 == 0 && q.number <= 1+int(id/100)%2 {
+	if id%100 == 0 && q.number <= 1+int(id/100)%2 && in.Header.Get("X-Relay-Test") == "" { // a test has one attempt
 		q.status = http.StatusInternalServerError
 	}
 	r.mu.Lock()
