@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -279,9 +280,9 @@ func TestRefusedSignature(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				r.start()
-				var refuse bool
+				var refuse atomic.Bool
 				ep := r.net.endpoint(func(_ int, w http.ResponseWriter, _ *http.Request) {
-					if refuse {
+					if refuse.Load() {
 						w.WriteHeader(tt.status)
 					}
 				})
@@ -296,7 +297,7 @@ func TestRefusedSignature(t *testing.T) {
 				if tt.change != nil {
 					tt.change(t, r, w)
 				}
-				refuse = true
+				refuse.Store(true)
 				time.Sleep(3*time.Minute + 20*time.Second)
 				ev := r.publish(`{"type":"a","data":2}`)[0]
 				time.Sleep(time.Minute)

@@ -42,7 +42,7 @@ func TestRequestIsWhatTheDocumentsSay(t *testing.T) {
 			t.Fatalf("%d requests, want 1", len(got))
 		}
 		id := event.DeliveryID{Event: ev.ID, Webhook: w.Number}.String()
-		want := `{"version":"2026-05-05","event":"call.completed","timestamp":"2026-05-05T14:23:00.000Z","webhookId":"` + id + `","data":` + data + `}`
+		want := `{"version":"2026-05-05","event":"call.completed","timestamp":"2026-05-05T14:23:00Z","webhookId":"` + id + `","data":` + data + `}`
 		if string(got[0].body) != want {
 			t.Errorf("body\n%s, want\n%s", got[0].body, want)
 		}

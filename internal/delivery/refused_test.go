@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -16,11 +17,11 @@ import (
 // shortSender is a sender that may lack sockets.
 type shortSender struct {
 	delivery.Sender
-	short bool
+	short atomic.Bool
 }
 
 func (s *shortSender) Do(ctx context.Context, req *egress.Request) (*egress.Response, egress.Timing, *egress.Error) {
-	if s.short {
+	if s.short.Load() {
 		return nil, egress.Timing{}, &egress.Error{Kind: egress.KindLocal, Message: "this server has no file descriptors left", Err: syscall.EMFILE}
 	}
 	return s.Sender.Do(ctx, req)
@@ -31,7 +32,8 @@ func (s *shortSender) Do(ctx context.Context, req *egress.Request) (*egress.Resp
 func TestOwnShortageIsNotTheEndpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		sender := &shortSender{short: true}
+		sender := new(shortSender)
+		sender.short.Store(true)
 		r.sender = sender
 		r.start()
 		sender.Sender = r.client
@@ -57,7 +59,7 @@ func TestOwnShortageIsNotTheEndpoints(t *testing.T) {
 		if _, err := r.engine.Test(context.Background(), w, events[0]); err == nil || !strings.Contains(err.Error(), "file descriptors") {
 			t.Errorf("test: got %v, want words about file descriptors", err)
 		}
-		sender.short = false
+		sender.short.Store(false)
 		time.Sleep(time.Minute)
 		for _, a := range append(r.attempts(w), r.attempts(batched)...) {
 			if a.Outcome != delivery.Delivered || a.Number != 1 {
