@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/relay-events/relay/internal/regexsize"
 )
 
 const (
@@ -125,7 +127,7 @@ func readPattern(text string) (*pattern, error) {
 	case t.unchecked != "":
 		return &pattern{text: text, unchecked: t.unchecked}, nil
 	}
-	p := &pattern{text: text, size: patternSize(parsed), counted: t.counted, least: t.least, most: t.most}
+	p := &pattern{text: text, size: regexsize.Of(parsed), counted: t.counted, least: t.least, most: t.most}
 	if p.size > maxPattern {
 		p.unchecked = fmt.Sprintf("it has %d instructions, more than %d", p.size, maxPattern)
 	}
@@ -139,26 +141,6 @@ func reasonOf(err error) string {
 		return string(bad.Code)
 	}
 	return err.Error()
-}
-
-// patternSize estimates from above how many instructions a pattern compiles to, without compiling it: x{1000} is a
-// thousand copies of x.
-func patternSize(re *syntax.Regexp) int {
-	const enough = 1 << 30
-	size := 1
-	for _, sub := range re.Sub {
-		size += patternSize(sub)
-	}
-	switch re.Op {
-	case syntax.OpLiteral:
-		size += len(re.Rune)
-	case syntax.OpRepeat:
-		times := max(re.Min, re.Max) + 1
-		size = size*times + times
-	default:
-		size++
-	}
-	return min(size, enough)
 }
 
 // Unchecked is a part of a type's schemas that events are not held against.

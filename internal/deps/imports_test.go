@@ -42,6 +42,8 @@ var places = map[string]place{
 
 	"internal/registry": {layer: 0, what: "kinds of configuration that servers keep in memory; names only, so that every layer may use them"},
 
+	"internal/regexsize": {layer: 0, what: "how large regular expressions become; filters and schemas bound it"},
+
 	"internal/access": {layer: 0, what: "who is calling, what they may do, what they did"},
 
 	"internal/catalogue": {layer: 1, what: "event types, packs, schemas, derivations"},

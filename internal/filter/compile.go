@@ -14,6 +14,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
+
+	"github.com/relay-events/relay/internal/regexsize"
 )
 
 const (
@@ -166,7 +168,7 @@ func checkCalls(tree *ast.AST) (found calls, refused error) {
 				fail("%v", err)
 				return
 			}
-			if n := patternSize(parsed); n > maxPattern {
+			if n := regexsize.Of(parsed); n > maxPattern {
 				fail("the pattern of matches is too large: %d instructions, want at most %d", n, maxPattern)
 			} else {
 				found.largest = max(found.largest, n)
@@ -175,26 +177,6 @@ func checkCalls(tree *ast.AST) (found calls, refused error) {
 		}
 	}))
 	return found, refused
-}
-
-// patternSize estimates from above how many instructions a pattern compiles to, without compiling it: x{1000} is
-// a thousand copies of x, made before anybody can look at the size.
-func patternSize(re *syntax.Regexp) int {
-	const enough = 1 << 30
-	size := 1
-	for _, sub := range re.Sub {
-		size += patternSize(sub)
-	}
-	switch re.Op {
-	case syntax.OpLiteral:
-		size += len(re.Rune)
-	case syntax.OpRepeat:
-		times := max(re.Min, re.Max) + 1
-		size = size*times + times
-	default:
-		size++
-	}
-	return min(size, enough)
 }
 
 // boundedMatches replaces matches with a pattern compiled once, which refuses text too long for it. It is named by its overloads, as
@@ -213,7 +195,7 @@ func compileMatches(call interpreter.InterpretableCall, pattern string) (interpr
 	if err != nil {
 		return nil, err
 	}
-	longest := maxRegexSteps / patternSize(parsed)
+	longest := maxRegexSteps / regexsize.Of(parsed)
 	return interpreter.NewCall(call.ID(), call.Function(), call.OverloadID(), call.Args(), func(values ...ref.Val) ref.Val {
 		if len(values) != 2 {
 			return types.NoSuchOverloadErr()
