@@ -219,11 +219,18 @@ func TestUndecidedFollowTheWebhook(t *testing.T) {
 		r.memory = 128 << 10
 		r.start()
 		ep := r.net.endpoint(nil)
-		filtered := func(s *webhook.Settings) { s.Filter = costlyFilters[0] }
+		filtered := func(s *webhook.Settings) { s.Events, s.Filter = []string{"x"}, costlyFilters[0] }
 		deleted, paused := r.webhook(ep, filtered), r.webhook(ep, filtered)
 		for i := range 30 {
 			r.publish(costlyEvent("x", 2*i, "k"))
 		}
+		// A paused webhook gets no events that the router reaches after the pause: wait until all were routed.
+		routed := make(chan struct{})
+		r.webhook(r.net.endpoint(func(int, http.ResponseWriter, *http.Request) { close(routed) }), func(s *webhook.Settings) {
+			s.Events = []string{"last"}
+		})
+		r.publish(`{"type":"last","data":{}}`)
+		<-routed
 		if err := r.hooks.Delete(t.Context(), access.System(deleted.Tenant), deleted.ID); err != nil {
 			t.Fatal(err)
 		}
