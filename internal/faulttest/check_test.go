@@ -93,6 +93,15 @@ func TestCheckComplains(t *testing.T) {
 			h.attempts = append(h.attempts, h.attempts[1])
 			h.attempts[len(h.attempts)-1].seq = 1
 		}, []string{"duplicate"}},
+		{"repeated after a logged success by a server that was killed", func(h *history) {
+			h.attempts[1].seq = 1
+			h.requests[2].begun, h.requests[2].ended = at(960), at(970)
+		}, []string{"duplicate"}},
+		{"repeated after a logged success by a server that was held still", func(h *history) {
+			h.attempts[1].seq = 1
+			h.requests[2].begun, h.requests[2].ended = at(960), at(970)
+			h.kills[0].held = true
+		}, nil},
 		{"under another id", func(h *history) {
 			h.requests[2].delivery = "whk_z"
 			h.attempts[1].delivery = "whk_z"

@@ -46,6 +46,9 @@ type kill struct {
 	from   time.Time // the last moment at which it surely ran, or its store began to fail
 	until  time.Time // the first at which it surely did not
 	window time.Duration
+	// held: the process was held still and then went on. A request that it was about to send leaves it then, though others
+	// have taken over and done the same.
+	held bool
 }
 
 // inFlight reports whether the request was in flight at the kill.
@@ -89,7 +92,7 @@ const mostShown = 5
 //   - accepted ⊆ stored ⊆ delivered, each event once per hook that wants it, and nothing is owed any more
 //   - nothing from nowhere: every stored event and every request stems from something published
 //   - a delivery was repeated, or its attempt's number, only if the attempt before was in flight at a kill; nothing
-//     was repeated after a success that is in the log
+//     was repeated after a success that is in the log, but by a server that was held still before it sent the request
 //   - log = what the receiver saw, byte for byte, but for requests in flight at a kill
 func (h *history) check() (figures, []string) {
 	c := &checker{history: h, shown: make(map[string]int), wrong: slices.Clone(h.complain)}
@@ -244,7 +247,7 @@ func (c *checker) delivery(h *hook, token string, list []*request) {
 		}
 		// A first attempt is recorded in one piece. That of a delivery which was owed is logged first, and then no longer
 		// owed: a kill in between repeats what is in the log.
-		if last.accepted() && again && c.entries[last.seq] > 0 && last.number == 1 {
+		if last.accepted() && again && c.entries[last.seq] > 0 && last.number == 1 && !c.late(q) {
 			c.say("duplicate", "delivery %s (%s to %s) was repeated, request %d after %d, whose success is in the log",
 				q.delivery, token, h.name, q.seq, last.seq)
 		}
@@ -262,6 +265,12 @@ func (c *checker) delivery(h *hook, token string, list []*request) {
 	if taken > 1 {
 		c.figures.duplicates += taken - 1
 	}
+}
+
+// late reports whether the request may be from a server that was held still just before it sent it. The result of such a
+// request is refused, so that it is not in the log.
+func (c *checker) late(q *request) bool {
+	return c.entries[q.seq] == 0 && slices.ContainsFunc(c.kills, func(k kill) bool { return k.held && k.inFlight(q) })
 }
 
 const clock = "15:04:05.000"
