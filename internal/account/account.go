@@ -91,6 +91,16 @@ type Store interface {
 	KeyList(ctx context.Context) ([]Key, error)
 }
 
+// KeyText returns the text of the key that a request shows in its header Authorization or, without one, in its header
+// ApiKey; "" if there is none. Everything that reads keys from requests reads them by this.
+func KeyText(authorization, apiKey string) string {
+	if authorization == "" {
+		return strings.TrimSpace(apiKey)
+	}
+	text, _ := ParseAuthorization(authorization)
+	return text
+}
+
 // ParseAuthorization returns the key text of an Authorization header value in
 // one of the accepted schemes, Bearer or Apikey, in any case.
 func ParseAuthorization(header string) (string, bool) {

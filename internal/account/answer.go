@@ -51,11 +51,12 @@ type AnswerStore interface {
 	Secret(ctx context.Context, name string) ([]byte, error)
 }
 
-// AnswerKey returns the Key of an answer to a caller who came with k and the header's value.
-func AnswerKey(k *Key, tenant event.TenantID, value string) [32]byte {
+// AnswerKey returns the Key of an answer to a caller who came with the key and the header's value.
+func AnswerKey(keyText string, tenant event.TenantID, value string) [32]byte {
 	h := sha256.New()
 	h.Write([]byte("relay answer\x00"))
-	h.Write(k.Hash[:])
+	hash := HashKey(keyText)
+	h.Write(hash[:])
 	h.Write([]byte{byte(tenant >> 24), byte(tenant >> 16), byte(tenant >> 8), byte(tenant)})
 	h.Write([]byte(value))
 	return [32]byte(h.Sum(nil))

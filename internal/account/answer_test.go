@@ -6,7 +6,7 @@ import (
 )
 
 func TestAnswersAreSealed(t *testing.T) {
-	k := &Key{Hash: HashKey("rk_mine")}
+	const k = "rk_mine"
 	a := Answer{Key: AnswerKey(k, 1, "once")}
 	plain := []byte(`{"secret":"whsec_c2VjcmV0"}`)
 	var err error
@@ -22,7 +22,7 @@ func TestAnswersAreSealed(t *testing.T) {
 	if got, err := OpenAnswer(&a, "rk_other"); err == nil {
 		t.Errorf("another key opens it: %q", got)
 	}
-	for _, other := range [][32]byte{AnswerKey(k, 2, "once"), AnswerKey(k, 1, "twice"), AnswerKey(&Key{Hash: HashKey("rk_other")}, 1, "once")} {
+	for _, other := range [][32]byte{AnswerKey(k, 2, "once"), AnswerKey(k, 1, "twice"), AnswerKey("rk_other", 1, "once")} {
 		moved := Answer{Key: other, Sealed: a.Sealed}
 		if got, err := OpenAnswer(&moved, "rk_mine"); err == nil || other == a.Key {
 			t.Errorf("it opens at another place: %q", got)

@@ -114,11 +114,15 @@ type NewKey struct {
 	ExpiresAt time.Time // zero: never
 }
 
-// Create adds a key for the tenant and returns it with its text, which is not kept anywhere.
+// Create adds a key for the principal's tenant and returns it with its text, which is not kept anywhere. It returns a
+// Forbidden problem if the key could run the platform and the principal cannot.
 func (a *Authenticator) Create(ctx context.Context, p *access.Principal, n NewKey) (k Key, text string, err error) {
 	now := a.now().UTC().Truncate(time.Millisecond)
 	if err := checkNewKey(n, now); err != nil {
 		return Key{}, "", err
+	}
+	if slices.Contains(n.Scopes, access.ScopePlatform) && !p.Allows(access.RunPlatform) {
+		return Key{}, "", problem.New(problem.Forbidden, "only a key with the scope %q can create another one", access.ScopePlatform)
 	}
 	text = NewKeyText()
 	k = Key{
@@ -199,8 +203,9 @@ func inOrder(scopes []access.Scope) []access.Scope {
 	return list
 }
 
-// Revoke ends a key of the tenant: the next request with it is refused. Revoking a revoked key changes nothing. A
-// NotFound problem says that the tenant has no such key.
+// Revoke ends a key of the principal's tenant: the next request with it is refused. Revoking a revoked key changes nothing.
+// It returns a NotFound problem if the tenant has no such key, and a Forbidden one if the principal may do less than the
+// key, or if the key is the operator's and the principal is not.
 func (a *Authenticator) Revoke(ctx context.Context, p *access.Principal, id string) error {
 	a.changing.Lock()
 	defer a.changing.Unlock()
@@ -208,6 +213,9 @@ func (a *Authenticator) Revoke(ctx context.Context, p *access.Principal, id stri
 	i := slices.IndexFunc(old.keys, func(k Key) bool { return k.ID == id && k.Tenant == p.Tenant })
 	if i < 0 {
 		return problem.New(problem.NotFound, "there is no such key")
+	}
+	if err := mayRevoke(p, &old.keys[i]); err != nil {
+		return err
 	}
 	if !old.keys[i].RevokedAt.IsZero() {
 		return nil
@@ -225,6 +233,19 @@ func (a *Authenticator) Revoke(ctx context.Context, p *access.Principal, id stri
 	keys := slices.Clone(old.keys)
 	keys[i].RevokedAt = at
 	a.publishLocked(keys, old.tenants)
+	return nil
+}
+
+// mayRevoke refuses to let a principal take away a key that may do more than they may.
+func mayRevoke(p *access.Principal, k *Key) error {
+	if k.ID == AdminKeyID && p.Actor.Kind != access.ActorSystem && p.Actor.ID != AdminKeyID {
+		return problem.New(problem.Forbidden, "the operator's key is revoked by the operator: with itself, or by starting Relay with another RELAY_ADMIN_KEY")
+	}
+	for _, s := range k.Scopes {
+		if !p.Allows(access.Of([]access.Scope{s})) {
+			return problem.New(problem.Forbidden, "only a key that itself has the scope %q can revoke this one", s)
+		}
+	}
 	return nil
 }
 

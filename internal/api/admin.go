@@ -3,37 +3,37 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/web"
 )
 
 // Job is a recover or replay in the background.
 type Job struct {
-	ID         string  `json:"id" example:"\"job_3f6q2mzk7ahx5w4e\""`
-	Kind       string  `json:"kind" enum:"recover,replay"`
-	WebhookID  *string `json:"webhookId" doc:"null when the webhook was deleted" example:"\"wh_3f6q2mzk7ahx5w4e\""`
-	State      string  `json:"state" enum:"running,done,canceled,failed"`
-	Since      Time    `json:"since"`
-	Until      Time    `json:"until" doc:"the moment it was asked for"`
-	Scanned    int64   `json:"scanned" doc:"events or failures looked at so far"`
-	Deliveries int64   `json:"deliveries" doc:"deliveries asked for so far"`
-	Progress   float64 `json:"progress" doc:"how much of the time from since to until is done, 0 to 1"`
-	Error      *string `json:"error" doc:"why it failed"`
-	CreatedAt  Time    `json:"createdAt"`
-	FinishedAt *Time   `json:"finishedAt"`
+	ID         string     `json:"id" example:"\"job_3f6q2mzk7ahx5w4e\""`
+	Kind       string     `json:"kind" enum:"recover,replay"`
+	WebhookID  *string    `json:"webhookId" doc:"null when the webhook was deleted" example:"\"wh_3f6q2mzk7ahx5w4e\""`
+	State      string     `json:"state" enum:"running,done,canceled,failed"`
+	Since      rest.Time  `json:"since"`
+	Until      rest.Time  `json:"until" doc:"the moment it was asked for"`
+	Scanned    int64      `json:"scanned" doc:"events or failures looked at so far"`
+	Deliveries int64      `json:"deliveries" doc:"deliveries asked for so far"`
+	Progress   float64    `json:"progress" doc:"how much of the time from since to until is done, 0 to 1"`
+	Error      *string    `json:"error" doc:"why it failed"`
+	CreatedAt  rest.Time  `json:"createdAt"`
+	FinishedAt *rest.Time `json:"finishedAt"`
 }
 
 func (a *API) showJob(j *delivery.Job) *Job {
 	return &Job{
-		ID: j.ID, Kind: string(j.Kind), WebhookID: a.webhookID(j.Webhook), State: string(j.State), Since: Time(j.Since), Until: Time(j.Until),
-		Scanned: j.Scanned, Deliveries: j.Owed, Progress: progress(j), Error: textOrNil(j.Error),
-		CreatedAt: Time(j.CreatedAt), FinishedAt: timeOrNil(j.FinishedAt),
+		ID: j.ID, Kind: string(j.Kind), WebhookID: a.webhookID(j.Webhook), State: string(j.State), Since: rest.Time(j.Since), Until: rest.Time(j.Until),
+		Scanned: j.Scanned, Deliveries: j.Owed, Progress: progress(j), Error: rest.TextOrNil(j.Error),
+		CreatedAt: rest.Time(j.CreatedAt), FinishedAt: rest.TimeOrNil(j.FinishedAt),
 	}
 }
 
@@ -50,10 +50,10 @@ func progress(j *delivery.Job) float64 {
 	return float64(int(max(0, min(part, 0.999))*1000)) / 1000
 }
 
-var docJobList = doc{id: "listJobs", tag: "Jobs", summary: "List background jobs", text: "The newest first, at most 250. The list is never paged."}
+var docJobList = rest.Doc{ID: "listJobs", Tag: "Jobs", Summary: "List background jobs", Text: "The newest first, at most 250. The list is never paged."}
 
-func (a *API) jobList(ctx context.Context, c *caller, _ *none) (*List[Job], error) {
-	list, err := a.Engine.Jobs(ctx, c.tenant)
+func (a *API) jobList(ctx context.Context, c *access.Principal, _ *rest.None) (*rest.List[Job], error) {
+	list, err := a.Engine.Jobs(ctx, c.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -61,85 +61,82 @@ func (a *API) jobList(ctx context.Context, c *caller, _ *none) (*List[Job], erro
 	for i := range list {
 		data[i] = *a.showJob(&list[i])
 	}
-	return pageOf(data, ""), nil
+	return rest.PageOf(data, ""), nil
 }
 
 type jobPath struct {
 	ID string `path:"id" doc:"the job's id"`
 }
 
-var docJobGet = doc{id: "getJob", tag: "Jobs", summary: "Get a background job"}
+var docJobGet = rest.Doc{ID: "getJob", Tag: "Jobs", Summary: "Get a background job"}
 
-func (a *API) jobGet(ctx context.Context, c *caller, in *jobPath) (*Job, error) {
-	j, err := a.Engine.Job(ctx, c.tenant, in.ID)
+func (a *API) jobGet(ctx context.Context, c *access.Principal, in *jobPath) (*Job, error) {
+	j, err := a.Engine.Job(ctx, c.Tenant, in.ID)
 	if err != nil {
-		return nil, sameMissing(err, problem.New(problem.NotFound, "there is no job %q", clip(in.ID)))
+		return nil, sameMissing(err, problem.New(problem.NotFound, "there is no job %q", rest.Clip(in.ID)))
 	}
 	return a.showJob(&j), nil
 }
 
-var docJobCancel = doc{id: "cancelJob", tag: "Jobs", summary: "Cancel a background job", text: "The deliveries it has asked for already stay."}
+var docJobCancel = rest.Doc{ID: "cancelJob", Tag: "Jobs", Summary: "Cancel a background job", Text: "The deliveries it has asked for already stay."}
 
-func (a *API) jobCancel(ctx context.Context, c *caller, in *jobPath) (*Job, error) {
-	j, err := a.Engine.CancelJob(ctx, c.Principal, in.ID)
+func (a *API) jobCancel(ctx context.Context, c *access.Principal, in *jobPath) (*Job, error) {
+	j, err := a.Engine.CancelJob(ctx, c, in.ID)
 	if err != nil {
-		return nil, sameMissing(err, problem.New(problem.NotFound, "there is no job %q", clip(in.ID)))
+		return nil, sameMissing(err, problem.New(problem.NotFound, "there is no job %q", rest.Clip(in.ID)))
 	}
 	return a.showJob(&j), nil
 }
 
 // Key is an API key as it is listed: without its text.
 type Key struct {
-	ID        string   `json:"id" example:"\"key_6b1f0c9d2e8a47530f61\""`
-	Name      string   `json:"name"`
-	Scopes    []string `json:"scopes" enum:"publish,read,manage,admin,platform"`
-	Hint      string   `json:"hint" doc:"the key's first characters" example:"\"rk_8Zk2…\""`
-	CreatedAt Time     `json:"createdAt"`
-	ExpiresAt *Time    `json:"expiresAt"`
-	RevokedAt *Time    `json:"revokedAt"`
-	Key       string   `json:"key,omitempty" doc:"the key itself; shown only in the answer to create" example:"\"rk_…\""`
+	ID        string     `json:"id" example:"\"key_6b1f0c9d2e8a47530f61\""`
+	Name      string     `json:"name"`
+	Scopes    []string   `json:"scopes" enum:"publish,read,manage,admin,platform"`
+	Hint      string     `json:"hint" doc:"the key's first characters" example:"\"rk_8Zk2…\""`
+	CreatedAt rest.Time  `json:"createdAt"`
+	ExpiresAt *rest.Time `json:"expiresAt"`
+	RevokedAt *rest.Time `json:"revokedAt"`
+	Key       string     `json:"key,omitempty" doc:"the key itself; shown only in the answer to create" example:"\"rk_…\""`
 }
 
 func showKey(k *account.Key) Key {
-	v := Key{ID: k.ID, Name: k.Name, Hint: k.Hint, CreatedAt: Time(k.CreatedAt), ExpiresAt: timeOrNil(k.ExpiresAt), RevokedAt: timeOrNil(k.RevokedAt)}
+	v := Key{ID: k.ID, Name: k.Name, Hint: k.Hint, CreatedAt: rest.Time(k.CreatedAt), ExpiresAt: rest.TimeOrNil(k.ExpiresAt), RevokedAt: rest.TimeOrNil(k.RevokedAt)}
 	for _, s := range k.Scopes {
 		v.Scopes = append(v.Scopes, string(s))
 	}
 	return v
 }
 
-var docKeyList = doc{id: "listKeys", tag: "Keys", summary: "List keys", text: "Revoked and expired ones included, the oldest first. The list is never paged."}
+var docKeyList = rest.Doc{ID: "listKeys", Tag: "Keys", Summary: "List keys", Text: "Revoked and expired ones included, the oldest first. The list is never paged."}
 
-func (a *API) keyList(_ context.Context, c *caller, _ *none) (*List[Key], error) {
+func (a *API) keyList(_ context.Context, c *access.Principal, _ *rest.None) (*rest.List[Key], error) {
 	var data []Key
-	for _, k := range a.Keys.List(c.tenant) {
+	for _, k := range a.Keys.List(c.Tenant) {
 		data = append(data, showKey(&k))
 	}
-	return pageOf(data, ""), nil
+	return rest.PageOf(data, ""), nil
 }
 
 // CreateKey is the request to create a key.
 type CreateKey struct {
-	Name      string    `json:"name" required:"true" maxLength:"100" doc:"a label for people" example:"\"billing service\""`
-	Scopes    []string  `json:"scopes" required:"true" enum:"publish,read,manage,admin,platform" doc:"what it may do: publish events, read, manage (webhooks, retries; includes read), admin (keys; includes all of these), platform (act for any tenant)" example:"[\"publish\"]"`
-	ExpiresAt Opt[Time] `json:"expiresAt" doc:"from when on it is refused; null: never"`
+	Name      string              `json:"name" required:"true" maxLength:"100" doc:"a label for people" example:"\"billing service\""`
+	Scopes    []string            `json:"scopes" required:"true" enum:"publish,read,manage,admin,platform" doc:"what it may do: publish events, read, manage (webhooks, retries; includes read), admin (keys; includes all of these), platform (act for any tenant)" example:"[\"publish\"]"`
+	ExpiresAt rest.Opt[rest.Time] `json:"expiresAt" doc:"from when on it is refused; null: never"`
 }
 
-var docKeyCreate = doc{id: "createKey", tag: "Keys", summary: "Create a key", status: 201, text: "The answer shows the key, for the only time: only a hash of it is stored."}
+var docKeyCreate = rest.Doc{ID: "createKey", Tag: "Keys", Summary: "Create a key", Status: 201, Text: "The answer shows the key, for the only time: only a hash of it is stored."}
 
 type createKeyInput struct {
 	Body CreateKey `body:"required"`
 }
 
-func (a *API) keyCreate(ctx context.Context, c *caller, in *createKeyInput) (*Key, error) {
+func (a *API) keyCreate(ctx context.Context, c *access.Principal, in *createKeyInput) (*Key, error) {
 	n := account.NewKey{Name: in.Body.Name, ExpiresAt: time.Time(in.Body.ExpiresAt.Value)}
 	for _, s := range in.Body.Scopes {
 		n.Scopes = append(n.Scopes, access.Scope(s))
 	}
-	if slices.Contains(n.Scopes, access.ScopePlatform) && !c.key.Allows(access.ScopePlatform) {
-		return nil, problem.New(problem.Forbidden, "only a key with the scope %q can create another one", access.ScopePlatform)
-	}
-	k, text, err := a.Keys.Create(ctx, c.Principal, n)
+	k, text, err := a.Keys.Create(ctx, c, n)
 	if err != nil {
 		return nil, err
 	}
@@ -152,50 +149,25 @@ type keyPath struct {
 	ID string `path:"id" doc:"the key's id"`
 }
 
-var docKeyRevoke = doc{id: "revokeKey", tag: "Keys", summary: "Revoke a key", status: 204, text: "It is refused from the next request on. It stays in the list. A key with a scope that the caller's key lacks cannot be revoked, nor can the operator's key by another."}
+var docKeyRevoke = rest.Doc{ID: "revokeKey", Tag: "Keys", Summary: "Revoke a key", Status: 204, Text: "It is refused from the next request on. It stays in the list. A key with a scope that the caller's key lacks cannot be revoked, nor can the operator's key by another."}
 
-func (a *API) keyRevoke(ctx context.Context, c *caller, in *keyPath) (*none, error) {
-	if err := a.mayRevoke(c, in.ID); err != nil {
-		return nil, err
-	}
-	if err := a.Keys.Revoke(ctx, c.Principal, in.ID); err != nil {
-		return nil, err
-	}
-	return nil, nil
-}
-
-// mayRevoke refuses that a key takes away one that may do more than it may itself.
-func (a *API) mayRevoke(c *caller, id string) error {
-	list := a.Keys.List(c.tenant)
-	i := slices.IndexFunc(list, func(k account.Key) bool { return k.ID == id })
-	if i < 0 {
-		return nil // Revoke says so
-	}
-	if id == account.AdminKeyID && c.key.ID != account.AdminKeyID {
-		return problem.New(problem.Forbidden, "the operator's key is revoked by the operator: with itself, or by starting Relay with another RELAY_ADMIN_KEY")
-	}
-	for _, s := range list[i].Scopes {
-		// As an admin of the tenant, a platform key has the scopes that one has; platform itself must be the key's own.
-		if !c.key.Allows(s) && (s == access.ScopePlatform || !c.platform) {
-			return problem.New(problem.Forbidden, "only a key that itself has the scope %q can revoke this one", s)
-		}
-	}
-	return nil
+func (a *API) keyRevoke(ctx context.Context, c *access.Principal, in *keyPath) (*rest.None, error) {
+	return nil, a.Keys.Revoke(ctx, c, in.ID)
 }
 
 // Stats counts attempts over time.
 type Stats struct {
-	WebhookID *string      `json:"webhookId" doc:"null: all webhooks summed"`
-	From      Time         `json:"from"`
-	To        Time         `json:"to"`
-	Step      Duration     `json:"step"`
-	Points    []StatsPoint `json:"points" doc:"steps without attempts are left out"`
-	Totals    StatsTotals  `json:"totals"`
+	WebhookID *string       `json:"webhookId" doc:"null: all webhooks summed"`
+	From      rest.Time     `json:"from"`
+	To        rest.Time     `json:"to"`
+	Step      rest.Duration `json:"step"`
+	Points    []StatsPoint  `json:"points" doc:"steps without attempts are left out"`
+	Totals    StatsTotals   `json:"totals"`
 }
 
 // StatsPoint counts the attempts of one step.
 type StatsPoint struct {
-	At Time `json:"at" doc:"when the step begins"`
+	At rest.Time `json:"at" doc:"when the step begins"`
 	StatsTotals
 }
 
@@ -208,20 +180,20 @@ type StatsTotals struct {
 	MaxMs     int64   `json:"maxMs" doc:"longest duration of an attempt"`
 }
 
-var docStats = doc{id: "getStats", tag: "Stats", summary: "Count attempts over time"}
+var docStats = rest.Doc{ID: "getStats", Tag: "Stats", Summary: "Count attempts over time"}
 
 type statsQuery struct {
-	WebhookID string   `query:"webhookId" doc:"only this webhook; left out: all, summed"`
-	From      Time     `query:"from" doc:"left out: 24 hours before to"`
-	To        Time     `query:"to" doc:"left out: now"`
-	Step      Duration `query:"step" default:"\"1h\"" doc:"length of a point's time, a whole number of minutes"`
+	WebhookID string        `query:"webhookId" doc:"only this webhook; left out: all, summed"`
+	From      rest.Time     `query:"from" doc:"left out: 24 hours before to"`
+	To        rest.Time     `query:"to" doc:"left out: now"`
+	Step      rest.Duration `query:"step" default:"\"1h\"" doc:"length of a point's time, a whole number of minutes"`
 }
 
 // maxPoints bounds the points of one answer.
 const maxPoints = 2000
 
-func (a *API) stats(ctx context.Context, c *caller, in *statsQuery) (*Stats, error) {
-	q := delivery.StatsQuery{Tenant: c.tenant, From: time.Time(in.From), To: time.Time(in.To), Step: time.Duration(in.Step)}
+func (a *API) stats(ctx context.Context, c *access.Principal, in *statsQuery) (*Stats, error) {
+	q := delivery.StatsQuery{Tenant: c.Tenant, From: time.Time(in.From), To: time.Time(in.To), Step: time.Duration(in.Step)}
 	if q.To.IsZero() {
 		q.To = time.Now().UTC().Truncate(time.Millisecond)
 	}
@@ -236,10 +208,10 @@ func (a *API) stats(ctx context.Context, c *caller, in *statsQuery) (*Stats, err
 	case q.To.Sub(q.From)/q.Step > maxPoints:
 		return nil, problem.MalformedField("query step", "must be longer: more than %d points lie between from and to", maxPoints)
 	}
-	v := &Stats{From: Time(q.From), To: Time(q.To), Step: in.Step, Points: []StatsPoint{}}
+	v := &Stats{From: rest.Time(q.From), To: rest.Time(q.To), Step: in.Step, Points: []StatsPoint{}}
 	if in.WebhookID != "" {
 		var err error
-		if q.Webhook, err = a.Webhooks.Logged(ctx, c.tenant, in.WebhookID); err != nil {
+		if q.Webhook, err = a.Webhooks.Logged(ctx, c.Tenant, in.WebhookID); err != nil {
 			return nil, err
 		}
 		v.WebhookID = &in.WebhookID
@@ -250,7 +222,7 @@ func (a *API) stats(ctx context.Context, c *caller, in *statsQuery) (*Stats, err
 	}
 	var sum delivery.StatsPoint
 	for _, p := range points {
-		v.Points = append(v.Points, StatsPoint{At: Time(p.At), StatsTotals: totals(p)})
+		v.Points = append(v.Points, StatsPoint{At: rest.Time(p.At), StatsTotals: totals(p)})
 		sum.Delivered += p.Delivered
 		sum.Retrying += p.Retrying
 		sum.Failed += p.Failed
@@ -274,16 +246,18 @@ type Probe struct {
 	Status string `json:"status" example:"\"ok\""`
 }
 
-var docLive = doc{id: "getLiveness", tag: "Probes", summary: "Is the process alive?", text: "Answers as long as requests are served at all."}
+var docLive = rest.Doc{ID: "getLiveness", Tag: "Probes", Summary: "Is the process alive?", Text: "Answers as long as requests are served at all."}
 
-func (a *API) live(context.Context, *caller, *none) (*Probe, error) { return &Probe{"ok"}, nil }
+func (a *API) live(context.Context, *access.Principal, *rest.None) (*Probe, error) {
+	return &Probe{"ok"}, nil
+}
 
-var docReady = doc{id: "getReadiness", tag: "Probes", summary: "Can the process take requests?", text: "503 with the reason when it cannot: the store does not answer, or start-up is not over."}
+var docReady = rest.Doc{ID: "getReadiness", Tag: "Probes", Summary: "Can the process take requests?", Text: "503 with the reason when it cannot: the store does not answer, or start-up is not over."}
 
 // readyTime bounds the question whether the store answers: a probe that hangs says nothing.
 const readyTime = 2 * time.Second
 
-func (a *API) ready(ctx context.Context, _ *caller, _ *none) (*Probe, error) {
+func (a *API) ready(ctx context.Context, _ *access.Principal, _ *rest.None) (*Probe, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	if err := a.Ready(ctx); err != nil {
@@ -292,11 +266,11 @@ func (a *API) ready(ctx context.Context, _ *caller, _ *none) (*Probe, error) {
 	return &Probe{"ok"}, nil
 }
 
-var docMetrics = doc{id: "getMetrics", tag: "Probes", summary: "Metrics for Prometheus", bodies: bodies{answer: "text/plain"}}
+var docMetrics = rest.Doc{ID: "getMetrics", Tag: "Probes", Summary: "Metrics for Prometheus", Answer: "text/plain"}
 
-func (a *API) metricsRoute(needs access.Permission) route {
-	rt := describe[none, none]("GET /metrics", needs, docMetrics)
-	rt.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (a *API) metricsRoute(needs access.Permission) rest.Route {
+	rt := rest.Describe[rest.None, rest.None]("GET /metrics", needs, docMetrics)
+	rt.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		web.APIHeaders(w.Header())
 		a.Metrics.ServeHTTP(w, r)
 	})

@@ -1,25 +1,18 @@
 // Package api is the JSON API: routes, their documents, and the translation between JSON and domain calls.
 //
-// All routes stand in one table (routes.go). A route is a Go function from a request struct to an answer struct; one
-// generic adapter (handle.go) reads and checks the request, tells who is calling, and writes the answer. The OpenAPI
-// document and the page at /docs are made from the same table and the same structs, so they cannot say anything else
-// than what the code does.
-//
-// Why no framework makes the document: those tried decode with encoding/json or into maps, which lets duplicate names
-// and names in the wrong case pass, and cannot tell a member that is null from one that is left out, on which PATCH rests.
-// Publishing (publish.go, stream.go) goes round the adapter: its cost per event counts.
+// All routes stand in one table (routes.go). A route is a Go function from a request struct to an answer struct; package
+// rest reads requests, writes answers, and makes the OpenAPI document and the page at /docs from the same table and the
+// same structs. What a request means is decided by the domain packages: a handler translates, calls, and translates back.
+// Credentials are read in identify.go. Publishing (publish.go, stream.go) and the export of respondents read and write
+// bodies by themselves, because their cost per event counts or they have no end.
 package api
 
 import (
 	"context"
-	"crypto/cipher"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"path"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
@@ -28,6 +21,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -128,7 +122,7 @@ type Options struct {
 	Types     Types
 	Gate      Gate
 	Audit     Audit
-	Answers   Answers
+	Answers   account.AnswerStore
 	// Encryption replaces the keys that seal secrets at rest. Nil: they cannot be replaced while the server runs.
 	Encryption Encryption
 	// Ready reports why requests cannot be served now, in words fit for the public; nil: they can.
@@ -154,13 +148,7 @@ type Options struct {
 // API answers the program's requests.
 type API struct {
 	Options
-	mux      *http.ServeMux
-	routes   []route
-	document []byte // /openapi.json
-	page     []byte // /docs
-
-	documentZipped, pageZipped []byte                      // the same as gzip
-	cursors                    atomic.Pointer[cipher.AEAD] // nil until the first list needs it
+	face *rest.Face
 }
 
 // New returns the API: an http.Handler for everything below /v1, the probes, /metrics, /openapi.json and /docs. It
@@ -179,35 +167,14 @@ func New(o Options) (*API, error) {
 	if o.Searches == nil {
 		o.Searches = NewSearches(0)
 	}
-	a := &API{Options: o, mux: http.NewServeMux()}
-	a.routes = a.Routes()
-	for _, rt := range a.routes {
-		a.mux.Handle(rt.pattern(), rt.handler)
-	}
-	a.mux.Handle("/", notFound(a.mux))
-	a.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { // browsers ask for it beside /docs
-		w.Header().Set("Cache-Control", "max-age=86400")
-		w.WriteHeader(http.StatusNoContent)
-	})
-	if err := a.describe(); err != nil {
+	a := &API{Options: o}
+	face, err := rest.New(rest.Options{Identify: a.identify, Answers: o.Answers, About: a.about(), Log: o.Log})
+	if err != nil {
 		return nil, err
 	}
-	a.documentZipped, a.pageZipped = compressed(a.document), compressed(a.page)
-	// A new installation makes its key of cursors now, because lists must work on a full disk, too. Where it cannot be
-	// made now, the first list tries again.
-	if _, err := a.cursorCipher(context.Background()); err != nil {
-		a.Log.Warn("the key of cursors could not be read yet", "error", err)
-	}
-	return a, nil
+	a.face = face
+	return a, face.Serve(a.Routes())
 }
 
 // ServeHTTP implements http.Handler.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The mux would redirect a path like /v1/campaigns//x to /v1/campaigns/x, so that a call with an empty id would be
-	// made about something else.
-	if p := r.URL.EscapedPath(); strings.Contains(p, "//") || strings.Contains(p, "/.") && path.Clean(p) != p {
-		nowhere.ServeHTTP(w, r)
-		return
-	}
-	a.mux.ServeHTTP(w, r)
-}
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.face.ServeHTTP(w, r) }

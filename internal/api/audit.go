@@ -7,6 +7,7 @@ import (
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/rest"
 )
 
 // Audit reads the audit log; the store does. Entries are written with the changes that they are about.
@@ -17,7 +18,7 @@ type Audit interface {
 // AuditEntry is one change that somebody made.
 type AuditEntry struct {
 	ID      string          `json:"id" example:"\"aud_0000000000001\""`
-	At      Time            `json:"at"`
+	At      rest.Time       `json:"at"`
 	Actor   AuditActor      `json:"actor"`
 	Action  string          `json:"action" example:"\"webhook.update\""`
 	Target  *string         `json:"target" doc:"the id of what was changed; null where there is only one, such as the gate"`
@@ -50,26 +51,26 @@ type AuditRequest struct {
 
 const auditPrefix = "aud_"
 
-var docAuditList = doc{id: "listAudit", tag: "Audit", summary: "List changes",
-	text: "Who changed what, from where, the newest first. An entry is stored in one transaction with its change: there is none without the other. Only what is done to deliveries " +
+var docAuditList = rest.Doc{ID: "listAudit", Tag: "Audit", Summary: "List changes",
+	Text: "Who changed what, from where, the newest first. An entry is stored in one transaction with its change: there is none without the other. Only what is done to deliveries " +
 		"(`delivery.retry`, `delivery.cancel`, `event.resend`) and to encryption keys is noted just before it is done. Credentials are shown as `***`; of what is larger than 64 KiB only the size is kept."}
 
 type auditQuery struct {
-	page
-	Action string `query:"action" doc:"only changes of this kind: gate.update; or of all kinds below a name: webhook.*"`
-	Actor  string `query:"actor" doc:"only changes by the key with this id"`
-	Target string `query:"target" doc:"only changes whose first target has this id"`
-	Since  Time   `query:"since"`
-	Until  Time   `query:"until"`
+	rest.Page
+	Action string    `query:"action" doc:"only changes of this kind: gate.update; or of all kinds below a name: webhook.*"`
+	Actor  string    `query:"actor" doc:"only changes by the key with this id"`
+	Target string    `query:"target" doc:"only changes whose first target has this id"`
+	Since  rest.Time `query:"since"`
+	Until  rest.Time `query:"until"`
 }
 
-func (a *API) auditList(ctx context.Context, c *caller, in *auditQuery) (*List[AuditEntry], error) {
-	before, err := in.before()
+func (a *API) auditList(ctx context.Context, c *access.Principal, in *auditQuery) (*rest.List[AuditEntry], error) {
+	before, err := in.Before()
 	if err != nil {
 		return nil, err
 	}
 	list, next, err := a.Audit.AuditList(ctx, access.Query{
-		Tenant: c.tenant, Action: in.Action, Actor: in.Actor, Target: in.Target,
+		Tenant: c.Tenant, Action: in.Action, Actor: in.Actor, Target: in.Target,
 		Since: time.Time(in.Since), Until: time.Time(in.Until), Before: before, Limit: in.Limit,
 	})
 	if err != nil {
@@ -79,12 +80,12 @@ func (a *API) auditList(ctx context.Context, c *caller, in *auditQuery) (*List[A
 	for i := range list {
 		data[i] = showEntry(&list[i])
 	}
-	return pageOf(data, cursorOf(next)), nil
+	return rest.PageOf(data, rest.CursorOf(next)), nil
 }
 
 func showEntry(e *access.Entry) AuditEntry {
 	v := AuditEntry{
-		ID: e.ID.Public(auditPrefix), At: Time(e.At), Actor: AuditActor{Kind: string(e.Actor.Kind), KeyID: e.Actor.ID, Name: e.Actor.Name},
+		ID: e.ID.Public(auditPrefix), At: rest.Time(e.At), Actor: AuditActor{Kind: string(e.Actor.Kind), KeyID: e.Actor.ID, Name: e.Actor.Name},
 		Action: e.Action, Targets: make([]AuditTarget, len(e.Targets)), Before: e.Before, After: e.After,
 		Request: AuditRequest{ID: e.Request.ID, Address: e.Request.Address, UserAgent: e.Request.UserAgent},
 	}

@@ -3,21 +3,22 @@ package api
 import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
 // Batch says when events that share a request are sent.
 type Batch struct {
-	MaxEvents int      `json:"maxEvents" doc:"events in a request at most" example:"100"`
-	MaxWait   Duration `json:"maxWait" doc:"how long the first waits for others" example:"\"1s\""`
-	MaxBytes  int      `json:"maxBytes" doc:"of the body at most; a larger event goes alone" example:"1048576"`
+	MaxEvents int           `json:"maxEvents" doc:"events in a request at most" example:"100"`
+	MaxWait   rest.Duration `json:"maxWait" doc:"how long the first waits for others" example:"\"1s\""`
+	MaxBytes  int           `json:"maxBytes" doc:"of the body at most; a larger event goes alone" example:"1048576"`
 }
 
 // BatchFields is a batch setting as a caller sets it.
 type BatchFields struct {
-	MaxEvents Opt[int]      `json:"maxEvents" doc:"events in a request at most" default:"100" min:"1" max:"1000"`
-	MaxWait   Opt[Duration] `json:"maxWait" doc:"how long the first waits for others; 0s to 1h" default:"\"1s\""`
-	MaxBytes  Opt[int]      `json:"maxBytes" doc:"of the body at most; a larger event goes alone" default:"1048576" min:"1024" max:"16777216"`
+	MaxEvents rest.Opt[int]           `json:"maxEvents" doc:"events in a request at most" default:"100" min:"1" max:"1000"`
+	MaxWait   rest.Opt[rest.Duration] `json:"maxWait" doc:"how long the first waits for others; 0s to 1h" default:"\"1s\""`
+	MaxBytes  rest.Opt[int]           `json:"maxBytes" doc:"of the body at most; a larger event goes alone" default:"1048576" min:"1024" max:"16777216"`
 }
 
 // apply returns the setting that the caller's makes of the one there is, nil for none.
@@ -27,7 +28,7 @@ func (f *BatchFields) apply(old *webhook.Batch) *webhook.Batch {
 		b = *old
 	}
 	f.MaxEvents.Apply(&b.MaxEvents, webhook.DefaultBatchEvents)
-	f.MaxWait.Apply((*Duration)(&b.MaxWait), Duration(webhook.DefaultBatchWait))
+	f.MaxWait.Apply((*rest.Duration)(&b.MaxWait), rest.Duration(webhook.DefaultBatchWait))
 	f.MaxBytes.Apply(&b.MaxBytes, webhook.DefaultBatchBytes)
 	return &b
 }
@@ -36,7 +37,7 @@ func showBatch(b *webhook.Batch) *Batch {
 	if b == nil {
 		return nil
 	}
-	return &Batch{MaxEvents: b.MaxEvents, MaxWait: Duration(b.MaxWait), MaxBytes: b.MaxBytes}
+	return &Batch{MaxEvents: b.MaxEvents, MaxWait: rest.Duration(b.MaxWait), MaxBytes: b.MaxBytes}
 }
 
 // AttemptBatch is what shared the request of an attempt.
@@ -61,7 +62,7 @@ func showAttemptBatch(at *delivery.Attempt) *AttemptBatch {
 	v := &AttemptBatch{ID: b.ID.Public(event.BatchPrefix), Events: b.Count, Deliveries: make([]BatchItem, len(b.Items))}
 	for i, it := range b.Items {
 		d := event.DeliveryID{Event: it.Event, Webhook: at.Webhook}
-		v.Deliveries[i] = BatchItem{DeliveryID: d.String(), EventID: eventID(it.Name, it.Event), EventType: textOrNil(it.EventType)}
+		v.Deliveries[i] = BatchItem{DeliveryID: d.String(), EventID: eventID(it.Name, it.Event), EventType: rest.TextOrNil(it.EventType)}
 	}
 	return v
 }

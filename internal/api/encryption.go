@@ -3,13 +3,15 @@ package api
 import (
 	"context"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/secret"
 )
 
 // RotateEncryption asks for a new key that seals secrets at rest.
 type RotateEncryption struct {
-	SecretKey Opt[string] `json:"secretKey" doc:"a master key of at least 32 random bytes that encrypts the key file from now on; set RELAY_SECRET_KEY to it before the next start. Left out: the one there is, if there is one" example:"\"…\""`
+	SecretKey rest.Opt[string] `json:"secretKey" doc:"a master key of at least 32 random bytes that encrypts the key file from now on; set RELAY_SECRET_KEY to it before the next start. Left out: the one there is, if there is one" example:"\"…\""`
 }
 
 // RotatedEncryption says what was sealed again.
@@ -17,14 +19,14 @@ type RotatedEncryption struct {
 	Webhooks int `json:"webhooks" doc:"whose secrets were sealed with the new key" example:"12"`
 }
 
-var docEncryptionRotate = doc{id: "rotateEncryptionKeys", tag: "Keys", summary: "Replace the keys that encrypt secrets at rest",
-	text: "Makes a new key, seals the signing secrets, credentials and headers of all webhooks with it, and removes what the old key had sealed from the files. Deliveries go on meanwhile. Interrupted at any point it is completed by the next start, or by calling it again."}
+var docEncryptionRotate = rest.Doc{ID: "rotateEncryptionKeys", Tag: "Keys", Summary: "Replace the keys that encrypt secrets at rest",
+	Text: "Makes a new key, seals the signing secrets, credentials and headers of all webhooks with it, and removes what the old key had sealed from the files. Deliveries go on meanwhile. Interrupted at any point it is completed by the next start, or by calling it again."}
 
 type encryptionInput struct {
 	Body RotateEncryption `body:"optional"`
 }
 
-func (a *API) encryptionRotate(ctx context.Context, c *caller, in *encryptionInput) (*RotatedEncryption, error) {
+func (a *API) encryptionRotate(ctx context.Context, c *access.Principal, in *encryptionInput) (*RotatedEncryption, error) {
 	if a.Encryption == nil {
 		return nil, problem.New(problem.Conflict, "servers that share a database share their keys, which cannot be replaced while they run")
 	}
@@ -37,7 +39,7 @@ func (a *API) encryptionRotate(ctx context.Context, c *caller, in *encryptionInp
 			return nil, problem.InvalidField("secretKey", "%v", err)
 		}
 	}
-	n, err := a.Encryption.Rotate(ctx, c.Principal, secret.Text(key.Value))
+	n, err := a.Encryption.Rotate(ctx, c, secret.Text(key.Value))
 	if err != nil {
 		return nil, err
 	}

@@ -2,14 +2,15 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"strings"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/rest"
 )
 
 // EventType is a type of the catalogue.
@@ -30,8 +31,8 @@ type EventType struct {
 	ExampleAttributes json.RawMessage `json:"exampleAttributes" doc:"its attributes, or null" example:"null"`
 	ExampleSketch     bool            `json:"exampleSketch" doc:"the example was made from a schema too intricate for that, and violates it"`
 	Unchecked         []UncheckedPart `json:"unchecked" doc:"patterns of the schemas that events are not held against"`
-	CreatedAt         *Time           `json:"createdAt" doc:"when this version was made; null for types of packs"`
-	UpdatedAt         *Time           `json:"updatedAt"`
+	CreatedAt         *rest.Time      `json:"createdAt" doc:"when this version was made; null for types of packs"`
+	UpdatedAt         *rest.Time      `json:"updatedAt"`
 }
 
 // UncheckedPart is a part of a schema that is kept, but that events are not held against.
@@ -50,32 +51,32 @@ func showUnchecked(t *catalogue.Type) []UncheckedPart {
 
 // TypeVersion is a version of a type.
 type TypeVersion struct {
-	Version   string `json:"version" example:"\"1\""`
-	CreatedAt *Time  `json:"createdAt"`
-	UpdatedAt *Time  `json:"updatedAt"`
+	Version   string     `json:"version" example:"\"1\""`
+	CreatedAt *rest.Time `json:"createdAt"`
+	UpdatedAt *rest.Time `json:"updatedAt"`
 }
 
 // showType shows a version of a type; current is the version that holds, which says how the type is treated.
 func (a *API) showType(tenant event.TenantID, t, current *catalogue.Type) EventType {
 	v := EventType{
-		Name: t.Name, Pack: textOrNil(t.Pack), Description: t.Description, Fires: t.Fires, Version: t.Version,
+		Name: t.Name, Pack: rest.TextOrNil(t.Pack), Description: t.Description, Fires: t.Fires, Version: t.Version,
 		Versions: []TypeVersion{}, Aliases: append([]string{}, t.Aliases...),
 		Validation: string(current.Validation), Deprecated: current.Deprecated, Archived: current.Archived,
 		Schema: t.Schema, AttributesSchema: t.AttributesSchema, Example: t.Example, ExampleAttributes: t.ExampleAttributes,
 		ExampleSketch: t.Sketch, Unchecked: showUnchecked(t),
-		CreatedAt: timeOrNil(t.CreatedAt), UpdatedAt: timeOrNil(t.UpdatedAt),
+		CreatedAt: rest.TimeOrNil(t.CreatedAt), UpdatedAt: rest.TimeOrNil(t.UpdatedAt),
 	}
 	for _, o := range a.Types.Versions(tenant, t.Name) {
-		v.Versions = append(v.Versions, TypeVersion{o.Version, timeOrNil(o.CreatedAt), timeOrNil(o.UpdatedAt)})
+		v.Versions = append(v.Versions, TypeVersion{o.Version, rest.TimeOrNil(o.CreatedAt), rest.TimeOrNil(o.UpdatedAt)})
 	}
 	return v
 }
 
-var docTypeList = doc{id: "listEventTypes", tag: "Event types", summary: "List the event types of the catalogue",
-	text: "By name. Other types may be published all the same, unless the catalogue's validation is `strict`. A page may hold fewer types than asked for when their schemas are large."}
+var docTypeList = rest.Doc{ID: "listEventTypes", Tag: "Event types", Summary: "List the event types of the catalogue",
+	Text: "By name. Other types may be published all the same, unless the catalogue's validation is `strict`. A page may hold fewer types than asked for when their schemas are large."}
 
 type typeQuery struct {
-	page
+	rest.Page
 	Pack     string `query:"pack" doc:"only types of this pack; own for those of no pack"`
 	Archived string `query:"archived" enum:"false,true,all" default:"false" doc:"types that are archived: left out, only these, or with the others"`
 	Query    string `query:"query" doc:"only types with this text in their name or description, in any case"`
@@ -94,38 +95,25 @@ func (q *typeQuery) selects(t *catalogue.Type) bool {
 		(strings.Contains(strings.ToLower(t.Name), text) || strings.Contains(strings.ToLower(t.Description), text))
 }
 
-func (a *API) typeList(_ context.Context, c *caller, in *typeQuery) (*List[EventType], error) {
-	after, err := in.afterName()
+func (a *API) typeList(_ context.Context, c *access.Principal, in *typeQuery) (*rest.List[EventType], error) {
+	after, err := in.After()
 	if err != nil {
 		return nil, err
 	}
 	var data []EventType
 	bytes, last := 0, ""
-	for _, t := range a.Types.List(c.tenant) {
+	for _, t := range a.Types.List(c.Tenant) {
 		if t.Name <= after || !in.selects(t) {
 			continue
 		}
-		if len(data) == in.Limit || bytes > maxPageBytes {
-			return pageOf(data, cursorPrefix+base64.RawURLEncoding.EncodeToString([]byte(last))), nil
+		if len(data) == in.Limit || bytes > rest.MaxPageBytes {
+			return rest.PageOf(data, rest.TextCursor(last)), nil
 		}
-		data = append(data, a.showType(c.tenant, t, t))
+		data = append(data, a.showType(c.Tenant, t, t))
 		bytes += len(t.Schema) + len(t.AttributesSchema) + len(t.Example) + len(t.Description)
 		last = t.Name
 	}
-	return pageOf(data, ""), nil
-}
-
-// afterName reads the cursor of a list that is ordered by name.
-func (p *page) afterName() (string, error) {
-	if p.Cursor == "" {
-		return "", nil
-	}
-	text, ok := strings.CutPrefix(p.Cursor, cursorPrefix)
-	name, err := base64.RawURLEncoding.DecodeString(text)
-	if !ok || err != nil || event.CheckType(string(name)) != nil {
-		return "", problem.MalformedField("query cursor", "must be the nextCursor of an earlier answer")
-	}
-	return string(name), nil
+	return rest.PageOf(data, ""), nil
 }
 
 type typePath struct {
@@ -138,30 +126,30 @@ type typeVersionQuery struct {
 }
 
 // findType returns a type and the version of it that is asked for.
-func (a *API) findType(c *caller, name, version string) (t, current *catalogue.Type, err error) {
-	current, ok := a.Types.Lookup(c.tenant, name)
+func (a *API) findType(c *access.Principal, name, version string) (t, current *catalogue.Type, err error) {
+	current, ok := a.Types.Lookup(c.Tenant, name)
 	if !ok {
-		return nil, nil, problem.New(problem.NotFound, "there is no event type %q", clip(name))
+		return nil, nil, problem.New(problem.NotFound, "there is no event type %q", rest.Clip(name))
 	}
 	if version == "" || version == current.Version {
 		return current, current, nil
 	}
-	versions := a.Types.Versions(c.tenant, current.Name)
+	versions := a.Types.Versions(c.Tenant, current.Name)
 	i := slices.IndexFunc(versions, func(v *catalogue.Type) bool { return v.Version == version })
 	if i < 0 {
-		return nil, nil, problem.New(problem.NotFound, "the event type %q has no version %q", clip(current.Name), clip(version))
+		return nil, nil, problem.New(problem.NotFound, "the event type %q has no version %q", rest.Clip(current.Name), rest.Clip(version))
 	}
 	return versions[i], current, nil
 }
 
-var docTypeGet = doc{id: "getEventType", tag: "Event types", summary: "Get an event type"}
+var docTypeGet = rest.Doc{ID: "getEventType", Tag: "Event types", Summary: "Get an event type"}
 
-func (a *API) typeGet(_ context.Context, c *caller, in *typeVersionQuery) (*EventType, error) {
+func (a *API) typeGet(_ context.Context, c *access.Principal, in *typeVersionQuery) (*EventType, error) {
 	t, current, err := a.findType(c, in.Name, in.Version)
 	if err != nil {
 		return nil, err
 	}
-	v := a.showType(c.tenant, t, current)
+	v := a.showType(c.Tenant, t, current)
 	return &v, nil
 }
 
@@ -172,10 +160,10 @@ type EventExample struct {
 	Attributes json.RawMessage `json:"attributes,omitempty" doc:"left out where the example has none"`
 }
 
-var docTypeExample = doc{id: "getEventTypeExample", tag: "Event types", summary: "Get an example event of a type",
-	text: "The answer can be published as it is."}
+var docTypeExample = rest.Doc{ID: "getEventTypeExample", Tag: "Event types", Summary: "Get an example event of a type",
+	Text: "The answer can be published as it is."}
 
-func (a *API) typeExample(_ context.Context, c *caller, in *typeVersionQuery) (*EventExample, error) {
+func (a *API) typeExample(_ context.Context, c *access.Principal, in *typeVersionQuery) (*EventExample, error) {
 	t, _, err := a.findType(c, in.Name, in.Version)
 	if err != nil {
 		return nil, err
@@ -185,17 +173,17 @@ func (a *API) typeExample(_ context.Context, c *caller, in *typeVersionQuery) (*
 
 // typeFields are what a caller may set of an event type.
 type typeFields struct {
-	Description       Opt[string]   `json:"description" text:"lines" doc:"what happened, what it is used for" maxLength:"16384"`
-	Fires             Opt[string]   `json:"fires" text:"lines" doc:"when such an event is published" maxLength:"16384"`
-	Version           Opt[string]   `json:"version" maxLength:"64" doc:"of the schema. At creation 1 when left out; in a change the version that is changed or made: left out, the current one, or a new one if a schema changes"`
-	Aliases           Opt[[]string] `json:"aliases" doc:"other names of the type" default:"[]" maxItems:"20"`
-	Schema            Opt[rawJSON]  `json:"schema" doc:"JSON Schema of the data, 2020-12 unless it says otherwise. References lead into itself; nothing is fetched" example:"{\"type\":\"object\",\"required\":[\"amount\"],\"properties\":{\"amount\":{\"type\":\"number\"}}}"`
-	AttributesSchema  Opt[rawJSON]  `json:"attributesSchema" doc:"JSON Schema of the attributes"`
-	Example           Opt[rawJSON]  `json:"example" doc:"the data of such an event, which fits the schema; left out: made from the schema" example:"{\"amount\":100}"`
-	ExampleAttributes Opt[rawJSON]  `json:"exampleAttributes" doc:"its attributes, an object"`
-	Validation        Opt[string]   `json:"validation" enum:"off,warn,strict" doc:"what becomes of events that violate the schema; null or left out: as the catalogue's settings say"`
-	Deprecated        Opt[bool]     `json:"deprecated" default:"false"`
-	Archived          Opt[bool]     `json:"archived" default:"false"`
+	Description       rest.Opt[string]       `json:"description" text:"lines" doc:"what happened, what it is used for" maxLength:"16384"`
+	Fires             rest.Opt[string]       `json:"fires" text:"lines" doc:"when such an event is published" maxLength:"16384"`
+	Version           rest.Opt[string]       `json:"version" maxLength:"64" doc:"of the schema. At creation 1 when left out; in a change the version that is changed or made: left out, the current one, or a new one if a schema changes"`
+	Aliases           rest.Opt[[]string]     `json:"aliases" doc:"other names of the type" default:"[]" maxItems:"20"`
+	Schema            rest.Opt[rest.RawJSON] `json:"schema" doc:"JSON Schema of the data, 2020-12 unless it says otherwise. References lead into itself; nothing is fetched" example:"{\"type\":\"object\",\"required\":[\"amount\"],\"properties\":{\"amount\":{\"type\":\"number\"}}}"`
+	AttributesSchema  rest.Opt[rest.RawJSON] `json:"attributesSchema" doc:"JSON Schema of the attributes"`
+	Example           rest.Opt[rest.RawJSON] `json:"example" doc:"the data of such an event, which fits the schema; left out: made from the schema" example:"{\"amount\":100}"`
+	ExampleAttributes rest.Opt[rest.RawJSON] `json:"exampleAttributes" doc:"its attributes, an object"`
+	Validation        rest.Opt[string]       `json:"validation" enum:"off,warn,strict" doc:"what becomes of events that violate the schema; null or left out: as the catalogue's settings say"`
+	Deprecated        rest.Opt[bool]         `json:"deprecated" default:"false"`
+	Archived          rest.Opt[bool]         `json:"archived" default:"false"`
 }
 
 // CreateEventType is the request to add an event type.
@@ -205,18 +193,19 @@ type CreateEventType struct {
 }
 
 // room lets a request hold two schemas and an example.
-func (*typeFields) room() (bytes int64, depth int) { return 1 << 20, event.MaxDepth }
+// Room implements rest.Roomy.
+func (*typeFields) Room() (bytes int64, depth int) { return 1 << 20, event.MaxDepth }
 
 type createTypeInput struct {
 	Body CreateEventType `body:"required"`
 }
 
-var docTypeCreate = doc{id: "createEventType", tag: "Event types", summary: "Add an event type", status: 201}
+var docTypeCreate = rest.Doc{ID: "createEventType", Tag: "Event types", Summary: "Add an event type", Status: 201}
 
-func (a *API) typeCreate(ctx context.Context, c *caller, in *createTypeInput) (*EventType, error) {
+func (a *API) typeCreate(ctx context.Context, c *access.Principal, in *createTypeInput) (*EventType, error) {
 	b := &in.Body
 	set := catalogue.Settings{Validation: catalogue.Mode(b.Validation.Value), Deprecated: b.Deprecated.Value, Archived: b.Archived.Value}
-	t, err := a.Types.Create(ctx, c.Principal, catalogue.Type{
+	t, err := a.Types.Create(ctx, c, catalogue.Type{
 		Name: b.Name, Version: b.Version.Value, Description: b.Description.Value, Fires: b.Fires.Value, Aliases: b.Aliases.Value,
 		Schema: json.RawMessage(b.Schema.Value), AttributesSchema: json.RawMessage(b.AttributesSchema.Value),
 		Example: json.RawMessage(b.Example.Value), ExampleAttributes: json.RawMessage(b.ExampleAttributes.Value),
@@ -224,7 +213,7 @@ func (a *API) typeCreate(ctx context.Context, c *caller, in *createTypeInput) (*
 	if err != nil {
 		return nil, err
 	}
-	v := a.showType(c.tenant, t, t)
+	v := a.showType(c.Tenant, t, t)
 	return &v, nil
 }
 
@@ -238,13 +227,13 @@ type updateTypeInput struct {
 	Body UpdateEventType `body:"required"`
 }
 
-var docTypeUpdate = doc{id: "updateEventType", tag: "Event types", summary: "Change an event type",
-	text: "Members left out stay as they are, null resets a member to its default. A change of a schema makes a new version, unless `version` names one. " +
+var docTypeUpdate = rest.Doc{ID: "updateEventType", Tag: "Event types", Summary: "Change an event type",
+	Text: "Members left out stay as they are, null resets a member to its default. A change of a schema makes a new version, unless `version` names one. " +
 		"Changing what describes a type of a pack makes a version of your own, which takes its place until you delete it; " +
 		"`validation`, `deprecated` and `archived` do not."}
 
 // given returns what a change sets, nil for what it leaves.
-func given[T, V any](o Opt[T], as func(T) V) *V {
+func given[T, V any](o rest.Opt[T], as func(T) V) *V {
 	if !o.Given {
 		return nil
 	}
@@ -254,14 +243,14 @@ func given[T, V any](o Opt[T], as func(T) V) *V {
 
 func itself[T any](v T) T { return v }
 
-func (a *API) typeUpdate(ctx context.Context, c *caller, in *updateTypeInput) (*EventType, error) {
+func (a *API) typeUpdate(ctx context.Context, c *access.Principal, in *updateTypeInput) (*EventType, error) {
 	b := &in.Body
-	raw := func(r rawJSON) json.RawMessage { return json.RawMessage(r) }
+	raw := func(r rest.RawJSON) json.RawMessage { return json.RawMessage(r) }
 	version := given(b.Version, itself)
 	if b.Version.Null {
 		version = nil
 	}
-	t, err := a.Types.Update(ctx, c.Principal, in.Name, catalogue.Change{
+	t, err := a.Types.Update(ctx, c, in.Name, catalogue.Change{
 		Description: given(b.Description, itself), Fires: given(b.Fires, itself), Version: version, Aliases: given(b.Aliases, itself),
 		Schema: given(b.Schema, raw), AttributesSchema: given(b.AttributesSchema, raw),
 		Example: given(b.Example, raw), ExampleAttributes: given(b.ExampleAttributes, raw),
@@ -271,19 +260,19 @@ func (a *API) typeUpdate(ctx context.Context, c *caller, in *updateTypeInput) (*
 	if err != nil {
 		return nil, err
 	}
-	current, ok := a.Types.Lookup(c.tenant, t.Name)
+	current, ok := a.Types.Lookup(c.Tenant, t.Name)
 	if !ok {
 		current = t
 	}
-	v := a.showType(c.tenant, t, current)
+	v := a.showType(c.Tenant, t, current)
 	return &v, nil
 }
 
-var docTypeDelete = doc{id: "deleteEventType", tag: "Event types", summary: "Delete an event type", status: 204,
-	text: "All versions of a type of your own. Its events stay, and may be published still. A type of a pack cannot be deleted, but archived."}
+var docTypeDelete = rest.Doc{ID: "deleteEventType", Tag: "Event types", Summary: "Delete an event type", Status: 204,
+	Text: "All versions of a type of your own. Its events stay, and may be published still. A type of a pack cannot be deleted, but archived."}
 
-func (a *API) typeDelete(ctx context.Context, c *caller, in *typePath) (*none, error) {
-	return nil, a.Types.Delete(ctx, c.Principal, in.Name)
+func (a *API) typeDelete(ctx context.Context, c *access.Principal, in *typePath) (*rest.None, error) {
+	return nil, a.Types.Delete(ctx, c, in.Name)
 }
 
 // ImportedTypes says what an import did.
@@ -303,6 +292,12 @@ type ImportedType struct {
 	Unchecked []UncheckedPart `json:"unchecked" doc:"patterns of its schemas that events are not held against"`
 }
 
+// document is a body that is handed on unread.
+type document []byte
+
+// Room implements rest.Roomy.
+func (*document) Room() (bytes int64, depth int) { return catalogue.MaxFileBytes, event.MaxDepth }
+
 type importInput struct {
 	Format string   `query:"format" enum:"json-schema,openapi,pack" doc:"what the document is: the JSON Schema of one type, an OpenAPI 3 document whose webhooks (or x-webhooks) become types, or a file of types and rules as relay serve --catalogue reads it"`
 	Name   string   `query:"name" doc:"the type's name, for json-schema; left out: the schema's title"`
@@ -310,10 +305,10 @@ type importInput struct {
 	Body   document `body:"required" media:"application/json,application/yaml,application/x-yaml,text/yaml,application/schema+json,application/openapi+json,application/openapi+yaml"`
 }
 
-var docTypeImport = doc{id: "importEventTypes", tag: "Event types", summary: "Import event types",
-	text: "From a document in JSON or YAML of up to 16 MiB, in YAML 8 MiB, all or nothing: only webhooks that cannot be types are skipped, with the reason. Types that are there get a new version if their schema differs. References into other documents are refused: nothing is fetched."}
+var docTypeImport = rest.Doc{ID: "importEventTypes", Tag: "Event types", Summary: "Import event types", Query: "format=openapi",
+	Text: "From a document in JSON or YAML of up to 16 MiB, in YAML 8 MiB, all or nothing: only webhooks that cannot be types are skipped, with the reason. Types that are there get a new version if their schema differs. References into other documents are refused: nothing is fetched."}
 
-func (a *API) typeImport(ctx context.Context, c *caller, in *importInput) (*ImportedTypes, error) {
+func (a *API) typeImport(ctx context.Context, c *access.Principal, in *importInput) (*ImportedTypes, error) {
 	var types []catalogue.Type
 	var rules []catalogue.Rule
 	if in.Name != "" && in.Format != "json-schema" {
@@ -322,7 +317,7 @@ func (a *API) typeImport(ctx context.Context, c *caller, in *importInput) (*Impo
 	if in.Format == "" {
 		return nil, problem.MalformedField("query format", "must be given: json-schema, openapi or pack")
 	}
-	work, err := a.Types.Importing(ctx, c.tenant)
+	work, err := a.Types.Importing(ctx, c.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -341,7 +336,7 @@ func (a *API) typeImport(ctx context.Context, c *caller, in *importInput) (*Impo
 	if err != nil {
 		return nil, err
 	}
-	list, err := a.Types.Import(ctx, c.Principal, types, rules, in.DryRun == "true")
+	list, err := a.Types.Import(ctx, c, types, rules, in.DryRun == "true")
 	if err != nil {
 		return nil, err
 	}
@@ -366,11 +361,11 @@ type Catalogue struct {
 	Rules      int    `json:"rules" doc:"how many derivation rules are on"`
 }
 
-var docCatalogueGet = doc{id: "getCatalogue", tag: "Event types", summary: "Get the catalogue's settings"}
+var docCatalogueGet = rest.Doc{ID: "getCatalogue", Tag: "Event types", Summary: "Get the catalogue's settings"}
 
-func (a *API) catalogueGet(_ context.Context, c *caller, _ *none) (*Catalogue, error) {
-	v := &Catalogue{Validation: string(a.Types.Default(c.tenant).Validation), Types: len(a.Types.List(c.tenant))}
-	for _, r := range a.Types.RuleList(c.tenant) {
+func (a *API) catalogueGet(_ context.Context, c *access.Principal, _ *rest.None) (*Catalogue, error) {
+	v := &Catalogue{Validation: string(a.Types.Default(c.Tenant).Validation), Types: len(a.Types.List(c.Tenant))}
+	for _, r := range a.Types.RuleList(c.Tenant) {
 		if r.On {
 			v.Rules++
 		}
@@ -380,18 +375,18 @@ func (a *API) catalogueGet(_ context.Context, c *caller, _ *none) (*Catalogue, e
 
 // UpdateCatalogue is the request to change the catalogue's settings.
 type UpdateCatalogue struct {
-	Validation Opt[string] `json:"validation" enum:"off,warn,strict" default:"\"warn\""`
+	Validation rest.Opt[string] `json:"validation" enum:"off,warn,strict" default:"\"warn\""`
 }
 
 type updateCatalogueInput struct {
 	Body UpdateCatalogue `body:"required"`
 }
 
-var docCatalogueUpdate = doc{id: "updateCatalogue", tag: "Event types", summary: "Change the catalogue's settings"}
+var docCatalogueUpdate = rest.Doc{ID: "updateCatalogue", Tag: "Event types", Summary: "Change the catalogue's settings"}
 
-func (a *API) catalogueUpdate(ctx context.Context, c *caller, in *updateCatalogueInput) (*Catalogue, error) {
+func (a *API) catalogueUpdate(ctx context.Context, c *access.Principal, in *updateCatalogueInput) (*Catalogue, error) {
 	if v := in.Body.Validation; v.Given {
-		err := a.Types.Set(ctx, c.Principal, catalogue.AllTypes, func(s *catalogue.Settings) { s.Validation = catalogue.Mode(v.Value) })
+		err := a.Types.Set(ctx, c, catalogue.AllTypes, func(s *catalogue.Settings) { s.Validation = catalogue.Mode(v.Value) })
 		if err != nil {
 			return nil, err
 		}

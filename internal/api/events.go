@@ -6,10 +6,12 @@ import (
 	"errors"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -17,13 +19,13 @@ import (
 type Event struct {
 	ID         string          `json:"id" doc:"the id its publisher chose, else Relay's" example:"\"evt_0dqv5r8k0000g\""`
 	Type       string          `json:"type" example:"\"call.completed\""`
-	Timestamp  Time            `json:"timestamp" doc:"when it happened"`
-	AcceptedAt Time            `json:"acceptedAt" doc:"when Relay stored it"`
+	Timestamp  rest.Time       `json:"timestamp" doc:"when it happened"`
+	AcceptedAt rest.Time       `json:"acceptedAt" doc:"when Relay stored it"`
 	Version    *string         `json:"version" doc:"version of the data's shape"`
 	Key        *string         `json:"key" doc:"ordering key"`
 	Attributes json.RawMessage `json:"attributes" doc:"extra members, an object or null" example:"null"`
 	Data       json.RawMessage `json:"data" doc:"the payload, any JSON value" example:"{\"sid\":\"CA1\",\"duration\":142}"`
-	DeliverAt  *Time           `json:"deliverAt" doc:"delivery is held back until then"`
+	DeliverAt  *rest.Time      `json:"deliverAt" doc:"delivery is held back until then"`
 	CauseID    *string         `json:"causeId" doc:"the event this one was derived from"`
 	Warnings   []Warning       `json:"warnings" doc:"what was odd about it when it was published: how it departs from its type's schema, and derivation rules that failed"`
 }
@@ -45,9 +47,9 @@ func showWarnings(text string) []Warning {
 
 func showEvent(e *event.Event) Event {
 	v := Event{
-		ID: e.PublicID(), Type: e.Type, Timestamp: Time(e.Time), AcceptedAt: Time(e.ID.Time()),
-		Version: textOrNil(e.Version), Key: textOrNil(e.Key), Attributes: e.Attributes, Data: e.Data,
-		DeliverAt: timeOrNil(e.DeliverAt), Warnings: showWarnings(e.Warnings),
+		ID: e.PublicID(), Type: e.Type, Timestamp: rest.Time(e.Time), AcceptedAt: rest.Time(e.ID.Time()),
+		Version: rest.TextOrNil(e.Version), Key: rest.TextOrNil(e.Key), Attributes: e.Attributes, Data: e.Data,
+		DeliverAt: rest.TimeOrNil(e.DeliverAt), Warnings: showWarnings(e.Warnings),
 	}
 	if e.Cause != 0 {
 		cause := e.Cause.Public(event.EventPrefix)
@@ -56,28 +58,28 @@ func showEvent(e *event.Event) Event {
 	return v
 }
 
-var docEventList = doc{id: "listEvents", tag: "Events", summary: "List events",
-	text: "The newest first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far it came."}
+var docEventList = rest.Doc{ID: "listEvents", Tag: "Events", Summary: "List events",
+	Text: "The newest first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far it came."}
 
 type eventQuery struct {
-	page
-	Type  string `query:"type" doc:"only events of this type"`
-	Key   string `query:"key" doc:"only events with this ordering key"`
-	Text  string `query:"text" doc:"only events whose data contains this text, with JSON escapes decoded or as published; composed and decomposed characters are the same, upper and lower case differ"`
-	Since Time   `query:"since" doc:"only events accepted at or after this time"`
-	Until Time   `query:"until" doc:"only events accepted before this time"`
+	rest.Page
+	Type  string    `query:"type" doc:"only events of this type"`
+	Key   string    `query:"key" doc:"only events with this ordering key"`
+	Text  string    `query:"text" doc:"only events whose data contains this text, with JSON escapes decoded or as published; composed and decomposed characters are the same, upper and lower case differ"`
+	Since rest.Time `query:"since" doc:"only events accepted at or after this time"`
+	Until rest.Time `query:"until" doc:"only events accepted before this time"`
 }
 
-func (a *API) eventList(ctx context.Context, c *caller, in *eventQuery) (*List[Event], error) {
-	before, err := in.before()
+func (a *API) eventList(ctx context.Context, c *access.Principal, in *eventQuery) (*rest.List[Event], error) {
+	before, err := in.Before()
 	if err != nil {
 		return nil, err
 	}
 	q := ingest.Query{
-		Tenant: c.tenant, Type: in.Type, Key: in.Key, Text: in.Text, Since: time.Time(in.Since), Until: time.Time(in.Until),
+		Tenant: c.Tenant, Type: in.Type, Key: in.Key, Text: in.Text, Since: time.Time(in.Since), Until: time.Time(in.Until),
 	}
 	if in.Type != "" || in.Key != "" || in.Text != "" {
-		leave, err := a.Searches.enter(ctx, c.tenant)
+		leave, err := a.Searches.enter(ctx, c.Tenant)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +89,7 @@ func (a *API) eventList(ctx context.Context, c *caller, in *eventQuery) (*List[E
 		q.Before, q.Limit = before, limit
 		return a.Events.EventList(ctx, q)
 	}
-	list, next, err := collect(before, in.Limit, fetch, func(e event.Event) int { return e.Size() })
+	list, next, err := rest.Collect(before, in.Limit, fetch, func(e event.Event) int { return e.Size() })
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +97,7 @@ func (a *API) eventList(ctx context.Context, c *caller, in *eventQuery) (*List[E
 	for i := range list {
 		data[i] = showEvent(&list[i])
 	}
-	return pageTo(data, next), nil
+	return rest.PageTo(data, next), nil
 }
 
 type eventPath struct {
@@ -103,20 +105,20 @@ type eventPath struct {
 }
 
 // findEvent returns the caller's event; the answer for another tenant's event is that for none.
-func (a *API) findEvent(ctx context.Context, c *caller, id string) (*event.Event, error) {
-	e, ok, err := a.Events.EventFind(ctx, c.tenant, id)
+func (a *API) findEvent(ctx context.Context, c *access.Principal, id string) (*event.Event, error) {
+	e, ok, err := a.Events.EventFind(ctx, c.Tenant, id)
 	if own, is := event.ParseUUID(id); is && !ok && err == nil { // the event_id in the format push
-		e, ok, err = a.Events.EventFind(ctx, c.tenant, own.Public(event.EventPrefix))
+		e, ok, err = a.Events.EventFind(ctx, c.Tenant, own.Public(event.EventPrefix))
 	}
 	if damaged := new(delivery.DamagedError); errors.As(err, &damaged) {
 		// Nothing of it can be told, not even whose it is.
-		return nil, problem.Wrap(err, problem.Conflict, "the stored event %q is damaged: the disk has changed it, and it cannot be shown or sent", clip(id))
+		return nil, problem.Wrap(err, problem.Conflict, "the stored event %q is damaged: the disk has changed it, and it cannot be shown or sent", rest.Clip(id))
 	}
 	if err != nil {
 		return nil, err
 	}
 	if !ok || event.IsInternal(e.Type) {
-		return nil, problem.New(problem.NotFound, "there is no event %q", clip(id))
+		return nil, problem.New(problem.NotFound, "there is no event %q", rest.Clip(id))
 	}
 	return &e, nil
 }
@@ -141,9 +143,9 @@ type FilterError struct {
 	Message   string `json:"message" doc:"the part of the filter that fails, and why" example:"\"event.data.total > 100 (a value has a type that the operation does not take)\""`
 }
 
-var docEventGet = doc{id: "getEvent", tag: "Events", summary: "Get an event"}
+var docEventGet = rest.Doc{ID: "getEvent", Tag: "Events", Summary: "Get an event"}
 
-func (a *API) eventGet(ctx context.Context, c *caller, in *eventPath) (*EventDetail, error) {
+func (a *API) eventGet(ctx context.Context, c *access.Principal, in *eventPath) (*EventDetail, error) {
 	e, err := a.findEvent(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
@@ -163,10 +165,10 @@ func (a *API) eventGet(ctx context.Context, c *caller, in *eventPath) (*EventDet
 	return v, nil
 }
 
-var docEventDeliveries = doc{id: "listEventDeliveries", tag: "Events", summary: "List an event's deliveries",
-	text: "One for each webhook the event was owed to. The list is never paged."}
+var docEventDeliveries = rest.Doc{ID: "listEventDeliveries", Tag: "Events", Summary: "List an event's deliveries",
+	Text: "One for each webhook the event was owed to. The list is never paged."}
 
-func (a *API) eventDeliveries(ctx context.Context, c *caller, in *eventPath) (*List[Delivery], error) {
+func (a *API) eventDeliveries(ctx context.Context, c *access.Principal, in *eventPath) (*rest.List[Delivery], error) {
 	e, err := a.findEvent(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
@@ -175,7 +177,7 @@ func (a *API) eventDeliveries(ctx context.Context, c *caller, in *eventPath) (*L
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(a.showDeliveries(list), ""), nil
+	return rest.PageOf(a.showDeliveries(list), ""), nil
 }
 
 // Explanation says what became of an event at one webhook.
@@ -186,15 +188,15 @@ type Explanation struct {
 	Delivery  *Delivery `json:"delivery"`
 }
 
-var docEventExplain = doc{id: "explainEvent", tag: "Events", summary: "Explain what became of an event",
-	text: "For every webhook, or the one asked for: delivered, still waiting, or why not."}
+var docEventExplain = rest.Doc{ID: "explainEvent", Tag: "Events", Summary: "Explain what became of an event",
+	Text: "For every webhook, or the one asked for: delivered, still waiting, or why not."}
 
 type explainQuery struct {
 	eventPath
 	WebhookID string `query:"webhookId" doc:"only this webhook"`
 }
 
-func (a *API) eventExplain(ctx context.Context, c *caller, in *explainQuery) (*List[Explanation], error) {
+func (a *API) eventExplain(ctx context.Context, c *access.Principal, in *explainQuery) (*rest.List[Explanation], error) {
 	e, err := a.findEvent(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
@@ -215,20 +217,20 @@ func (a *API) eventExplain(ctx context.Context, c *caller, in *explainQuery) (*L
 			data[i].Delivery = &d
 		}
 	}
-	return pageOf(data, ""), nil
+	return rest.PageOf(data, ""), nil
 }
 
 // findOptional returns the caller's webhook, or nil for an empty id.
-func (a *API) findOptional(c *caller, id string) (*webhook.Webhook, error) {
+func (a *API) findOptional(c *access.Principal, id string) (*webhook.Webhook, error) {
 	if id == "" {
 		return nil, nil
 	}
-	return a.Webhooks.Get(c.tenant, id)
+	return a.Webhooks.Get(c.Tenant, id)
 }
 
 // ResendRequest asks for an event to be delivered again.
 type ResendRequest struct {
-	WebhookID Opt[string] `json:"webhookId" doc:"only to this webhook; left out: to all that match"`
+	WebhookID rest.Opt[string] `json:"webhookId" doc:"only to this webhook; left out: to all that match"`
 }
 
 // ResendAnswer names the deliveries that were asked for.
@@ -236,15 +238,15 @@ type ResendAnswer struct {
 	Deliveries []string `json:"deliveries" doc:"ids of the deliveries that will be attempted again"`
 }
 
-var docEventResend = doc{id: "resendEvent", tag: "Events", summary: "Deliver an event again", status: 202,
-	text: "To all webhooks that match now, or to one. A delivery keeps its id, so that receivers can tell that they had it before."}
+var docEventResend = rest.Doc{ID: "resendEvent", Tag: "Events", Summary: "Deliver an event again", Status: 202,
+	Text: "To all webhooks that match now, or to one. A delivery keeps its id, so that receivers can tell that they had it before."}
 
 type resendInput struct {
 	eventPath
 	Body ResendRequest `body:"optional"`
 }
 
-func (a *API) eventResend(ctx context.Context, c *caller, in *resendInput) (*ResendAnswer, error) {
+func (a *API) eventResend(ctx context.Context, c *access.Principal, in *resendInput) (*ResendAnswer, error) {
 	e, err := a.findEvent(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
@@ -253,7 +255,7 @@ func (a *API) eventResend(ctx context.Context, c *caller, in *resendInput) (*Res
 	if err != nil {
 		return nil, err
 	}
-	ids, err := a.Engine.Resend(ctx, c.Principal, e, w)
+	ids, err := a.Engine.Resend(ctx, c, e, w)
 	if err != nil {
 		return nil, err
 	}
@@ -266,21 +268,21 @@ func (a *API) eventResend(ctx context.Context, c *caller, in *resendInput) (*Res
 
 // Delivery is what one webhook is owed, or was owed, of one event.
 type Delivery struct {
-	ID            string  `json:"id" doc:"the webhookId in the body that the endpoint receives" example:"\"whk_00dqv5r8k0000g00001\""`
-	EventID       string  `json:"eventId" example:"\"evt_0dqv5r8k0000g\""`
-	EventType     string  `json:"eventType" example:"\"call.completed\""`
-	WebhookID     *string `json:"webhookId" doc:"null when the webhook was deleted" example:"\"wh_3f6q2mzk7ahx5w4e\""`
-	State         string  `json:"state" enum:"waiting,inFlight,held,delivered,failed,discarded,expired,canceled"`
-	Attempts      int     `json:"attempts" doc:"made so far"`
-	NextAttemptAt *Time   `json:"nextAttemptAt"`
-	Reason        *string `json:"reason" doc:"why it is in this state, in words"`
+	ID            string     `json:"id" doc:"the webhookId in the body that the endpoint receives" example:"\"whk_00dqv5r8k0000g00001\""`
+	EventID       string     `json:"eventId" example:"\"evt_0dqv5r8k0000g\""`
+	EventType     string     `json:"eventType" example:"\"call.completed\""`
+	WebhookID     *string    `json:"webhookId" doc:"null when the webhook was deleted" example:"\"wh_3f6q2mzk7ahx5w4e\""`
+	State         string     `json:"state" enum:"waiting,inFlight,held,delivered,failed,discarded,expired,canceled"`
+	Attempts      int        `json:"attempts" doc:"made so far"`
+	NextAttemptAt *rest.Time `json:"nextAttemptAt"`
+	Reason        *string    `json:"reason" doc:"why it is in this state, in words"`
 }
 
 func (a *API) showDelivery(d *delivery.Delivery) Delivery {
 	return Delivery{
 		ID: d.ID.String(), EventID: eventID(d.EventName, d.ID.Event), EventType: d.EventType,
 		WebhookID: a.webhookID(d.ID.Webhook), State: string(d.State), Attempts: d.Attempts,
-		NextAttemptAt: timeOrNil(d.NextAt), Reason: textOrNil(d.Reason),
+		NextAttemptAt: rest.TimeOrNil(d.NextAt), Reason: rest.TextOrNil(d.Reason),
 	}
 }
 

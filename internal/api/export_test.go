@@ -9,8 +9,8 @@ import (
 // Patterns returns the routes as they are registered, "GET /v1/events".
 func (a *API) Patterns() []string {
 	var list []string
-	for i := range a.routes {
-		list = append(list, a.routes[i].pattern())
+	for i := range a.face.Routes() {
+		list = append(list, a.face.Routes()[i].Pattern())
 	}
 	return list
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/filter"
+	"github.com/relay-events/relay/internal/rest"
 )
 
 // filterText is a filter as a caller gives it: an expression, or an object of operators, which becomes one.
@@ -12,7 +13,8 @@ type filterText string
 
 const wantFilter = "must be a CEL expression, or an object of operators"
 
-func (f *filterText) decode(v rawjson.Value) string {
+// Decode implements rest.Custom.
+func (f *filterText) Decode(v rawjson.Value) string {
 	if v.Kind == rawjson.Object {
 		text, err := filter.FromOperators(v.Raw)
 		var bad *filter.Error
@@ -30,12 +32,14 @@ func (f *filterText) decode(v rawjson.Value) string {
 	return ""
 }
 
-func (*filterText) parse(string) string { return wantFilter }
+// Parse implements rest.Custom.
+func (*filterText) Parse(string) string { return wantFilter }
 
-func (*filterText) schema() *Schema {
-	return &Schema{AnyOf: []*Schema{
-		{Type: "string", MaxLength: ptr(filter.MaxBytes), Description: "a CEL expression"},
-		{Type: "object", Additional: &Schema{}, Description: `operators on paths of the event: {"data.amount": {"$gte": 100}, "type": "order.created"}`},
+// Schema implements rest.Custom.
+func (*filterText) Schema() *rest.Schema {
+	return &rest.Schema{AnyOf: []*rest.Schema{
+		{Type: "string", MaxLength: rest.Ptr(filter.MaxBytes), Description: "a CEL expression"},
+		{Type: "object", Additional: &rest.Schema{}, Description: `operators on paths of the event: {"data.amount": {"$gte": 100}, "type": "order.created"}`},
 		{Type: "null"},
 	}}
 }

@@ -7,31 +7,32 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
 // GateSettings is the gate as an admin sees it.
 type GateSettings struct {
-	Enabled      bool     `json:"enabled" doc:"off: respondents are stored in their campaigns at once"`
-	URL          *string  `json:"url" doc:"the endpoint; null: none was set yet" example:"\"https://example.com/respondents\""`
-	Auth         Auth     `json:"auth" doc:"how requests say who they come from"`
-	Integrations []string `json:"integrations" doc:"those whose respondents go through the gate" example:"[\"miralix\",\"dixa\"]"`
-	Mode         string   `json:"mode" enum:"forward,decide" doc:"forward hands respondents over, and the endpoint adds whom it wants; decide has it answer whom Relay stores"`
-	Deadline     Duration `json:"deadline" doc:"how long an integration's call waits for the verdict in mode decide; 0s: not at all" example:"\"5s\""`
-	OnFailure    string   `json:"onFailure" enum:"hold,store,discard" doc:"what becomes of respondents about whom the endpoint could not be asked"`
-	Timeout      Duration `json:"timeout" doc:"of an attempt" example:"\"10s\""`
-	Retry        Retry    `json:"retry" doc:"when to try again" example:"{\"preset\":\"relay\"}"`
-	Health       *Health  `json:"health" doc:"how the endpoint answers; null: there is none. The gate is never disabled by itself: disableAfter is 0s"`
-	Pending      int      `json:"pending" doc:"respondents on their way to the endpoint; counted up to 10000"`
-	Held         int      `json:"held" doc:"respondents that a person must decide about; counted up to 10000"`
-	UpdatedAt    *Time    `json:"updatedAt"`
+	Enabled      bool          `json:"enabled" doc:"off: respondents are stored in their campaigns at once"`
+	URL          *string       `json:"url" doc:"the endpoint; null: none was set yet" example:"\"https://example.com/respondents\""`
+	Auth         Auth          `json:"auth" doc:"how requests say who they come from"`
+	Integrations []string      `json:"integrations" doc:"those whose respondents go through the gate" example:"[\"miralix\",\"dixa\"]"`
+	Mode         string        `json:"mode" enum:"forward,decide" doc:"forward hands respondents over, and the endpoint adds whom it wants; decide has it answer whom Relay stores"`
+	Deadline     rest.Duration `json:"deadline" doc:"how long an integration's call waits for the verdict in mode decide; 0s: not at all" example:"\"5s\""`
+	OnFailure    string        `json:"onFailure" enum:"hold,store,discard" doc:"what becomes of respondents about whom the endpoint could not be asked"`
+	Timeout      rest.Duration `json:"timeout" doc:"of an attempt" example:"\"10s\""`
+	Retry        Retry         `json:"retry" doc:"when to try again" example:"{\"preset\":\"relay\"}"`
+	Health       *Health       `json:"health" doc:"how the endpoint answers; null: there is none. The gate is never disabled by itself: disableAfter is 0s"`
+	Pending      int           `json:"pending" doc:"respondents on their way to the endpoint; counted up to 10000"`
+	Held         int           `json:"held" doc:"respondents that a person must decide about; counted up to 10000"`
+	UpdatedAt    *rest.Time    `json:"updatedAt"`
 }
 
-func (a *API) showGate(ctx context.Context, c *caller, v *gate.View) (*GateSettings, error) {
+func (a *API) showGate(ctx context.Context, c *access.Principal, v *gate.View) (*GateSettings, error) {
 	s := &GateSettings{
-		Enabled: v.Enabled, URL: textOrNil(v.Endpoint.URL), Auth: showAuth(v.Endpoint.Auth), Integrations: v.Integrations,
-		Mode: string(v.Mode), Deadline: Duration(v.Deadline), OnFailure: string(v.OnFailure), Timeout: Duration(v.Endpoint.Timeout),
-		Retry: showRetry(&v.Endpoint.Retry), UpdatedAt: timeOrNil(v.UpdatedAt),
+		Enabled: v.Enabled, URL: rest.TextOrNil(v.Endpoint.URL), Auth: showAuth(v.Endpoint.Auth), Integrations: v.Integrations,
+		Mode: string(v.Mode), Deadline: rest.Duration(v.Deadline), OnFailure: string(v.OnFailure), Timeout: rest.Duration(v.Endpoint.Timeout),
+		Retry: showRetry(&v.Endpoint.Retry), UpdatedAt: rest.TimeOrNil(v.UpdatedAt),
 	}
 	if s.Integrations == nil {
 		s.Integrations = []string{}
@@ -44,7 +45,7 @@ func (a *API) showGate(ctx context.Context, c *caller, v *gate.View) (*GateSetti
 		s.Health.DisablesAt, s.Health.DisableAfter = nil, 0
 	}
 	for state, into := range map[gate.State]*int{gate.Pending: &s.Pending, gate.Held: &s.Held} {
-		n, err := a.Gate.Count(ctx, c.tenant, state)
+		n, err := a.Gate.Count(ctx, c.Tenant, state)
 		if err != nil {
 			return nil, err
 		}
@@ -55,15 +56,15 @@ func (a *API) showGate(ctx context.Context, c *caller, v *gate.View) (*GateSetti
 
 // UpdateGate changes the gate.
 type UpdateGate struct {
-	Enabled      Opt[bool]        `json:"enabled" default:"false"`
-	URL          Opt[string]      `json:"url" doc:"the endpoint: an https address" example:"\"https://example.com/respondents\""`
-	Auth         Opt[AuthFields]  `json:"auth" doc:"as for a webhook; credentials are shown as ***, and *** keeps the one there is" default:"{\"type\":\"none\"}" example:"{\"type\":\"apiKey\",\"token\":\"…\"}"`
-	Integrations Opt[[]string]    `json:"integrations" doc:"null: miralix, dixa, 3kontakt, telia-touchpoint, dstny, tele2" example:"[\"miralix\",\"dixa\"]"`
-	Mode         Opt[string]      `json:"mode" enum:"forward,decide" default:"\"forward\""`
-	Deadline     Opt[Duration]    `json:"deadline" doc:"0s to 25s; needs mode decide" default:"\"0s\""`
-	OnFailure    Opt[string]      `json:"onFailure" enum:"hold,store,discard" default:"\"hold\""`
-	Timeout      Opt[Duration]    `json:"timeout" doc:"of an attempt, 100ms to 60s" default:"\"10s\""`
-	Retry        Opt[RetryFields] `json:"retry" doc:"when to try again, as for a webhook"`
+	Enabled      rest.Opt[bool]          `json:"enabled" default:"false"`
+	URL          rest.Opt[string]        `json:"url" doc:"the endpoint: an https address" example:"\"https://example.com/respondents\""`
+	Auth         rest.Opt[AuthFields]    `json:"auth" doc:"as for a webhook; credentials are shown as ***, and *** keeps the one there is" default:"{\"type\":\"none\"}" example:"{\"type\":\"apiKey\",\"token\":\"…\"}"`
+	Integrations rest.Opt[[]string]      `json:"integrations" doc:"null: miralix, dixa, 3kontakt, telia-touchpoint, dstny, tele2" example:"[\"miralix\",\"dixa\"]"`
+	Mode         rest.Opt[string]        `json:"mode" enum:"forward,decide" default:"\"forward\""`
+	Deadline     rest.Opt[rest.Duration] `json:"deadline" doc:"0s to 25s; needs mode decide" default:"\"0s\""`
+	OnFailure    rest.Opt[string]        `json:"onFailure" enum:"hold,store,discard" default:"\"hold\""`
+	Timeout      rest.Opt[rest.Duration] `json:"timeout" doc:"of an attempt, 100ms to 60s" default:"\"10s\""`
+	Retry        rest.Opt[RetryFields]   `json:"retry" doc:"when to try again, as for a webhook"`
 }
 
 func (u *UpdateGate) apply(v *gate.View) error {
@@ -71,7 +72,7 @@ func (u *UpdateGate) apply(v *gate.View) error {
 	u.Enabled.Apply(&v.Enabled, def.Enabled)
 	u.Integrations.Apply(&v.Integrations, def.Integrations)
 	u.Mode.Apply((*string)(&v.Mode), string(def.Mode))
-	u.Deadline.Apply((*Duration)(&v.Deadline), 0)
+	u.Deadline.Apply((*rest.Duration)(&v.Deadline), 0)
 	u.OnFailure.Apply((*string)(&v.OnFailure), string(def.OnFailure))
 	if u.Mode.Given && !u.Deadline.Given && v.Mode != gate.Decide {
 		v.Deadline = 0
@@ -88,88 +89,88 @@ func (u *UpdateGate) apply(v *gate.View) error {
 	return nil
 }
 
-var docGateGet = doc{id: "getGate", tag: "Gate", summary: "Get the gate's settings"}
+var docGateGet = rest.Doc{ID: "getGate", Tag: "Gate", Summary: "Get the gate's settings"}
 
-func (a *API) gateGet(ctx context.Context, c *caller, _ *none) (*GateSettings, error) {
-	v := a.Gate.View(c.tenant)
+func (a *API) gateGet(ctx context.Context, c *access.Principal, _ *rest.None) (*GateSettings, error) {
+	v := a.Gate.View(c.Tenant)
 	return a.showGate(ctx, c, &v)
 }
 
-var docGateUpdate = doc{id: "updateGate", tag: "Gate", summary: "Change the gate's settings",
-	text: "Members left out stay as they are, null resets one to its default. What is on its way follows the new settings; a gate that is turned off still asks about those it has. The change is in the audit log."}
+var docGateUpdate = rest.Doc{ID: "updateGate", Tag: "Gate", Summary: "Change the gate's settings",
+	Text: "Members left out stay as they are, null resets one to its default. What is on its way follows the new settings; a gate that is turned off still asks about those it has. The change is in the audit log."}
 
 type updateGateInput struct {
 	Body UpdateGate `body:"required"`
 }
 
-func (a *API) gateUpdate(ctx context.Context, c *caller, in *updateGateInput) (*GateSettings, error) {
-	_, after, err := a.Gate.Change(ctx, c.Principal, in.Body.apply)
+func (a *API) gateUpdate(ctx context.Context, c *access.Principal, in *updateGateInput) (*GateSettings, error) {
+	_, after, err := a.Gate.Change(ctx, c, in.Body.apply)
 	if err != nil {
 		return nil, err
 	}
 	return a.showGate(ctx, c, &after)
 }
 
-var docGateTest = doc{id: "testGate", tag: "Gate", summary: "Send an example to the gate's endpoint",
-	text: "With the header `X-Relay-Test: true`, at once, whether the gate is on or not. Answers 200 with the attempt whatever the endpoint said; in mode decide an answer that is no decision is a failure. Nobody is stored."}
+var docGateTest = rest.Doc{ID: "testGate", Tag: "Gate", Summary: "Send an example to the gate's endpoint",
+	Text: "With the header `X-Relay-Test: true`, at once, whether the gate is on or not. Answers 200 with the attempt whatever the endpoint said; in mode decide an answer that is no decision is a failure. Nobody is stored."}
 
-func (a *API) gateTest(ctx context.Context, c *caller, _ *none) (*TestAnswer, error) {
-	at, err := a.Gate.Test(ctx, c.tenant)
+func (a *API) gateTest(ctx context.Context, c *access.Principal, _ *rest.None) (*TestAnswer, error) {
+	at, err := a.Gate.Test(ctx, c.Tenant)
 	if err != nil {
 		return nil, err
 	}
 	return &TestAnswer{Attempt: a.showAttempt(at)}, nil
 }
 
-var docGateAttempts = doc{id: "listGateAttempts", tag: "Gate", summary: "List the gate's attempts",
-	text: "The log of requests to the endpoint, the newest first, with the bodies of those that were not erased. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there."}
+var docGateAttempts = rest.Doc{ID: "listGateAttempts", Tag: "Gate", Summary: "List the gate's attempts",
+	Text: "The log of requests to the endpoint, the newest first, with the bodies of those that were not erased. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there."}
 
 type gateAttemptQuery struct {
-	page
-	Status string `query:"status" enum:"delivered,retrying,failed" doc:"only attempts that ended so"`
-	Code   string `query:"code" doc:"only answers with this status code, as 500, or of this class, as 5xx"`
-	Since  Time   `query:"since" doc:"only attempts begun at or after this time"`
-	Until  Time   `query:"until" doc:"only attempts begun before this time"`
+	rest.Page
+	Status string    `query:"status" enum:"delivered,retrying,failed" doc:"only attempts that ended so"`
+	Code   string    `query:"code" doc:"only answers with this status code, as 500, or of this class, as 5xx"`
+	Since  rest.Time `query:"since" doc:"only attempts begun at or after this time"`
+	Until  rest.Time `query:"until" doc:"only attempts begun before this time"`
 }
 
-func (a *API) gateAttempts(ctx context.Context, c *caller, in *gateAttemptQuery) (*List[Attempt], error) {
-	w := a.Gate.View(c.tenant).Webhook
+func (a *API) gateAttempts(ctx context.Context, c *access.Principal, in *gateAttemptQuery) (*rest.List[Attempt], error) {
+	w := a.Gate.View(c.Tenant).Webhook
 	if w == nil {
-		return pageOf[Attempt](nil, ""), nil
+		return rest.PageOf[Attempt](nil, ""), nil
 	}
 	filter := attemptFilter{Status: in.Status, Code: in.Code, Since: in.Since, Until: in.Until}
-	q, err := filter.query(c.tenant)
+	q, err := filter.query(c.Tenant)
 	if err != nil {
 		return nil, err
 	}
 	q.Webhook = w.Number
-	return a.attemptsOf(ctx, q, &in.page)
+	return a.attemptsOf(ctx, q, &in.Page)
 }
 
-var docGateReceive = doc{id: "receiveRespondent", tag: "Respondents", summary: "Receive a respondent from an integration", status: 202,
-	text: "With the gate off it is stored in its campaign. With the gate on, `state` is `pending` and the endpoint is asked; with a `deadline` the call waits for the verdict, and `state` is what it came to, " +
+var docGateReceive = rest.Doc{ID: "receiveRespondent", Tag: "Respondents", Summary: "Receive a respondent from an integration", Status: 202,
+	Text: "With the gate off it is stored in its campaign. With the gate on, `state` is `pending` and the endpoint is asked; with a `deadline` the call waits for the verdict, and `state` is what it came to, " +
 		"or `pending` if there was none in time. `202` is answered when the respondent is durable.\n\n" +
 		"With the header `Idempotency-Key`, or an `id` of the integration's own, sending it again answers how the first one stands, with `\"duplicate\":true`; " +
 		"the same key with other data is a `409`.",
-	bodies: bodies{once: true}}
+	Once: onceRespondent}
 
 type receiveInput struct {
 	Name string        `path:"name" doc:"the integration's name"`
 	Body NewRespondent `body:"required"`
 }
 
-func (a *API) receiveRoute(needs access.Permission) route {
+func (a *API) receiveRoute(needs access.Permission) rest.Route {
 	return handleRespondent(a, "POST /v1/integrations/{name}/respondents", needs, docGateReceive,
-		func(ctx context.Context, c *caller, in *receiveInput, p *gate.Payload, key string) (gate.Received, error) {
-			return a.Gate.Receive(ctx, c.tenant, in.Name, p, key)
+		func(ctx context.Context, c *access.Principal, in *receiveInput, p *gate.Payload, key string) (gate.Received, error) {
+			return a.Gate.Receive(ctx, c.Tenant, in.Name, p, key)
 		})
 }
 
-var docRespondentRetry = doc{id: "retryRespondent", tag: "Respondents", summary: "Retry a held respondent", status: 202,
-	text: "The gate's endpoint is asked again, with a new round of attempts."}
+var docRespondentRetry = rest.Doc{ID: "retryRespondent", Tag: "Respondents", Summary: "Retry a held respondent", Status: 202,
+	Text: "The gate's endpoint is asked again, with a new round of attempts."}
 
-func (a *API) respondentRetry(ctx context.Context, c *caller, in *respondentPath) (*Respondent, error) {
-	r, err := a.Gate.Retry(ctx, c.Principal, in.ID)
+func (a *API) respondentRetry(ctx context.Context, c *access.Principal, in *respondentPath) (*Respondent, error) {
+	r, err := a.Gate.Retry(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -179,24 +180,24 @@ func (a *API) respondentRetry(ctx context.Context, c *caller, in *respondentPath
 
 // Integration is a source of respondents.
 type Integration struct {
-	Name        string `json:"name" example:"\"miralix\""`
-	Description string `json:"description" example:"\"Miralix\""`
-	BuiltIn     bool   `json:"builtIn" doc:"it ships with Relay"`
-	CreatedAt   *Time  `json:"createdAt" doc:"null: it ships with Relay"`
+	Name        string     `json:"name" example:"\"miralix\""`
+	Description string     `json:"description" example:"\"Miralix\""`
+	BuiltIn     bool       `json:"builtIn" doc:"it ships with Relay"`
+	CreatedAt   *rest.Time `json:"createdAt" doc:"null: it ships with Relay"`
 }
 
 func showIntegration(in *gate.Integration) *Integration {
-	return &Integration{Name: in.Name, Description: in.Description, BuiltIn: in.CreatedAt.IsZero(), CreatedAt: timeOrNil(in.CreatedAt)}
+	return &Integration{Name: in.Name, Description: in.Description, BuiltIn: in.CreatedAt.IsZero(), CreatedAt: rest.TimeOrNil(in.CreatedAt)}
 }
 
-var docIntegrationList = doc{id: "listIntegrations", tag: "Gate", summary: "List integrations", text: "The list is never paged."}
+var docIntegrationList = rest.Doc{ID: "listIntegrations", Tag: "Gate", Summary: "List integrations", Text: "The list is never paged."}
 
-func (a *API) integrationList(_ context.Context, c *caller, _ *none) (*List[Integration], error) {
+func (a *API) integrationList(_ context.Context, c *access.Principal, _ *rest.None) (*rest.List[Integration], error) {
 	var data []Integration
-	for _, in := range a.Gate.Integrations(c.tenant) {
+	for _, in := range a.Gate.Integrations(c.Tenant) {
 		data = append(data, *showIntegration(&in))
 	}
-	return pageOf(data, ""), nil
+	return rest.PageOf(data, ""), nil
 }
 
 // CreateIntegration adds an integration.
@@ -209,11 +210,11 @@ type createIntegrationInput struct {
 	Body CreateIntegration `body:"required"`
 }
 
-var docIntegrationCreate = doc{id: "createIntegration", tag: "Gate", summary: "Add an integration", status: 201,
-	text: "Its respondents go through the gate once its name is in the gate's `integrations`."}
+var docIntegrationCreate = rest.Doc{ID: "createIntegration", Tag: "Gate", Summary: "Add an integration", Status: 201,
+	Text: "Its respondents go through the gate once its name is in the gate's `integrations`."}
 
-func (a *API) integrationCreate(ctx context.Context, c *caller, in *createIntegrationInput) (*Integration, error) {
-	added, err := a.Gate.AddIntegration(ctx, c.Principal, in.Body.Name, in.Body.Description)
+func (a *API) integrationCreate(ctx context.Context, c *access.Principal, in *createIntegrationInput) (*Integration, error) {
+	added, err := a.Gate.AddIntegration(ctx, c, in.Body.Name, in.Body.Description)
 	if err != nil {
 		return nil, err
 	}
@@ -224,10 +225,10 @@ type integrationPath struct {
 	Name string `path:"name" doc:"the integration's name"`
 }
 
-var docIntegrationDelete = doc{id: "deleteIntegration", tag: "Gate", summary: "Remove an integration that was added", status: 204, text: "Its respondents stay."}
+var docIntegrationDelete = rest.Doc{ID: "deleteIntegration", Tag: "Gate", Summary: "Remove an integration that was added", Status: 204, Text: "Its respondents stay."}
 
-func (a *API) integrationDelete(ctx context.Context, c *caller, in *integrationPath) (*none, error) {
-	return nil, a.Gate.RemoveIntegration(ctx, c.Principal, in.Name)
+func (a *API) integrationDelete(ctx context.Context, c *access.Principal, in *integrationPath) (*rest.None, error) {
+	return nil, a.Gate.RemoveIntegration(ctx, c, in.Name)
 }
 
 // hidden reports whether an attempt or delivery belongs to a product's webhook: the calls for webhooks do not show those.

@@ -15,6 +15,7 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/rest"
 )
 
 // Attempt is one request made for a delivery, with everything that was sent and came back.
@@ -25,14 +26,14 @@ type Attempt struct {
 	EventType     string        `json:"eventType" example:"\"call.completed\""`
 	WebhookID     *string       `json:"webhookId" doc:"null when the webhook was deleted" example:"\"wh_3f6q2mzk7ahx5w4e\""`
 	Number        int           `json:"number" doc:"1 for the first attempt of the delivery"`
-	At            Time          `json:"at" doc:"when it began"`
+	At            rest.Time     `json:"at" doc:"when it began"`
 	Outcome       string        `json:"outcome" enum:"delivered,retrying,failed"`
 	Test          bool          `json:"test" doc:"made by the call test"`
 	Error         *AttemptError `json:"error"`
 	Request       SentRequest   `json:"request"`
 	Response      *Response     `json:"response" doc:"null when no answer came"`
 	Timing        Timing        `json:"timing"`
-	NextAttemptAt *Time         `json:"nextAttemptAt"`
+	NextAttemptAt *rest.Time    `json:"nextAttemptAt"`
 	Batch         *AttemptBatch `json:"batch" doc:"what shared the request; null: nothing. The other members then tell of its first delivery, or of the one asked for"`
 }
 
@@ -74,11 +75,11 @@ type Timing struct {
 func (a *API) showAttempt(at *delivery.Attempt) Attempt {
 	v := Attempt{
 		ID: at.ID.Public(event.AttemptPrefix), DeliveryID: at.Delivery().String(), EventID: eventID(at.EventName, at.Event),
-		EventType: at.EventType, WebhookID: a.webhookID(at.Webhook), Number: at.Number, At: Time(at.At),
-		Outcome: at.Outcome.String(), Test: at.Test, NextAttemptAt: timeOrNil(at.NextAt),
+		EventType: at.EventType, WebhookID: a.webhookID(at.Webhook), Number: at.Number, At: rest.Time(at.At),
+		Outcome: at.Outcome.String(), Test: at.Test, NextAttemptAt: rest.TimeOrNil(at.NextAt),
 		Request: SentRequest{
 			Method: at.Request.Method, URL: at.Request.URL, Headers: showHeaders(at.Request.Header),
-			Missing: textOrNil(at.Request.BodyMissing),
+			Missing: rest.TextOrNil(at.Request.BodyMissing),
 		},
 		Timing: Timing{
 			DNSMs: inMs(at.Timing.DNS), ConnectMs: inMs(at.Timing.Connect), TLSMs: inMs(at.Timing.TLS),
@@ -99,7 +100,7 @@ func (a *API) showAttempt(at *delivery.Attempt) Attempt {
 		}
 		v.Response.Body, v.Response.Encoding = showBody(r)
 		if at.ErrorKind == "" {
-			v.Response.BodyError = textOrNil(at.Error)
+			v.Response.BodyError = rest.TextOrNil(at.Error)
 		}
 	}
 	return v
@@ -138,12 +139,12 @@ func showHeaders(fields []egress.Field) map[string]string {
 
 // attemptFilter is what every list of attempts takes.
 type attemptFilter struct {
-	page
-	Status    string `query:"status" enum:"delivered,retrying,failed" doc:"only attempts that ended so"`
-	Code      string `query:"code" doc:"only answers with this status code, as 500, or of this class, as 5xx"`
-	EventType string `query:"eventType" doc:"only attempts for events of this type"`
-	Since     Time   `query:"since" doc:"only attempts begun at or after this time"`
-	Until     Time   `query:"until" doc:"only attempts begun before this time"`
+	rest.Page
+	Status    string    `query:"status" enum:"delivered,retrying,failed" doc:"only attempts that ended so"`
+	Code      string    `query:"code" doc:"only answers with this status code, as 500, or of this class, as 5xx"`
+	EventType string    `query:"eventType" doc:"only attempts for events of this type"`
+	Since     rest.Time `query:"since" doc:"only attempts begun at or after this time"`
+	Until     rest.Time `query:"until" doc:"only attempts begun before this time"`
 }
 
 var outcomes = map[string]delivery.Outcome{
@@ -162,27 +163,27 @@ func (f *attemptFilter) query(tenant event.TenantID) (q delivery.LogQuery, err e
 	return q, err
 }
 
-var docWebhookAttempts = doc{id: "listWebhookAttempts", tag: "Log", summary: "List a webhook's attempts",
-	text: "The log, the newest first, also that of a webhook that was deleted. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far it came."}
+var docWebhookAttempts = rest.Doc{ID: "listWebhookAttempts", Tag: "Log", Summary: "List a webhook's attempts",
+	Text: "The log, the newest first, also that of a webhook that was deleted. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far it came."}
 
 type attemptQuery struct {
 	webhookPath
 	attemptFilter
 }
 
-func (a *API) webhookAttempts(ctx context.Context, c *caller, in *attemptQuery) (*List[Attempt], error) {
-	q, err := in.query(c.tenant)
+func (a *API) webhookAttempts(ctx context.Context, c *access.Principal, in *attemptQuery) (*rest.List[Attempt], error) {
+	q, err := in.query(c.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	if q.Webhook, err = a.Webhooks.Logged(ctx, c.tenant, in.ID); err != nil {
+	if q.Webhook, err = a.Webhooks.Logged(ctx, c.Tenant, in.ID); err != nil {
 		return nil, err
 	}
-	return a.attemptsOf(ctx, q, &in.page)
+	return a.attemptsOf(ctx, q, &in.Page)
 }
 
-var docAttemptList = doc{id: "listAttempts", tag: "Log", summary: "List attempts",
-	text: "The log of all webhooks, of an event or of a delivery, the newest first; of one event at most the last 1,000. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far it came."}
+var docAttemptList = rest.Doc{ID: "listAttempts", Tag: "Log", Summary: "List attempts",
+	Text: "The log of all webhooks, of an event or of a delivery, the newest first; of one event at most the last 1,000. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far it came."}
 
 type attemptListQuery struct {
 	attemptFilter
@@ -191,13 +192,13 @@ type attemptListQuery struct {
 	DeliveryID string `query:"deliveryId" doc:"only attempts for this delivery"`
 }
 
-func (a *API) attemptList(ctx context.Context, c *caller, in *attemptListQuery) (*List[Attempt], error) {
-	q, err := in.query(c.tenant)
+func (a *API) attemptList(ctx context.Context, c *access.Principal, in *attemptListQuery) (*rest.List[Attempt], error) {
+	q, err := in.query(c.Tenant)
 	if err != nil {
 		return nil, err
 	}
 	if in.WebhookID != "" {
-		if q.Webhook, err = a.Webhooks.Logged(ctx, c.tenant, in.WebhookID); err != nil {
+		if q.Webhook, err = a.Webhooks.Logged(ctx, c.Tenant, in.WebhookID); err != nil {
 			return nil, err
 		}
 	}
@@ -212,17 +213,17 @@ func (a *API) attemptList(ctx context.Context, c *caller, in *attemptListQuery) 
 			return nil, err
 		}
 		if q.Event != 0 && q.Event != d.Event || q.Webhook != 0 && q.Webhook != d.Webhook {
-			return pageOf[Attempt](nil, ""), nil // no attempt is of both
+			return rest.PageOf[Attempt](nil, ""), nil // no attempt is of both
 		}
 		q.Event, q.Webhook = d.Event, d.Webhook
 	}
-	return a.attemptsOf(ctx, q, &in.page)
+	return a.attemptsOf(ctx, q, &in.Page)
 }
 
 // eventNumber returns the number of a tenant's event. An id of Relay's is taken as it is: the log may know an event that
 // is not stored, such as that of a test.
-func (a *API) eventNumber(ctx context.Context, c *caller, id string) (event.ID, error) {
-	e, ok, err := a.Events.EventFind(ctx, c.tenant, id)
+func (a *API) eventNumber(ctx context.Context, c *access.Principal, id string) (event.ID, error) {
+	e, ok, err := a.Events.EventFind(ctx, c.Tenant, id)
 	if damaged := new(delivery.DamagedError); errors.As(err, &damaged) {
 		for number := range damaged.Why { // the log knows it all the same
 			return number, nil
@@ -236,14 +237,14 @@ func (a *API) eventNumber(ctx context.Context, c *caller, id string) (event.ID, 
 	}
 	number, err := event.ParseID(event.EventPrefix, id)
 	if err != nil {
-		return 0, problem.New(problem.NotFound, "there is no event %q", clip(id))
+		return 0, problem.New(problem.NotFound, "there is no event %q", rest.Clip(id))
 	}
 	return number, nil
 }
 
 // attemptsOf lists the attempts that a query selects.
-func (a *API) attemptsOf(ctx context.Context, q delivery.LogQuery, in *page) (*List[Attempt], error) {
-	before, err := in.before()
+func (a *API) attemptsOf(ctx context.Context, q delivery.LogQuery, in *rest.Page) (*rest.List[Attempt], error) {
+	before, err := in.Before()
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +267,7 @@ func (a *API) attemptsOf(ctx context.Context, q delivery.LogQuery, in *page) (*L
 		}
 		return n
 	}
-	list, next, err := collect(before, in.Limit, fetch, size)
+	list, next, err := rest.Collect(before, in.Limit, fetch, size)
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +275,7 @@ func (a *API) attemptsOf(ctx context.Context, q delivery.LogQuery, in *page) (*L
 	for i, at := range list {
 		data[i] = a.showAttempt(at)
 	}
-	return pageTo(data, next), nil
+	return rest.PageTo(data, next), nil
 }
 
 // parseCode reads "500" or "5xx".
@@ -296,19 +297,19 @@ func parseCode(s string) (low, high int, err error) {
 	return 0, 0, problem.MalformedField("query code", "must be a status code, as 500, or a class, as 5xx")
 }
 
-var docAttemptGet = doc{id: "getAttempt", tag: "Log", summary: "Get an attempt"}
+var docAttemptGet = rest.Doc{ID: "getAttempt", Tag: "Log", Summary: "Get an attempt"}
 
 type attemptPath struct {
 	ID string `path:"id" doc:"the attempt's id"`
 }
 
-func (a *API) attemptGet(ctx context.Context, c *caller, in *attemptPath) (*Attempt, error) {
-	missing := problem.New(problem.NotFound, "there is no attempt %q", clip(in.ID))
+func (a *API) attemptGet(ctx context.Context, c *access.Principal, in *attemptPath) (*Attempt, error) {
+	missing := problem.New(problem.NotFound, "there is no attempt %q", rest.Clip(in.ID))
 	id, err := event.ParseID(event.AttemptPrefix, in.ID)
 	if err != nil {
 		return nil, missing
 	}
-	at, err := a.Engine.Attempt(ctx, c.tenant, id)
+	at, err := a.Engine.Attempt(ctx, c.Tenant, id)
 	if err != nil {
 		return nil, sameMissing(err, missing)
 	}
@@ -327,25 +328,25 @@ func sameMissing(err error, missing *problem.Error) error {
 	return err
 }
 
-var docDeliveryList = doc{id: "listDeliveries", tag: "Deliveries", summary: "List deliveries",
-	text: "Those that are not settled first, the newest event first; then the settled ones, the last settled first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far back in the log it came."}
+var docDeliveryList = rest.Doc{ID: "listDeliveries", Tag: "Deliveries", Summary: "List deliveries",
+	Text: "Those that are not settled first, the newest event first; then the settled ones, the last settled first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there; `searchedTo` says how far back in the log it came."}
 
 type deliveryQuery struct {
-	page
+	rest.Page
 	WebhookID string `query:"webhookId" doc:"only those of this webhook, which may be a deleted one"`
 	State     string `query:"state" enum:"waiting,inFlight,held,delivered,failed,discarded,expired,canceled" doc:"only those in this state"`
 }
 
-func (a *API) deliveryList(ctx context.Context, c *caller, in *deliveryQuery) (*List[Delivery], error) {
-	q := delivery.DeliveryQuery{Tenant: c.tenant, State: delivery.State(in.State), Cursor: in.Cursor, Limit: in.Limit}
+func (a *API) deliveryList(ctx context.Context, c *access.Principal, in *deliveryQuery) (*rest.List[Delivery], error) {
+	q := delivery.DeliveryQuery{Tenant: c.Tenant, State: delivery.State(in.State), Cursor: in.Cursor, Limit: in.Limit}
 	if in.WebhookID != "" {
 		var err error
-		if q.Webhook, err = a.Webhooks.Logged(ctx, c.tenant, in.WebhookID); err != nil {
+		if q.Webhook, err = a.Webhooks.Logged(ctx, c.Tenant, in.WebhookID); err != nil {
 			return nil, err
 		}
 	}
 	if q.State != "" {
-		leave, err := a.Searches.enter(ctx, c.tenant)
+		leave, err := a.Searches.enter(ctx, c.Tenant)
 		if err != nil {
 			return nil, err
 		}
@@ -355,8 +356,8 @@ func (a *API) deliveryList(ctx context.Context, c *caller, in *deliveryQuery) (*
 	if err != nil {
 		return nil, err
 	}
-	list := pageOf(a.showDeliveries(found.Deliveries), found.Next)
-	list.SearchedTo = timeOrNil(found.SearchedTo)
+	list := rest.PageOf(a.showDeliveries(found.Deliveries), found.Next)
+	list.SearchedTo = rest.TimeOrNil(found.SearchedTo)
 	return list, nil
 }
 
@@ -365,16 +366,16 @@ type deliveryPath struct {
 }
 
 func (a *API) parseDelivery(in *deliveryPath) (id event.DeliveryID, missing *problem.Error, err error) {
-	missing = problem.New(problem.NotFound, "there is no delivery %q", clip(in.ID))
+	missing = problem.New(problem.NotFound, "there is no delivery %q", rest.Clip(in.ID))
 	if id, err = event.ParseDeliveryID(in.ID); err != nil || a.hidden(id.Webhook) {
 		return id, missing, missing
 	}
 	return id, missing, nil
 }
 
-var docDeliveryGet = doc{id: "getDelivery", tag: "Deliveries", summary: "Get a delivery"}
+var docDeliveryGet = rest.Doc{ID: "getDelivery", Tag: "Deliveries", Summary: "Get a delivery"}
 
-func (a *API) deliveryGet(ctx context.Context, c *caller, in *deliveryPath) (*Delivery, error) {
+func (a *API) deliveryGet(ctx context.Context, c *access.Principal, in *deliveryPath) (*Delivery, error) {
 	id, missing, err := a.parseDelivery(in)
 	if err != nil {
 		return nil, err
@@ -382,8 +383,8 @@ func (a *API) deliveryGet(ctx context.Context, c *caller, in *deliveryPath) (*De
 	return a.deliveryNow(ctx, c, id, missing)
 }
 
-func (a *API) deliveryNow(ctx context.Context, c *caller, id event.DeliveryID, missing *problem.Error) (*Delivery, error) {
-	d, err := a.Engine.Delivery(ctx, c.tenant, id)
+func (a *API) deliveryNow(ctx context.Context, c *access.Principal, id event.DeliveryID, missing *problem.Error) (*Delivery, error) {
+	d, err := a.Engine.Delivery(ctx, c.Tenant, id)
 	if err != nil {
 		return nil, sameMissing(err, missing)
 	}
@@ -391,26 +392,26 @@ func (a *API) deliveryNow(ctx context.Context, c *caller, id event.DeliveryID, m
 	return &v, nil
 }
 
-var docDeliveryRetry = doc{id: "retryDelivery", tag: "Deliveries", summary: "Retry a delivery now", status: 202,
-	text: "One that failed, expired, was canceled or waits. It keeps its id and starts a new round of attempts. 409 where its event is no longer stored: there is nothing to send."}
+var docDeliveryRetry = rest.Doc{ID: "retryDelivery", Tag: "Deliveries", Summary: "Retry a delivery now", Status: 202,
+	Text: "One that failed, expired, was canceled or waits. It keeps its id and starts a new round of attempts. 409 where its event is no longer stored: there is nothing to send."}
 
-func (a *API) deliveryRetry(ctx context.Context, c *caller, in *deliveryPath) (*Delivery, error) {
+func (a *API) deliveryRetry(ctx context.Context, c *access.Principal, in *deliveryPath) (*Delivery, error) {
 	return a.changeDelivery(ctx, c, in, a.Engine.Retry)
 }
 
-var docDeliveryCancel = doc{id: "cancelDelivery", tag: "Deliveries", summary: "Cancel a delivery",
-	text: "It is not attempted again."}
+var docDeliveryCancel = rest.Doc{ID: "cancelDelivery", Tag: "Deliveries", Summary: "Cancel a delivery",
+	Text: "It is not attempted again."}
 
-func (a *API) deliveryCancel(ctx context.Context, c *caller, in *deliveryPath) (*Delivery, error) {
+func (a *API) deliveryCancel(ctx context.Context, c *access.Principal, in *deliveryPath) (*Delivery, error) {
 	return a.changeDelivery(ctx, c, in, a.Engine.Cancel)
 }
 
-func (a *API) changeDelivery(ctx context.Context, c *caller, in *deliveryPath, change func(context.Context, *access.Principal, event.DeliveryID) error) (*Delivery, error) {
+func (a *API) changeDelivery(ctx context.Context, c *access.Principal, in *deliveryPath, change func(context.Context, *access.Principal, event.DeliveryID) error) (*Delivery, error) {
 	id, missing, err := a.parseDelivery(in)
 	if err != nil {
 		return nil, err
 	}
-	if err := change(ctx, c.Principal, id); err != nil {
+	if err := change(ctx, c, id); err != nil {
 		return nil, sameMissing(err, missing)
 	}
 	return a.deliveryNow(ctx, c, id, missing)

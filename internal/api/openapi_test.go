@@ -216,7 +216,7 @@ func TestDocsPage(t *testing.T) {
 		t.Errorf("policy %q allows other scripts than the page's own", policy)
 	}
 	script := regexp.MustCompile(`(?s)<script>(.*?)</script>`).FindAllSubmatch(a.body, -1)
-	if own, err := os.ReadFile("docs.js"); err != nil || len(script) != 1 || !bytes.Equal(script[0][1], own) {
+	if own, err := os.ReadFile("../rest/docs.js"); err != nil || len(script) != 1 || !bytes.Equal(script[0][1], own) {
 		t.Error("the script in the page is not docs.js byte for byte, so its hash in the policy is wrong")
 	} else if sum := sha256.Sum256(own); !strings.Contains(policy, base64.StdEncoding.EncodeToString(sum[:])) {
 		t.Errorf("policy %q lacks the hash of the page's script", policy)
@@ -228,7 +228,7 @@ func TestDocsPage(t *testing.T) {
 		t.Errorf("the icon that browsers ask for: got %d, want 204", icon.status)
 	}
 	style := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindSubmatch(a.body)
-	sheet, err := os.ReadFile("docs.css")
+	sheet, err := os.ReadFile("../rest/docs.css")
 	if err != nil || style == nil || !bytes.Equal(style[1], sheet) {
 		t.Error("the style in the page is not docs.css byte for byte, so its hash in the policy is wrong")
 	}

@@ -6,11 +6,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -29,22 +31,24 @@ const (
 
 // PreviewRequest says what to try, on what.
 type PreviewRequest struct {
-	Filter    Opt[filterText] `json:"filter" doc:"the filter to try; left out: the webhook's" example:"\"event.data.duration > 60\""`
-	Transform Opt[string]     `json:"transform" doc:"the transform to try; left out: the webhook's" maxLength:"65536"`
-	Format    Opt[string]     `json:"format" doc:"the format to try; left out: the webhook's" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
-	Last      Opt[int]        `json:"last" min:"1" max:"50" default:"10" doc:"try the last so many events of the types that the webhook asks for, of the last 1000"`
-	EventIDs  Opt[[]string]   `json:"eventIds" maxItems:"50" doc:"try these past events"`
-	Events    Opt[rawEvents]  `json:"events" maxItems:"50" doc:"try these events, given as for publishing; they are not stored"`
+	Filter    rest.Opt[filterText] `json:"filter" doc:"the filter to try; left out: the webhook's" example:"\"event.data.duration > 60\""`
+	Transform rest.Opt[string]     `json:"transform" doc:"the transform to try; left out: the webhook's" maxLength:"65536"`
+	Format    rest.Opt[string]     `json:"format" doc:"the format to try; left out: the webhook's" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
+	Last      rest.Opt[int]        `json:"last" min:"1" max:"50" default:"10" doc:"try the last so many events of the types that the webhook asks for, of the last 1000"`
+	EventIDs  rest.Opt[[]string]   `json:"eventIds" maxItems:"50" doc:"try these past events"`
+	Events    rest.Opt[rawEvents]  `json:"events" maxItems:"50" doc:"try these events, given as for publishing; they are not stored"`
 }
 
-func (*PreviewRequest) room() (bytes int64, depth int) {
+// Room implements rest.Roomy.
+func (*PreviewRequest) Room() (bytes int64, depth int) {
 	return maxPreviewRequest, event.MaxDepth + 2 // the body and the array
 }
 
 // rawEvents are events as a publisher sends them.
 type rawEvents []byte
 
-func (e *rawEvents) decode(v rawjson.Value) string {
+// Decode implements rest.Custom.
+func (e *rawEvents) Decode(v rawjson.Value) string {
 	if v.Kind != rawjson.Array {
 		return "must be an array, got " + v.Kind.String()
 	}
@@ -52,10 +56,12 @@ func (e *rawEvents) decode(v rawjson.Value) string {
 	return ""
 }
 
-func (*rawEvents) parse(string) string { return "" }
+// Parse implements rest.Custom.
+func (*rawEvents) Parse(string) string { return "" }
 
-func (*rawEvents) schema() *Schema {
-	return &Schema{Type: "array", Items: &Schema{Ref: "#/components/schemas/NewEvent"}}
+// Schema implements rest.Custom.
+func (*rawEvents) Schema() *rest.Schema {
+	return &rest.Schema{Type: "array", Items: &rest.Schema{Ref: "#/components/schemas/NewEvent"}}
 }
 
 // PreviewedEvent says what would become of an event.
@@ -85,8 +91,8 @@ type Preview struct {
 	Truncated bool              `json:"truncated" doc:"the whole body is longer than body"`
 }
 
-var docWebhookPreview = doc{pure: true, id: "previewWebhook", tag: "Webhooks", summary: "Try a filter, transform or format",
-	text: "On past events (`last`, or `eventIds`) or given ones (`events`): which match, and what would be sent. Nothing is sent, and nothing is stored. " +
+var docWebhookPreview = rest.Doc{Pure: true, ID: "previewWebhook", Tag: "Webhooks", Summary: "Try a filter, transform or format",
+	Text: "On past events (`last`, or `eventIds`) or given ones (`events`): which match, and what would be sent. Nothing is sent, and nothing is stored. " +
 		"Takes 10 s at most; the events it did not get to are answered as `notTried`. The list is never paged."}
 
 type previewInput struct {
@@ -94,8 +100,8 @@ type previewInput struct {
 	Body PreviewRequest `body:"optional"`
 }
 
-func (a *API) webhookPreview(ctx context.Context, c *caller, in *previewInput) (*List[PreviewedEvent], error) {
-	w, err := a.Webhooks.Get(c.tenant, in.ID)
+func (a *API) webhookPreview(ctx context.Context, c *access.Principal, in *previewInput) (*rest.List[PreviewedEvent], error) {
+	w, err := a.Webhooks.Get(c.Tenant, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +129,11 @@ func (a *API) webhookPreview(ctx context.Context, c *caller, in *previewInput) (
 			data[i].EventID = nil
 		}
 	}
-	return pageOf(data, ""), nil
+	return rest.PageOf(data, ""), nil
 }
 
 // previewEvents returns the events that the caller wants to try.
-func (a *API) previewEvents(ctx context.Context, c *caller, w *webhook.Webhook, body *PreviewRequest) ([]*event.Event, error) {
+func (a *API) previewEvents(ctx context.Context, c *access.Principal, w *webhook.Webhook, body *PreviewRequest) ([]*event.Event, error) {
 	given := 0
 	for _, is := range []bool{body.Last.Given, body.EventIDs.Given, body.Events.Given} {
 		if is {
@@ -151,7 +157,7 @@ func (a *API) previewEvents(ctx context.Context, c *caller, w *webhook.Webhook, 
 }
 
 // previewPast finds stored events. The answer for another tenant's event is that for none.
-func (a *API) previewPast(ctx context.Context, c *caller, ids []string) ([]*event.Event, error) {
+func (a *API) previewPast(ctx context.Context, c *access.Principal, ids []string) ([]*event.Event, error) {
 	if len(ids) < 1 || len(ids) > maxPreviewed {
 		return nil, problem.InvalidField("eventIds", "must have 1 to %d entries, got %d", maxPreviewed, len(ids))
 	}
@@ -162,8 +168,8 @@ func (a *API) previewPast(ctx context.Context, c *caller, ids []string) ([]*even
 		if err != nil {
 			return nil, err
 		}
-		if size += e.Size(); size > maxPageBytes && i > 0 {
-			return nil, problem.InvalidField("eventIds", "must name events of at most %d bytes in all", maxPageBytes)
+		if size += e.Size(); size > rest.MaxPageBytes && i > 0 {
+			return nil, problem.InvalidField("eventIds", "must name events of at most %d bytes in all", rest.MaxPageBytes)
 		}
 		events[i] = e
 	}
@@ -171,13 +177,13 @@ func (a *API) previewPast(ctx context.Context, c *caller, ids []string) ([]*even
 }
 
 // previewGiven reads events that are not stored.
-func (a *API) previewGiven(c *caller, raw []byte) ([]*event.Event, error) {
+func (a *API) previewGiven(c *access.Principal, raw []byte) ([]*event.Event, error) {
 	if raw == nil {
 		return nil, problem.InvalidField("events", "must be an array of events")
 	}
 	limits := a.Limits
 	limits.ArrayEvents = maxPreviewed
-	items, err := ingest.ParseArray(c.tenant, raw, limits, "", time.Now())
+	items, err := ingest.ParseArray(c.Tenant, raw, limits, "", time.Now())
 	if err != nil {
 		return nil, within("events", err)
 	}
@@ -205,26 +211,26 @@ func within(field string, err error) error {
 }
 
 // previewLast returns the last n events of the types that the webhook asks for, the newest first.
-func (a *API) previewLast(ctx context.Context, c *caller, w *webhook.Webhook, n int) ([]*event.Event, error) {
+func (a *API) previewLast(ctx context.Context, c *access.Principal, w *webhook.Webhook, n int) ([]*event.Event, error) {
 	var events []*event.Event
 	var before event.ID
-	size, rows := 0, sliceRows
-	for scanned := 0; scanned < maxPreviewScan && len(events) < n && size < maxPageBytes; {
-		page, next, err := a.Events.EventList(ctx, ingest.Query{Tenant: c.tenant, Before: before, Limit: rows})
+	size, rows := 0, rest.SliceRows
+	for scanned := 0; scanned < maxPreviewScan && len(events) < n && size < rest.MaxPageBytes; {
+		page, next, err := a.Events.EventList(ctx, ingest.Query{Tenant: c.Tenant, Before: before, Limit: rows})
 		if err != nil {
 			return nil, err
 		}
 		read := 0
 		for _, e := range page {
 			read += e.Size()
-			if len(events) < n && size < maxPageBytes && w.Wants(e.Type) {
+			if len(events) < n && size < rest.MaxPageBytes && w.Wants(e.Type) {
 				size += e.Size()
 				events = append(events, &e)
 			}
 		}
 		scanned += len(page)
-		if rows = sliceRows; read < maxPageBytes/10 { // small rows: more may come at once
-			rows = 10 * sliceRows
+		if rows = rest.SliceRows; read < rest.MaxPageBytes/10 { // small rows: more may come at once
+			rows = 10 * rest.SliceRows
 		}
 		if before = next; next == 0 {
 			break

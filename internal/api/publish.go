@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"strconv"
 	"sync"
 	"time"
@@ -14,11 +15,12 @@ import (
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/web"
 )
 
-var docPublish = doc{id: "publishEvents", tag: "Events", summary: "Publish events", status: http.StatusAccepted,
-	text: "One event (an object), up to 1,000 (an array, which is stored whole or not at all), or a stream of any length " +
+var docPublish = rest.Doc{ID: "publishEvents", Tag: "Events", Summary: "Publish events", Status: http.StatusAccepted,
+	Text: "One event (an object), up to 1,000 (an array, which is stored whole or not at all), or a stream of any length " +
 		"(`application/x-ndjson`, an event a line). `202` is answered when the events are durable.\n\n" +
 		"Sending an event with the same `id`, or a request with the same `Idempotency-Key`, again stores nothing twice and answers " +
 		"the first result with `\"duplicate\":true`; the same id with another body is a `409`.\n\n" +
@@ -28,26 +30,27 @@ var docPublish = doc{id: "publishEvents", tag: "Events", summary: "Publish event
 		"(`line`, `error`), which does not stop the others, and at last a summary (`done`, `lines`, `accepted`, `duplicates`, `failed`, and `blank` if there were blank lines: each line is in one of these numbers). " +
 		"A stream of which no line could be taken is answered with `422`, unless it went on for more than a second after its first bad line. A line must be whole a minute after its first byte. " +
 		"`done` is false when the stream was given up; whatever no line reports as stored is to be sent again, with ids so that nothing is stored twice.",
-	bodies: bodies{publish: true}}
+	Once:   "sending a request with the same key again stores nothing twice; not for streams",
+	Bodies: publishBodies}
 
 // NewEvent is an event as a publisher sends it. It is documentation: package ingest reads the bytes.
 type NewEvent struct {
-	Type       string         `json:"type" required:"true" maxLength:"128" doc:"letters, digits, _ and -, in parts joined by dots" example:"\"call.completed\""`
-	Data       anyJSON        `json:"data" required:"true" doc:"the payload, any JSON value; endpoints get it byte for byte" example:"{\"sid\":\"CA1\",\"duration\":142}"`
-	ID         Opt[string]    `json:"id" maxLength:"256" doc:"your id of the event: sending it again stores nothing twice. Left out: Relay makes one"`
-	Timestamp  Opt[Time]      `json:"timestamp" doc:"when it happened; left out: now"`
-	Version    Opt[string]    `json:"version" maxLength:"64" doc:"version of the data's shape"`
-	Attributes Opt[anyObject] `json:"attributes" doc:"extra members for formats that have room for them"`
-	Key        Opt[string]    `json:"key" maxLength:"256" doc:"ordering key"`
-	DeliverAt  Opt[Time]      `json:"deliverAt" doc:"hold delivery back until then, at most 30 days"`
+	Type       string                   `json:"type" required:"true" maxLength:"128" doc:"letters, digits, _ and -, in parts joined by dots" example:"\"call.completed\""`
+	Data       rest.AnyJSON             `json:"data" required:"true" doc:"the payload, any JSON value; endpoints get it byte for byte" example:"{\"sid\":\"CA1\",\"duration\":142}"`
+	ID         rest.Opt[string]         `json:"id" maxLength:"256" doc:"your id of the event: sending it again stores nothing twice. Left out: Relay makes one"`
+	Timestamp  rest.Opt[rest.Time]      `json:"timestamp" doc:"when it happened; left out: now"`
+	Version    rest.Opt[string]         `json:"version" maxLength:"64" doc:"version of the data's shape"`
+	Attributes rest.Opt[rest.AnyObject] `json:"attributes" doc:"extra members for formats that have room for them"`
+	Key        rest.Opt[string]         `json:"key" maxLength:"256" doc:"ordering key"`
+	DeliverAt  rest.Opt[rest.Time]      `json:"deliverAt" doc:"hold delivery back until then, at most 30 days"`
 }
 
 // PublishedEvent is the answer for one event.
 type PublishedEvent struct {
-	ID        string `json:"id" example:"\"evt_0dqv5r8k0000g\""`
-	Type      string `json:"type" example:"\"call.completed\""`
-	Timestamp Time   `json:"timestamp"`
-	Duplicate bool   `json:"duplicate" doc:"it was stored before; this is the first result"`
+	ID        string    `json:"id" example:"\"evt_0dqv5r8k0000g\""`
+	Type      string    `json:"type" example:"\"call.completed\""`
+	Timestamp rest.Time `json:"timestamp"`
+	Duplicate bool      `json:"duplicate" doc:"it was stored before; this is the first result"`
 
 	Warnings []Warning `json:"warnings,omitempty" doc:"what is odd about it; left out when nothing is"`
 }
@@ -59,11 +62,23 @@ type PublishedEvents struct {
 	Events     []PublishedEvent `json:"events" doc:"in the order of the request"`
 }
 
-func (a *API) publishRoute(needs access.Permission) route {
-	rt := describe[none, none]("POST /v1/events", needs, docPublish)
-	rt.handler = web.Handler(a.publish)
-	return rt
+func (a *API) publishRoute(needs access.Permission) rest.Route {
+	return rest.Raw[rest.None, rest.None](a.face, "POST /v1/events", needs, docPublish, a.publish)
 }
+
+// publishBodies documents the three forms of publishing.
+func publishBodies(requests, answers *rest.Schemas) (request, answer map[string]rest.Media) {
+	event := requests.Of(reflect.TypeFor[NewEvent]())
+	request = rest.JSON(&rest.Schema{AnyOf: []*rest.Schema{event, {Type: "array", Items: event, MaxItems: rest.Ptr(1000)}}})
+	request[streamType] = rest.Media{Schema: event}
+	one := answers.Of(reflect.TypeFor[PublishedEvent]())
+	answer = rest.JSON(&rest.Schema{AnyOf: []*rest.Schema{one, answers.Of(reflect.TypeFor[PublishedEvents]())}})
+	answer[streamType] = rest.Media{Schema: &rest.Schema{Type: "object", Description: "a line of progress, an error, or the summary"}}
+	return request, answer
+}
+
+// streamType is the media type of streams of events.
+const streamType = "application/x-ndjson"
 
 // buffers serves request bodies and answers. A publication never keeps its request's bytes (see ingest.ParseObject).
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
@@ -78,28 +93,20 @@ func giveBack(b *[]byte) {
 	}
 }
 
-func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
-	web.APIHeaders(w.Header())
-	c, err := a.authorize(r, access.Publish)
-	if err != nil {
-		return err
-	}
-	if r.URL.RawQuery != "" {
-		return problem.MalformedField("query", "must be empty for this call")
-	}
-	key, err := idempotencyKey(r)
+func (a *API) publish(w http.ResponseWriter, r *http.Request, c *access.Principal, _ *rest.None) error {
+	key, err := rest.IdempotencyKey(r)
 	if err != nil {
 		return err
 	}
 	switch contentType := r.Header.Get("Content-Type"); {
-	case isJSON(contentType):
-	case mediaType(contentType) == "application/x-ndjson":
+	case rest.IsJSON(contentType):
+	case rest.MediaType(contentType) == streamType:
 		if key != "" {
 			return problem.MalformedField("header Idempotency-Key", "is not for streams: give each event an id")
 		}
 		return a.publishStream(w, r, c)
 	default:
-		return errType(r, "the body must be JSON or a stream, with the header Content-Type: application/json or application/x-ndjson")
+		return rest.ErrType(r, "the body must be JSON or a stream, with the header Content-Type: application/json or application/x-ndjson")
 	}
 
 	in := buffers.Get().(*[]byte)
@@ -111,13 +118,13 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := time.Now()
 	array := isArray(raw)
-	p := ingest.Publication{Tenant: c.tenant, Array: array}
+	p := ingest.Publication{Tenant: c.Tenant, Array: array}
 	if array {
-		if p.Items, err = ingest.ParseArray(c.tenant, raw, a.Limits, key, now); err != nil {
+		if p.Items, err = ingest.ParseArray(c.Tenant, raw, a.Limits, key, now); err != nil {
 			return err
 		}
 	} else {
-		item, err := ingest.ParseObject(c.tenant, raw, a.Limits, key, now)
+		item, err := ingest.ParseObject(c.Tenant, raw, a.Limits, key, now)
 		if err != nil {
 			return err
 		}
@@ -145,11 +152,7 @@ func (a *API) Express() *web.Express {
 }
 
 func (a *API) expressAdmit(h *web.ExpressHead) (any, bool) {
-	text := string(h.APIKey)
-	if len(h.Authorization) > 0 {
-		text, _ = account.ParseAuthorization(string(h.Authorization))
-	}
-	k, err := a.Keys.Authenticate(text)
+	k, err := a.Keys.Authenticate(account.KeyText(string(h.Authorization), string(h.APIKey)))
 	if err != nil || !k.Allows(access.ScopePublish) || string(h.ContentType) != "application/json" ||
 		len(h.IdempotencyKey) > ingest.MaxHeaderKeyBytes {
 		return nil, false
@@ -180,20 +183,6 @@ func (a *API) expressPublish(ctx context.Context, admitted any, h *web.ExpressHe
 		return appendPublishedMany(dst, p.Items), true
 	}
 	return appendPublished(dst, published(p.Items)), true
-}
-
-// idempotencyKey returns the header's value, empty when it is absent.
-func idempotencyKey(r *http.Request) (string, error) {
-	values := r.Header["Idempotency-Key"]
-	switch {
-	case len(values) == 0:
-		return "", nil
-	case len(values) > 1:
-		return "", problem.MalformedField("header Idempotency-Key", "must be given once")
-	case len(values[0]) == 0 || len(values[0]) > ingest.MaxHeaderKeyBytes:
-		return "", problem.MalformedField("header Idempotency-Key", "must have 1 to %d characters", ingest.MaxHeaderKeyBytes)
-	}
-	return values[0], nil
 }
 
 // isArray reports whether a document begins as an array.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
@@ -14,6 +13,7 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/web"
 )
 
@@ -56,8 +56,8 @@ type Respondent struct {
 	Custom       json.RawMessage  `json:"custom"`
 	Extra        json.RawMessage  `json:"extra" doc:"members of the payload that are not documented; null: none"`
 	Warnings     []ContactWarning `json:"warnings" doc:"what is doubtful about the contact data"`
-	CreatedAt    Time             `json:"createdAt"`
-	DecidedAt    *Time            `json:"decidedAt" doc:"when it got its state; null while it is pending for the first time"`
+	CreatedAt    rest.Time        `json:"createdAt"`
+	DecidedAt    *rest.Time       `json:"decidedAt" doc:"when it got its state; null while it is pending for the first time"`
 }
 
 // ContactWarning says what is doubtful about a field. The respondent was accepted all the same.
@@ -74,8 +74,8 @@ type ReceivedRespondent struct {
 
 func showRespondent(r *gate.Respondent) Respondent {
 	v := Respondent{
-		ID: r.Public(), CampaignID: int(r.Campaign), Integration: textOrNil(r.Source), State: r.State.String(), Reason: textOrNil(r.Reason),
-		DoNotContact: r.DoNotContact, Warnings: []ContactWarning{}, CreatedAt: Time(r.CreatedAt), DecidedAt: timeOrNil(r.DecidedAt),
+		ID: r.Public(), CampaignID: int(r.Campaign), Integration: rest.TextOrNil(r.Source), State: r.State.String(), Reason: rest.TextOrNil(r.Reason),
+		DoNotContact: r.DoNotContact, Warnings: []ContactWarning{}, CreatedAt: rest.Time(r.CreatedAt), DecidedAt: rest.TimeOrNil(r.DecidedAt),
 		Extra: gate.Extra(r.Payload),
 	}
 	for name, into := range map[string]*json.RawMessage{
@@ -93,103 +93,100 @@ func showRespondent(r *gate.Respondent) Respondent {
 
 // NewRespondent is a respondent as it is sent. It is documentation: package gate reads the bytes.
 type NewRespondent struct {
-	CampaignID   int           `json:"campaignId" required:"true" doc:"the campaign's number; it comes into being with its first respondent" example:"5000"`
-	Respondent   NewPerson     `json:"respondent" required:"true"`
-	Note         Opt[string]   `json:"note" example:"\"The customer bought several items, seemed very happy\""`
-	Employee     Opt[Employee] `json:"employee" doc:"whom the respondent dealt with"`
-	Sender       Opt[Sender]   `json:"sender" doc:"in whose name the respondent is written to"`
-	DoNotContact Opt[bool]     `json:"doNotContact" default:"false"`
-	Custom       anyJSON       `json:"custom" doc:"any JSON value" example:"{\"key2\":\"Some data from a phone system\"}"`
-	ID           Opt[string]   `json:"id" maxLength:"256" doc:"the sender's own id of it: sending it again stores nothing twice. Left out: equal data is a new respondent"`
+	CampaignID   int                `json:"campaignId" required:"true" doc:"the campaign's number; it comes into being with its first respondent" example:"5000"`
+	Respondent   NewPerson          `json:"respondent" required:"true"`
+	Note         rest.Opt[string]   `json:"note" example:"\"The customer bought several items, seemed very happy\""`
+	Employee     rest.Opt[Employee] `json:"employee" doc:"whom the respondent dealt with"`
+	Sender       rest.Opt[Sender]   `json:"sender" doc:"in whose name the respondent is written to"`
+	DoNotContact rest.Opt[bool]     `json:"doNotContact" default:"false"`
+	Custom       rest.AnyJSON       `json:"custom" doc:"any JSON value" example:"{\"key2\":\"Some data from a phone system\"}"`
+	ID           rest.Opt[string]   `json:"id" maxLength:"256" doc:"the sender's own id of it: sending it again stores nothing twice. Left out: equal data is a new respondent"`
 }
 
-func (*NewRespondent) tolerant() {}
+// Tolerant implements rest.Tolerant.
+func (*NewRespondent) Tolerant() {}
 
 // NewPerson is the person of a NewRespondent.
 type NewPerson struct {
-	Address1     Opt[string]  `json:"address1" example:"\"Surveystreet 42\""`
-	City         Opt[string]  `json:"city" example:"\"Copenhagen\""`
-	Country      Opt[string]  `json:"country" example:"\"Denmark\""`
-	ZipCode      Opt[string]  `json:"zipCode" example:"\"1000\""`
-	EmailAddress Opt[string]  `json:"emailAddress" doc:"one that looks wrong is warned about"`
-	FirstName    Opt[string]  `json:"firstName" example:"\"John\""`
-	LastName     Opt[string]  `json:"lastName" example:"\"doe\""`
-	Title        Opt[string]  `json:"title" example:"\"Mr.\""`
-	Company      Opt[Company] `json:"company"`
-	PhoneNumber  Opt[string]  `json:"phoneNumber" doc:"in E.164 form; another is warned about" example:"\"+4512345678\""`
+	Address1     rest.Opt[string]  `json:"address1" example:"\"Surveystreet 42\""`
+	City         rest.Opt[string]  `json:"city" example:"\"Copenhagen\""`
+	Country      rest.Opt[string]  `json:"country" example:"\"Denmark\""`
+	ZipCode      rest.Opt[string]  `json:"zipCode" example:"\"1000\""`
+	EmailAddress rest.Opt[string]  `json:"emailAddress" doc:"one that looks wrong is warned about"`
+	FirstName    rest.Opt[string]  `json:"firstName" example:"\"John\""`
+	LastName     rest.Opt[string]  `json:"lastName" example:"\"doe\""`
+	Title        rest.Opt[string]  `json:"title" example:"\"Mr.\""`
+	Company      rest.Opt[Company] `json:"company"`
+	PhoneNumber  rest.Opt[string]  `json:"phoneNumber" doc:"in E.164 form; another is warned about" example:"\"+4512345678\""`
 }
 
-func (*NewPerson) tolerant() {}
+// Tolerant implements rest.Tolerant.
+func (*NewPerson) Tolerant() {}
 
 // Company is the company of a NewPerson.
 type Company struct {
-	Name         Opt[string] `json:"name" example:"\"Acme INC.\""`
-	EmailAddress Opt[string] `json:"emailAddress"`
-	Industry     Opt[string] `json:"industry" example:"\"Outdoor Equipment\""`
+	Name         rest.Opt[string] `json:"name" example:"\"Acme INC.\""`
+	EmailAddress rest.Opt[string] `json:"emailAddress"`
+	Industry     rest.Opt[string] `json:"industry" example:"\"Outdoor Equipment\""`
 }
 
-func (*Company) tolerant() {}
+// Tolerant implements rest.Tolerant.
+func (*Company) Tolerant() {}
 
 // Employee is whom a respondent dealt with.
 type Employee struct {
-	Email      Opt[string] `json:"email"`
-	FirstName  Opt[string] `json:"firstName" example:"\"Jane\""`
-	LastName   Opt[string] `json:"lastName" example:"\"Doe\""`
-	Title      Opt[string] `json:"title" example:"\"Customer Relations Expert\""`
-	Department Opt[string] `json:"department" example:"\"Customer Service\""`
-	Team       Opt[string] `json:"team" example:"\"A\""`
-	Division   Opt[string] `json:"division" example:"\"Nordics\""`
+	Email      rest.Opt[string] `json:"email"`
+	FirstName  rest.Opt[string] `json:"firstName" example:"\"Jane\""`
+	LastName   rest.Opt[string] `json:"lastName" example:"\"Doe\""`
+	Title      rest.Opt[string] `json:"title" example:"\"Customer Relations Expert\""`
+	Department rest.Opt[string] `json:"department" example:"\"Customer Service\""`
+	Team       rest.Opt[string] `json:"team" example:"\"A\""`
+	Division   rest.Opt[string] `json:"division" example:"\"Nordics\""`
 }
 
-func (*Employee) tolerant() {}
+// Tolerant implements rest.Tolerant.
+func (*Employee) Tolerant() {}
 
 // Sender is in whose name a respondent is written to.
 type Sender struct {
-	Email     Opt[string] `json:"email"`
-	FirstName Opt[string] `json:"firstName" example:"\"Jane\""`
-	LastName  Opt[string] `json:"lastName" example:"\"Doe\""`
+	Email     rest.Opt[string] `json:"email"`
+	FirstName rest.Opt[string] `json:"firstName" example:"\"Jane\""`
+	LastName  rest.Opt[string] `json:"lastName" example:"\"Doe\""`
 }
 
-func (*Sender) tolerant() {}
+// Tolerant implements rest.Tolerant.
+func (*Sender) Tolerant() {}
 
-var docRespondentAdd = doc{id: "addRespondent", tag: "Respondents", summary: "Add a respondent", status: 201,
-	text: "It is stored in its campaign and never goes through the gate. Members that are not documented are kept. " +
+// onceRespondent describes the header Idempotency-Key of calls that add a respondent.
+const onceRespondent = "sending a request with the same key again stores nothing twice"
+
+var docRespondentAdd = rest.Doc{ID: "addRespondent", Tag: "Respondents", Summary: "Add a respondent", Status: 201,
+	Text: "It is stored in its campaign and never goes through the gate. Members that are not documented are kept. " +
 		"With the header `Idempotency-Key`, or an `id` of your own, sending it again answers the first result with `\"duplicate\":true`; " +
 		"the same key with other data is a `409`.",
-	bodies: bodies{once: true}}
+	Once: onceRespondent}
 
 type addRespondentInput struct {
 	Body NewRespondent `body:"required"`
 }
 
-func (a *API) respondentAddRoute(needs access.Permission) route {
-	return handleRespondent[addRespondentInput](a, "POST /v1/respondents", needs, docRespondentAdd,
-		func(ctx context.Context, c *caller, _ *addRespondentInput, p *gate.Payload, key string) (gate.Received, error) {
-			return a.Gate.Add(ctx, c.tenant, p, key)
+func (a *API) respondentAddRoute(needs access.Permission) rest.Route {
+	return handleRespondent(a, "POST /v1/respondents", needs, docRespondentAdd,
+		func(ctx context.Context, c *access.Principal, _ *addRespondentInput, p *gate.Payload, key string) (gate.Received, error) {
+			return a.Gate.Add(ctx, c.Tenant, p, key)
 		})
 }
 
 // handleRespondent makes a route whose body is a respondent, which is kept byte for byte.
-func handleRespondent[In any](a *API, pattern string, needs access.Permission, d doc,
-	f func(ctx context.Context, c *caller, in *In, p *gate.Payload, key string) (gate.Received, error)) route {
-	rt := describe[In, ReceivedRespondent](pattern, needs, d)
-	plan := planOf(rt.in)
-	rt.handler = web.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		web.APIHeaders(w.Header())
-		c, err := a.authorize(r, needs)
+func handleRespondent[In any](a *API, pattern string, needs access.Permission, d rest.Doc,
+	f func(ctx context.Context, c *access.Principal, in *In, p *gate.Payload, key string) (gate.Received, error)) rest.Route {
+	return rest.Raw[In, ReceivedRespondent](a.face, pattern, needs, d, func(w http.ResponseWriter, r *http.Request, c *access.Principal, in *In) error {
+		key, err := rest.IdempotencyKey(r)
 		if err != nil {
 			return err
 		}
-		in := new(In)
-		if err := plan.readParams(r, reflect.ValueOf(in).Elem()); err != nil {
-			return err
-		}
-		key, err := idempotencyKey(r)
-		if err != nil {
-			return err
-		}
-		if !isJSON(r.Header.Get("Content-Type")) {
-			return errType(r, "the body must be JSON, with the header Content-Type: application/json")
+		if !rest.IsJSON(r.Header.Get("Content-Type")) {
+			return rest.ErrType(r, "the body must be JSON, with the header Content-Type: application/json")
 		}
 		raw, err := web.ReadBody(r, nil, gate.MaxPayload)
 		if err != nil {
@@ -207,33 +204,32 @@ func handleRespondent[In any](a *API, pattern string, needs access.Permission, d
 		if err != nil {
 			return err
 		}
-		body, err := encode(&ReceivedRespondent{Respondent: showRespondent(&got.Respondent), Duplicate: got.Duplicate})
+		body, err := rest.Encode(&ReceivedRespondent{Respondent: showRespondent(&got.Respondent), Duplicate: got.Duplicate})
 		if err != nil {
 			return err
 		}
-		web.Send(w, d.status, "application/json", body)
+		web.Send(w, d.Status, "application/json", body)
 		return nil
 	})
-	return rt
 }
 
 // respondentFilter selects respondents.
 type respondentFilter struct {
-	State        string `query:"state" default:"\"stored\"" enum:"stored,pending,held,rejected,discarded,forwarded"`
-	CampaignID   int    `query:"campaignId" doc:"only of this campaign"`
-	Integration  string `query:"integration" doc:"only those that came by this integration, written as in its address; none: those added directly"`
-	EmailAddress string `query:"emailAddress" doc:"only with this e-mail address"`
-	PhoneNumber  string `query:"phoneNumber" doc:"only with this telephone number (write + as %2B)"`
-	Text         string `query:"text" doc:"only with this text in name, address, number or company; upper and lower case are alike"`
-	DoNotContact string `query:"doNotContact" enum:"true,false"`
-	Since        Time   `query:"since" doc:"only those received at or after this time"`
-	Until        Time   `query:"until" doc:"only those received before this time"`
+	State        string    `query:"state" default:"\"stored\"" enum:"stored,pending,held,rejected,discarded,forwarded"`
+	CampaignID   int       `query:"campaignId" doc:"only of this campaign"`
+	Integration  string    `query:"integration" doc:"only those that came by this integration, written as in its address; none: those added directly"`
+	EmailAddress string    `query:"emailAddress" doc:"only with this e-mail address"`
+	PhoneNumber  string    `query:"phoneNumber" doc:"only with this telephone number (write + as %2B)"`
+	Text         string    `query:"text" doc:"only with this text in name, address, number or company; upper and lower case are alike"`
+	DoNotContact string    `query:"doNotContact" enum:"true,false"`
+	Since        rest.Time `query:"since" doc:"only those received at or after this time"`
+	Until        rest.Time `query:"until" doc:"only those received before this time"`
 }
 
-func (f *respondentFilter) query(c *caller) gate.Query {
+func (f *respondentFilter) query(c *access.Principal) gate.Query {
 	state, _ := gate.ParseState(f.State) // one of the enum
 	q := gate.Query{
-		Tenant: c.tenant, State: state, Campaign: int64(f.CampaignID), Email: f.EmailAddress, Phone: f.PhoneNumber, Text: f.Text,
+		Tenant: c.Tenant, State: state, Campaign: int64(f.CampaignID), Email: f.EmailAddress, Phone: f.PhoneNumber, Text: f.Text,
 		Since: time.Time(f.Since), Until: time.Time(f.Until),
 	}
 	if f.Integration == "none" {
@@ -249,21 +245,21 @@ func (f *respondentFilter) query(c *caller) gate.Query {
 }
 
 type respondentQuery struct {
-	page
+	rest.Page
 	respondentFilter
 }
 
-var docRespondentList = doc{id: "listRespondents", tag: "Respondents", summary: "List respondents",
-	text: "Those of one state, the newest first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there."}
+var docRespondentList = rest.Doc{ID: "listRespondents", Tag: "Respondents", Summary: "List respondents",
+	Text: "Those of one state, the newest first. A search that matches rarely may answer a short or empty page with a `nextCursor`: go on from there."}
 
-func (a *API) respondentList(ctx context.Context, c *caller, in *respondentQuery) (*List[Respondent], error) {
-	before, err := in.before()
+func (a *API) respondentList(ctx context.Context, c *access.Principal, in *respondentQuery) (*rest.List[Respondent], error) {
+	before, err := in.Before()
 	if err != nil {
 		return nil, err
 	}
 	q := in.query(c)
 	if q.Text != "" {
-		leave, err := a.Searches.enter(ctx, c.tenant)
+		leave, err := a.Searches.enter(ctx, c.Tenant)
 		if err != nil {
 			return nil, err
 		}
@@ -273,7 +269,7 @@ func (a *API) respondentList(ctx context.Context, c *caller, in *respondentQuery
 		q.Before, q.Limit = before, limit
 		return a.Gate.Respondents(ctx, q)
 	}
-	list, next, err := collect(before, in.Limit, fetch, func(r gate.Respondent) int { return len(r.Payload) + 500 })
+	list, next, err := rest.Collect(before, in.Limit, fetch, func(r gate.Respondent) int { return len(r.Payload) + 500 })
 	if err != nil {
 		return nil, err
 	}
@@ -281,40 +277,29 @@ func (a *API) respondentList(ctx context.Context, c *caller, in *respondentQuery
 	for i := range list {
 		data[i] = showRespondent(&list[i])
 	}
-	return pageOf(data, cursorOf(next)), nil
+	return rest.PageOf(data, rest.CursorOf(next)), nil
 }
 
-var docRespondentExport = doc{id: "exportRespondents", tag: "Respondents", summary: "Export respondents as CSV",
-	text: "UTF-8, RFC 4180 with plain line feeds, a line of names first, the newest respondent first; of any length. What begins a cell with `=`, `+`, `-`, `@`, a tab or a line break, " +
+var docRespondentExport = rest.Doc{ID: "exportRespondents", Tag: "Respondents", Summary: "Export respondents as CSV",
+	Text: "UTF-8, RFC 4180 with plain line feeds, a line of names first, the newest respondent first; of any length. What begins a cell with `=`, `+`, `-`, `@`, a tab or a line break, " +
 		"or follows a semicolon, a tab or a line break in one, gets an apostrophe before it, so that no spreadsheet takes it for a formula. An export that ends early was cut off: its last line has no line end.",
-	bodies: bodies{answer: "text/csv"}}
+	Answer: "text/csv"}
 
 type exportQuery struct {
 	respondentFilter
 	BOM string `query:"bom" default:"\"false\"" enum:"true,false" doc:"begin with a byte order mark, so that Excel takes the file for UTF-8; most other programs take it for a part of the first name"`
 }
 
-func (a *API) respondentExportRoute(needs access.Permission) route {
-	rt := describe[exportQuery, none]("GET /v1/respondents/export", needs, docRespondentExport)
-	plan := planOf(rt.in)
-	rt.handler = web.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		web.APIHeaders(w.Header())
-		c, err := a.authorize(r, needs)
-		if err != nil {
-			return err
-		}
-		var in exportQuery
-		if err := plan.readParams(r, reflect.ValueOf(&in).Elem()); err != nil {
-			return err
-		}
+func (a *API) respondentExportRoute(needs access.Permission) rest.Route {
+	return rest.Raw[exportQuery, rest.None](a.face, "GET /v1/respondents/export", needs, docRespondentExport, func(w http.ResponseWriter, r *http.Request, c *access.Principal, in *exportQuery) error {
 		out := &csvAnswer{w: w, mark: in.BOM == "true"}
 		turn := func() (leave func(), err error) {
 			if out.begun { // what goes on is not cut off because others search
-				return a.Searches.wait(r.Context(), c.tenant)
+				return a.Searches.wait(r.Context(), c.Tenant)
 			}
-			return a.Searches.enter(r.Context(), c.tenant)
+			return a.Searches.enter(r.Context(), c.Tenant)
 		}
-		err = a.Gate.Export(r.Context(), in.query(c), out, turn, func() error { return web.Flush(w) })
+		err := a.Gate.Export(r.Context(), in.query(c), out, turn, func() error { return web.Flush(w) })
 		if err != nil && out.begun {
 			// The status is sent: only cutting the connection tells that the export is not whole.
 			if r.Context().Err() == nil {
@@ -324,7 +309,6 @@ func (a *API) respondentExportRoute(needs access.Permission) route {
 		}
 		return err
 	})
-	return rt
 }
 
 // csvAnswer begins the answer with the first bytes of the export, so that what fails before that is a problem.
@@ -354,10 +338,10 @@ type respondentPath struct {
 	ID string `path:"id" doc:"the respondent's id"`
 }
 
-var docRespondentGet = doc{id: "getRespondent", tag: "Respondents", summary: "Get a respondent"}
+var docRespondentGet = rest.Doc{ID: "getRespondent", Tag: "Respondents", Summary: "Get a respondent"}
 
-func (a *API) respondentGet(ctx context.Context, c *caller, in *respondentPath) (*Respondent, error) {
-	r, err := a.Gate.Respondent(ctx, c.tenant, in.ID)
+func (a *API) respondentGet(ctx context.Context, c *access.Principal, in *respondentPath) (*Respondent, error) {
+	r, err := a.Gate.Respondent(ctx, c.Tenant, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -365,17 +349,17 @@ func (a *API) respondentGet(ctx context.Context, c *caller, in *respondentPath) 
 	return &v, nil
 }
 
-var docRespondentErase = doc{id: "eraseRespondent", tag: "Respondents", summary: "Erase a respondent", status: 204,
-	text: "For good, in every state, with what the log holds of it: requests and answers about it show no bodies any more. A delivery that waits is not made."}
+var docRespondentErase = rest.Doc{ID: "eraseRespondent", Tag: "Respondents", Summary: "Erase a respondent", Status: 204,
+	Text: "For good, in every state, with what the log holds of it: requests and answers about it show no bodies any more. A delivery that waits is not made."}
 
-func (a *API) respondentErase(ctx context.Context, c *caller, in *respondentPath) (*none, error) {
-	return nil, a.Gate.Erase(ctx, c.Principal, in.ID)
+func (a *API) respondentErase(ctx context.Context, c *access.Principal, in *respondentPath) (*rest.None, error) {
+	return nil, a.Gate.Erase(ctx, c, in.ID)
 }
 
 // EraseRequest names a person.
 type EraseRequest struct {
-	EmailAddress Opt[string] `json:"emailAddress" example:"\"john@example.com\""`
-	PhoneNumber  Opt[string] `json:"phoneNumber" example:"\"+4512345678\""`
+	EmailAddress rest.Opt[string] `json:"emailAddress" example:"\"john@example.com\""`
+	PhoneNumber  rest.Opt[string] `json:"phoneNumber" example:"\"+4512345678\""`
 }
 
 // EraseAnswer tells how much there was.
@@ -388,12 +372,12 @@ type eraseInput struct {
 	Body EraseRequest `body:"required"`
 }
 
-var docPersonErase = doc{id: "erasePerson", tag: "Respondents", summary: "Erase a person",
-	text: "All respondents with the e-mail address or the telephone number, of every campaign and state, as erasing one does. Both are compared without what cannot be seen, punctuation and other ways of writing the same: " +
+var docPersonErase = rest.Doc{ID: "erasePerson", Tag: "Respondents", Summary: "Erase a person",
+	Text: "All respondents with the e-mail address or the telephone number, of every campaign and state, as erasing one does. Both are compared without what cannot be seen, punctuation and other ways of writing the same: " +
 		"`tel:`, `mailto:`, a name before the address, full-width digits. `warnings` names what cannot be compared with certainty."}
 
-func (a *API) personErase(ctx context.Context, c *caller, in *eraseInput) (*EraseAnswer, error) {
-	n, err := a.Gate.ErasePerson(ctx, c.Principal, in.Body.EmailAddress.Value, in.Body.PhoneNumber.Value)
+func (a *API) personErase(ctx context.Context, c *access.Principal, in *eraseInput) (*EraseAnswer, error) {
+	n, err := a.Gate.ErasePerson(ctx, c, in.Body.EmailAddress.Value, in.Body.PhoneNumber.Value)
 	if err != nil {
 		return nil, err
 	}
@@ -409,38 +393,38 @@ func (a *API) personErase(ctx context.Context, c *caller, in *eraseInput) (*Eras
 
 // Campaign is what respondents are gathered in.
 type Campaign struct {
-	ID          int    `json:"id" example:"5000"`
-	Name        string `json:"name" doc:"a label for people; empty for one that came into being with its first respondent" example:"\"Spring survey\""`
-	Respondents int    `json:"respondents" doc:"how many are stored in it"`
-	CreatedAt   Time   `json:"createdAt"`
-	UpdatedAt   Time   `json:"updatedAt"`
+	ID          int       `json:"id" example:"5000"`
+	Name        string    `json:"name" doc:"a label for people; empty for one that came into being with its first respondent" example:"\"Spring survey\""`
+	Respondents int       `json:"respondents" doc:"how many are stored in it"`
+	CreatedAt   rest.Time `json:"createdAt"`
+	UpdatedAt   rest.Time `json:"updatedAt"`
 }
 
 func showCampaign(k *gate.Campaign) *Campaign {
-	return &Campaign{ID: int(k.ID), Name: k.Name, Respondents: int(k.Stored), CreatedAt: Time(k.CreatedAt), UpdatedAt: Time(k.UpdatedAt)}
+	return &Campaign{ID: int(k.ID), Name: k.Name, Respondents: int(k.Stored), CreatedAt: rest.Time(k.CreatedAt), UpdatedAt: rest.Time(k.UpdatedAt)}
 }
 
-var docCampaignList = doc{id: "listCampaigns", tag: "Respondents", summary: "List campaigns", text: "In the order of their numbers."}
+var docCampaignList = rest.Doc{ID: "listCampaigns", Tag: "Respondents", Summary: "List campaigns", Text: "In the order of their numbers."}
 
-func (a *API) campaignList(ctx context.Context, c *caller, in *page) (*List[Campaign], error) {
-	after, err := in.before()
+func (a *API) campaignList(ctx context.Context, c *access.Principal, in *rest.Page) (*rest.List[Campaign], error) {
+	after, err := in.Before()
 	if err != nil {
 		return nil, err
 	}
-	list, err := a.Gate.Campaigns(ctx, c.tenant, int64(after), in.Limit+1)
+	list, err := a.Gate.Campaigns(ctx, c.Tenant, int64(after), in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
 	next := ""
 	if len(list) > in.Limit {
 		list = list[:in.Limit]
-		next = cursorOf(event.ID(list[in.Limit-1].ID))
+		next = rest.CursorOf(event.ID(list[in.Limit-1].ID))
 	}
 	data := make([]Campaign, len(list))
 	for i := range list {
 		data[i] = *showCampaign(&list[i])
 	}
-	return pageOf(data, next), nil
+	return rest.PageOf(data, next), nil
 }
 
 // CreateCampaign is the request to create a campaign.
@@ -453,11 +437,11 @@ type createCampaignInput struct {
 	Body CreateCampaign `body:"required"`
 }
 
-var docCampaignCreate = doc{id: "createCampaign", tag: "Respondents", summary: "Create a campaign", status: 201,
-	text: "It is not needed: a campaign comes into being with its first stored respondent. But one made before has a name."}
+var docCampaignCreate = rest.Doc{ID: "createCampaign", Tag: "Respondents", Summary: "Create a campaign", Status: 201,
+	Text: "It is not needed: a campaign comes into being with its first stored respondent. But one made before has a name."}
 
-func (a *API) campaignCreate(ctx context.Context, c *caller, in *createCampaignInput) (*Campaign, error) {
-	k, err := a.Gate.CreateCampaign(ctx, c.Principal, int64(in.Body.ID), in.Body.Name)
+func (a *API) campaignCreate(ctx context.Context, c *access.Principal, in *createCampaignInput) (*Campaign, error) {
+	k, err := a.Gate.CreateCampaign(ctx, c, int64(in.Body.ID), in.Body.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -468,10 +452,10 @@ type campaignPath struct {
 	ID int `path:"id" doc:"the campaign's number"`
 }
 
-var docCampaignGet = doc{id: "getCampaign", tag: "Respondents", summary: "Get a campaign"}
+var docCampaignGet = rest.Doc{ID: "getCampaign", Tag: "Respondents", Summary: "Get a campaign"}
 
-func (a *API) campaignGet(ctx context.Context, c *caller, in *campaignPath) (*Campaign, error) {
-	k, err := a.Gate.Campaign(ctx, c.tenant, int64(in.ID))
+func (a *API) campaignGet(ctx context.Context, c *access.Principal, in *campaignPath) (*Campaign, error) {
+	k, err := a.Gate.Campaign(ctx, c.Tenant, int64(in.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -480,7 +464,7 @@ func (a *API) campaignGet(ctx context.Context, c *caller, in *campaignPath) (*Ca
 
 // UpdateCampaign changes a campaign.
 type UpdateCampaign struct {
-	Name Opt[string] `json:"name" text:"label" maxLength:"200" doc:"a label for people"`
+	Name rest.Opt[string] `json:"name" text:"label" maxLength:"200" doc:"a label for people"`
 }
 
 type updateCampaignInput struct {
@@ -488,12 +472,12 @@ type updateCampaignInput struct {
 	Body UpdateCampaign `body:"required"`
 }
 
-var docCampaignUpdate = doc{id: "updateCampaign", tag: "Respondents", summary: "Rename a campaign"}
+var docCampaignUpdate = rest.Doc{ID: "updateCampaign", Tag: "Respondents", Summary: "Rename a campaign"}
 
-func (a *API) campaignUpdate(ctx context.Context, c *caller, in *updateCampaignInput) (*Campaign, error) {
-	k, err := a.Gate.Campaign(ctx, c.tenant, int64(in.ID))
+func (a *API) campaignUpdate(ctx context.Context, c *access.Principal, in *updateCampaignInput) (*Campaign, error) {
+	k, err := a.Gate.Campaign(ctx, c.Tenant, int64(in.ID))
 	if err == nil && in.Body.Name.Given {
-		k, err = a.Gate.RenameCampaign(ctx, c.Principal, int64(in.ID), in.Body.Name.Value)
+		k, err = a.Gate.RenameCampaign(ctx, c, int64(in.ID), in.Body.Name.Value)
 	}
 	if err != nil {
 		return nil, err
@@ -501,9 +485,9 @@ func (a *API) campaignUpdate(ctx context.Context, c *caller, in *updateCampaignI
 	return showCampaign(&k), nil
 }
 
-var docCampaignDelete = doc{id: "deleteCampaign", tag: "Respondents", summary: "Delete a campaign with its respondents", status: 204,
-	text: "Each of them is erased, those on their way to the gate's endpoint too."}
+var docCampaignDelete = rest.Doc{ID: "deleteCampaign", Tag: "Respondents", Summary: "Delete a campaign with its respondents", Status: 204,
+	Text: "Each of them is erased, those on their way to the gate's endpoint too."}
 
-func (a *API) campaignDelete(ctx context.Context, c *caller, in *campaignPath) (*none, error) {
-	return nil, a.Gate.DeleteCampaign(ctx, c.Principal, int64(in.ID))
+func (a *API) campaignDelete(ctx context.Context, c *access.Principal, in *campaignPath) (*rest.None, error) {
+	return nil, a.Gate.DeleteCampaign(ctx, c, int64(in.ID))
 }

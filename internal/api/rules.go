@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/rest"
 )
 
 // DerivationRule says which events follow from which.
@@ -24,47 +26,47 @@ type DerivationRule struct {
 
 func showRule(r *catalogue.RuleState) *DerivationRule {
 	return &DerivationRule{
-		Name: r.Name, Pack: textOrNil(r.Pack), Enabled: r.On, Description: r.Description, On: r.Rule.On, When: r.When,
+		Name: r.Name, Pack: rest.TextOrNil(r.Pack), Enabled: r.On, Description: r.Description, On: r.Rule.On, When: r.When,
 		ForEach: r.ForEach, Type: r.Type, Data: r.Data, Attributes: r.Attributes, Before: r.Before,
 	}
 }
 
-var docRuleList = doc{id: "listDerivationRules", tag: "Event types", summary: "List derivation rules",
-	text: "Rules that ship with Relay first. The list is never paged."}
+var docRuleList = rest.Doc{ID: "listDerivationRules", Tag: "Event types", Summary: "List derivation rules",
+	Text: "Rules that ship with Relay first. The list is never paged."}
 
-func (a *API) ruleList(_ context.Context, c *caller, _ *none) (*List[DerivationRule], error) {
+func (a *API) ruleList(_ context.Context, c *access.Principal, _ *rest.None) (*rest.List[DerivationRule], error) {
 	var data []DerivationRule
-	for _, r := range a.Types.RuleList(c.tenant) {
+	for _, r := range a.Types.RuleList(c.Tenant) {
 		data = append(data, *showRule(&r))
 	}
-	return pageOf(data, ""), nil
+	return rest.PageOf(data, ""), nil
 }
 
 type rulePath struct {
 	Name string `path:"name" doc:"the rule's name"`
 }
 
-var docRuleGet = doc{id: "getDerivationRule", tag: "Event types", summary: "Get a derivation rule"}
+var docRuleGet = rest.Doc{ID: "getDerivationRule", Tag: "Event types", Summary: "Get a derivation rule"}
 
-func (a *API) ruleGet(_ context.Context, c *caller, in *rulePath) (*DerivationRule, error) {
-	r, ok := a.Types.Rule(c.tenant, in.Name)
+func (a *API) ruleGet(_ context.Context, c *access.Principal, in *rulePath) (*DerivationRule, error) {
+	r, ok := a.Types.Rule(c.Tenant, in.Name)
 	if !ok {
-		return nil, problem.New(problem.NotFound, "there is no rule %q", clip(in.Name))
+		return nil, problem.New(problem.NotFound, "there is no rule %q", rest.Clip(in.Name))
 	}
 	return showRule(&r), nil
 }
 
 // ruleFields are what a caller may set of a rule.
 type ruleFields struct {
-	Description Opt[string] `json:"description" text:"lines" maxLength:"16384"`
-	On          Opt[string] `json:"on" doc:"the type of the events it looks at" example:"\"order.created\""`
-	When        Opt[string] `json:"when" maxLength:"8192" doc:"its condition, a CEL expression over event as filters are; empty: always. A member that is absent makes it false" example:"\"event.data.amount > 1000\""`
-	ForEach     Opt[string] `json:"forEach" maxLength:"8192" doc:"the path of a list, for each element of which (item) an event follows; empty: one event follows" example:"\"event.data.items\""`
-	Type        Opt[string] `json:"type" doc:"the type of the events that follow" example:"\"order.large\""`
-	Data        Opt[string] `json:"data" maxLength:"8192" doc:"their data: paths of event and item, literals, objects, merge(a, b) and pick(object, [\"a\"])" example:"\"event.data\""`
-	Attributes  Opt[string] `json:"attributes" maxLength:"8192" doc:"their attributes, likewise; empty: none"`
-	Before      Opt[bool]   `json:"before" default:"false" doc:"store them before their cause instead of behind it"`
-	Enabled     Opt[bool]   `json:"enabled" default:"true"`
+	Description rest.Opt[string] `json:"description" text:"lines" maxLength:"16384"`
+	On          rest.Opt[string] `json:"on" doc:"the type of the events it looks at" example:"\"order.created\""`
+	When        rest.Opt[string] `json:"when" maxLength:"8192" doc:"its condition, a CEL expression over event as filters are; empty: always. A member that is absent makes it false" example:"\"event.data.amount > 1000\""`
+	ForEach     rest.Opt[string] `json:"forEach" maxLength:"8192" doc:"the path of a list, for each element of which (item) an event follows; empty: one event follows" example:"\"event.data.items\""`
+	Type        rest.Opt[string] `json:"type" doc:"the type of the events that follow" example:"\"order.large\""`
+	Data        rest.Opt[string] `json:"data" maxLength:"8192" doc:"their data: paths of event and item, literals, objects, merge(a, b) and pick(object, [\"a\"])" example:"\"event.data\""`
+	Attributes  rest.Opt[string] `json:"attributes" maxLength:"8192" doc:"their attributes, likewise; empty: none"`
+	Before      rest.Opt[bool]   `json:"before" default:"false" doc:"store them before their cause instead of behind it"`
+	Enabled     rest.Opt[bool]   `json:"enabled" default:"true"`
 }
 
 func (f *ruleFields) apply(r *catalogue.Rule) {
@@ -84,21 +86,22 @@ type CreateDerivationRule struct {
 	ruleFields
 }
 
-func (*CreateDerivationRule) requires() []string { return []string{"name", "on", "type", "data"} }
+// Requires implements rest.Requirer.
+func (*CreateDerivationRule) Requires() []string { return []string{"name", "on", "type", "data"} }
 
 type createRuleInput struct {
 	Body CreateDerivationRule `body:"required"`
 }
 
-var docRuleCreate = doc{id: "createDerivationRule", tag: "Event types", summary: "Add a derivation rule", status: 201,
-	text: "It holds for events published from now on. What follows is stored with its cause, all or nothing; an event derives no type that is in its own chain of causes, and four steps at most."}
+var docRuleCreate = rest.Doc{ID: "createDerivationRule", Tag: "Event types", Summary: "Add a derivation rule", Status: 201,
+	Text: "It holds for events published from now on. What follows is stored with its cause, all or nothing; an event derives no type that is in its own chain of causes, and four steps at most."}
 
-func (a *API) ruleCreate(ctx context.Context, c *caller, in *createRuleInput) (*DerivationRule, error) {
+func (a *API) ruleCreate(ctx context.Context, c *access.Principal, in *createRuleInput) (*DerivationRule, error) {
 	rule := catalogue.Rule{Name: in.Body.Name}
 	in.Body.apply(&rule)
 	on := true
 	in.Body.Enabled.Apply(&on, true)
-	r, err := a.Types.CreateRule(ctx, c.Principal, rule, on)
+	r, err := a.Types.CreateRule(ctx, c, rule, on)
 	if err != nil {
 		return nil, err
 	}
@@ -115,24 +118,24 @@ type updateRuleInput struct {
 	Body UpdateDerivationRule `body:"required"`
 }
 
-var docRuleUpdate = doc{id: "updateDerivationRule", tag: "Event types", summary: "Change a derivation rule, or switch it on or off",
-	text: "Members left out stay as they are. A rule that ships with Relay can be switched off, for applications that publish those events themselves."}
+var docRuleUpdate = rest.Doc{ID: "updateDerivationRule", Tag: "Event types", Summary: "Change a derivation rule, or switch it on or off",
+	Text: "Members left out stay as they are. A rule that ships with Relay can be switched off, for applications that publish those events themselves."}
 
-func (a *API) ruleUpdate(ctx context.Context, c *caller, in *updateRuleInput) (*DerivationRule, error) {
+func (a *API) ruleUpdate(ctx context.Context, c *access.Principal, in *updateRuleInput) (*DerivationRule, error) {
 	var on *bool
 	if e := in.Body.Enabled; e.Given {
 		on = new(bool)
 		*on = e.Value || e.Null
 	}
-	if err := a.Types.UpdateRule(ctx, c.Principal, in.Name, in.Body.apply, on); err != nil {
+	if err := a.Types.UpdateRule(ctx, c, in.Name, in.Body.apply, on); err != nil {
 		return nil, err
 	}
 	return a.ruleGet(ctx, c, &in.rulePath)
 }
 
-var docRuleDelete = doc{id: "deleteDerivationRule", tag: "Event types", summary: "Delete a derivation rule", status: 204,
-	text: "One of your own; those that ship with Relay can be switched off."}
+var docRuleDelete = rest.Doc{ID: "deleteDerivationRule", Tag: "Event types", Summary: "Delete a derivation rule", Status: 204,
+	Text: "One of your own; those that ship with Relay can be switched off."}
 
-func (a *API) ruleDelete(ctx context.Context, c *caller, in *rulePath) (*none, error) {
-	return nil, a.Types.DeleteRule(ctx, c.Principal, in.Name)
+func (a *API) ruleDelete(ctx context.Context, c *access.Principal, in *rulePath) (*rest.None, error) {
+	return nil, a.Types.DeleteRule(ctx, c, in.Name)
 }

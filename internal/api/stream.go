@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/problem"
@@ -61,7 +62,7 @@ type badLine struct {
 	err  error
 }
 
-func (a *API) publishStream(w http.ResponseWriter, r *http.Request, c *caller) error {
+func (a *API) publishStream(w http.ResponseWriter, r *http.Request, c *access.Principal) error {
 	body, err := web.ReadStream(w, r)
 	if err != nil {
 		return err
@@ -72,7 +73,7 @@ func (a *API) publishStream(w http.ResponseWriter, r *http.Request, c *caller) e
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	s := &stream{api: a, w: w, body: body, tenant: c.tenant, pending: make(chan *group, streamAhead), written: make(chan struct{}), giveUp: cancel}
+	s := &stream{api: a, w: w, body: body, tenant: c.Tenant, pending: make(chan *group, streamAhead), written: make(chan struct{}), giveUp: cancel}
 	go s.write()
 	stopping, watched := web.Stopping(w), make(chan struct{})
 	go func() {

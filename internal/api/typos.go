@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/nearest"
@@ -19,7 +20,7 @@ import (
 const maxLookedUp = 5
 
 // oddPatterns returns warnings about patterns of events that match no type that is known.
-func (a *API) oddPatterns(ctx context.Context, c *caller, patterns []string) ([]Warning, error) {
+func (a *API) oddPatterns(ctx context.Context, c *access.Principal, patterns []string) ([]Warning, error) {
 	var list []Warning
 	looked := 0
 	for i, p := range patterns {
@@ -41,12 +42,12 @@ func (a *API) oddPatterns(ctx context.Context, c *caller, patterns []string) ([]
 }
 
 // described reports whether a type of the catalogue matches a pattern.
-func (a *API) described(c *caller, pattern string) bool {
+func (a *API) described(c *access.Principal, pattern string) bool {
 	if !strings.Contains(pattern, "*") {
-		_, ok := a.Types.Lookup(c.tenant, pattern)
+		_, ok := a.Types.Lookup(c.Tenant, pattern)
 		return ok
 	}
-	for _, t := range a.Types.List(c.tenant) {
+	for _, t := range a.Types.List(c.Tenant) {
 		if webhook.Matches(pattern, t.Name) {
 			return true
 		}
@@ -56,12 +57,12 @@ func (a *API) described(c *caller, pattern string) bool {
 
 // unknownType says why no event of a type, or of a pattern, is to be expected; "": one may be. It looks at the catalogue
 // and at the events that are stored, of a pattern at the last ones only.
-func (a *API) unknownType(ctx context.Context, c *caller, pattern string) (string, error) {
+func (a *API) unknownType(ctx context.Context, c *access.Principal, pattern string) (string, error) {
 	if a.described(c, pattern) || strings.HasPrefix(pattern, event.OperationalPrefix) {
 		return "", nil
 	}
 	glob := strings.Contains(pattern, "*")
-	q := ingest.Query{Tenant: c.tenant, Type: pattern, Limit: 1}
+	q := ingest.Query{Tenant: c.Tenant, Type: pattern, Limit: 1}
 	if glob {
 		q.Type, q.Limit = "", 250
 	}
@@ -82,7 +83,7 @@ func (a *API) unknownType(ctx context.Context, c *caller, pattern string) (strin
 		reason = "no event type that matches is in the catalogue or among the last events"
 	}
 	names := func(yield func(string) bool) {
-		for _, t := range a.Types.List(c.tenant) {
+		for _, t := range a.Types.List(c.Tenant) {
 			name := t.Name
 			if glob { // compare what stands before the first star
 				dots := strings.Count(pattern[:strings.IndexByte(pattern, '*')], ".")

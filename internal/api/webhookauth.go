@@ -5,6 +5,7 @@ import (
 
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/secret"
 )
 
@@ -51,21 +52,21 @@ func showParameters(text string) map[string]string {
 
 // AuthFields is an authentication as a caller sets it.
 type AuthFields struct {
-	Type         Opt[string]            `json:"type" enum:"none,basic,apiKey,oauth2,mtls" default:"\"none\""`
-	Username     Opt[string]            `json:"username" doc:"of basic; required with the type, as is password; one of them may be \"\""`
-	Password     Opt[string]            `json:"password" doc:"of basic; write-only"`
-	Token        Opt[string]            `json:"token" doc:"of apiKey; write-only"`
-	Header       Opt[string]            `json:"header" doc:"of apiKey: the header it is sent in" default:"\"ApiKey\""`
-	Prefix       Opt[string]            `json:"prefix" doc:"of apiKey: put before the token as it is" default:"\"\"" example:"\"Token \""`
-	ClientID     Opt[string]            `json:"clientId" doc:"of oauth2, the client credentials grant"`
-	ClientSecret Opt[string]            `json:"clientSecret" doc:"of oauth2; write-only"`
-	TokenURL     Opt[string]            `json:"tokenUrl" doc:"of oauth2: the https address that gives out tokens" example:"\"https://login.example.com/oauth/token\""`
-	Scope        Opt[string]            `json:"scope" doc:"of oauth2; required with the type, \"\" for none" default:"\"\""`
-	Audience     Opt[string]            `json:"audience" doc:"of oauth2" default:"\"\""`
-	Parameters   Opt[map[string]string] `json:"parameters" doc:"of oauth2: further parameters of the token request, all of them; shown, so no secrets" default:"{}" example:"{\"resource\":\"https://api.example.com\"}"`
-	Style        Opt[string]            `json:"style" enum:"header,body" doc:"of oauth2: where the token request carries clientId and clientSecret" default:"\"header\""`
-	Cert         Opt[string]            `json:"cert" doc:"of mtls: the client certificate and its intermediates, PEM"`
-	Key          Opt[string]            `json:"key" doc:"of mtls: the certificate's key, PEM; write-only"`
+	Type         rest.Opt[string]            `json:"type" enum:"none,basic,apiKey,oauth2,mtls" default:"\"none\""`
+	Username     rest.Opt[string]            `json:"username" doc:"of basic; required with the type, as is password; one of them may be \"\""`
+	Password     rest.Opt[string]            `json:"password" doc:"of basic; write-only"`
+	Token        rest.Opt[string]            `json:"token" doc:"of apiKey; write-only"`
+	Header       rest.Opt[string]            `json:"header" doc:"of apiKey: the header it is sent in" default:"\"ApiKey\""`
+	Prefix       rest.Opt[string]            `json:"prefix" doc:"of apiKey: put before the token as it is" default:"\"\"" example:"\"Token \""`
+	ClientID     rest.Opt[string]            `json:"clientId" doc:"of oauth2, the client credentials grant"`
+	ClientSecret rest.Opt[string]            `json:"clientSecret" doc:"of oauth2; write-only"`
+	TokenURL     rest.Opt[string]            `json:"tokenUrl" doc:"of oauth2: the https address that gives out tokens" example:"\"https://login.example.com/oauth/token\""`
+	Scope        rest.Opt[string]            `json:"scope" doc:"of oauth2; required with the type, \"\" for none" default:"\"\""`
+	Audience     rest.Opt[string]            `json:"audience" doc:"of oauth2" default:"\"\""`
+	Parameters   rest.Opt[map[string]string] `json:"parameters" doc:"of oauth2: further parameters of the token request, all of them; shown, so no secrets" default:"{}" example:"{\"resource\":\"https://api.example.com\"}"`
+	Style        rest.Opt[string]            `json:"style" enum:"header,body" doc:"of oauth2: where the token request carries clientId and clientSecret" default:"\"header\""`
+	Cert         rest.Opt[string]            `json:"cert" doc:"of mtls: the client certificate and its intermediates, PEM"`
+	Key          rest.Opt[string]            `json:"key" doc:"of mtls: the certificate's key, PEM; write-only"`
 }
 
 // apply merges the members given into settings. Another type starts from nothing, as members of the one are no settings
@@ -82,7 +83,7 @@ func (f *AuthFields) apply(s *auth.Settings) error {
 		for _, m := range []struct {
 			of   auth.Type
 			name string
-			Opt[string]
+			rest.Opt[string]
 		}{{auth.Basic, "username", f.Username}, {auth.Basic, "password", f.Password}, {auth.OAuth2, "scope", f.Scope}} {
 			if m.of == s.Type && (!m.Given || m.Null) {
 				missing = append(missing, problem.Field{Name: "auth." + m.name, Reason: `must be given; "" says that there is none`})

@@ -7,9 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -28,7 +30,7 @@ type Webhook struct {
 	Auth           Auth              `json:"auth" doc:"how requests say who they come from"`
 	Headers        map[string]string `json:"headers" doc:"sent with every request"`
 	Retry          Retry             `json:"retry" doc:"when to try again" example:"{\"preset\":\"relay\"}"`
-	Timeout        Duration          `json:"timeout" doc:"of an attempt"`
+	Timeout        rest.Duration     `json:"timeout" doc:"of an attempt"`
 	MaxConcurrency int               `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it"`
 	DisableOn      []int             `json:"disableOn" doc:"status codes that disable the webhook at once" example:"[410]"`
 	RateLimit      *RateLimit        `json:"rateLimit" doc:"attempts that may start in a second; null: no bound"`
@@ -38,24 +40,24 @@ type Webhook struct {
 	Status         string            `json:"status" enum:"active,paused,disabled" doc:"paused by a person, or disabled by Relay: see health"`
 	Health         Health            `json:"health"`
 	FilterCost     *FilterCost       `json:"filterCost" doc:"what the filter has cost the server that answers since it started; null: it has not been evaluated"`
-	CreatedAt      Time              `json:"createdAt"`
-	UpdatedAt      Time              `json:"updatedAt"`
-	RotatedAt      *Time             `json:"secretRotatedAt" doc:"when the signing secret was last replaced; null: it is the first"`
-	PreviousUntil  *Time             `json:"previousSecretUntil" doc:"until when requests are signed with the secret before, too; null: they are not"`
+	CreatedAt      rest.Time         `json:"createdAt"`
+	UpdatedAt      rest.Time         `json:"updatedAt"`
+	RotatedAt      *rest.Time        `json:"secretRotatedAt" doc:"when the signing secret was last replaced; null: it is the first"`
+	PreviousUntil  *rest.Time        `json:"previousSecretUntil" doc:"until when requests are signed with the secret before, too; null: they are not"`
 	Secret         string            `json:"secret,omitempty" doc:"signs the requests; shown only in the answers to create and rotate-secret" example:"\"whsec_…\""`
 	Warnings       []Warning         `json:"warnings,omitempty" doc:"what is odd about the events it asks for, in the answer to a request that sets them; left out when nothing is"`
 }
 
 // Retry says how often and when a delivery is attempted again.
 type Retry struct {
-	Preset      string     `json:"preset,omitempty" doc:"a ready policy; the other members are then left out"`
-	Attempts    int        `json:"attempts,omitempty"`
-	Waits       []Duration `json:"waits,omitempty"`
-	InitialWait *Duration  `json:"initialWait,omitempty"`
-	Factor      float64    `json:"factor,omitempty"`
-	MaxWait     *Duration  `json:"maxWait,omitempty"`
-	MaxAge      *Duration  `json:"maxAge,omitempty"`
-	RetryOn     []string   `json:"retryOn,omitempty"`
+	Preset      string          `json:"preset,omitempty" doc:"a ready policy; the other members are then left out"`
+	Attempts    int             `json:"attempts,omitempty"`
+	Waits       []rest.Duration `json:"waits,omitempty"`
+	InitialWait *rest.Duration  `json:"initialWait,omitempty"`
+	Factor      float64         `json:"factor,omitempty"`
+	MaxWait     *rest.Duration  `json:"maxWait,omitempty"`
+	MaxAge      *rest.Duration  `json:"maxAge,omitempty"`
+	RetryOn     []string        `json:"retryOn,omitempty"`
 }
 
 // RateLimit bounds attempts to an endpoint.
@@ -66,8 +68,8 @@ type RateLimit struct {
 
 // Window is a span of time.
 type Window struct {
-	From Time `json:"from"`
-	To   Time `json:"to"`
+	From rest.Time `json:"from"`
+	To   rest.Time `json:"to"`
 }
 
 // RateLimitFields is a rate limit as a caller sets it.
@@ -78,20 +80,20 @@ type RateLimitFields struct {
 
 // WindowFields is a span of time as a caller sets it.
 type WindowFields struct {
-	From Time `json:"from" required:"true"`
-	To   Time `json:"to" required:"true"`
+	From rest.Time `json:"from" required:"true"`
+	To   rest.Time `json:"to" required:"true"`
 }
 
 // Health is how the endpoint has answered lately, and the rule that disables it.
 type Health struct {
-	FailingSince   *Time    `json:"failingSince" doc:"the first failure after the last success; null: it works"`
-	Failures       int      `json:"failures" doc:"failed attempts since then"`
-	LastError      *string  `json:"lastError" doc:"the last failure in words"`
-	NoticedAt      *Time    `json:"noticedAt" doc:"when the event webhook.failing was published about it"`
-	DisabledAt     *Time    `json:"disabledAt"`
-	DisabledReason *string  `json:"disabledReason"`
-	DisablesAt     *Time    `json:"disablesAt" doc:"failures from then on disable the webhook, if no success comes before; null: it works, or is not active"`
-	DisableAfter   Duration `json:"disableAfter" doc:"the webhook is disabled when nothing but failures came for this long" example:"\"120h\""`
+	FailingSince   *rest.Time    `json:"failingSince" doc:"the first failure after the last success; null: it works"`
+	Failures       int           `json:"failures" doc:"failed attempts since then"`
+	LastError      *string       `json:"lastError" doc:"the last failure in words"`
+	NoticedAt      *rest.Time    `json:"noticedAt" doc:"when the event webhook.failing was published about it"`
+	DisabledAt     *rest.Time    `json:"disabledAt"`
+	DisabledReason *string       `json:"disabledReason"`
+	DisablesAt     *rest.Time    `json:"disablesAt" doc:"failures from then on disable the webhook, if no success comes before; null: it works, or is not active"`
+	DisableAfter   rest.Duration `json:"disableAfter" doc:"the webhook is disabled when nothing but failures came for this long" example:"\"120h\""`
 	// AuthenticationRejected is the flag of the contract push, shown whatever the policy.
 	AuthenticationRejected *Rejection `json:"authenticationRejected" doc:"set while the endpoint answers 401 or 403; cleared by the next success or a change of auth"`
 }
@@ -106,22 +108,22 @@ type FilterCost struct {
 
 // Rejection is that an endpoint does not accept who Relay says it is.
 type Rejection struct {
-	Since  Time   `json:"since" doc:"the first such answer"`
-	Count  int    `json:"count" doc:"such answers since then"`
-	Reason string `json:"reason" example:"\"authentication rejected: the endpoint answered 401 Unauthorized\""`
+	Since  rest.Time `json:"since" doc:"the first such answer"`
+	Count  int       `json:"count" doc:"such answers since then"`
+	Reason string    `json:"reason" example:"\"authentication rejected: the endpoint answered 401 Unauthorized\""`
 }
 
 func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 	h := a.Engine.Health(w)
 	v := &Webhook{
 		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Filter: w.Filter, Transform: w.Transform, Format: w.Format, Signature: string(w.Signature),
-		KeyPair: w.KeyPair, PublicKey: textOrNil(w.Secrets.PublicKey()),
-		Auth: showAuth(w.Auth), Headers: w.Headers, Retry: showRetry(&w.Retry), Timeout: Duration(w.Timeout), MaxConcurrency: w.MaxConcurrency,
-		DisableOn: w.DisableOn, Ordering: string(w.Ordering), Status: string(w.Status), CreatedAt: Time(w.CreatedAt), UpdatedAt: Time(w.UpdatedAt),
+		KeyPair: w.KeyPair, PublicKey: rest.TextOrNil(w.Secrets.PublicKey()),
+		Auth: showAuth(w.Auth), Headers: w.Headers, Retry: showRetry(&w.Retry), Timeout: rest.Duration(w.Timeout), MaxConcurrency: w.MaxConcurrency,
+		DisableOn: w.DisableOn, Ordering: string(w.Ordering), Status: string(w.Status), CreatedAt: rest.Time(w.CreatedAt), UpdatedAt: rest.Time(w.UpdatedAt),
 		Health: Health{
-			FailingSince: timeOrNil(h.FailingSince), Failures: h.Failures, LastError: textOrNil(h.LastError),
-			NoticedAt: timeOrNil(h.NoticedAt), DisabledAt: timeOrNil(h.DisabledAt),
-			DisabledReason: textOrNil(h.DisabledReason), DisableAfter: Duration(webhook.DisableAfter),
+			FailingSince: rest.TimeOrNil(h.FailingSince), Failures: h.Failures, LastError: rest.TextOrNil(h.LastError),
+			NoticedAt: rest.TimeOrNil(h.NoticedAt), DisabledAt: rest.TimeOrNil(h.DisabledAt),
+			DisabledReason: rest.TextOrNil(h.DisabledReason), DisableAfter: rest.Duration(webhook.DisableAfter),
 		},
 	}
 	if c := a.Engine.FilterCost(w.Number); w.Filter != "" && c.Evaluations+c.Postponed > 0 {
@@ -131,14 +133,14 @@ func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 		}
 	}
 	if !h.FailingSince.IsZero() && w.Status == webhook.Active {
-		v.Health.DisablesAt = timeOrNil(h.FailingSince.Add(webhook.DisableAfter))
+		v.Health.DisablesAt = rest.TimeOrNil(h.FailingSince.Add(webhook.DisableAfter))
 	}
 	if !h.RejectedSince.IsZero() {
-		v.Health.AuthenticationRejected = &Rejection{Since: Time(h.RejectedSince), Count: h.Rejections, Reason: h.RejectedReason}
+		v.Health.AuthenticationRejected = &Rejection{Since: rest.Time(h.RejectedSince), Count: h.Rejections, Reason: h.RejectedReason}
 	}
-	v.RotatedAt = timeOrNil(w.Secrets.RotatedAt)
+	v.RotatedAt = rest.TimeOrNil(w.Secrets.RotatedAt)
 	if s := &w.Secrets; len(s.Valid(time.Now())) > 1 {
-		v.PreviousUntil = timeOrNil(s.PreviousUntil)
+		v.PreviousUntil = rest.TimeOrNil(s.PreviousUntil)
 	}
 	v.Batch = showBatch(w.Batch)
 	if l := w.RateLimit; l != nil {
@@ -146,7 +148,7 @@ func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 	}
 	v.Maintenance = make([]Window, len(w.Maintenance))
 	for i, m := range w.Maintenance {
-		v.Maintenance[i] = Window{From: Time(m.From), To: Time(m.To)}
+		v.Maintenance[i] = Window{From: rest.Time(m.From), To: rest.Time(m.To)}
 	}
 	if v.Headers == nil {
 		v.Headers = map[string]string{}
@@ -163,13 +165,13 @@ func showRetry(r *webhook.Retry) Retry {
 	}
 	v := Retry{Attempts: r.Attempts, Factor: r.Factor, RetryOn: r.RetryOn}
 	for _, w := range r.Waits {
-		v.Waits = append(v.Waits, Duration(w))
+		v.Waits = append(v.Waits, rest.Duration(w))
 	}
-	some := func(d time.Duration) *Duration {
+	some := func(d time.Duration) *rest.Duration {
 		if d == 0 {
 			return nil
 		}
-		return (*Duration)(&d)
+		return (*rest.Duration)(&d)
 	}
 	v.InitialWait, v.MaxWait, v.MaxAge = some(r.InitialWait), some(r.MaxWait), some(r.MaxAge)
 	return v
@@ -184,36 +186,36 @@ func (a *API) withSecret(w *webhook.Webhook) *Webhook {
 
 // webhookFields are what a caller may set of a webhook.
 type webhookFields struct {
-	URL            Opt[string]            `json:"url" doc:"where to send events: an https address. Addresses inside of private networks are refused" example:"\"https://example.com/hook\""`
-	Description    Opt[string]            `json:"description" text:"label" doc:"a label for people" default:"\"\""`
-	Events         Opt[[]string]          `json:"events" doc:"event types it wants; * stands for any characters, as in call.*" default:"[\"*\"]" maxItems:"100"`
-	Filter         Opt[filterText]        `json:"filter" doc:"a CEL expression over event (type, data, attributes, time, key) that is true for the events it wants; empty: all. A member that is absent is no match. An object of operators is taken, too, and becomes an expression" default:"\"\"" example:"\"event.data.urgency == 'urgent'\""`
-	Transform      Opt[string]            `json:"transform" doc:"JavaScript that defines transform(event), which returns {body, headers, query, url} of the request, all optional and on the same host, or null to drop the event; empty: none. It is compiled when it is saved" default:"\"\"" maxLength:"65536" example:"\"function transform(event) { return { body: { text: event.data.summary } } }\""`
-	Format         Opt[string]            `json:"format" doc:"shape of the body, unless a transform returns one" default:"\"relay\"" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
-	Signature      Opt[string]            `json:"signature" doc:"headers that sign a request: X-Relay-Signature, those of Standard Webhooks, both, or none" default:"\"relay\"" enum:"relay,standard,relay+standard,none"`
-	KeyPair        Opt[bool]              `json:"keyPair" doc:"signs with an ed25519 key as well (v1a of Standard Webhooks), which receivers verify with publicKey and cannot sign with; needs the signature standard or relay+standard" default:"false"`
-	Auth           Opt[AuthFields]        `json:"auth" doc:"how requests say who they come from. A PATCH changes the members it names; another type starts anew. Credentials are shown as ***, and *** keeps the one there is" default:"{\"type\":\"none\"}" example:"{\"type\":\"basic\",\"username\":\"relay\",\"password\":\"…\"}"`
-	Headers        Opt[map[string]string] `json:"headers" doc:"sent with every request" default:"{}"`
-	Retry          Opt[RetryFields]       `json:"retry" doc:"when to try again. A PATCH changes the members it names, and a preset becomes a custom policy by it"`
-	Timeout        Opt[Duration]          `json:"timeout" doc:"of an attempt, from looking up the name to the last byte of the answer; 100ms to 60s" default:"\"10s\""`
-	MaxConcurrency Opt[int]               `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it" default:"0" min:"0" max:"1000"`
-	DisableOn      Opt[[]int]             `json:"disableOn" doc:"status codes that disable the webhook at once, as 410" default:"[]" example:"[410]"`
-	RateLimit      Opt[RateLimitFields]   `json:"rateLimit" doc:"bounds how many attempts start in a second" example:"{\"perSecond\":10,\"burst\":20}"`
-	Batch          Opt[BatchFields]       `json:"batch" doc:"events share a request, sent as soon as one of the bounds is reached; the answer is for all of them, and a retry sends the same again. Not with ordering fifo. A PATCH changes the members it names" example:"{\"maxEvents\":100,\"maxWait\":\"1s\"}"`
-	Ordering       Opt[string]            `json:"ordering" doc:"fifo delivers strictly in the order of acceptance, events with the same key among themselves; a delivery that waits for its retry holds those behind it" default:"\"none\"" enum:"none,fifo"`
-	Maintenance    Opt[[]WindowFields]    `json:"maintenance" doc:"windows in which nothing is sent; events are held and delivered afterwards" default:"[]" maxItems:"50"`
+	URL            rest.Opt[string]            `json:"url" doc:"where to send events: an https address. Addresses inside of private networks are refused" example:"\"https://example.com/hook\""`
+	Description    rest.Opt[string]            `json:"description" text:"label" doc:"a label for people" default:"\"\""`
+	Events         rest.Opt[[]string]          `json:"events" doc:"event types it wants; * stands for any characters, as in call.*" default:"[\"*\"]" maxItems:"100"`
+	Filter         rest.Opt[filterText]        `json:"filter" doc:"a CEL expression over event (type, data, attributes, time, key) that is true for the events it wants; empty: all. A member that is absent is no match. An object of operators is taken, too, and becomes an expression" default:"\"\"" example:"\"event.data.urgency == 'urgent'\""`
+	Transform      rest.Opt[string]            `json:"transform" doc:"JavaScript that defines transform(event), which returns {body, headers, query, url} of the request, all optional and on the same host, or null to drop the event; empty: none. It is compiled when it is saved" default:"\"\"" maxLength:"65536" example:"\"function transform(event) { return { body: { text: event.data.summary } } }\""`
+	Format         rest.Opt[string]            `json:"format" doc:"shape of the body, unless a transform returns one" default:"\"relay\"" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
+	Signature      rest.Opt[string]            `json:"signature" doc:"headers that sign a request: X-Relay-Signature, those of Standard Webhooks, both, or none" default:"\"relay\"" enum:"relay,standard,relay+standard,none"`
+	KeyPair        rest.Opt[bool]              `json:"keyPair" doc:"signs with an ed25519 key as well (v1a of Standard Webhooks), which receivers verify with publicKey and cannot sign with; needs the signature standard or relay+standard" default:"false"`
+	Auth           rest.Opt[AuthFields]        `json:"auth" doc:"how requests say who they come from. A PATCH changes the members it names; another type starts anew. Credentials are shown as ***, and *** keeps the one there is" default:"{\"type\":\"none\"}" example:"{\"type\":\"basic\",\"username\":\"relay\",\"password\":\"…\"}"`
+	Headers        rest.Opt[map[string]string] `json:"headers" doc:"sent with every request" default:"{}"`
+	Retry          rest.Opt[RetryFields]       `json:"retry" doc:"when to try again. A PATCH changes the members it names, and a preset becomes a custom policy by it"`
+	Timeout        rest.Opt[rest.Duration]     `json:"timeout" doc:"of an attempt, from looking up the name to the last byte of the answer; 100ms to 60s" default:"\"10s\""`
+	MaxConcurrency rest.Opt[int]               `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it" default:"0" min:"0" max:"1000"`
+	DisableOn      rest.Opt[[]int]             `json:"disableOn" doc:"status codes that disable the webhook at once, as 410" default:"[]" example:"[410]"`
+	RateLimit      rest.Opt[RateLimitFields]   `json:"rateLimit" doc:"bounds how many attempts start in a second" example:"{\"perSecond\":10,\"burst\":20}"`
+	Batch          rest.Opt[BatchFields]       `json:"batch" doc:"events share a request, sent as soon as one of the bounds is reached; the answer is for all of them, and a retry sends the same again. Not with ordering fifo. A PATCH changes the members it names" example:"{\"maxEvents\":100,\"maxWait\":\"1s\"}"`
+	Ordering       rest.Opt[string]            `json:"ordering" doc:"fifo delivers strictly in the order of acceptance, events with the same key among themselves; a delivery that waits for its retry holds those behind it" default:"\"none\"" enum:"none,fifo"`
+	Maintenance    rest.Opt[[]WindowFields]    `json:"maintenance" doc:"windows in which nothing is sent; events are held and delivered afterwards" default:"[]" maxItems:"50"`
 }
 
 // RetryFields is a retry policy as a caller sets it.
 type RetryFields struct {
-	Preset      Opt[string]     `json:"preset" enum:"relay,push" doc:"a ready policy; excludes the other members"`
-	Attempts    Opt[int]        `json:"attempts" min:"1" max:"50" doc:"in all, the first included"`
-	Waits       Opt[[]Duration] `json:"waits" doc:"before the second, third … attempt; the last one repeats; excludes initialWait and factor" example:"[\"30s\",\"5m\",\"30m\"]"`
-	InitialWait Opt[Duration]   `json:"initialWait" doc:"before the second attempt" example:"\"30s\""`
-	Factor      Opt[float64]    `json:"factor" min:"1" max:"100" doc:"each wait is this many times the one before"`
-	MaxWait     Opt[Duration]   `json:"maxWait" doc:"the longest wait, also one asked for by Retry-After" example:"\"1h\""`
-	MaxAge      Opt[Duration]   `json:"maxAge" doc:"nothing is attempted later than this after the first attempt was due; up to 744h" example:"\"24h\""`
-	RetryOn     Opt[[]string]   `json:"retryOn" doc:"what is tried again: status codes, classes as 5xx, timeout, network (no answer), other (any answer that is no success)" example:"[\"5xx\",\"429\",\"timeout\",\"network\"]"`
+	Preset      rest.Opt[string]          `json:"preset" enum:"relay,push" doc:"a ready policy; excludes the other members"`
+	Attempts    rest.Opt[int]             `json:"attempts" min:"1" max:"50" doc:"in all, the first included"`
+	Waits       rest.Opt[[]rest.Duration] `json:"waits" doc:"before the second, third … attempt; the last one repeats; excludes initialWait and factor" example:"[\"30s\",\"5m\",\"30m\"]"`
+	InitialWait rest.Opt[rest.Duration]   `json:"initialWait" doc:"before the second attempt" example:"\"30s\""`
+	Factor      rest.Opt[float64]         `json:"factor" min:"1" max:"100" doc:"each wait is this many times the one before"`
+	MaxWait     rest.Opt[rest.Duration]   `json:"maxWait" doc:"the longest wait, also one asked for by Retry-After" example:"\"1h\""`
+	MaxAge      rest.Opt[rest.Duration]   `json:"maxAge" doc:"nothing is attempted later than this after the first attempt was due; up to 744h" example:"\"24h\""`
+	RetryOn     rest.Opt[[]string]        `json:"retryOn" doc:"what is tried again: status codes, classes as 5xx, timeout, network (no answer), other (any answer that is no success)" example:"[\"5xx\",\"429\",\"timeout\",\"network\"]"`
 }
 
 // apply changes settings as the caller asks.
@@ -237,7 +239,7 @@ func (f *webhookFields) apply(s *webhook.Settings) error {
 			return err
 		}
 	}
-	f.Timeout.Apply((*Duration)(&s.Timeout), Duration(def.Timeout))
+	f.Timeout.Apply((*rest.Duration)(&s.Timeout), rest.Duration(def.Timeout))
 	f.MaxConcurrency.Apply(&s.MaxConcurrency, def.MaxConcurrency)
 	f.DisableOn.Apply(&s.DisableOn, nil)
 	f.Ordering.Apply((*string)(&s.Ordering), string(def.Ordering))
@@ -284,7 +286,7 @@ func (f *RetryFields) check() error {
 	}
 	for _, d := range []struct {
 		name string
-		Opt[Duration]
+		rest.Opt[rest.Duration]
 	}{{"initialWait", f.InitialWait}, {"maxWait", f.MaxWait}, {"maxAge", f.MaxAge}} {
 		if zero(d.Given, d.Null, d.Value == 0) {
 			return problem.InvalidField("retry."+d.name, "must be 1s or more, got 0s")
@@ -308,10 +310,10 @@ func (f *RetryFields) apply(r *webhook.Retry) {
 		r.Waits = nil
 	}
 	f.Attempts.Apply(&r.Attempts, 0)
-	f.InitialWait.Apply((*Duration)(&r.InitialWait), 0)
+	f.InitialWait.Apply((*rest.Duration)(&r.InitialWait), 0)
 	f.Factor.Apply(&r.Factor, 0)
-	f.MaxWait.Apply((*Duration)(&r.MaxWait), 0)
-	f.MaxAge.Apply((*Duration)(&r.MaxAge), 0)
+	f.MaxWait.Apply((*rest.Duration)(&r.MaxWait), 0)
+	f.MaxAge.Apply((*rest.Duration)(&r.MaxAge), 0)
 	f.RetryOn.Apply(&r.RetryOn, nil)
 	if f.Waits.Given {
 		r.Waits = nil
@@ -325,12 +327,12 @@ func (f *RetryFields) custom() bool {
 	return f.Attempts.Given || f.Waits.Given || f.InitialWait.Given || f.Factor.Given || f.MaxWait.Given || f.MaxAge.Given || f.RetryOn.Given
 }
 
-var docWebhookList = doc{id: "listWebhooks", tag: "Webhooks", summary: "List webhooks", text: "The oldest first."}
+var docWebhookList = rest.Doc{ID: "listWebhooks", Tag: "Webhooks", Summary: "List webhooks", Text: "The oldest first."}
 
-func (a *API) webhookList(_ context.Context, c *caller, in *page) (*List[Webhook], error) {
-	list := a.Webhooks.List(c.tenant)
+func (a *API) webhookList(_ context.Context, c *access.Principal, in *rest.Page) (*rest.List[Webhook], error) {
+	list := a.Webhooks.List(c.Tenant)
 	if in.Cursor != "" { // the last one shown; it may be gone meanwhile, its number still has its place
-		last, err := in.before()
+		last, err := in.Before()
 		if err != nil {
 			return nil, err
 		}
@@ -343,32 +345,33 @@ func (a *API) webhookList(_ context.Context, c *caller, in *page) (*List[Webhook
 	next := ""
 	if len(list) > in.Limit {
 		list = list[:in.Limit]
-		next = cursorOf(event.ID(list[len(list)-1].Number))
+		next = rest.CursorOf(event.ID(list[len(list)-1].Number))
 	}
 	data := make([]Webhook, len(list))
 	for i, w := range list {
 		data[i] = *a.showWebhook(w)
 	}
-	return pageOf(data, next), nil
+	return rest.PageOf(data, next), nil
 }
 
 // CreateWebhook is the request to create a webhook.
 type CreateWebhook struct {
 	webhookFields
-	Preset Opt[string] `json:"preset" enum:"relay,push" default:"\"relay\"" doc:"a contract that fills format, signature, retry and timeout; every field can still be set by itself"`
-	Secret Opt[string] `json:"secret" doc:"the signing secret: whsec_ and the base64 of 24 to 64 bytes; left out: Relay makes one" example:"\"whsec_…\""`
+	Preset rest.Opt[string] `json:"preset" enum:"relay,push" default:"\"relay\"" doc:"a contract that fills format, signature, retry and timeout; every field can still be set by itself"`
+	Secret rest.Opt[string] `json:"secret" doc:"the signing secret: whsec_ and the base64 of 24 to 64 bytes; left out: Relay makes one" example:"\"whsec_…\""`
 }
 
-func (*CreateWebhook) requires() []string { return []string{"url"} }
+// Requires implements rest.Requirer.
+func (*CreateWebhook) Requires() []string { return []string{"url"} }
 
-var docWebhookCreate = doc{id: "createWebhook", tag: "Webhooks", summary: "Create a webhook", status: 201,
-	text: "It receives the events accepted from now on. The answer shows the signing secret, for the only time."}
+var docWebhookCreate = rest.Doc{ID: "createWebhook", Tag: "Webhooks", Summary: "Create a webhook", Status: 201,
+	Text: "It receives the events accepted from now on. The answer shows the signing secret, for the only time."}
 
 type createWebhookInput struct {
 	Body CreateWebhook `body:"required"`
 }
 
-func (a *API) webhookCreate(ctx context.Context, c *caller, in *createWebhookInput) (*Webhook, error) {
+func (a *API) webhookCreate(ctx context.Context, c *access.Principal, in *createWebhookInput) (*Webhook, error) {
 	preset := webhook.PresetRelay
 	in.Body.Preset.Apply(&preset, preset)
 	s, ok := webhook.DefaultFor(preset)
@@ -384,7 +387,7 @@ func (a *API) webhookCreate(ctx context.Context, c *caller, in *createWebhookInp
 	if err := in.Body.apply(&s); err != nil {
 		return nil, err
 	}
-	w, err := a.Webhooks.Create(ctx, c.Principal, s, in.Body.Secret.Value)
+	w, err := a.Webhooks.Create(ctx, c, s, in.Body.Secret.Value)
 	if err != nil {
 		return nil, err
 	}
@@ -397,10 +400,10 @@ type webhookPath struct {
 	ID string `path:"id" doc:"the webhook's id"`
 }
 
-var docWebhookGet = doc{id: "getWebhook", tag: "Webhooks", summary: "Get a webhook"}
+var docWebhookGet = rest.Doc{ID: "getWebhook", Tag: "Webhooks", Summary: "Get a webhook"}
 
-func (a *API) webhookGet(_ context.Context, c *caller, in *webhookPath) (*Webhook, error) {
-	w, err := a.Webhooks.Get(c.tenant, in.ID)
+func (a *API) webhookGet(_ context.Context, c *access.Principal, in *webhookPath) (*Webhook, error) {
+	w, err := a.Webhooks.Get(c.Tenant, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -412,16 +415,16 @@ type UpdateWebhook struct {
 	webhookFields
 }
 
-var docWebhookUpdate = doc{id: "updateWebhook", tag: "Webhooks", summary: "Change a webhook",
-	text: "Members left out stay as they are, null resets a member to its default. Deliveries that wait for their retry follow the new settings."}
+var docWebhookUpdate = rest.Doc{ID: "updateWebhook", Tag: "Webhooks", Summary: "Change a webhook",
+	Text: "Members left out stay as they are, null resets a member to its default. Deliveries that wait for their retry follow the new settings."}
 
 type updateWebhookInput struct {
 	webhookPath
 	Body UpdateWebhook `body:"required"`
 }
 
-func (a *API) webhookUpdate(ctx context.Context, c *caller, in *updateWebhookInput) (*Webhook, error) {
-	w, err := a.Webhooks.Update(ctx, c.Principal, in.ID, func(s *webhook.Settings) error {
+func (a *API) webhookUpdate(ctx context.Context, c *access.Principal, in *updateWebhookInput) (*Webhook, error) {
+	w, err := a.Webhooks.Update(ctx, c, in.ID, func(s *webhook.Settings) error {
 		return in.Body.apply(s)
 	})
 	if err != nil {
@@ -434,28 +437,28 @@ func (a *API) webhookUpdate(ctx context.Context, c *caller, in *updateWebhookInp
 	return v, err
 }
 
-var docWebhookDelete = doc{id: "deleteWebhook", tag: "Webhooks", summary: "Delete a webhook", status: 204,
-	text: "What it was still owed is discarded. Its attempts stay in the log."}
+var docWebhookDelete = rest.Doc{ID: "deleteWebhook", Tag: "Webhooks", Summary: "Delete a webhook", Status: 204,
+	Text: "What it was still owed is discarded. Its attempts stay in the log."}
 
-func (a *API) webhookDelete(ctx context.Context, c *caller, in *webhookPath) (*none, error) {
-	return nil, a.Webhooks.Delete(ctx, c.Principal, in.ID)
+func (a *API) webhookDelete(ctx context.Context, c *access.Principal, in *webhookPath) (*rest.None, error) {
+	return nil, a.Webhooks.Delete(ctx, c, in.ID)
 }
 
-var docWebhookPause = doc{id: "pauseWebhook", tag: "Webhooks", summary: "Pause a webhook",
-	text: "Events that come meanwhile are not queued for it, and retries wait. Use replay to catch up afterwards."}
+var docWebhookPause = rest.Doc{ID: "pauseWebhook", Tag: "Webhooks", Summary: "Pause a webhook",
+	Text: "Events that come meanwhile are not queued for it, and retries wait. Use replay to catch up afterwards."}
 
-func (a *API) webhookPause(ctx context.Context, c *caller, in *webhookPath) (*Webhook, error) {
-	w, err := a.Webhooks.Pause(ctx, c.Principal, in.ID)
+func (a *API) webhookPause(ctx context.Context, c *access.Principal, in *webhookPath) (*Webhook, error) {
+	w, err := a.Webhooks.Pause(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	return a.showWebhook(w), nil
 }
 
-var docWebhookResume = doc{id: "resumeWebhook", tag: "Webhooks", summary: "Resume a paused or disabled webhook"}
+var docWebhookResume = rest.Doc{ID: "resumeWebhook", Tag: "Webhooks", Summary: "Resume a paused or disabled webhook"}
 
-func (a *API) webhookResume(ctx context.Context, c *caller, in *webhookPath) (*Webhook, error) {
-	w, err := a.Webhooks.Resume(ctx, c.Principal, in.ID)
+func (a *API) webhookResume(ctx context.Context, c *access.Principal, in *webhookPath) (*Webhook, error) {
+	w, err := a.Webhooks.Resume(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -464,19 +467,19 @@ func (a *API) webhookResume(ctx context.Context, c *caller, in *webhookPath) (*W
 
 // RotateRequest asks for a new signing secret.
 type RotateRequest struct {
-	Overlap Opt[Duration] `json:"overlap" doc:"for how long the old secret signs, too, up to 168h; needs the signature standard or relay+standard" default:"\"0s\"" example:"\"24h\""`
+	Overlap rest.Opt[rest.Duration] `json:"overlap" doc:"for how long the old secret signs, too, up to 168h; needs the signature standard or relay+standard" default:"\"0s\"" example:"\"24h\""`
 }
 
-var docWebhookRotate = doc{id: "rotateWebhookSecret", tag: "Webhooks", summary: "Replace the signing secret",
-	text: "The answer shows the new secret, for the only time. The old one is invalid at once, or signs beside the new one for `overlap`. A key pair is replaced with it."}
+var docWebhookRotate = rest.Doc{ID: "rotateWebhookSecret", Tag: "Webhooks", Summary: "Replace the signing secret",
+	Text: "The answer shows the new secret, for the only time. The old one is invalid at once, or signs beside the new one for `overlap`. A key pair is replaced with it."}
 
 type rotateInput struct {
 	webhookPath
 	Body RotateRequest `body:"optional"`
 }
 
-func (a *API) webhookRotate(ctx context.Context, c *caller, in *rotateInput) (*Webhook, error) {
-	w, err := a.Webhooks.RotateSecret(ctx, c.Principal, in.ID, time.Duration(in.Body.Overlap.Value))
+func (a *API) webhookRotate(ctx context.Context, c *access.Principal, in *rotateInput) (*Webhook, error) {
+	w, err := a.Webhooks.RotateSecret(ctx, c, in.ID, time.Duration(in.Body.Overlap.Value))
 	if err != nil {
 		return nil, err
 	}
@@ -485,7 +488,7 @@ func (a *API) webhookRotate(ctx context.Context, c *caller, in *rotateInput) (*W
 
 // TestRequest asks for a test event.
 type TestRequest struct {
-	Type Opt[string] `json:"type" doc:"the type whose example is sent; left out: the first type the webhook names, else one of the catalogue that it wants" example:"\"call.completed\""`
+	Type rest.Opt[string] `json:"type" doc:"the type whose example is sent; left out: the first type the webhook names, else one of the catalogue that it wants" example:"\"call.completed\""`
 }
 
 // TestAnswer is what the endpoint said.
@@ -493,16 +496,16 @@ type TestAnswer struct {
 	Attempt Attempt `json:"attempt"`
 }
 
-var docWebhookTest = doc{id: "testWebhook", tag: "Webhooks", summary: "Send a test event",
-	text: "Sends an example event with the header `X-Relay-Test: true` at once, waits for the endpoint, and answers 200 with the attempt whatever it said. The attempt is in the log and is not repeated."}
+var docWebhookTest = rest.Doc{ID: "testWebhook", Tag: "Webhooks", Summary: "Send a test event",
+	Text: "Sends an example event with the header `X-Relay-Test: true` at once, waits for the endpoint, and answers 200 with the attempt whatever it said. The attempt is in the log and is not repeated."}
 
 type testInput struct {
 	webhookPath
 	Body TestRequest `body:"optional"`
 }
 
-func (a *API) webhookTest(ctx context.Context, c *caller, in *testInput) (*TestAnswer, error) {
-	w, err := a.Webhooks.Get(c.tenant, in.ID)
+func (a *API) webhookTest(ctx context.Context, c *access.Principal, in *testInput) (*TestAnswer, error) {
+	w, err := a.Webhooks.Get(c.Tenant, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -516,7 +519,7 @@ func (a *API) webhookTest(ctx context.Context, c *caller, in *testInput) (*TestA
 	} else if reason != "" {
 		return nil, problem.InvalidField("type", "%s", reason)
 	}
-	example := a.exampleFor(c.tenant, eventType)
+	example := a.exampleFor(c.Tenant, eventType)
 	example.Time = time.Now().UTC().Truncate(time.Millisecond)
 	at, err := a.Engine.Test(ctx, w, example)
 	if err != nil {
@@ -546,7 +549,7 @@ func (a *API) testType(w *webhook.Webhook) string {
 
 // SinceRequest asks for a background job over everything since a time.
 type SinceRequest struct {
-	Since Time `json:"since" required:"true" doc:"from when on"`
+	Since rest.Time `json:"since" required:"true" doc:"from when on"`
 }
 
 type sinceInput struct {
@@ -554,22 +557,22 @@ type sinceInput struct {
 	Body SinceRequest `body:"required"`
 }
 
-var docWebhookRecover = doc{id: "recoverWebhook", tag: "Webhooks", summary: "Retry all failed deliveries since a time", status: 202,
-	text: "Runs in the background; the job in the answer shows how far it is."}
+var docWebhookRecover = rest.Doc{ID: "recoverWebhook", Tag: "Webhooks", Summary: "Retry all failed deliveries since a time", Status: 202,
+	Text: "Runs in the background; the job in the answer shows how far it is."}
 
-func (a *API) webhookRecover(ctx context.Context, c *caller, in *sinceInput) (*Job, error) {
+func (a *API) webhookRecover(ctx context.Context, c *access.Principal, in *sinceInput) (*Job, error) {
 	return a.startJob(ctx, c, in, delivery.JobRecover)
 }
 
-var docWebhookReplay = doc{id: "replayWebhook", tag: "Webhooks", summary: "Deliver all matching events since a time", status: 202,
-	text: "Also those that came while the webhook was paused or disabled. Runs in the background; the job in the answer shows how far it is."}
+var docWebhookReplay = rest.Doc{ID: "replayWebhook", Tag: "Webhooks", Summary: "Deliver all matching events since a time", Status: 202,
+	Text: "Also those that came while the webhook was paused or disabled. Runs in the background; the job in the answer shows how far it is."}
 
-func (a *API) webhookReplay(ctx context.Context, c *caller, in *sinceInput) (*Job, error) {
+func (a *API) webhookReplay(ctx context.Context, c *access.Principal, in *sinceInput) (*Job, error) {
 	return a.startJob(ctx, c, in, delivery.JobReplay)
 }
 
-func (a *API) startJob(ctx context.Context, c *caller, in *sinceInput, kind delivery.JobKind) (*Job, error) {
-	w, err := a.Webhooks.Get(c.tenant, in.ID)
+func (a *API) startJob(ctx context.Context, c *access.Principal, in *sinceInput, kind delivery.JobKind) (*Job, error) {
+	w, err := a.Webhooks.Get(c.Tenant, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -577,7 +580,7 @@ func (a *API) startJob(ctx context.Context, c *caller, in *sinceInput, kind deli
 	if since.After(time.Now()) {
 		return nil, problem.InvalidField("since", "must not lie in the future")
 	}
-	j, err := a.Engine.StartJob(ctx, c.Principal, w, kind, since)
+	j, err := a.Engine.StartJob(ctx, c, w, kind, since)
 	if err != nil {
 		return nil, err
 	}

@@ -22,11 +22,7 @@ var errMetricsScope = problem.New(problem.Forbidden, "metrics need a key of the 
 // on this machine that adds no header makes everybody's requests look like those of this machine.
 func privately(page http.Handler, keys *account.Authenticator, failures *account.Failures, proxies []netip.Prefix) http.Handler {
 	return web.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		text, ok := account.ParseAuthorization(r.Header.Get("Authorization"))
-		if !ok {
-			text = r.Header.Get("ApiKey")
-		}
-		k, err := keys.Authenticate(text)
+		k, err := keys.Authenticate(account.KeyText(r.Header.Get("Authorization"), r.Header.Get("ApiKey")))
 		if err != nil {
 			return failures.Failed(web.ClientAddr(r, proxies), err)
 		}

@@ -1,4 +1,4 @@
-package api
+package rest
 
 import (
 	"bytes"
@@ -59,26 +59,26 @@ func (p properties) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// schemas makes schemas of Go types and collects the named ones.
-type schemas struct {
+// Schemas makes schemas of Go types and collects the named ones.
+type Schemas struct {
 	named   properties
 	request bool // of requests: members may be left out, unknown ones may not
 }
 
 var rawMessage = reflect.TypeFor[json.RawMessage]()
 
-// of returns the schema of a type; a named struct becomes a reference.
-func (s *schemas) of(t reflect.Type) *Schema {
-	if c, ok := reflect.New(t).Interface().(custom); ok {
-		return c.schema()
+// Of returns the schema of a type; a named struct becomes a reference.
+func (s *Schemas) Of(t reflect.Type) *Schema {
+	if c, ok := reflect.New(t).Interface().(Custom); ok {
+		return c.Schema()
 	}
 	if o, ok := reflect.New(t).Interface().(optional); ok {
 		_, _, value := o.target()
-		return nullable(s.of(reflect.TypeOf(value).Elem()))
+		return nullable(s.Of(reflect.TypeOf(value).Elem()))
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return nullable(s.of(t.Elem()))
+		return nullable(s.Of(t.Elem()))
 	case reflect.String:
 		return &Schema{Type: "string"}
 	case reflect.Bool:
@@ -91,9 +91,9 @@ func (s *schemas) of(t reflect.Type) *Schema {
 		if t == rawMessage {
 			return &Schema{Description: "any JSON value"}
 		}
-		return &Schema{Type: "array", Items: s.of(t.Elem())}
+		return &Schema{Type: "array", Items: s.Of(t.Elem())}
 	case reflect.Map:
-		return &Schema{Type: "object", Additional: s.of(t.Elem())}
+		return &Schema{Type: "object", Additional: s.Of(t.Elem())}
 	case reflect.Struct:
 		return s.reference(t)
 	}
@@ -101,7 +101,7 @@ func (s *schemas) of(t reflect.Type) *Schema {
 }
 
 // reference returns a reference to the schema of a struct, which it makes when it is not there.
-func (s *schemas) reference(t reflect.Type) *Schema {
+func (s *Schemas) reference(t reflect.Type) *Schema {
 	name := t.Name()
 	if i := strings.IndexByte(name, '['); i >= 0 { // list[…/api.Attempt]: AttemptList
 		arg := strings.TrimSuffix(name[strings.LastIndexByte(name, '.')+1:], "]")
@@ -121,7 +121,7 @@ func (s *schemas) reference(t reflect.Type) *Schema {
 	return ref
 }
 
-func (s *schemas) object(t reflect.Type) *Schema {
+func (s *Schemas) object(t reflect.Type) *Schema {
 	o := &Schema{Type: "object"}
 	for _, f := range jsonFields(t) {
 		o.Properties = append(o.Properties, property{f.name, s.field(f.typ, f.tag)})
@@ -129,25 +129,25 @@ func (s *schemas) object(t reflect.Type) *Schema {
 			o.Required = append(o.Required, f.name)
 		}
 	}
-	if r, ok := reflect.New(t).Interface().(requirer); ok {
-		o.Required = r.requires()
+	if r, ok := reflect.New(t).Interface().(Requirer); ok {
+		o.Required = r.Requires()
 	}
-	if _, open := reflect.New(t).Interface().(tolerant); s.request && !open {
+	if _, open := reflect.New(t).Interface().(Tolerant); s.request && !open {
 		o.Additional = false
 	}
 	return o
 }
 
-// tolerant marks a request whose unknown members are not refused: data of others, that we hand on.
-type tolerant interface{ tolerant() }
+// Tolerant marks a request whose unknown members are not refused: data of others, that we hand on.
+type Tolerant interface{ Tolerant() }
 
-// requirer names the members a request must have that the domain insists on, where a struct shared with PATCH cannot say so.
-type requirer interface{ requires() []string }
+// Requirer names the members a request must have that the domain insists on, where a struct shared with PATCH cannot say so.
+type Requirer interface{ Requires() []string }
 
 // field returns the schema of a field: its type's with what the tags say. The tags are doc, enum (separated by commas),
 // default and example (JSON), min and max (of a number), maxItems and maxLength.
-func (s *schemas) field(t reflect.Type, tag reflect.StructTag) *Schema {
-	f := s.of(t)
+func (s *Schemas) field(t reflect.Type, tag reflect.StructTag) *Schema {
+	f := s.Of(t)
 	if f.Ref != "" && tag.Get("doc") != "" { // in 3.1 words may stand beside a reference
 		f = &Schema{Ref: f.Ref}
 	}

@@ -1,4 +1,4 @@
-package api
+package rest
 
 import (
 	"bytes"
@@ -52,16 +52,18 @@ func takesGzip(h http.Header) bool {
 	return false
 }
 
-// sendRead answers a GET, compressed if the client takes it and it pays. zipped may hold the body as gzip already.
-func sendRead(w http.ResponseWriter, r *http.Request, status int, contentType string, body, zipped []byte) {
+// sendRead answers a GET, compressed if the client takes it and it pays. The body is compressed here unless it comes with
+// its gzip.
+func sendRead(w http.ResponseWriter, r *http.Request, status int, contentType string, b packed) {
+	body := b.plain
 	if len(body) >= compressFrom {
 		w.Header().Add("Vary", "Accept-Encoding")
 		if takesGzip(r.Header) {
-			if zipped == nil {
-				zipped = compressed(body)
+			if b.zipped == nil {
+				b.zipped = compressed(body)
 			}
 			w.Header().Set("Content-Encoding", "gzip")
-			body = zipped
+			body = b.zipped
 		}
 	}
 	web.Send(w, status, contentType, body)

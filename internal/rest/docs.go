@@ -1,4 +1,4 @@
-package api
+package rest
 
 import (
 	"bytes"
@@ -132,9 +132,10 @@ func (d *Document) page(op *Operation) docsOperation {
 	}
 	file, query := false, "" // a document is sent from a file
 	if op.Body != nil {
-		if _, file = op.Body.Content["application/yaml"]; file {
-			query = "?format=openapi"
-		}
+		_, file = op.Body.Content["application/yaml"]
+	}
+	if op.query != "" {
+		query = "?" + op.query
 	}
 	curl += ` "$RELAY` + op.path + query + `"`
 	if op.Scope != "" {
@@ -143,7 +144,7 @@ func (d *Document) page(op *Operation) docsOperation {
 	if op.Body != nil {
 		s := d.resolve(op.Body.Content["application/json"].Schema)
 		v.Request = d.fields(s, 0)
-		body, _ := encode(d.example(s, true, 0)) // strings, numbers and lists of them
+		body, _ := Encode(d.example(s, true, 0)) // strings, numbers and lists of them
 		if file {
 			curl += " \\\n  -H 'Content-Type: application/yaml' \\\n  --data-binary @openapi.yaml"
 		} else {
@@ -310,7 +311,7 @@ func (o orderedObject) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		v, err := encode(m.value)
+		v, err := Encode(m.value)
 		if err != nil {
 			return nil, err
 		}
@@ -320,7 +321,7 @@ func (o orderedObject) MarshalJSON() ([]byte, error) {
 }
 
 func pretty(v any) string {
-	raw, err := encode(v)
+	raw, err := Encode(v)
 	if err != nil { // examples are strings, numbers and lists of them
 		return ""
 	}

@@ -1,4 +1,4 @@
-package api
+package rest
 
 import (
 	"encoding/json"
@@ -79,8 +79,8 @@ func (d *decoder) fail(path, reason string) {
 // value reads v into dst.
 func (d *decoder) value(path string, v rawjson.Value, dst reflect.Value) {
 	switch into := dst.Addr().Interface().(type) {
-	case custom:
-		if reason := into.decode(v); reason != "" {
+	case Custom:
+		if reason := into.Decode(v); reason != "" {
 			d.fail(path, reason)
 		}
 		return
@@ -172,7 +172,7 @@ func (d *decoder) textMap(path string, v rawjson.Value, dst reflect.Value) {
 	m := reflect.MakeMap(dst.Type())
 	_ = rawjson.Members(v.Raw, d.limits, func(name []byte, v rawjson.Value) error {
 		item := reflect.New(dst.Type().Elem()).Elem()
-		d.value(fmt.Sprintf("%s[%q]", path, clip(string(name))), v, item)
+		d.value(fmt.Sprintf("%s[%q]", path, Clip(string(name))), v, item)
 		m.SetMapIndex(reflect.ValueOf(string(name)), item)
 		return nil
 	})
@@ -202,7 +202,7 @@ func (d *decoder) object(path string, v rawjson.Value, dst reflect.Value) {
 		if near := d.near(string(name), dst.Type()); near != "" {
 			reason += fmt.Sprintf("; did you mean %q?", near)
 		}
-		d.fail(join(path, clip(string(name))), reason)
+		d.fail(join(path, Clip(string(name))), reason)
 		return nil
 	})
 	for _, f := range jsonFields(dst.Type()) {
@@ -279,8 +279,8 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// clip bounds what an answer repeats of the caller's text.
-func clip(s string) string {
+// Clip bounds what an answer repeats of the caller's text.
+func Clip(s string) string {
 	const longest = 64
 	if len(s) > longest {
 		return strings.ToValidUTF8(s[:longest], "") + "…"
@@ -323,8 +323,8 @@ func jsonFields(t reflect.Type) []jsonField {
 
 // setText sets a field from a path or query parameter and returns what is wrong with the text, or "".
 func setText(dst reflect.Value, s string) string {
-	if into, ok := dst.Addr().Interface().(custom); ok {
-		return into.parse(s)
+	if into, ok := dst.Addr().Interface().(Custom); ok {
+		return into.Parse(s)
 	}
 	switch dst.Kind() {
 	case reflect.String:
@@ -341,8 +341,8 @@ func setText(dst reflect.Value, s string) string {
 	return ""
 }
 
-// encode returns v as JSON, without the escapes that only matter inside of HTML.
-func encode(v any) ([]byte, error) {
+// Encode returns v as JSON, without the escapes that only matter inside of HTML.
+func Encode(v any) ([]byte, error) {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

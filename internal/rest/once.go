@@ -1,4 +1,4 @@
-package api
+package rest
 
 import (
 	"context"
@@ -12,30 +12,25 @@ import (
 	"github.com/relay-events/relay/internal/problem"
 )
 
-// Answers keeps what was answered to requests with the header Idempotency-Key; the store does.
-type Answers interface {
-	account.AnswerStore
-}
-
 // replayed is a header of an answer that was given before.
 const replayed = "Idempotent-Replayed"
 
-// answerOnce returns the body that f makes, or, for a request that came before with the same Idempotency-Key, the first
+// answerOnce returns the body that do makes, or, for a request that came before with the same Idempotency-Key, the first
 // answer. Only success is remembered: a request that was refused, or could not be served, can be sent again. A server
 // that ends between the change and the answer leaves the key without one; the request is then done again, two minutes
 // later at the latest, which is what its caller would do without a key.
-func (a *API) answerOnce(w http.ResponseWriter, r *http.Request, c *caller, raw []byte, f func() ([]byte, error)) ([]byte, error) {
-	value, err := idempotencyKey(r)
+func (f *Face) answerOnce(w http.ResponseWriter, r *http.Request, c *Caller, raw []byte, do func() ([]byte, error)) ([]byte, error) {
+	value, err := IdempotencyKey(r)
 	if err != nil {
 		return nil, err
 	}
 	if value == "" {
-		return f()
+		return do()
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	own := account.Answer{Key: account.AnswerKey(c.key, c.tenant, value), Tenant: c.tenant, Request: requestHash(r, raw), At: now}
+	own := account.Answer{Key: account.AnswerKey(c.Secret, c.Tenant, value), Tenant: c.Tenant, Request: requestHash(r, raw), At: now}
 	rand.Read(own.Token[:]) // never fails, see crypto/rand
-	before, err := a.Answers.AnswerBegin(r.Context(), own, now.Add(-account.AnswersKept), now.Add(-account.AnswerStuck))
+	before, err := f.answers.AnswerBegin(r.Context(), own, now.Add(-account.AnswersKept), now.Add(-account.AnswerStuck))
 	switch {
 	case err != nil:
 		return nil, err
@@ -45,7 +40,7 @@ func (a *API) answerOnce(w http.ResponseWriter, r *http.Request, c *caller, raw 
 	case len(before.Sealed) == 0:
 		return nil, conflictingKey("belongs to a request that is still under way: try again in a moment")
 	default:
-		body, err := account.OpenAnswer(before, c.text)
+		body, err := account.OpenAnswer(before, c.Secret)
 		if err != nil {
 			return nil, err
 		}
@@ -54,20 +49,37 @@ func (a *API) answerOnce(w http.ResponseWriter, r *http.Request, c *caller, raw 
 	}
 	// What was done is done: neither a client that has gone nor a store that fails now changes that.
 	ctx := context.WithoutCancel(r.Context())
-	body, err := f()
+	body, err := do()
 	if err != nil {
-		if failed := a.Answers.AnswerForget(ctx, own); failed != nil {
-			a.Log.WarnContext(ctx, "an Idempotency-Key stays taken for a while", "err", failed)
+		if failed := f.answers.AnswerForget(ctx, own); failed != nil {
+			f.log.WarnContext(ctx, "an Idempotency-Key stays taken for a while", "err", failed)
 		}
 		return nil, err
 	}
-	if own.Sealed, err = account.SealAnswer(&own, c.text, body); err == nil {
-		err = a.Answers.AnswerEnd(ctx, own)
+	if own.Sealed, err = account.SealAnswer(&own, c.Secret, body); err == nil {
+		err = f.answers.AnswerEnd(ctx, own)
 	}
 	if err != nil {
-		a.Log.WarnContext(ctx, "an answer could not be kept for its Idempotency-Key", "err", err)
+		f.log.WarnContext(ctx, "an answer could not be kept for its Idempotency-Key", "err", err)
 	}
 	return body, nil
+}
+
+// maxKeyBytes bounds the header Idempotency-Key, in bytes.
+const maxKeyBytes = 256
+
+// IdempotencyKey returns the value of the header Idempotency-Key, empty when it is absent.
+func IdempotencyKey(r *http.Request) (string, error) {
+	values := r.Header["Idempotency-Key"]
+	switch {
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1:
+		return "", problem.MalformedField("header Idempotency-Key", "must be given once")
+	case len(values[0]) == 0 || len(values[0]) > maxKeyBytes:
+		return "", problem.MalformedField("header Idempotency-Key", "must have 1 to %d characters", maxKeyBytes)
+	}
+	return values[0], nil
 }
 
 func conflictingKey(reason string) error {
@@ -77,7 +89,7 @@ func conflictingKey(reason string) error {
 // requestHash returns a hash of all that says what a request asks for, each part with its length.
 func requestHash(r *http.Request, body []byte) [32]byte {
 	h := sha256.New()
-	for _, part := range [][]byte{[]byte(r.Method), []byte(r.URL.EscapedPath()), []byte(r.URL.RawQuery), []byte(mediaType(r.Header.Get("Content-Type"))), body} {
+	for _, part := range [][]byte{[]byte(r.Method), []byte(r.URL.EscapedPath()), []byte(r.URL.RawQuery), []byte(MediaType(r.Header.Get("Content-Type"))), body} {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 		h.Write(part)
 	}

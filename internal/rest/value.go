@@ -1,7 +1,8 @@
-package api
+package rest
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,15 +46,16 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return append(format.AppendTime(append(b, '"'), time.Time(t)), '"'), nil
 }
 
-// timeOrNil returns nil for the zero time, which is shown as null.
-func timeOrNil(t time.Time) *Time {
+// TimeOrNil returns nil for the zero time, which is shown as null.
+func TimeOrNil(t time.Time) *Time {
 	if t.IsZero() {
 		return nil
 	}
 	return (*Time)(&t)
 }
 
-func (t *Time) decode(v rawjson.Value) string {
+// Decode implements Custom.
+func (t *Time) Decode(v rawjson.Value) string {
 	s, err := v.String()
 	if err != nil {
 		return event.ErrTimeFormat.Error() + ", got " + v.Kind.String()
@@ -70,8 +72,8 @@ func (t *Time) set(s string) string {
 	return ""
 }
 
-// parse reads a query parameter, in which a plus sign that was not encoded has become a space.
-func (t *Time) parse(s string) string {
+// Parse implements Custom. It reads a query parameter, in which a plus sign that was not encoded has become a space.
+func (t *Time) Parse(s string) string {
 	reason := t.set(s)
 	if reason != "" && new(Time).set(strings.Replace(s, " ", "+", 1)) == "" {
 		return reason + "; write + as %2B"
@@ -79,7 +81,8 @@ func (t *Time) parse(s string) string {
 	return reason
 }
 
-func (*Time) schema() *Schema {
+// Schema implements Custom.
+func (*Time) Schema() *Schema {
 	return &Schema{Type: "string", Format: "date-time", Examples: []any{"2026-05-05T14:23:00.000Z"}}
 }
 
@@ -103,15 +106,17 @@ func (d Duration) String() string {
 
 const wantDuration = `must be a length of time, as "10s", "1m30s" or "24h"`
 
-func (d *Duration) decode(v rawjson.Value) string {
+// Decode implements Custom.
+func (d *Duration) Decode(v rawjson.Value) string {
 	s, err := v.String()
 	if err != nil {
 		return wantDuration + ", got " + v.Kind.String()
 	}
-	return d.parse(s)
+	return d.Parse(s)
 }
 
-func (d *Duration) parse(s string) string {
+// Parse implements Custom.
+func (d *Duration) Parse(s string) string {
 	parsed, err := time.ParseDuration(s)
 	if err != nil || parsed < 0 {
 		return wantDuration
@@ -120,13 +125,52 @@ func (d *Duration) parse(s string) string {
 	return ""
 }
 
-func (*Duration) schema() *Schema {
+// Schema implements Custom.
+func (*Duration) Schema() *Schema {
 	return &Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|^0$`, Examples: []any{"10s"}}
 }
 
-// custom is a type that reads itself. decode returns what is wrong with the value, completing "NAME …", or "".
-type custom interface {
-	decode(v rawjson.Value) string
-	parse(s string) string // of a query parameter
-	schema() *Schema
+// Custom is a type of a request that reads itself. Decode and Parse return a reason that completes "NAME …" if the value is
+// not acceptable, else "".
+type Custom interface {
+	Decode(v rawjson.Value) string
+	Parse(s string) string // of a path or query parameter
+	Schema() *Schema
 }
+
+// Values that requests hand on unread.
+type (
+	// AnyJSON documents a member with any JSON value, which is read elsewhere.
+	AnyJSON struct{}
+	// AnyObject documents a member with any JSON object, which is read elsewhere.
+	AnyObject struct{}
+	// RawJSON is a value that a request hands on byte for byte.
+	RawJSON []byte
+)
+
+// Schema implements Custom.
+func (*AnyJSON) Schema() *Schema { return &Schema{Description: "any JSON value"} }
+
+// Decode implements Custom.
+func (*AnyJSON) Decode(rawjson.Value) string { return "" }
+
+// Parse implements Custom.
+func (*AnyJSON) Parse(string) string { return "" }
+
+// Schema implements Custom.
+func (*AnyObject) Schema() *Schema { return &Schema{Type: "object", Additional: &Schema{}} }
+
+// Decode implements Custom.
+func (*AnyObject) Decode(rawjson.Value) string { return "" }
+
+// Parse implements Custom.
+func (*AnyObject) Parse(string) string { return "" }
+
+// Decode implements Custom.
+func (r *RawJSON) Decode(v rawjson.Value) string { *r = slices.Clone(v.Raw); return "" }
+
+// Parse implements Custom.
+func (*RawJSON) Parse(string) string { return "" }
+
+// Schema implements Custom.
+func (*RawJSON) Schema() *Schema { return &Schema{Description: "any JSON value"} }

@@ -1,4 +1,4 @@
-package api
+package rest
 
 import (
 	"context"
@@ -23,11 +23,11 @@ import (
 //	cur_ | base64url of: nonce (12 bytes), the handler's cursor, tag (16): AES-256-GCM
 
 // cursorCipher returns what cursors are sealed with. The key is read when it is first needed, and kept.
-func (a *API) cursorCipher(ctx context.Context) (cipher.AEAD, error) {
-	if c := a.cursors.Load(); c != nil {
+func (f *Face) cursorCipher(ctx context.Context) (cipher.AEAD, error) {
+	if c := f.cursors.Load(); c != nil {
 		return *c, nil
 	}
-	key, err := a.Answers.Secret(ctx, "cursors")
+	key, err := f.answers.Secret(ctx, "cursors")
 	if err != nil {
 		return nil, err
 	}
@@ -39,26 +39,26 @@ func (a *API) cursorCipher(ctx context.Context) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.cursors.Store(&c)
+	f.cursors.Store(&c)
 	return c, nil
 }
 
 // boundTo returns what a request's cursor is bound to: all that selects rows but their times, in which a cursor is a
 // place; callers who ask for "the last hour" ask for another one with each page.
-func boundTo(r *http.Request, c *caller) []byte {
+func boundTo(r *http.Request, c *Caller) []byte {
 	query, _ := url.ParseQuery(r.URL.RawQuery) // it was read before
 	for _, name := range [...]string{"cursor", "limit", "since", "until"} {
 		query.Del(name)
 	}
-	return fmt.Appendf(nil, "cursor 1\x00%d\x00%s\x00%s", c.tenant, r.URL.EscapedPath(), query.Encode())
+	return fmt.Appendf(nil, "cursor 1\x00%d\x00%s\x00%s", c.Tenant, r.URL.EscapedPath(), query.Encode())
 }
 
 // sealCursor replaces a handler's cursor by what the caller gets.
-func (a *API) sealCursor(r *http.Request, c *caller, cursor *string) error {
+func (f *Face) sealCursor(r *http.Request, c *Caller, cursor *string) error {
 	if cursor == nil {
 		return nil
 	}
-	by, err := a.cursorCipher(r.Context())
+	by, err := f.cursorCipher(r.Context())
 	if err != nil {
 		return err
 	}
@@ -67,13 +67,13 @@ func (a *API) sealCursor(r *http.Request, c *caller, cursor *string) error {
 }
 
 // openCursor replaces the caller's cursor in a request that has one by the handler's.
-func (a *API) openCursor(p *plan, r *http.Request, c *caller, in reflect.Value) error {
-	i := slices.IndexFunc(p.params, func(f param) bool { return f.name == "cursor" && !f.path })
+func (f *Face) openCursor(p *plan, r *http.Request, c *Caller, in reflect.Value) error {
+	i := slices.IndexFunc(p.params, func(q param) bool { return q.name == "cursor" && !q.path })
 	if i < 0 || in.FieldByIndex(p.params[i].index).String() == "" {
 		return nil
 	}
 	into := in.FieldByIndex(p.params[i].index)
-	by, err := a.cursorCipher(r.Context())
+	by, err := f.cursorCipher(r.Context())
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,49 @@
+package api
+
+import (
+	"strings"
+
+	"github.com/relay-events/relay/internal/rest"
+)
+
+var tags = []rest.Tag{
+	{Name: "Events", Description: "Publish events, look them up, and find out what became of them."},
+	{Name: "Event types", Description: "The catalogue: what types of events there are, how they look, and which events follow from others."},
+	{Name: "Webhooks", Description: "Subscriptions: where events go, which ones, in which shape."},
+	{Name: "Log", Description: "Every request made, with what was sent and what came back."},
+	{Name: "Deliveries", Description: "What each webhook is owed, or was owed."},
+	{Name: "Respondents", Description: "People in campaigns, and on their way there."},
+	{Name: "Gate", Description: "The endpoint that decides whom integrations may add, and the integrations. Only for admins."},
+	{Name: "Audit", Description: "Who changed what."},
+	{Name: "Jobs", Description: "Recoveries and replays in the background."},
+	{Name: "Stats", Description: "Counters over time."},
+	{Name: "Keys", Description: "API keys."},
+	{Name: "Probes", Description: "For load balancers, monitoring and people: no key needed."},
+}
+
+const introduction = "Relay stores events durably and delivers them to webhooks: signed, filtered, retried, logged.\n\n" +
+	"Send a key with each request: `Authorization: Bearer KEY`, `Authorization: Apikey KEY` or `ApiKey: KEY`. " +
+	"Errors are problem documents (RFC 9457) that name the offending fields. Unknown fields and query parameters are refused, " +
+	"so that a typo cannot pass. Times are RFC 3339 in UTC with milliseconds. " +
+	"Lists answer `data` and `nextCursor`; the next page is asked for with `cursor`."
+
+// about is what the API's document says of it as a whole.
+func (a *API) about() rest.About {
+	about := rest.About{
+		Title: "Relay API", Version: a.Version, Introduction: introduction, Tags: tags,
+		Schemes: []rest.Scheme{
+			{Key: "bearer", Type: "http", Scheme: "bearer", Description: "Authorization: Bearer KEY. The scheme Apikey is taken, too."},
+			{Key: "apiKey", Type: "apiKey", In: "header", Name: "ApiKey", Description: "ApiKey: KEY"},
+		},
+		Headers: []rest.Parameter{{Name: "Relay-Tenant", In: "header", Schema: &rest.Schema{Type: "string"},
+			Description: "the tenant to act for, with a key of the scope platform"}},
+	}
+	if len(a.EgressIPs) > 0 {
+		about.Introduction += "\n\nRequests to webhooks come from `" + strings.Join(a.EgressIPs, "`, `") + "`."
+	}
+	return about
+}
+
+var docOpenAPI = rest.Doc{ID: "getDocument", Tag: "Probes", Summary: "This document, as OpenAPI 3.1"}
+
+var docDocs = rest.Doc{ID: "getDocs", Tag: "Probes", Summary: "This document, as a page", Answer: "text/html"}
