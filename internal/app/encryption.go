@@ -74,6 +74,6 @@ func (e *encryption) Rotate(ctx context.Context, p *access.Principal, master sec
 	if err != nil {
 		return n, fmt.Errorf("replacing the encryption keys: %w", err)
 	}
-	e.log.Info("the encryption keys were replaced", "webhooks", n, "newMasterKey", master != "")
+	e.log.Info("the encryption keys were replaced", "resealed", n, "newMasterKey", master != "")
 	return n, nil
 }

@@ -33,6 +33,7 @@ type store interface {
 	gate.Store
 	ingest.Store
 	observe.Backlog
+	registry.RecordStore
 	webhook.Store
 	Close() error
 }
@@ -70,14 +71,17 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 	return s, keys, nil
 }
 
-// refresh takes over what other servers on the same database have changed.
+// refresh takes over what other servers on the same database have changed. A newer server may have kinds that this one does
+// not know.
 func (a *App) refresh(ctx context.Context, changed []registry.Kind) error {
 	read := map[registry.Kind]func(context.Context) error{
 		registry.Webhooks: a.webhooks.Refresh, registry.Keys: a.keys.Refresh, registry.Catalogue: a.types.Reload, registry.Gate: a.gate.Refresh,
 	}
 	var errs []error
 	for _, kind := range changed {
-		errs = append(errs, read[kind](ctx))
+		if f := read[kind]; f != nil {
+			errs = append(errs, f(ctx))
+		}
 	}
 	return errors.Join(errs...)
 }

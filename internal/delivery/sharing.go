@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
@@ -205,7 +206,7 @@ func (h *sharing) pulse() {
 	}
 	h.skewed = skew > maxSkew
 	var changed []registry.Kind
-	for _, kind := range registry.Kinds {
+	for _, kind := range slices.Sorted(maps.Keys(p.Revisions)) {
 		if n, known := h.seen[kind]; !known || n != p.Revisions[kind] {
 			changed = append(changed, kind)
 		}

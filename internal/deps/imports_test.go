@@ -41,7 +41,7 @@ var places = map[string]place{
 	"internal/nearest":       {layer: 0, what: "the word that a misspelt one was meant to be; texts in, text out"},
 	"internal/secret":        {layer: 0, what: "encryption at rest, and texts that do not print; bytes in, bytes out"},
 
-	"internal/registry": {layer: 0, what: "kinds of configuration that servers keep in memory; names only, so that every layer may use them"},
+	"internal/registry": {layer: 0, what: "configuration in memory: snapshots, subscribers, records; every domain keeps its own in it"},
 
 	"internal/regexsize": {layer: 0, what: "how large regular expressions become; filters and schemas bound it"},
 
@@ -118,6 +118,9 @@ type edge struct{ from, to string }
 
 // beside lists the imports inside one layer that are allowed all the same, and why.
 var beside = map[edge]string{
+	{"internal/registry", "internal/access"}:                           "whoever changes a record leaves an audit entry",
+	{"internal/registry", "internal/event"}:                            "every record belongs to a tenant",
+	{"internal/registry", "internal/problem"}:                          "a record that is not there is a problem with a kind",
 	{"internal/access", "internal/event"}:                              "everything belongs to a tenant",
 	{"internal/event", "internal/event/rawjson"}:                       "accepting an event means checking its bytes",
 	{"internal/event", "internal/problem"}:                             "a refused event is a problem with a kind",

@@ -22,8 +22,10 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/store/postgres"
 	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/store/tables"
 	"github.com/relay-events/relay/internal/store/utcday"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -211,27 +213,59 @@ func (t *transfer) attempts(ctx context.Context, after event.ID) error {
 	return flush()
 }
 
-// tables returns the tables as they are stored in the database: webhooks'
-// secrets sealed with its keys.
+// tables returns the tables as they are stored in the database: the secrets of
+// webhooks and records sealed with its keys.
 func (t *transfer) tables(tables []sqlite.ExportedTable) ([]postgres.ImportedTable, error) {
 	var all []postgres.ImportedTable
 	for _, table := range tables {
-		if table.Name == "webhook" {
+		var err error
+		switch table.Name {
+		case "webhook":
 			t.result.Webhooks = len(table.Rows)
-			if err := t.reseal(&table); err != nil {
-				return nil, err
-			}
+			err = t.reseal(&table)
+		case "record":
+			err = t.resealRecords(&table)
+		}
+		if err != nil {
+			return nil, err
 		}
 		all = append(all, postgres.ImportedTable(table))
 	}
 	return all, nil
 }
 
-func (t *transfer) reseal(table *sqlite.ExportedTable) error {
+// columns returns the places of a table's columns in its rows.
+func columns(table *sqlite.ExportedTable) map[string]int {
 	at := make(map[string]int)
 	for i, c := range table.Columns {
 		at[c] = i
 	}
+	return at
+}
+
+func (t *transfer) resealRecords(table *sqlite.ExportedTable) error {
+	at := columns(table)
+	for _, row := range table.Rows {
+		sealed := row[at["sealed"]].([]byte)
+		if len(sealed) == 0 {
+			continue
+		}
+		tenant, kind, name := row[at["tenant"]].(int64), row[at["kind"]].(string), row[at["name"]].(string)
+		context := tables.RecordContext(event.TenantID(tenant), registry.Kind(kind), name)
+		plain, err := t.FromSealer.Open(sealed, context)
+		if err == nil {
+			sealed, err = t.to.Sealer().Seal(plain, context)
+		}
+		if err != nil {
+			return fmt.Errorf("the secrets of record %q of kind %q: %w", name, kind, err)
+		}
+		row[at["sealed"]] = sealed
+	}
+	return nil
+}
+
+func (t *transfer) reseal(table *sqlite.ExportedTable) error {
+	at := columns(table)
 	for _, row := range table.Rows {
 		w := webhook.Webhook{ID: row[at["id"]].(string), Tenant: event.TenantID(row[at["tenant"]].(int64))}
 		if err := w.OpenSecrets(t.FromSealer, row[at["secrets"]].([]byte)); err != nil {

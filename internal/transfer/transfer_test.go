@@ -22,6 +22,7 @@ import (
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/store/postgres"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
@@ -72,6 +73,9 @@ func newInstallation(t *testing.T) *installation {
 		in.hooks = append(in.hooks, w)
 	}
 	must(s.WebhookDelete(ctx, 1, in.hooks[2].Number, nil)) // its number must not come again
+	must(s.RecordChange(ctx, "plans", []*registry.Record{
+		{Tenant: 0, Name: "solo", Body: []byte(`{"webhooks":1}`)}, {Tenant: 1, Name: "own", Body: []byte(`{}`), Secrets: []byte(`{"key":"hush"}`)},
+	}, nil, nil))
 	in.hooks = in.hooks[:2]
 	must(s.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1, Webhook: 1, Kind: "replay", State: "running", Cursor: 7, CreatedAt: time.Now()}, nil))
 	for n := range 40 {
@@ -192,6 +196,12 @@ func (in *installation) check(t *testing.T, url string) {
 	hooks, err := s.WebhookList(ctx)
 	wantHooks, err2 := in.store.WebhookList(ctx)
 	equal("webhooks", hooks, wantHooks, errors.Join(err, err2))
+	records, err := s.RecordList(ctx, "plans")
+	wantRecords, err2 := in.store.RecordList(ctx, "plans")
+	equal("records", records, wantRecords, errors.Join(err, err2))
+	if len(records) != 2 || string(records[1].Secrets) != `{"key":"hush"}` {
+		t.Errorf("got records %+v", records)
+	}
 	keys, err := s.KeyList(ctx)
 	wantKeys, err2 := in.store.KeyList(ctx)
 	equal("keys", keys, wantKeys, errors.Join(err, err2))

@@ -200,7 +200,7 @@ func (s *Store) open(ctx context.Context, url string, keys func([]byte) (webhook
 			return err
 		}
 		if n > 0 {
-			s.log.Info("secrets were sealed with the newest key", "webhooks", n)
+			s.log.Info("secrets were sealed with the newest key", "resealed", n)
 		}
 	}
 	return s.releaseOrphans(ctx)

@@ -29,7 +29,7 @@ func (s *Store) sealConfig(ctx context.Context) error {
 		return err
 	}
 	if n > 0 {
-		s.log.Info("secrets were sealed with the newest key", "webhooks", n)
+		s.log.Info("secrets were sealed with the newest key", "resealed", n)
 	}
 	var mark int64
 	err = s.config.read(ctx, func(c *conn) (err error) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -305,4 +306,49 @@ func TestResealWhileInUse(t *testing.T) {
 		}
 	}
 	reseal(0)
+}
+
+// TestRecordsAreSealed: the secrets of records are encrypted, and sealed again with a new key like those of webhooks.
+func TestRecordsAreSealed(t *testing.T) {
+	dir, k := t.TempDir(), newKeyring(t)
+	s := openSealed(t, dir, k)
+	put := []*registry.Record{{Name: "with", Body: []byte("{}"), Secrets: []byte(`{"key":"canary-1"}`)}, {Name: "without", Body: []byte("{}")}}
+	if err := s.RecordChange(t.Context(), "plans", put, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	read := func() []registry.Record {
+		t.Helper()
+		list, err := s.RecordList(t.Context(), "plans")
+		if err != nil || len(list) != 2 || string(list[0].Secrets) != `{"key":"canary-1"}` || list[1].Secrets != nil {
+			t.Errorf("got %+v, %v", list, err)
+		}
+		return list
+	}
+	for _, want := range []int{1, 0} {
+		if want > 0 {
+			if err := k.Rotate(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := s.Reseal(t.Context()); err != nil || got != want {
+			t.Errorf("Reseal: got %d, %v, want %d", got, err, want)
+		}
+		read()
+	}
+	// Sealed bytes do not open at another record.
+	err := s.config.write(t.Context(), func(c *conn) error {
+		return c.exec(`UPDATE record SET sealed = (SELECT sealed FROM record WHERE name = 'with') WHERE name = 'without'`)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.RecordList(t.Context(), "plans"); err == nil || !strings.Contains(err.Error(), "without") {
+		t.Errorf("a record with the secrets of another: got %+v, %v", list, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if files := filesWith(t, dir, "canary-"); files != nil {
+		t.Errorf("secrets of records stand unencrypted in %q", files)
+	}
 }

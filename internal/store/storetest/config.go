@@ -20,6 +20,8 @@ func testConfig(t *testing.T, open Open) {
 	t.Run("Keys", func(t *testing.T) { keys(t, open(t)) })
 	t.Run("Webhooks", func(t *testing.T) { webhooks(t, open(t)) })
 	t.Run("Catalogue", func(t *testing.T) { catalogueRecords(t, open(t)) })
+	t.Run("Records", func(t *testing.T) { records(t, open(t)) })
+	t.Run("RecordsInMemory", func(t *testing.T) { recordsInMemory(t, open(t)) })
 	t.Run("Audit", func(t *testing.T) { auditLog(t, open(t)) })
 	t.Run("Answers", func(t *testing.T) { answers(t, open(t)) })
 	t.Run("Jobs", func(t *testing.T) { jobs(t, open(t)) })

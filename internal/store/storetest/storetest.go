@@ -11,6 +11,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -24,6 +25,7 @@ type Backend interface {
 	access.AuditStore
 	account.AnswerStore
 	gate.Store
+	registry.RecordStore
 	// Reopen closes the store and opens it again on the same data, for all who
 	// hold this Backend; it returns itself. It ends the test when that fails.
 	Reopen(t *testing.T) Backend

@@ -19,6 +19,7 @@ import (
 	"context"
 	"embed"
 	"strings"
+	"sync"
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/registry"
@@ -71,6 +72,10 @@ type Tables struct {
 	sealer  webhook.Sealer
 	reserve func() event.ID
 	sql     sqltext.Statements
+
+	// sealing is held for reading from before a record's secrets are sealed until they are stored, so that Reseal misses
+	// none that an older key has sealed.
+	sealing sync.RWMutex
 }
 
 // New returns the operations on a store's plain tables. SQLite keeps campaigns and respondents in a file of their own,
@@ -94,7 +99,7 @@ func (t *Tables) SQL(name string) string { return t.sql.Get(name) }
 // statements returns the text of all operations.
 func statements(d sqltext.Dialect) sqltext.Statements {
 	all := make(sqltext.Statements)
-	for _, subject := range []string{"account", "audit", "catalogue", "gate", "job", "webhook"} {
+	for _, subject := range []string{"account", "audit", "catalogue", "gate", "job", "record", "webhook"} {
 		all.Add(sqltext.LoadFor(sqlFiles, subject, d))
 	}
 	if d == sqltext.SQLite {

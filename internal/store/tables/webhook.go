@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
@@ -143,56 +142,4 @@ func (t *Tables) WebhookDeleted(ctx context.Context, tenant event.TenantID, id s
 		return 0, false, fmt.Errorf("looking up deleted webhook %q: %w", id, err)
 	}
 	return number, ok, nil
-}
-
-// resealBatch bounds how many rows one transaction seals again.
-const resealBatch = 200
-
-// Reseal seals again, with the Sealer's newest key, what is stored unencrypted or under an old key, and returns how many
-// rows that were. It may run while the store is in use: a row that changes in the meantime was sealed by that change.
-// What was replaced stays in PostgreSQL's files until they are vacuumed; see EraseReplaced for SQLite's.
-func (t *Tables) Reseal(ctx context.Context) (n int, err error) {
-	type row struct {
-		w      webhook.Webhook
-		stored []byte
-	}
-	stale, err := list(ctx, t, t.config, func(scan scan) (r row, err error) {
-		err = scan(&r.w.Number, &r.w.ID, &r.w.Tenant, &r.stored)
-		return r, err
-	}, "WebhookSecretsList")
-	stale = slices.DeleteFunc(stale, func(r row) bool { return !t.sealer.Stale(r.stored) })
-	// All are opened before one is sealed: keys that are not the right ones must leave nothing behind.
-	for i := range stale {
-		if err == nil {
-			err = stale[i].w.OpenSecrets(t.sealer, stale[i].stored)
-		}
-	}
-	for len(stale) > 0 && err == nil {
-		batch := stale[:min(len(stale), resealBatch)]
-		stale = stale[len(batch):]
-		var done int64
-		err = t.write(ctx, t.config, func(x tx) error {
-			done = 0
-			for i := range batch {
-				r := &batch[i]
-				sealed, err := r.w.ResealSecrets(t.sealer, r.stored)
-				if err != nil {
-					return err
-				}
-				rows, err := x.exec("WebhookSecretsUpdate", r.w.Number, r.stored, sealed)
-				if err != nil {
-					return err
-				}
-				done += rows
-			}
-			return nil
-		})
-		if err == nil {
-			n += int(done)
-		}
-	}
-	if err != nil {
-		return n, fmt.Errorf("sealing secrets again: %w", err)
-	}
-	return n, nil
 }
