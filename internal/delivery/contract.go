@@ -374,17 +374,18 @@ type LogStore interface {
 	AttemptsOfEvent(ctx context.Context, tenant event.TenantID, id event.ID) ([]*Attempt, error)
 	// AttemptsOfDelivery returns all entries of a delivery, oldest first.
 	AttemptsOfDelivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) ([]*Attempt, error)
-	// Stats returns counters per webhook and step from from (inclusive) to to,
-	// oldest first; webhook zero: all webhooks of the tenant summed. Step is a
-	// whole number of minutes. Steps without attempts are left out. A batch
-	// counts once.
+	// Stats returns counters per step from q.From (inclusive) to q.To, oldest
+	// first, and of one step by webhook. Step is a whole number of minutes.
+	// Steps without attempts are left out. A batch counts once.
 	Stats(ctx context.Context, q StatsQuery) ([]StatsPoint, error)
 }
 
 // StatsQuery selects counters.
 type StatsQuery struct {
-	Tenant   event.TenantID
-	Webhook  uint32 // zero: all of the tenant, summed
+	Tenant  event.TenantID
+	Webhook uint32 // zero: all of the tenant, summed
+	// Each asks for several webhooks in one read, each with points of its own, in place of Webhook. Nil: Webhook counts.
+	Each     []uint32
 	From, To time.Time
 	Step     time.Duration // a whole number of minutes
 }
@@ -392,6 +393,7 @@ type StatsQuery struct {
 // StatsPoint is what happened in one step of time.
 type StatsPoint struct {
 	At        time.Time // the step's beginning, UTC
+	Webhook   uint32    // with StatsQuery.Each, else zero
 	Delivered int64     // attempts that ended so, and so on
 	Retrying  int64
 	Failed    int64

@@ -207,12 +207,19 @@ func (s *Store) Stats(ctx context.Context, q delivery.StatsQuery) ([]delivery.St
 	if from%60 == 0 && to%60 == 0 && step%60 == 0 {
 		unit = 60
 	}
+	webhooks := []int64{int64(q.Webhook)}
+	if q.Each != nil {
+		webhooks = make([]int64, len(q.Each))
+		for i, w := range q.Each {
+			webhooks[i] = int64(w)
+		}
+	}
 	points, err := collect(ctx, s, func(row pgx.CollectableRow) (p delivery.StatsPoint, err error) {
-		var k int64
-		err = row.Scan(&k, &p.Delivered, &p.Retrying, &p.Failed, &p.TotalMs, &p.MaxMs)
-		p.At = time.UnixMilli((from + k*step) * minuteMs).UTC()
+		var k, webhook int64
+		err = row.Scan(&k, &webhook, &p.Delivered, &p.Retrying, &p.Failed, &p.TotalMs, &p.MaxMs)
+		p.At, p.Webhook = time.UnixMilli((from+k*step)*minuteMs).UTC(), uint32(webhook)
 		return p, err
-	}, logSQL.Get("Stats"), int32(q.Tenant), int64(q.Webhook), from, to, step, unit)
+	}, logSQL.Get("Stats"), int32(q.Tenant), webhooks, from, to, step, unit, q.Each != nil)
 	if err != nil {
 		return nil, fmt.Errorf("reading statistics: %w", err)
 	}

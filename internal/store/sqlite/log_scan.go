@@ -1,8 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -188,6 +191,16 @@ func (l *attemptLog) last(ctx context.Context, d day, found []*delivery.Attempt)
 	return slices.DeleteFunc(found, func(a *delivery.Attempt) bool { return at[a.Delivery()] != a.ID }), nil
 }
 
+// statsKey is a step of statistics, of one webhook where each has its own.
+type statsKey struct {
+	step    int64
+	webhook uint32
+}
+
+func (k statsKey) compare(other statsKey) int {
+	return cmp.Or(cmp.Compare(k.step, other.step), cmp.Compare(k.webhook, other.webhook))
+}
+
 // stats implements delivery.LogStore's Stats. Steps are counted from the
 // minute in which From lies.
 func (l *attemptLog) stats(ctx context.Context, q delivery.StatsQuery) ([]delivery.StatsPoint, error) {
@@ -202,13 +215,24 @@ func (l *attemptLog) stats(ctx context.Context, q delivery.StatsQuery) ([]delive
 	if from%60 == 0 && to%60 == 0 && step%60 == 0 {
 		unit = 60
 	}
-	steps := make(map[int64]*rollupRow)
-	at := func(minute int64) *rollupRow {
-		k := (minute - from) / step
+	steps := make(map[statsKey]*rollupRow)
+	at := func(minute int64, webhook uint32) *rollupRow {
+		k := statsKey{step: (minute - from) / step}
+		if q.Each != nil {
+			k.webhook = webhook
+		}
 		if steps[k] == nil {
 			steps[k] = new(rollupRow)
 		}
 		return steps[k]
+	}
+	webhooks := q.Each
+	if webhooks == nil {
+		webhooks = []uint32{q.Webhook}
+	}
+	numbers, err := json.Marshal(webhooks)
+	if err != nil {
+		return nil, fmt.Errorf("asking for statistics: %w", err)
 	}
 	for _, d := range l.daysFrom(0, true) {
 		if d.End().Add(sinceSlack).UnixMilli() <= from*minuteMs {
@@ -219,30 +243,30 @@ func (l *attemptLog) stats(ctx context.Context, q delivery.StatsQuery) ([]delive
 				for i := range b.entries {
 					e := &b.entries[i]
 					if m := e.minute(); m >= from && m < to && e.tenant == q.Tenant &&
-						(q.Webhook == 0 || e.webhook == q.Webhook) && e.counts() {
-						at(m).add(e)
+						(q.Each == nil && q.Webhook == 0 || slices.Contains(webhooks, e.webhook)) && e.counts() {
+						at(m, e.webhook).add(e)
 					}
 				}
 			}
 			return c.query(func(s *sqlite3.Stmt) error {
-				r := at(s.ColumnInt64(0))
+				r := at(s.ColumnInt64(0), uint32(s.ColumnInt64(6)))
 				r.delivered += s.ColumnInt64(1)
 				r.retrying += s.ColumnInt64(2)
 				r.failed += s.ColumnInt64(3)
 				r.totalMs += s.ColumnInt64(4)
 				r.maxMs = max(r.maxMs, s.ColumnInt64(5))
 				return nil
-			}, logSQL.Get("RollupSum"), unit, from, to, q.Tenant, q.Webhook)
+			}, logSQL.Get("RollupSum"), unit, from, to, q.Tenant, string(numbers))
 		})
 		if err != nil && !errors.Is(err, errDayGone) {
 			return nil, err
 		}
 	}
 	var points []delivery.StatsPoint
-	for _, k := range slices.Sorted(maps.Keys(steps)) {
+	for _, k := range slices.SortedFunc(maps.Keys(steps), statsKey.compare) {
 		r := steps[k]
 		points = append(points, delivery.StatsPoint{
-			At:        time.UnixMilli((from + k*step) * minuteMs).UTC(),
+			At: time.UnixMilli((from + k.step*step) * minuteMs).UTC(), Webhook: k.webhook,
 			Delivered: r.delivered, Retrying: r.retrying, Failed: r.failed,
 			TotalMs: r.totalMs, MaxMs: r.maxMs,
 		})

@@ -269,47 +269,67 @@ func checkStats(t testing.TB, s LogReader, want []*delivery.Attempt) {
 		{From: first.Truncate(time.Minute).Add(time.Minute), To: last.Truncate(time.Minute), Step: 5 * time.Minute},
 		{From: first.Add(-48 * time.Hour), To: first.Truncate(time.Minute), Step: time.Minute},
 	} {
-		for _, q.Webhook = range []uint32{0, 1, 4, 99} {
-			for q.Tenant = 1; q.Tenant <= 2; q.Tenant++ {
-				points := make(map[time.Time]*delivery.StatsPoint)
-				for _, a := range want {
-					minute := a.At.Truncate(time.Minute)
-					if !a.Outcome.IsAttempt() || a.Follows() || a.Tenant != q.Tenant || q.Webhook != 0 && a.Webhook != q.Webhook ||
-						minute.Before(q.From.Truncate(time.Minute)) || !minute.Before(q.To) {
-						continue
-					}
-					from := q.From.Truncate(time.Minute)
-					at := from.Add(minute.Sub(from) / q.Step * q.Step)
-					p := points[at]
-					if p == nil {
-						p = &delivery.StatsPoint{At: at}
-						points[at] = p
-					}
-					switch a.Outcome {
-					case delivery.Delivered:
-						p.Delivered++
-					case delivery.Retrying:
-						p.Retrying++
-					case delivery.Failed:
-						p.Failed++
-					}
-					p.TotalMs += a.Timing.Total.Milliseconds()
-					p.MaxMs = max(p.MaxMs, a.Timing.Total.Milliseconds())
-				}
-				var match []delivery.StatsPoint
-				for _, p := range points {
-					match = append(match, *p)
-				}
-				slices.SortFunc(match, func(a, b delivery.StatsPoint) int { return a.At.Compare(b.At) })
-				got, err := s.Stats(context.Background(), q)
-				if err != nil {
-					t.Fatalf("Stats(%+v): %v", q, err)
-				}
-				if !slices.Equal(got, match) {
-					t.Fatalf("Stats(%+v):\n got %+v\nwant %+v", q, got, match)
-				}
+		for q.Tenant = 1; q.Tenant <= 2; q.Tenant++ {
+			for _, q.Webhook = range []uint32{0, 1, 4, 99} {
+				checkStatsOf(t, s, q, want)
 			}
+			q.Webhook = 0
+			for _, q.Each = range [][]uint32{{1}, {4, 1, 99}, {}} {
+				checkStatsOf(t, s, q, want)
+			}
+			q.Each = nil
 		}
+	}
+}
+
+func checkStatsOf(t testing.TB, s LogReader, q delivery.StatsQuery, want []*delivery.Attempt) {
+	t.Helper()
+	type key struct {
+		at      time.Time
+		webhook uint32
+	}
+	points := make(map[key]*delivery.StatsPoint)
+	for _, a := range want {
+		minute := a.At.Truncate(time.Minute)
+		if !a.Outcome.IsAttempt() || a.Follows() || a.Tenant != q.Tenant || q.Webhook != 0 && a.Webhook != q.Webhook ||
+			q.Each != nil && !slices.Contains(q.Each, a.Webhook) ||
+			minute.Before(q.From.Truncate(time.Minute)) || !minute.Before(q.To) {
+			continue
+		}
+		from := q.From.Truncate(time.Minute)
+		k := key{at: from.Add(minute.Sub(from) / q.Step * q.Step)}
+		if q.Each != nil {
+			k.webhook = a.Webhook
+		}
+		p := points[k]
+		if p == nil {
+			p = &delivery.StatsPoint{At: k.at, Webhook: k.webhook}
+			points[k] = p
+		}
+		switch a.Outcome {
+		case delivery.Delivered:
+			p.Delivered++
+		case delivery.Retrying:
+			p.Retrying++
+		case delivery.Failed:
+			p.Failed++
+		}
+		p.TotalMs += a.Timing.Total.Milliseconds()
+		p.MaxMs = max(p.MaxMs, a.Timing.Total.Milliseconds())
+	}
+	var match []delivery.StatsPoint
+	for _, p := range points {
+		match = append(match, *p)
+	}
+	slices.SortFunc(match, func(a, b delivery.StatsPoint) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Webhook, b.Webhook))
+	})
+	got, err := s.Stats(context.Background(), q)
+	if err != nil {
+		t.Fatalf("Stats(%+v): %v", q, err)
+	}
+	if !slices.Equal(got, match) {
+		t.Fatalf("Stats(%+v):\n got %+v\nwant %+v", q, got, match)
 	}
 }
 

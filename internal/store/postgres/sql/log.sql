@@ -78,21 +78,21 @@ LIMIT $5;
 -- name: Stats
 -- What is rolled up, and the attempts that are not; one look, so that nothing
 -- counts twice.
-SELECT (at - $3) / $5, sum(delivered)::bigint, sum(retrying)::bigint, sum(failed)::bigint, sum(total_ms)::bigint, max(max_ms)
+SELECT (at - $3) / $5, CASE WHEN $7 THEN webhook ELSE 0 END, sum(delivered)::bigint, sum(retrying)::bigint, sum(failed)::bigint, sum(total_ms)::bigint, max(max_ms)
 FROM (
-  SELECT at, delivered, retrying, failed, total_ms, max_ms
+  SELECT at, webhook, delivered, retrying, failed, total_ms, max_ms
   FROM rollup
-  WHERE tenant = $1 AND webhook = $2 AND unit = $6 AND at >= $3 AND at < $4
+  WHERE tenant = $1 AND webhook = ANY ($2) AND unit = $6 AND at >= $3 AND at < $4
   UNION ALL
-  SELECT at / 60000, (outcome = 1)::int, (outcome = 2)::int, (outcome = 3)::int, total_us / 1000, total_us / 1000
+  SELECT at / 60000, webhook, (outcome = 1)::int, (outcome = 2)::int, (outcome = 3)::int, total_us / 1000, total_us / 1000
   FROM attempt
   WHERE id > (SELECT min(through) FROM rolled)
     AND id > (SELECT through FROM rolled WHERE number = (id >> 12) & 511)
-    AND tenant = $1 AND ($2 = 0 OR webhook = $2) AND outcome <= 3 AND status IS DISTINCT FROM -1
+    AND tenant = $1 AND ($2 = '{0}' OR webhook = ANY ($2)) AND outcome <= 3 AND status IS DISTINCT FROM -1
     AND at >= $3 * 60000 AND at < $4 * 60000
 ) both_parts
-GROUP BY 1
-ORDER BY 1;
+GROUP BY 1, 2
+ORDER BY 1, 2;
 
 -- name: RollLock
 SELECT through

@@ -109,8 +109,9 @@ WITH RECURSIVE span(at) AS (
   FROM span
   WHERE span.at < ?3
 )
-SELECT r.at, r.delivered, r.retrying, r.failed, r.total_ms, r.max_ms
-FROM span CROSS JOIN rollup r ON r.unit = ?1 AND r.at = span.at AND r.tenant = ?4 AND r.webhook = ?5
+SELECT r.at, r.delivered, r.retrying, r.failed, r.total_ms, r.max_ms, r.webhook
+FROM span CROSS JOIN rollup r ON r.unit = ?1 AND r.at = span.at AND r.tenant = ?4
+  AND r.webhook IN (SELECT value FROM json_each(?5))
 WHERE span.at < ?3;
 
 -- name: MetaGet
