@@ -274,7 +274,7 @@ func TestKeyFileIsNeeded(t *testing.T) {
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}
-	refused("no key file", "put back the key file", cfg)
+	refused("no key file", "restore the key file", cfg)
 	if _, err := os.Stat(key); !os.IsNotExist(err) {
 		t.Errorf("the key file after a start that was refused for want of it: got %v, want none", err)
 	}

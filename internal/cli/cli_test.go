@@ -68,7 +68,7 @@ func TestScripts(t *testing.T) {
 		{"serve --lisen x", nil, 2, ``, `^relay: unknown flag: --lisen\n`},
 		{"serve --listen", nil, 2, ``, `^relay: flag needs an argument: --listen\n`},
 		{"serve --admin-key 0123456789abcdef", nil, 2, ``, `^relay: unknown flag: --admin-key\n`},
-		{"serve --listen nowhere", nil, 2, ``, `^relay: setting listen must be host:port, as 127.0.0.1:8080, got "nowhere"\n`},
+		{"serve --listen nowhere", nil, 2, ``, `^relay: setting listen must be host:port, such as 127.0.0.1:8080, got "nowhere"\n`},
 		{"serve --config %DIR%/relay.yaml", nil, 2, ``, `line 2: "retention.event" is not a setting; did you mean "retention.events"\?`},
 		{"serve", map[string]string{"RELAY_CONFIG": "%DIR%/none.yaml"}, 2, ``, `reading the configuration file: open .*none.yaml`},
 		{"serve", map[string]string{"RELAY_LOG_LEVEL": "loud"}, 2, ``, `variable RELAY_LOG_LEVEL: setting log.level must be debug, info, warn or error, got "loud"`},

@@ -16,7 +16,7 @@ import (
 	"github.com/relay-events/relay/internal/observe"
 )
 
-// env makes a Sources.Getenv of pairs.
+// env returns a Sources.Getenv that looks up the pairs.
 func env(pairs map[string]string) func(string) (string, bool) {
 	return func(name string) (string, bool) { v, ok := pairs[name]; return v, ok }
 }
@@ -40,7 +40,7 @@ func TestDefaultsHold(t *testing.T) {
 	}
 }
 
-// Each source wins over the one before; what it does not say stays.
+// Each source overrides the one before; settings that it does not mention keep their values.
 func TestSourcesInRisingOrder(t *testing.T) {
 	path := file(t, `
 listen: file:1
@@ -94,29 +94,29 @@ func TestRefused(t *testing.T) {
 		{"no mapping", "- listen", nil, nil, "line 1: must be a list of settings"},
 		{"no value", "listen:", nil, nil, "setting listen has no value"},
 		{"mapping as value", "listen: {a: b}", nil, nil, "setting listen must be a plain value"},
-		{"two documents", "listen: a:1\n---\ndata: x", nil, nil, "must hold one document"},
+		{"two documents", "listen: a:1\n---\ndata: x", nil, nil, "must contain one document"},
 		{"not YAML", "\tlisten", nil, nil, "configuration file"},
 		{"bad bool", "dev: perhaps", nil, nil, `line 1: setting dev must be true or false, got "perhaps"`},
 		{"bad variable", "", map[string]string{"RELAY_MEMORY": "much"}, nil, "variable RELAY_MEMORY: setting memory must be a number of bytes"},
-		{"bad flag", "", nil, map[string]string{"retention-events": "30"}, "flag --retention-events: setting retention.events must be a length of time"},
+		{"bad flag", "", nil, map[string]string{"retention-events": "30"}, "flag --retention-events: setting retention.events must be a duration"},
 		{"bad level", "", nil, map[string]string{"log-level": "loud"}, "must be debug, info, warn or error"},
 		{"bad format", "", nil, map[string]string{"log-format": "xml"}, "must be auto, text or json"},
 		{"network with a host", "", nil, map[string]string{"allow-networks": "10.1.2.3/8"}, "write 10.0.0.0/8"},
-		{"no network", "", nil, map[string]string{"allow-networks": "localhost"}, `must list networks, as 10.1.0.0/16, got "localhost"`},
+		{"no network", "", nil, map[string]string{"allow-networks": "localhost"}, `must list networks, such as 10.1.0.0/16, got "localhost"`},
 		{"no port", "", nil, map[string]string{"listen": "localhost"}, "setting listen must be host:port"},
 		{"short retention", "", nil, map[string]string{"retention-attempts": "23h"}, "setting retention.attempts must be 1d to 3660d, got 23h"},
 		{"little memory", "", nil, map[string]string{"memory": "1023KiB"}, "setting memory must be at least 1MiB, got 1023KiB"},
-		{"guessable key, one letter", "", map[string]string{"RELAY_ADMIN_KEY": strings.Repeat("a", 16)}, nil, "setting adminKey must not be so easy to guess"},
-		{"guessable key, a word twice", "", map[string]string{"RELAY_ADMIN_KEY": "operator-operator-"}, nil, "setting adminKey must not be so easy to guess"},
-		{"guessable key, digits", "", map[string]string{"RELAY_ADMIN_KEY": "1234567890123456"}, nil, "setting adminKey must not be so easy to guess"},
-		{"guessable key, runs", "", map[string]string{"RELAY_ADMIN_KEY": "Abcdefgh12345678"}, nil, "setting adminKey must not be so easy to guess"},
-		{"guessable key, a placeholder", "", map[string]string{"RELAY_ADMIN_KEY": "changeme-password"}, nil, "setting adminKey must not be so easy to guess"},
+		{"guessable key, one letter", "", map[string]string{"RELAY_ADMIN_KEY": strings.Repeat("a", 16)}, nil, "setting adminKey must be harder to guess"},
+		{"guessable key, a word twice", "", map[string]string{"RELAY_ADMIN_KEY": "operator-operator-"}, nil, "setting adminKey must be harder to guess"},
+		{"guessable key, digits", "", map[string]string{"RELAY_ADMIN_KEY": "1234567890123456"}, nil, "setting adminKey must be harder to guess"},
+		{"guessable key, runs", "", map[string]string{"RELAY_ADMIN_KEY": "Abcdefgh12345678"}, nil, "setting adminKey must be harder to guess"},
+		{"guessable key, a placeholder", "", map[string]string{"RELAY_ADMIN_KEY": "changeme-password"}, nil, "setting adminKey must be harder to guess"},
 		{"few connections", "", nil, map[string]string{"max-connections": "15"}, "setting maxConnections must be 16 to 1000000, got 15"},
 		{"no streams", "", nil, map[string]string{"max-streams": "0"}, "setting maxStreams must be 1 to 100000, got 0"},
 		{"little memory for requests", "", nil, map[string]string{"request-memory": "1MiB"}, "setting requestMemory must be at least 32MiB, got 1MiB"},
 		{"fewer than none per client", "", nil, map[string]string{"max-connections-per-client": "-1"}, "setting maxConnectionsPerClient must be 0 or more, got -1"},
 		{"metrics without a port", "", nil, map[string]string{"metrics-listen": "localhost"}, "setting metricsListen must be host:port"},
-		{"metrics at the API's address", "", nil, map[string]string{"metrics-listen": "127.0.0.1:8080"}, "setting metricsListen must be another address than listen"},
+		{"metrics at the API's address", "", nil, map[string]string{"metrics-listen": "127.0.0.1:8080"}, "setting metricsListen must differ from listen"},
 		{"no attempts", "", nil, map[string]string{"max-in-flight": "0"}, "setting maxInFlight must be 1 to 100000, got 0"},
 		{"large events", "", nil, map[string]string{"max-event-bytes": "17MiB"}, "setting maxEventBytes must be 1KiB to 16MiB, got 17MiB"},
 		{"no folder", "", nil, map[string]string{"data": ""}, "setting data must name a folder"},
@@ -127,15 +127,15 @@ func TestRefused(t *testing.T) {
 		{"short secret key", "", map[string]string{"RELAY_SECRET_KEY": "0123456789abcdef0123456789abcde"}, nil, "secretKey must have at least 32 characters, got 31"},
 		{"secret key twice", "", map[string]string{"RELAY_SECRET_KEY": "0123456789abcdef0123456789abcdef", "RELAY_SECRET_KEY_FILE": "x"}, nil, "secretKeyFile excludes secretKey"},
 		{"no secret key file", "", map[string]string{"RELAY_SECRET_KEY_FILE": "/does/not/exist"}, nil, "reading setting secretKeyFile"},
-		{"no database", "", nil, map[string]string{"database": "mysql://user:hush@host/db"}, "setting database must be a URL as postgres://"},
+		{"no database", "", nil, map[string]string{"database": "mysql://user:hush@host/db"}, "setting database must be a URL such as postgres://"},
 		{"database twice", "", map[string]string{"RELAY_DATABASE": "postgres://host/db", "RELAY_DATABASE_FILE": "x"}, nil, "databaseFile excludes database"},
 		{"long lease", "", nil, map[string]string{"lease": "11m"}, "setting lease must be 1s to 10m"},
 		{"proxy without a host", "", map[string]string{"RELAY_EGRESS_PROXY": "http://canary:x@"}, nil, "setting egress.proxy must be a proxy's URL"},
 		{"proxy twice", "", map[string]string{"RELAY_EGRESS_PROXY": "http://proxy:1", "RELAY_EGRESS_PROXY_FILE": "x"}, nil, "egress.proxyFile excludes egress.proxy"},
 		{"no proxy file", "", map[string]string{"RELAY_EGRESS_PROXY_FILE": "/does/not/exist"}, nil, "reading setting egress.proxyFile"},
-		{"a name for an address", "", map[string]string{"RELAY_EGRESS_IPS": "relay.example.com"}, nil, `setting egress.ips must list addresses or networks, as 203.0.113.7,198.51.100.0/24, got "relay.example.com"`},
-		{"inside a network", "egress: {ips: [203.0.113.7/24]}", nil, nil, `"203.0.113.7/24" lies inside the network 203.0.113.0/24`},
-		{"an address twice", "", nil, map[string]string{"egress-ips": "203.0.113.7,203.0.113.7/32"}, `"203.0.113.7/32" is there twice`},
+		{"a name for an address", "", map[string]string{"RELAY_EGRESS_IPS": "relay.example.com"}, nil, `setting egress.ips must list addresses or networks, such as 203.0.113.7,198.51.100.0/24, got "relay.example.com"`},
+		{"inside a network", "egress: {ips: [203.0.113.7/24]}", nil, nil, `"203.0.113.7/24" is an address inside the network 203.0.113.0/24`},
+		{"an address twice", "", nil, map[string]string{"egress-ips": "203.0.113.7,203.0.113.7/32"}, `got "203.0.113.7/32" twice`},
 		{"no address", "", nil, map[string]string{"egress-ips": "0.0.0.0/0"}, "must list addresses"},
 		{"a source with a zone", "", nil, map[string]string{"egress-source": "fe80::1%eth0"}, "setting egress.source must list addresses"},
 		{"no file", "", map[string]string{"RELAY_CONFIG": "/does/not/exist"}, nil, "reading the configuration file"},
@@ -197,7 +197,7 @@ func TestKeyFile(t *testing.T) {
 	}
 }
 
-// However a configuration is printed, the key does not show.
+// The key stays hidden however a configuration is printed.
 func TestSecretStaysHidden(t *testing.T) {
 	const key = "correct-horse-battery"
 	c, err := config.Load(config.Sources{Getenv: env(map[string]string{
@@ -226,7 +226,7 @@ func TestSecretStaysHidden(t *testing.T) {
 	}
 }
 
-// The table of settings is what help and documentation are made of.
+// The help text and the documentation are generated from the table of settings.
 func TestSettings(t *testing.T) {
 	names := map[string]config.Setting{}
 	for _, s := range config.Settings() {
@@ -247,7 +247,7 @@ func TestSettings(t *testing.T) {
 	if got := names["adminKey"]; got.Flag != "" || !got.Secret || got.Env != "RELAY_ADMIN_KEY" {
 		t.Errorf("adminKey: got %+v, want no flag", got)
 	}
-	// Every default, fed back as a flag, is itself.
+	// Every default, passed as a flag, yields itself.
 	flags := map[string]string{}
 	for _, s := range names {
 		if s.Flag != "" && s.Default != "" {
@@ -303,7 +303,7 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// TestGoodAdminKeys: what people and tools make passes.
+// TestGoodAdminKeys checks that keys chosen by people and generated by tools are accepted.
 func TestGoodAdminKeys(t *testing.T) {
 	for _, key := range []string{"0f8a3b1c9d7e6f50", "rk_test_admin_key_0123456789", "correct-horse-battery", "an-operator-key-for-tests", "T5!kd8#qPz2@mW9x", "0123456789abcdef-fd39a2"} {
 		c := config.Default()
@@ -314,7 +314,7 @@ func TestGoodAdminKeys(t *testing.T) {
 	}
 }
 
-// TestSeries: everybody is told which series of versions this is, and no more.
+// TestSeries checks that unauthenticated clients learn the series of versions, and no more.
 func TestSeries(t *testing.T) {
 	was := config.Version
 	defer func() { config.Version = was }()

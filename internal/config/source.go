@@ -16,20 +16,20 @@ import (
 	"github.com/relay-events/relay/internal/nearest"
 )
 
-// Setting is one line of the table of settings.
+// Setting is one row of the table of settings.
 type Setting struct {
-	Name    string // in the file: "log.level" is level inside log
+	Name    string // in the file: "log.level" means level inside log
 	Env     string // "RELAY_LOG_LEVEL"
-	Flag    string // "log-level"; empty: cannot be a flag
+	Flag    string // "log-level"; empty if the setting cannot be a flag
 	Help    string
 	Default string
-	Kind    string // of value, in a word for people: "address", "duration"
+	Kind    string // type of the value in a word for people: "number", "duration"
 	Bool    bool   // its flag needs no value
 	Secret  bool
 	index   []int // of the field in Config
 }
 
-// settings is the table, in the order of the manual.
+// settings is the table of settings, in the order of the manual.
 var settings = settingsOf(reflect.ValueOf(Default()), "", nil)
 
 // Settings returns the table of settings.
@@ -49,7 +49,7 @@ func settingsOf(v reflect.Value, prefix string, index []int) []Setting {
 				Help: help, Default: showText(v.Field(i)), Kind: kindOf(f.Type), Bool: f.Type.Kind() == reflect.Bool, Secret: secret || database, index: at,
 			}
 			if secret {
-				s.Flag = "" // command lines can be read by every user of the machine
+				s.Flag = "" // every user of the machine can read command lines
 			}
 			list = append(list, s)
 			continue
@@ -76,19 +76,21 @@ func separate(name string, by rune) string {
 	return b.String()
 }
 
-// Sources are where settings come from, each above the one before.
+// Sources lists the sources of settings in rising order of precedence.
 type Sources struct {
-	// Base are the settings that hold where no source says otherwise. Nil: Default.
+	// Base holds the settings that apply where no source sets a value; nil means Default.
 	Base *Config
-	// File is the path of a YAML file. Empty: the one that RELAY_CONFIG names, if any.
+	// File is the path of a YAML file; if empty, the file named by RELAY_CONFIG, if any.
 	File string
-	// Getenv looks a variable up, as os.LookupEnv does. Nil: there are none. An empty variable counts as not set.
+	// Getenv looks up a variable, like os.LookupEnv; nil means no variables. An empty variable
+	// counts as unset.
 	Getenv func(name string) (string, bool)
-	// Flags are the flags that were given, by their names.
+	// Flags maps the names of the given flags to their values.
 	Flags map[string]string
 }
 
-// Load merges the sources and checks the result. Its errors name the setting and where the value stands.
+// Load merges the sources and checks the result. Its errors name the setting and the place of its
+// value.
 func Load(s Sources) (Config, error) {
 	c := Default()
 	if s.Base != nil {
@@ -138,7 +140,7 @@ func Load(s Sources) (Config, error) {
 func (c *Config) set(s *Setting, text string) error {
 	err := setText(reflect.ValueOf(c).Elem().FieldByIndex(s.index), text)
 	if err != nil && s.Secret {
-		return errors.New("setting " + s.Name + " cannot be used") // its value must not be in the message
+		return errors.New("setting " + s.Name + " cannot be used") // without the value, which is secret
 	}
 	if err != nil {
 		return fmt.Errorf("setting %s %w", s.Name, err)
@@ -146,10 +148,10 @@ func (c *Config) set(s *Setting, text string) error {
 	return nil
 }
 
-// maxFile bounds the file, in bytes: somebody may name the wrong one.
+// maxFile bounds the size of the file in bytes, in case the wrong file is named.
 const maxFile = 1 << 20
 
-// readFile applies a YAML file. Names that are no settings, and names given twice, are refused with their line.
+// readFile applies a YAML file. It rejects unknown names and duplicate names, naming their line.
 func (c *Config) readFile(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -161,7 +163,7 @@ func (c *Config) readFile(path string) error {
 		return fmt.Errorf("reading the configuration file: %w", err)
 	}
 	if len(b) > maxFile {
-		return fmt.Errorf("reading the configuration file %q: it has more than %s", path, Bytes(maxFile))
+		return fmt.Errorf("reading the configuration file %q: it is larger than %s", path, Bytes(maxFile))
 	}
 	if err := c.applyYAML(b); err != nil {
 		return fmt.Errorf("configuration file %q: %w", path, err)
@@ -178,7 +180,7 @@ func (c *Config) applyYAML(b []byte) error {
 		return err
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return errors.New("must hold one document, got more")
+		return errors.New("must contain one document, got more")
 	}
 	return c.applyNode(doc.Content[0], "")
 }
@@ -186,7 +188,7 @@ func (c *Config) applyYAML(b []byte) error {
 // applyNode applies a mapping of settings whose names begin with prefix.
 func (c *Config) applyNode(n *yaml.Node, prefix string) error {
 	if n.Kind != yaml.MappingNode {
-		return fmt.Errorf("line %d: must be a list of settings, as \"listen: 127.0.0.1:8080\"", n.Line)
+		return fmt.Errorf("line %d: must be a list of settings, such as \"listen: 127.0.0.1:8080\"", n.Line)
 	}
 	seen := make(map[string]bool)
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -222,11 +224,11 @@ func (c *Config) applyNode(n *yaml.Node, prefix string) error {
 	return nil
 }
 
-// textOf returns a scalar's text, or a list's texts with commas between.
+// textOf returns the text of a scalar, or the texts of a list joined by commas.
 func textOf(n *yaml.Node) (string, error) {
 	switch {
 	case n.Kind == yaml.ScalarNode && n.Tag == "!!null":
-		return "", errors.New("has no value: leave the line out to get the default")
+		return "", errors.New("has no value: remove the line to use the default")
 	case n.Kind == yaml.ScalarNode:
 		return n.Value, nil
 	case n.Kind == yaml.SequenceNode:

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Secret is a text that prints as hidden wherever it is printed. Reveal gives the text.
+// Secret is a text that prints as "(hidden)". Reveal returns the text.
 type Secret string
 
 // Reveal returns the text itself.
@@ -31,20 +31,20 @@ func (s Secret) String() string {
 // GoString implements fmt.GoStringer, for %#v.
 func (s Secret) GoString() string { return s.String() }
 
-// MarshalText implements encoding.TextMarshaler: what JSON and slog's handlers write.
+// MarshalText implements encoding.TextMarshaler, which JSON encoders and slog's handlers use.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// DatabaseURL is the address of a database. It may hold a password, so that it prints as hidden; Reveal gives the
-// whole, Place what may be shown.
+// DatabaseURL is the address of a database. It prints as "(hidden)", because it may contain a
+// password. Reveal returns the address, and Place the part that may be shown.
 type DatabaseURL string
 
 // Reveal returns the address itself.
 func (d DatabaseURL) Reveal() string { return string(d) }
 
-// Place returns the hosts and the name of the database, without a user, a password or parameters.
+// Place returns the hosts and the name of the database, without user, password and parameters.
 func (d DatabaseURL) Place() string {
 	if !d.valid() {
 		return ""
@@ -57,7 +57,8 @@ func (d DatabaseURL) Place() string {
 	return scheme + "://" + rest
 }
 
-// valid reports whether it looks like the address of a PostgreSQL database; whether it is one, its driver knows.
+// valid reports whether the address looks like one of a PostgreSQL database; only the driver can
+// tell whether it is.
 func (d DatabaseURL) valid() bool {
 	scheme, rest, ok := strings.Cut(string(d), "://")
 	return ok && rest != "" && (scheme == "postgres" || scheme == "postgresql")
@@ -69,7 +70,7 @@ func (d DatabaseURL) String() string { return Secret(d).String() }
 // GoString implements fmt.GoStringer, for %#v.
 func (d DatabaseURL) GoString() string { return d.String() }
 
-// MarshalText implements encoding.TextMarshaler: what JSON and slog's handlers write.
+// MarshalText implements encoding.TextMarshaler, which JSON encoders and slog's handlers use.
 func (d DatabaseURL) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // LogValue implements slog.LogValuer.
@@ -104,19 +105,20 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 0 || n > math.MaxInt64/size {
-		return fmt.Errorf("must be a number of bytes, as 48MiB, 512KiB or 1048576")
+		return fmt.Errorf("must be a number of bytes, such as 48MiB, 512KiB or 1048576")
 	}
 	*b = Bytes(n * size)
 	return nil
 }
 
-// Networks are networks, written with commas between: "203.0.113.7, 198.51.100.0/24". An address is a network of one.
+// Networks is a list of networks, written with commas: "203.0.113.7, 198.51.100.0/24". A single
+// address is a network of one address.
 type Networks []netip.Prefix
 
 // String implements fmt.Stringer.
 func (n Networks) String() string { return strings.Join(n.Texts(), ",") }
 
-// Texts returns each as people write it: a single address without its length.
+// Texts returns each network as people write it: a single address without a prefix length.
 func (n Networks) Texts() []string {
 	parts := make([]string, len(n))
 	for i, network := range n {
@@ -141,11 +143,11 @@ func (n *Networks) UnmarshalText(text []byte) error {
 		}
 		switch {
 		case err != nil || network.Addr().Zone() != "" || network.Addr().IsUnspecified() || network.Addr().Is4In6():
-			return errors.New("must list addresses or networks, as 203.0.113.7,198.51.100.0/24")
+			return errors.New("must list addresses or networks, such as 203.0.113.7,198.51.100.0/24")
 		case network != network.Masked():
-			return fmt.Errorf("must list addresses or networks, and %q lies inside the network %s", part, network.Masked())
+			return fmt.Errorf("must list addresses or networks, but %q is an address inside the network %s", part, network.Masked())
 		case slices.Contains(list, network):
-			return fmt.Errorf("must list each once, and %q is there twice", part)
+			return fmt.Errorf("must list each network once, got %q twice", part)
 		}
 		list = append(list, network)
 	}
@@ -153,7 +155,7 @@ func (n *Networks) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Addresses are addresses, written with commas between.
+// Addresses is a list of addresses, written with commas.
 type Addresses []netip.Addr
 
 // String implements fmt.Stringer.
@@ -174,7 +176,7 @@ func (a *Addresses) UnmarshalText(text []byte) error {
 		}
 		addr, err := netip.ParseAddr(part)
 		if err != nil || addr.Zone() != "" {
-			return errors.New("must list addresses, as 192.0.2.7,2001:db8::7")
+			return errors.New("must list addresses, such as 192.0.2.7,2001:db8::7")
 		}
 		list = append(list, addr.Unmap())
 	}
@@ -184,9 +186,9 @@ func (a *Addresses) UnmarshalText(text []byte) error {
 
 const day = 24 * time.Hour
 
-// parseDuration reads what time.ParseDuration reads, and days: "30d", "1d12h".
+// parseDuration parses the durations of time.ParseDuration, and days: "30d", "1d12h".
 func parseDuration(s string) (time.Duration, error) {
-	wrong := fmt.Errorf("must be a length of time, as 30d, 12h or 10s")
+	wrong := fmt.Errorf("must be a duration, such as 30d, 12h or 10s")
 	days, rest, ok := strings.Cut(s, "d")
 	if !ok {
 		d, err := time.ParseDuration(s)
@@ -210,7 +212,7 @@ func parseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// formatDuration is the shortest spelling that parseDuration reads.
+// formatDuration returns the shortest spelling that parseDuration accepts.
 func formatDuration(d time.Duration) string {
 	if d >= day && d%day == 0 {
 		return strconv.FormatInt(int64(d/day), 10) + "d"
@@ -260,10 +262,10 @@ func setText(v reflect.Value, text string) error {
 			}
 			network, err := netip.ParsePrefix(part)
 			if err != nil {
-				return fmt.Errorf("must list networks, as 10.1.0.0/16, got %q", part)
+				return fmt.Errorf("must list networks, such as 10.1.0.0/16, got %q", part)
 			}
 			if network != network.Masked() {
-				return fmt.Errorf("has %q, whose address lies inside the network: write %s", part, network.Masked())
+				return fmt.Errorf("has %q, an address inside the network: write %s", part, network.Masked())
 			}
 			list = append(list, network)
 		}
@@ -284,7 +286,7 @@ func setText(v reflect.Value, text string) error {
 	return nil
 }
 
-// showText is the inverse of setText, for help; secrets stay hidden.
+// showText is the inverse of setText, for help texts; secrets stay hidden.
 func showText(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case time.Duration:
@@ -302,7 +304,7 @@ func showText(v reflect.Value) string {
 	}
 }
 
-// kindOf names what a setting of the type takes.
+// kindOf names the kind of value that a setting of the type takes.
 func kindOf(t reflect.Type) string {
 	switch reflect.Zero(t).Interface().(type) {
 	case bool:

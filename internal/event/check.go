@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of an event's parts, in bytes. They are documented in docs/api.md.
+// Limits of an event's parts, in bytes. docs/api.md documents them.
 const (
 	// MaxTypeBytes bounds an event type's name.
 	MaxTypeBytes = 128
@@ -24,20 +24,20 @@ const (
 	MaxDepth = 128
 )
 
-// OperationalPrefix begins the types of the events Relay itself publishes
-// about its webhooks: nobody else may.
+// OperationalPrefix begins the types of the events that Relay publishes about its webhooks.
+// Publishers may not use it.
 const OperationalPrefix = "webhook."
 
-// InternalMark stands in the types of internal events, which a product of Relay's publishes for its own webhook. No
-// publisher can use it: see CheckType.
+// InternalMark occurs in the types of internal events, which a product built into Relay publishes
+// for its own webhook. Publishers cannot use it: see CheckType.
 const InternalMark = ':'
 
-// IsInternal reports whether an event type is internal. Such events are not listed, and only reach webhooks that name
-// their type.
+// IsInternal reports whether an event type is internal. Internal events are not listed and reach
+// only webhooks that name their type.
 func IsInternal(eventType string) bool { return strings.IndexByte(eventType, InternalMark) >= 0 }
 
-// CheckType reports why s is no event type's name. A name has parts of letters,
-// digits, "_" and "-", joined by single dots: "call.completed".
+// CheckType returns an error unless s is a valid name of an event type: parts of letters, digits,
+// "_" and "-", joined by single dots, such as "call.completed".
 func CheckType(s string) error {
 	if s == "" {
 		return fmt.Errorf("must not be empty")
@@ -51,13 +51,13 @@ func CheckType(s string) error {
 		switch {
 		case c == '.':
 			if dot {
-				return fmt.Errorf("must be letters, digits, _ and -, in parts joined by single dots, as %q", "call.completed")
+				return fmt.Errorf("must be letters, digits, _ and -, in parts joined by single dots, such as %q", "call.completed")
 			}
 			dot = true
 		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-':
 			dot = false
 		default:
-			return fmt.Errorf("must be letters, digits, _ and -, in parts joined by single dots, as %q", "call.completed")
+			return fmt.Errorf("must be letters, digits, _ and -, in parts joined by single dots, such as %q", "call.completed")
 		}
 	}
 	if dot {
@@ -66,8 +66,9 @@ func CheckType(s string) error {
 	return nil
 }
 
-// CheckName reports why s is no id a publisher may choose, or no ordering key:
-// 1 to MaxNameBytes printable ASCII characters without spaces and quotes.
+// CheckName returns an error unless s is valid as an id chosen by the publisher or as an ordering
+// key: 1 to MaxNameBytes printable ASCII characters without spaces, quotes, slashes and angle
+// brackets.
 func CheckName(s string) error {
 	if s == "" {
 		return fmt.Errorf("must not be empty")
@@ -83,11 +84,12 @@ func CheckName(s string) error {
 	return nil
 }
 
-// ownPrefixes begin the ids that Relay makes. An id of that look that a client chose could pass for another thing's.
+// ownPrefixes begin the ids that Relay generates. A client's id of that form could be mistaken for
+// one of another object.
 var ownPrefixes = []string{EventPrefix, DeliveryPrefix, AttemptPrefix, BatchPrefix, "wh_", "rsp_", "job_", "key_", "aud_"}
 
-// CheckOwnID reports why s is no id that a client may choose for a thing of its own: see CheckName. Ids in the
-// namespaces of those that Relay makes are refused.
+// CheckOwnID returns an error unless a client may choose s as the id of an object: see CheckName.
+// It rejects ids that look like those that Relay generates.
 func CheckOwnID(s string) error {
 	if err := CheckName(s); err != nil {
 		return err
@@ -95,8 +97,8 @@ func CheckOwnID(s string) error {
 	return CheckNamespace(s)
 }
 
-// CheckNamespace reports why s is no id that a client may choose if any text else would do: it is in a namespace of ids
-// that Relay makes.
+// CheckNamespace returns an error if s looks like an id that Relay generates. It does not check the
+// characters.
 func CheckNamespace(s string) error {
 	for _, prefix := range ownPrefixes {
 		if strings.HasPrefix(s, prefix) {
@@ -109,7 +111,7 @@ func CheckNamespace(s string) error {
 	return nil
 }
 
-// CheckText reports why s is no text of one line: it has a control character, or is not UTF-8.
+// CheckText returns an error unless s is one line of text: valid UTF-8 without control characters.
 func CheckText(s string) error {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c >= 0x7f {
@@ -131,9 +133,9 @@ func checkText(s string) error {
 	return nil
 }
 
-// CheckLabel reports why s is no label for people: it has a control character, a separator of lines, or a character that
-// changes the direction of what follows, so that it shows as something else than it is. Line feeds and tabs are taken if
-// lines is set.
+// CheckLabel returns an error unless s is safe to show to people as a label. It rejects control
+// characters, line separators and characters that change the direction of writing, because they can
+// make a label look like another one. If lines is set, it accepts line feeds and tabs.
 func CheckLabel(s string, lines bool) error {
 	if !utf8.ValidString(s) {
 		return errors.New("must be valid UTF-8")

@@ -7,11 +7,10 @@ import (
 	"time"
 )
 
-// ID is the number of an event, an intake or an attempt within an
-// installation: 42 bits of milliseconds since 1970, 9 bits of node, 12 bits of
-// counter. It is unique over all nodes, rises with time on each node, and so
-// serves as the row id and as the storage order. Outside the program it is
-// shown with a prefix, see ID.Public.
+// ID is the number of an event, an intake or an attempt within an installation: 42 bits of
+// milliseconds since 1970, 9 bits of node, 12 bits of counter. It is unique over all nodes and
+// rises with time on each node, so it serves as the row id and as the storage order. Clients see it
+// with a prefix: see ID.Public.
 type ID int64
 
 const (
@@ -19,7 +18,7 @@ const (
 	nodeBits    = 9
 	// MaxNode is the highest node number an ID can carry.
 	MaxNode = 1<<nodeBits - 1
-	// MaxReserve is the largest number of consecutive ids Sequence.Reserve gives.
+	// MaxReserve is the largest number of consecutive ids that Sequence.Reserve returns.
 	MaxReserve = 1 << counterBits
 )
 
@@ -31,43 +30,42 @@ const (
 	BatchPrefix    = "bat_"
 )
 
-// LastTime returns the latest time that an ID can carry.
+// LastTime returns the latest time that an ID can hold.
 func LastTime() time.Time {
 	return time.UnixMilli(1<<(63-counterBits-nodeBits) - 1).UTC()
 }
 
-// FirstID returns the lowest ID of the millisecond t lies in: the bound for
-// "since t" in storage order.
+// FirstID returns the lowest ID of the millisecond of t: the bound for "since t" in storage order.
 func FirstID(t time.Time) ID {
 	return ID(max(t.UnixMilli(), 0)) << (counterBits + nodeBits)
 }
 
-// Time returns the moment the id was given, to the millisecond, in UTC.
+// Time returns when the id was assigned, to the millisecond, in UTC.
 func (id ID) Time() time.Time {
 	return time.UnixMilli(int64(id) >> (counterBits + nodeBits)).UTC()
 }
 
-// Node returns the number of the node that gave the id.
+// Node returns the number of the node that assigned the id.
 func (id ID) Node() int { return int(id>>counterBits) & MaxNode }
 
-// Public returns the id as it is shown outside: the prefix and 13 digits of
-// Crockford's base 32, in lower case, which sort like the ids.
+// Public returns the public form of the id: the prefix and 13 digits of Crockford's base 32 in
+// lower case. Public forms sort like the ids.
 func (id ID) Public(prefix string) string {
 	var b [24]byte
 	return string(id.AppendPublic(b[:0], prefix))
 }
 
-// AppendPublic appends what Public returns to dst.
+// AppendPublic appends the public form of the id to dst.
 func (id ID) AppendPublic(dst []byte, prefix string) []byte {
 	var raw [8]byte
 	binary.BigEndian.PutUint64(raw[:], uint64(id))
 	return appendBase32(append(dst, prefix...), raw[:])
 }
 
-// ErrBadID is returned for text that is no public id of the asked prefix.
+// ErrBadID means that a text is not a public id with the expected prefix.
 var ErrBadID = errors.New("not a valid id")
 
-// ParseID reads what Public wrote. It returns ErrBadID for anything else.
+// ParseID parses the output of Public. It returns ErrBadID for any other text.
 func ParseID(prefix, s string) (ID, error) {
 	var raw [8]byte
 	if len(s) < len(prefix) || s[:len(prefix)] != prefix || !decodeBase32(raw[:], s[len(prefix):]) {
@@ -80,22 +78,22 @@ func ParseID(prefix, s string) (ID, error) {
 	return id, nil
 }
 
-// DeliveryID identifies a delivery: what one webhook is owed of one event. It
-// is made of the two, so routing an event again gives the same deliveries,
-// and it is the same in every attempt.
+// DeliveryID identifies a delivery of one event to one webhook. It consists of their two numbers,
+// so routing an event again yields the same deliveries, and every attempt of a delivery has the
+// same id.
 type DeliveryID struct {
 	Event   ID
 	Webhook uint32 // the webhook's number
 }
 
-// String returns the public form, "whk_" and 20 digits: the webhookId that
-// receivers deduplicate on.
+// String returns the public form, "whk_" and 20 digits: the webhookId on which receivers
+// deduplicate.
 func (d DeliveryID) String() string {
 	var b [24]byte
 	return string(d.Append(b[:0]))
 }
 
-// Append appends what String returns to dst.
+// Append appends the public form to dst.
 func (d DeliveryID) Append(dst []byte) []byte {
 	var raw [12]byte
 	binary.BigEndian.PutUint64(raw[:8], uint64(d.Event))
@@ -103,8 +101,7 @@ func (d DeliveryID) Append(dst []byte) []byte {
 	return appendBase32(append(dst, DeliveryPrefix...), raw[:])
 }
 
-// ParseDeliveryID reads what DeliveryID.String wrote. It returns ErrBadID for
-// anything else.
+// ParseDeliveryID parses the output of DeliveryID.String. It returns ErrBadID for any other text.
 func ParseDeliveryID(s string) (DeliveryID, error) {
 	var raw [12]byte
 	if len(s) < len(DeliveryPrefix) || s[:len(DeliveryPrefix)] != DeliveryPrefix ||
@@ -135,8 +132,8 @@ var base32Value = func() (t [256]int8) {
 	return t
 }()
 
-// appendBase32 writes src as base 32, most significant bits first; the first
-// digit holds the bits left over, so that numbers keep their order.
+// appendBase32 appends src in base 32, most significant bits first. The first digit holds the
+// remaining bits, so that the texts sort like the numbers.
 func appendBase32(dst, src []byte) []byte {
 	digits := (len(src)*8 + 4) / 5
 	bits := len(src)*8 - (digits-1)*5 // bits in the first digit
@@ -155,8 +152,8 @@ func appendBase32(dst, src []byte) []byte {
 	return dst
 }
 
-// decodeBase32 fills dst from what appendBase32 wrote and reports whether s is
-// exactly that.
+// decodeBase32 decodes s into dst and reports whether s is exactly the encoding that appendBase32
+// produces.
 func decodeBase32(dst []byte, s string) bool {
 	digits := (len(dst)*8 + 4) / 5
 	if len(s) != digits {
@@ -182,23 +179,21 @@ func decodeBase32(dst []byte, s string) bool {
 	return true
 }
 
-// Sequence gives rising ids for one node. It never gives an id twice or a
-// lower one, also when the clock steps back: it then counts on from the last.
-// It is safe for concurrent use.
+// Sequence generates rising ids for one node. It never returns an id twice or a lower one, even
+// when the clock steps back: it then continues from the last id. It is safe for concurrent use.
 type Sequence struct {
 	mu   sync.Mutex
 	node ID
 	last ID
 }
 
-// NewSequence returns a sequence of the node's ids that starts above last, the
-// highest id the node has stored.
+// NewSequence returns a sequence of ids for the node that starts above last, the highest id that
+// the node has stored.
 func NewSequence(node int, last ID) *Sequence {
 	return &Sequence{node: ID(node&MaxNode) << counterBits, last: last}
 }
 
-// Reserve returns the first of n consecutive ids, 1 to MaxReserve, all with the
-// same millisecond.
+// Reserve returns the first of n consecutive ids, 1 to MaxReserve, which share one millisecond.
 func (s *Sequence) Reserve(now time.Time, n int) ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()

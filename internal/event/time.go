@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Times that callers give lie from MinTime to MaxTime: what is stored counts milliseconds from 1970, with 0 for "none",
-// and RFC 3339 has four digits for the year.
+// MinTime and MaxTime bound the times that callers may supply: stores count milliseconds from 1970,
+// with 0 for "none", and RFC 3339 has four digits for the year.
 var (
 	MinTime = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
 	MaxTime = time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)
@@ -15,13 +15,15 @@ var (
 
 // ErrTimeFormat and ErrTimeRange are the errors of ParseTime. Their texts complete "NAME …".
 var (
-	ErrTimeFormat = errors.New(`must be a time in RFC 3339, as "2026-05-05T14:23:00.000Z"`)
+	ErrTimeFormat = errors.New(`must be a time in RFC 3339, such as "2026-05-05T14:23:00.000Z"`)
 	ErrTimeRange  = fmt.Errorf("must lie between the years %d and %d in UTC", MinTime.Year(), MaxTime.Year())
 )
 
-// ParseTime reads a time exactly as RFC 3339 section 5.6 writes it, in UTC and cut to milliseconds. "t" and "z" may be in
-// lower case. Second 60 is taken where a leap second can be, at the end of a month in UTC, and means the second after
-// it, as in POSIX time. Package time reads more than that ("9:00", a comma, "+24:00") and also less.
+// ParseTime parses a time exactly as RFC 3339 section 5.6 defines it, and returns it in UTC,
+// truncated to milliseconds. "t" and "z" may be in lower case. It accepts second 60 where a leap
+// second is possible, at the end of a month in UTC, and returns the second after it, as in POSIX
+// time. Package time is not used, because it accepts other forms ("9:00", a comma, "+24:00") and
+// rejects some valid ones.
 func ParseTime(s string) (time.Time, error) {
 	const seconds = len("2006-01-02T15:04:05")
 	if len(s) < seconds+1 || s[4] != '-' || s[7] != '-' || s[10]|0x20 != 't' || s[13] != ':' || s[16] != ':' {

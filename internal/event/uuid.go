@@ -2,15 +2,16 @@ package event
 
 import "encoding/binary"
 
-// This file writes ids as UUIDs of version 7 (RFC 9562, section 5.7) for receivers that keep ids in columns of that type,
-// and reads them back, so that an event is found by the id its receiver knows:
+// This file writes ids as UUIDs of version 7 (RFC 9562, section 5.7), for receivers that store ids
+// in columns of that type. It also parses them, so that an event can be found by the id that its
+// receiver knows:
 //
-//	48 bits  milliseconds since 1970: those of the id
-//	12 bits  counter: those of the id
-//	 9 bits  node: those of the id
-//	53 bits  check: a hash of the id, which tells Relay's UUIDs from others'
+//	48 bits  milliseconds since 1970, from the id
+//	12 bits  counter, from the id
+//	 9 bits  node, from the id
+//	53 bits  check: a hash of the id, which tells Relay's UUIDs from others
 //
-// The version and the variant, six bits, stand between them.
+// The version and the variant, six bits, lie between them.
 
 const (
 	uuidCheckBits = 53
@@ -19,7 +20,7 @@ const (
 	uuidText      = 36
 )
 
-// uuidCheck returns 53 bits that look random and follow from the id: the finalizer of SplitMix64.
+// uuidCheck returns 53 random-looking bits computed from the id, with the finalizer of SplitMix64.
 func uuidCheck(id ID) uint64 {
 	x := uint64(id) + 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -43,7 +44,8 @@ func (id ID) AppendUUID(dst []byte) []byte {
 	return dst
 }
 
-// ParseUUID reads what AppendUUID wrote, in any case. ok is false for anything else, other UUIDs among it.
+// ParseUUID parses the output of AppendUUID, in any case. ok is false for any other text, including
+// other UUIDs.
 func ParseUUID(s string) (id ID, ok bool) {
 	if len(s) != uuidText {
 		return 0, false

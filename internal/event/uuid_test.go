@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestUUID holds that every id is a UUID of version 7 and is found by it, whichever way it is written.
+// TestUUID checks that every id becomes a UUID of version 7, which parses back to the id in either
+// case.
 func TestUUID(t *testing.T) {
 	v7 := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 	r := rand.New(rand.NewPCG(3, 4))
@@ -34,7 +35,7 @@ func TestUUID(t *testing.T) {
 		}
 		bad := []byte(s)
 		i := r.IntN(len(bad))
-		bad[i] ^= 1 // another digit, or none
+		bad[i] ^= 1 // changes a digit, or makes it invalid
 		if got, ok := ParseUUID(string(bad)); ok {
 			t.Fatalf("ParseUUID(%q), which is %q with a digit changed: got %d, want none", bad, s, got)
 		}

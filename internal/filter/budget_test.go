@@ -7,11 +7,11 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// TestBudget: evaluating a simple filter takes at most 5 µs of CPU. Of several rounds the cheapest counts: what else the machine
-// does makes the others dearer, by cold caches.
+// TestBudget checks that evaluating a simple filter takes at most 5 µs of CPU. The cheapest of
+// several rounds counts, because other work on the machine cools the caches.
 func TestBudget(t *testing.T) {
 	if testenv.Race {
-		return // the detector's own work says nothing
+		return // the detector distorts the measurement
 	}
 	const budget = 5 * time.Microsecond
 	p := compiled(t, `event.type == "order.created" && event.data.amount >= 100`)

@@ -2,9 +2,9 @@ package filter
 
 import "strings"
 
-// splitClauses cuts an expression at the && of its top level and returns the parts as they are written. An expression that
-// has another operator of lower precedence there (|| or ?:) is one part. It is for expressions that compiled: on
-// others it cuts somewhere.
+// splitClauses splits an expression at the top-level && operators and returns the parts as written.
+// An expression with another top-level operator of lower precedence (|| or ?:) is one part. The
+// expression must have compiled; otherwise the positions of the splits are arbitrary.
 func splitClauses(text string) []string {
 	var parts []string
 	start, depth := 0, 0
@@ -38,13 +38,14 @@ func splitClauses(text string) []string {
 	return append(parts, strings.TrimSpace(text[start:]))
 }
 
-// isOptional tells the ? of ".?name" from that of "a ? b : c". ("[?i]" is never at the top level.)
+// isOptional distinguishes the ? in ".?name" from the one in "a ? b : c". ("[?i]" is never at the
+// top level.)
 func isOptional(text string, i int) bool {
 	return i > 0 && text[i-1] == '.'
 }
 
-// endOfString returns the position behind the string literal whose quote is at i: in single or double quotes, one or
-// three, raw with an r before it.
+// endOfString returns the position after the string literal whose quote is at i. The literal has
+// single or double quotes, one or three, and is raw if an r precedes it.
 func endOfString(text string, i int) int {
 	raw := false
 	for j := i - 1; j >= 0 && j >= i-2 && strings.IndexByte("rRbB", text[j]) >= 0; j-- {

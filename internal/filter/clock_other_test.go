@@ -9,5 +9,5 @@ import (
 
 var started = time.Now()
 
-// threadTime returns the time of the clock where there is none of the thread.
+// threadTime returns wall-clock time, because there is no clock of the thread here.
 func threadTime(testing.TB) time.Duration { return time.Since(started) }

@@ -19,29 +19,32 @@ import (
 )
 
 const (
-	// costLimit is the number of CEL's cost units an evaluation may take. A step of a loop costs 5 to 10 of them; 20,000 take
-	// 1 to 2 ms, so that the hostile filters of the tests end within the 5 ms a filter may take.
+	// costLimit bounds an evaluation, in CEL's cost units. A loop step costs 5 to 10 units; 20,000
+	// take 1 to 2 ms, so that the hostile filters of the tests end within the 5 ms that a filter
+	// may take.
 	costLimit = 20_000
-	// staticLimit is the cost above which a filter is refused when it is saved, estimated for arrays of assumedElements and
-	// text of assumedText. It is higher than costLimit because the estimate is of the worst case.
+	// staticLimit is the estimated cost above which a filter is rejected when it is saved, assuming
+	// arrays of assumedElements and text of assumedText. It is higher than costLimit because the
+	// estimate is of the worst case.
 	staticLimit = 2_000_000
-	// assumedElements is how many members an array or object of a payload is taken to have at save. Two nested loops over it pass,
-	// three do not.
+	// assumedElements is the assumed number of members of an array or object in a payload when a
+	// filter is saved. Two nested loops over such an array pass, three do not.
 	assumedElements = 100
-	// assumedText is how long a text of a payload is taken to be at save, in characters.
+	// assumedText is the assumed length of a text in a payload when a filter is saved, in
+	// characters.
 	assumedText = 1000
-	// maxNesting bounds what the parser's recursion, and so the stack, can be made to do.
+	// maxNesting bounds the parser's recursion, and so its stack.
 	maxNesting = 50
 	// maxPattern bounds a regular expression, in instructions of its compiled form.
 	maxPattern = 1000
-	// maxRegexSteps bounds instructions × bytes of text of one match. Go's matcher takes at most some 4 ns for each; stepsPerCost
-	// of them are charged as one unit of cost.
+	// maxRegexSteps bounds one match, in instructions × bytes of text. Go's matcher takes at most
+	// about 4 ns for each; one unit of cost is charged per stepsPerCost of them.
 	maxRegexSteps = 400_000
 	stepsPerCost  = 25
 )
 
-// environment is the language, the same for all filters. Building it takes about a millisecond, so it is built when the
-// first filter is compiled.
+// environment is the language of all filters. Building it takes about a millisecond, so it is built
+// when the first filter is compiled.
 var environment = sync.OnceValues(func() (*cel.Env, error) {
 	registry, err := types.NewRegistry()
 	if err != nil {
@@ -93,7 +96,7 @@ func compile(text string) (*Program, error) {
 		return nil, &Error{Message: fmt.Sprintf("cannot be estimated: %v", err)}
 	}
 	if estimate.Max > staticLimit {
-		return nil, &Error{Message: fmt.Sprintf("would take too long: up to %d steps for arrays of %d elements, want at most %d; nest loops less",
+		return nil, &Error{Message: fmt.Sprintf("would take too long: up to %d steps for arrays of %d elements, want at most %d; nest fewer loops",
 			estimate.Max, assumedElements, staticLimit)}
 	}
 	run, err := env.Program(checked,
@@ -110,7 +113,7 @@ func compile(text string) (*Program, error) {
 	return &Program{text: text, run: run, loops: calls.loops, quickText: quickTextFor(calls.patterns)}, nil
 }
 
-// issue turns the first of CEL's complaints into an *Error.
+// issue converts the first of CEL's issues into an *Error.
 func issue(issues *cel.Issues) *Error {
 	all := issues.Errors()
 	if len(all) == 0 {
@@ -130,14 +133,14 @@ func issue(issues *cel.Issues) *Error {
 	return out
 }
 
-// calls describes what makes an expression costly.
+// calls describes the costly parts of an expression.
 type calls struct {
 	loops    bool
-	largest  int // the size of its largest pattern, in instructions
-	patterns int // the sizes of all patterns together
+	largest  int // size of the largest pattern, in instructions
+	patterns int // size of all patterns together
 }
 
-// checkCalls looks for loops and patterns, and refuses patterns that are not constant or too large.
+// checkCalls finds loops and patterns. It rejects patterns that are too large or not constant.
 func checkCalls(tree *ast.AST) (found calls, refused error) {
 	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		switch e.Kind() {
@@ -179,8 +182,9 @@ func checkCalls(tree *ast.AST) (found calls, refused error) {
 	return found, refused
 }
 
-// boundedMatches replaces matches with a pattern compiled once, which refuses text too long for it. It is named by its overloads, as
-// those go before CEL's own optimization, which names the function only.
+// boundedMatches replaces the function matches by one with a pattern compiled once, which rejects
+// text that is too long for it. It is registered by overload, because CEL applies overloads before
+// its own optimization, which is registered by function.
 var boundedMatches = []*interpreter.RegexOptimization{
 	{Function: "matches", OverloadID: overloads.MatchesString, RegexIndex: 1, Factory: compileMatches},
 	{Function: "matches", OverloadID: overloads.Matches, RegexIndex: 1, Factory: compileMatches},
@@ -211,15 +215,16 @@ func compileMatches(call interpreter.InterpretableCall, pattern string) (interpr
 	}), nil
 }
 
-// runCost corrects CEL's prices where they are far from the truth.
+// runCost replaces CEL's prices where they are far from the real cost.
 type runCost struct {
-	pattern int // the size of the program's largest pattern
+	pattern int // size of the program's largest pattern
 }
 
 // CallCost implements cost.ActualCostEstimator.
 func (c runCost) CallCost(function, overload string, args []ref.Val, _ ref.Val) *uint64 {
 	price := func(n uint64) *uint64 { return &n }
-	// Whatever is done with long text, CEL counts its characters to find a price that is near nothing.
+	// Every function on long text has a cost, because CEL counts its characters to find a price
+	// that is almost zero.
 	const bytesPerCost = 100
 	long := uint64(0)
 	for _, arg := range args {
@@ -234,10 +239,10 @@ func (c runCost) CallCost(function, overload string, args []ref.Val, _ ref.Val) 
 		}
 	case "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours", "getMinutes", "getSeconds", "getMilliseconds":
 		if len(args) > 1 {
-			return price(300) // loads a time zone from disk, some 20 µs
+			return price(300) // loads a time zone from disk, about 20 µs
 		}
 	case "string", "int", "uint", "double", "bool", "timestamp", "duration", "bytes":
-		return price(5 + long/bytesPerCost) // parsing, or an error with a text of its own
+		return price(5 + long/bytesPerCost) // parsing, or an error that contains text
 	}
 	if long > 0 {
 		return price(1 + long/bytesPerCost)
@@ -245,12 +250,13 @@ func (c runCost) CallCost(function, overload string, args []ref.Val, _ ref.Val) 
 	return nil
 }
 
-// sizes tells the cost estimate what to expect of payloads.
+// sizes supplies the assumed sizes of payloads to the cost estimate.
 type sizes struct{}
 
 // EstimateSize implements cost.Estimator.
 func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
-	// Without an expression CEL only probes for hints about what may lie below, one level after the other.
+	// Without an expression, CEL only probes for hints about deeper levels, one level after the
+	// other.
 	if path := node.Path(); len(path) == 0 || path[0] != "event" || node.Expr() == nil {
 		return nil
 	}

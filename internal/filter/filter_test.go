@@ -11,7 +11,7 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// order is the event most tests ask about.
+// order returns the event that most tests use.
 func order() *event.Event {
 	return &event.Event{
 		Type: "order.created",
@@ -97,7 +97,8 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// TestAbsent holds the rule that what is absent is no match and no error, and so also CEL to its wording.
+// TestAbsent checks that an absent member means no match without an error, and so also that CEL's
+// error texts are unchanged.
 func TestAbsent(t *testing.T) {
 	bare := &event.Event{Type: "x", Data: []byte(`"just a text"`)}
 	for _, tt := range []struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// FuzzMatch: whatever the expression and the data, there is no panic, the errors are of the two kinds, and the verdict is the same
-// when asked twice, by the clauses too.
+// FuzzMatch checks that for any expression and data there is no panic, errors are of the two kinds,
+// and the verdict is repeatable and agrees with the clauses.
 func FuzzMatch(f *testing.F) {
 	data := string(order().Data)
 	for _, text := range badFilters {
@@ -54,14 +54,15 @@ func FuzzMatch(f *testing.F) {
 			}
 			all = all && c.Verdict == Yes
 		}
-		// Each clause has budgets of its own, so all of them may hold where the whole ran out.
+		// Each clause has its own budgets, so all clauses may succeed where the whole exhausts a
+		// budget.
 		if all != got && (got || err == nil) {
 			t.Errorf("%q on %q: got %v, but from the clauses %v", text, data, got, all)
 		}
 	})
 }
 
-// FuzzValue compares what an expression sees of any JSON with what encoding/json sees.
+// FuzzValue compares the values that an expression gets from any JSON with those of encoding/json.
 func FuzzValue(f *testing.F) {
 	f.Add(`{"a":[1,{"b":"c"},null,true],"\u0062":-1.5e3}`, "b")
 	f.Add(string(order().Data), "name")
@@ -128,7 +129,8 @@ func kindOf(v any) rawjson.Kind {
 	return rawjson.Object
 }
 
-// FuzzFromOperators: what is translated compiles, or is refused as any other expression is.
+// FuzzFromOperators checks that every translation compiles, or is rejected for the same reasons as
+// other expressions.
 func FuzzFromOperators(f *testing.F) {
 	f.Add([]byte(`{"data.amount":{"$gte":100},"$or":[{"type":"x"},{"data.a.0":{"$exist":false}}]}`))
 	f.Add([]byte(`{"data.\"]||true||[\"":{"$neq":"\u0000\\"}}`))

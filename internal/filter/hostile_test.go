@@ -13,14 +13,14 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// The bounds of one evaluation, whoever wrote the filter and the event: 5 ms and 1 MiB. What bounds it are budgets and no clock, so
-// the time is a property of the machine; the test leaves room for one whose cores are shared.
+// Limits of one evaluation for any filter and event: 5 ms and 1 MiB. Budgets enforce them, not a
+// clock, so the time depends on the machine; the test allows for a machine with shared cores.
 const (
 	maxTime  = 2 * 5 * time.Millisecond
 	maxBytes = 1 << 20
 )
 
-// events that are as bad as ingest lets through.
+// badEvents returns the worst events that ingest accepts.
 func badEvents() map[string]*event.Event {
 	const size = 1<<20 - 100
 	data := func(s string) *event.Event { return &event.Event{Type: "t", Data: []byte(s)} }
@@ -42,7 +42,7 @@ func badEvents() map[string]*event.Event {
 	}
 }
 
-// X1 and its kin: filters that are as bad as Compile lets through.
+// badFilters are the worst filters that Compile accepts.
 var badFilters = []string{
 	`event.data.a.matches('(a+)+$')`,
 	`event.data.a.matches('^(a|aa)+$')`,
@@ -129,8 +129,9 @@ func TestHostileCompile(t *testing.T) {
 	}
 }
 
-// TestHostileMatch runs every bad filter on every bad event. Time is the thread's own, so that a busy machine does not count;
-// of five runs the fastest counts, as the first pays for page faults.
+// TestHostileMatch runs every bad filter on every bad event. It measures the thread's own time, so
+// that other work does not count, and takes the fastest of five runs, because the first one
+// includes page faults.
 func TestHostileMatch(t *testing.T) {
 	events := badEvents()
 	for name, e := range events {
@@ -144,7 +145,7 @@ func TestHostileMatch(t *testing.T) {
 	}
 	for i, text := range badFilters {
 		if testenv.Race && i%4 != 0 {
-			continue // what it would find, it finds in these
+			continue // the other events show the same failures
 		}
 		p, err := Compile(text)
 		if err != nil {
@@ -172,7 +173,7 @@ func TestHostileMatch(t *testing.T) {
 				}
 			}
 			ok, err := p.Match(t.Context(), e)
-			if took > maxTime*time.Duration(slow) || !testenv.Race && grown > maxBytes { // under the race detector pools forget at random
+			if took > maxTime*time.Duration(slow) || !testenv.Race && grown > maxBytes { // under the race detector pools drop entries at random
 				t.Errorf("%.70s on %s: took %v and allocated %d KiB, want at most %v and %d KiB (%v, %v)",
 					text, name, took, grown>>10, maxTime, maxBytes>>10, ok, err)
 			}

@@ -12,43 +12,46 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// node is an array or object in an event's JSON. It knows where it starts, not where it ends: whoever wants a member of a
-// member does not pass over either. It remembers how far it has been searched, so that a program which names ten members passes
-// over the others once, not ten times.
+// node is an array or object in an event's JSON. It stores where it starts, not where it ends, so
+// that reading a member of a member skips neither. It remembers how far it has been searched, so
+// that a program that names ten members skips the others once, not ten times.
 type node struct {
 	s    *state
-	doc  []byte // the document, checked
-	from int    // the opening bracket
-	size int    // number of entries plus one; 0 when not counted yet
+	doc  []byte // the checked document
+	from int    // position of the opening bracket
+	size int    // number of entries plus one, 0 if not counted yet
 
-	// The search: pos is where it goes on, 0 before it began. If inside, that is the start of a value that was found and not yet
-	// passed over, else the position behind one.
+	// pos is where the search continues, 0 before it began. If inside is set, pos is the start of a
+	// value that was found and not yet skipped; otherwise it is the position after a value.
 	pos    int
 	inside bool
 
-	seen  []member // objects: the members before pos, up to maxSeen
-	index int      // arrays: the index of last, if pos > 0
-	last  ref.Val  // arrays: the element at pos
+	seen  []member // of an object: the members before pos, at most maxSeen
+	index int      // of an array: the index of last, if pos > 0
+	last  ref.Val  // of an array: the element at pos
 }
 
-// maxSeen bounds what is remembered of an object. Beyond it members are searched from there on each time, within the budget.
+// maxSeen bounds the remembered members of an object. Members beyond it are searched for each time,
+// within the budget.
 const maxSeen = 64
 
-// member is a member of an object that has been passed. The positions are in the document; no event has 2^32 bytes.
+// member is a member of an object that the search has passed. Its positions are in the document; no
+// event has 2^32 bytes.
 type member struct {
-	name, nameEnd uint32  // the quotes and what is between
+	name, nameEnd uint32  // the name with its quotes
 	at            uint32  // the value
-	val           ref.Val // nil until asked for
+	val           ref.Val // nil until requested
 }
 
-// reset makes the node ready for reuse.
+// reset prepares the node for reuse.
 func (n *node) reset() {
 	clear(n.seen)
 	*n = node{seen: n.seen[:0]}
 }
 
-// entry finds the entry of an array or object that starts at or behind pos, a position between entries: its name,
-// nil in an array, and where its value starts. It is false at the end, and when the budget is spent.
+// entry finds the first entry of an array or object at or after pos, a position between entries. It
+// returns the name, nil in an array, and the start of the value. ok is false at the end of the
+// container, and if the budget is exhausted.
 func (n *node) entry(pos int) (name []byte, at int, ok bool) {
 	b := n.within(pos)
 	i := blank(b, pos)
@@ -71,14 +74,14 @@ func (n *node) entry(pos int) (name []byte, at int, ok bool) {
 	return name, i, n.s.charge(i - pos + entryWork)
 }
 
-// pass returns the position behind the value at i. It is false when the budget is spent.
+// pass returns the position after the value at i. It returns false if the budget is exhausted.
 func (n *node) pass(i int) (int, bool) {
 	end := skip(n.within(i), i)
 	return end, n.s.charge(end - i)
 }
 
-// within returns the document cut off one byte behind what may still be searched from i on, so that nothing is searched that cannot
-// be paid for.
+// within returns the document up to one byte beyond the part that the budget allows to search from
+// i on.
 func (n *node) within(i int) []byte {
 	if end := i + max(n.s.work, 0) + 1; end < len(n.doc) {
 		return n.doc[:end]
@@ -98,7 +101,8 @@ func (n *node) count() int {
 	return n.size - 1
 }
 
-// begin returns where the search goes on, behind everything seen. It is false when the budget is spent.
+// begin returns the position from which the search continues, after all entries seen. It returns
+// false if the budget is exhausted.
 func (n *node) begin() (int, bool) {
 	switch {
 	case n.pos == 0:
@@ -129,7 +133,8 @@ func (n *node) find(name string) (ref.Val, bool) {
 		}
 		found := sameName(quoted, name)
 		if len(n.seen) < maxSeen {
-			// The name ends where its closing quote is, which only blanks and the colon part from the value.
+			// The name ends at its closing quote; only whitespace and the colon separate it from
+			// the value.
 			from := blank(n.doc, pos)
 			if n.doc[from] == ',' {
 				from = blank(n.doc, from+1)
@@ -160,7 +165,7 @@ func (n *node) decoded(m *member) ref.Val {
 	return m.val
 }
 
-// sameName compares a name in the document with one in a program.
+// sameName compares a quoted name in the document with a name in a program.
 func sameName(quoted []byte, name string) bool {
 	if text := quoted[1 : len(quoted)-1]; string(text) == name || bytes.IndexByte(text, '\\') < 0 {
 		return string(text) == name
@@ -169,7 +174,7 @@ func sameName(quoted []byte, name string) bool {
 	return err == nil && text == name
 }
 
-// element returns the element i of an array. Going upwards costs one pass in all.
+// element returns element i of an array. Reading in rising order costs one pass in total.
 func (n *node) element(i int) (ref.Val, bool) {
 	switch {
 	case i < 0:
@@ -196,14 +201,14 @@ func (n *node) element(i int) (ref.Val, bool) {
 		}
 		pos, ok = n.pass(at)
 	}
-	n.pos, n.inside = 0, false // the next one may ask for an element that is there
+	n.pos, n.inside = 0, false // so that a later call can find an existing element
 	if n.s.spent != "" {
 		return n.s.exhaust(""), true
 	}
 	return nil, false
 }
 
-// each calls f with all entries until it returns false.
+// each calls f for all entries until f returns false.
 func (n *node) each(f func(i int, name []byte, at int) bool) {
 	pos := n.from + 1
 	for i := 0; ; i++ {
@@ -217,13 +222,13 @@ func (n *node) each(f func(i int, name []byte, at int) bool) {
 	}
 }
 
-// text makes a value of an object's name.
+// text returns an object's name as a value.
 func (n *node) text(quoted []byte) ref.Val { return n.s.value(quoted, 0) }
 
-// list is a node that is a JSON array as CEL sees it: a traits.Lister.
+// list presents a node that is a JSON array to CEL, as a traits.Lister.
 type list node
 
-// object is a node that is a JSON object as CEL sees it: a traits.Mapper.
+// object presents a node that is a JSON object to CEL, as a traits.Mapper.
 type object node
 
 var (
@@ -233,7 +238,7 @@ var (
 	_ traits.Foldable = (*object)(nil)
 )
 
-// FindStringKey is how CEL's qualifiers ask for a member without making a CEL string of its name.
+// FindStringKey lets CEL's qualifiers look up a member without converting its name to a CEL string.
 func (o *object) FindStringKey(name string) (any, bool) {
 	v, ok := (*node)(o).find(name)
 	if !ok {
@@ -294,7 +299,7 @@ func (o *object) Equal(other ref.Val) ref.Val {
 	return equal
 }
 
-// Iterator implements traits.Iterable: over the names.
+// Iterator implements traits.Iterable, over the names.
 func (o *object) Iterator() traits.Iterator { return &iterator{n: (*node)(o)} }
 
 // Fold implements traits.Foldable.
@@ -307,7 +312,7 @@ func (o *object) Fold(f traits.Folder) {
 // ConvertToType implements ref.Val.
 func (o *object) ConvertToType(t ref.Type) ref.Val { return convert(o, types.MapType, t) }
 
-// ConvertToNative implements ref.Val. Nothing in a filter needs it.
+// ConvertToNative implements ref.Val. Filters never need it.
 func (o *object) ConvertToNative(t reflect.Type) (any, error) {
 	return nil, fmt.Errorf("converting object to %v: not supported", t)
 }
@@ -325,7 +330,7 @@ func (l *list) Get(index ref.Val) ref.Val {
 	return v
 }
 
-// maxAdded bounds the arrays that can be added to others: their elements are copied.
+// maxAdded bounds the arrays that can be concatenated, because their elements are copied.
 const maxAdded = 1000
 
 // Add implements traits.Adder.
@@ -385,7 +390,7 @@ func (l *list) Equal(other ref.Val) ref.Val {
 	return equal
 }
 
-// Iterator implements traits.Iterable: over the elements.
+// Iterator implements traits.Iterable, over the elements.
 func (l *list) Iterator() traits.Iterator { return &iterator{n: (*node)(l)} }
 
 // Fold implements traits.Foldable.
@@ -398,7 +403,7 @@ func (l *list) Fold(f traits.Folder) {
 // ConvertToType implements ref.Val.
 func (l *list) ConvertToType(t ref.Type) ref.Val { return convert(l, types.ListType, t) }
 
-// ConvertToNative implements ref.Val. Nothing in a filter needs it.
+// ConvertToNative implements ref.Val. Filters never need it.
 func (l *list) ConvertToNative(t reflect.Type) (any, error) {
 	return nil, fmt.Errorf("converting array to %v: not supported", t)
 }
@@ -440,7 +445,7 @@ func (it *iterator) Next() ref.Val {
 	return it.n.s.value(it.n.doc, at)
 }
 
-// The rest of ref.Val, which nobody asks of an iterator.
+// The remaining methods of ref.Val, which CEL does not call on iterators.
 
 func (it *iterator) Type() ref.Type { return types.IteratorType }
 func (it *iterator) Value() any     { return it }

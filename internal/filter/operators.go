@@ -9,23 +9,26 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// Bounds of an operator object. The expression made of it is held to MaxBytes like any other.
+// Limits of an operator object. The resulting expression is limited by MaxBytes like any other.
 const (
 	maxOperatorBytes = 8 << 10
 	maxOperatorDepth = 16
 )
 
-// FromOperators translates an operator object, the way other senders of webhooks write filters, to an expression for [Compile]:
+// FromOperators translates an operator object, the form in which other webhook senders write
+// filters, to an expression for [Compile]:
 //
 //	{"data.amount": {"$gte": 100}, "type": "order.created"}
 //	event.data.amount >= 100 && event.type == "order.created"
 //
-// A name is a path into the event that begins with data, attributes, type, key or time; a part of digits is an index. Paths
-// may be nested: {"data": {"amount": …}}. The operators are $eq, $neq (or $ne), $gt, $gte, $lt, $lte, $in, $nin, $exist (or
-// $exists), $regex, $startsWith, $endsWith, and $and and $or with arrays of such objects. All members must hold. A value
-// that is no object is compared with $eq. As in their other homes, $neq and $nin hold for what is absent, the others do not.
+// A name is a path into the event that begins with data, attributes, type, key or time; a part of
+// digits is an index. Paths may be nested: {"data": {"amount": …}}. The operators are $eq, $neq (or
+// $ne), $gt, $gte, $lt, $lte, $in, $nin, $exist (or $exists), $regex, $startsWith, $endsWith, and
+// $and and $or with arrays of such objects. All members must match. A value other than an object is
+// compared with $eq. As in other systems, $neq and $nin match if the member is absent; the other
+// operators do not.
 //
-// The error is an *[Error] with the position in raw where there is one.
+// The error is an *[Error], with the position in raw if it is known.
 func FromOperators(raw []byte) (string, error) {
 	if len(raw) > maxOperatorBytes {
 		return "", &Error{Message: fmt.Sprintf("must have at most %d bytes, got %d", maxOperatorBytes, len(raw))}
@@ -126,7 +129,7 @@ func fromList(path, name string, v rawjson.Value) (string, error) {
 	return "(" + strings.Join(parts, " || ") + ")", nil
 }
 
-// comparisons are the operators that CEL writes between two values.
+// comparisons maps operators to the operators that CEL writes between two values.
 var comparisons = map[string]string{
 	"$eq": "==", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<=",
 }
@@ -184,7 +187,8 @@ func fromOperator(path, name string, v rawjson.Value) (string, error) {
 	return "", fmt.Errorf("unknown operator %q of %q", name, path)
 }
 
-// access writes a path as CEL reads it: once so that an absent part is no match, once as an optional value.
+// access returns a path in CEL's notation in two forms: plain, which does not match if a part is
+// absent, and as an optional value.
 func access(path string) (plain, optional string, err error) {
 	parts := strings.Split(path, ".")
 	switch parts[0] {
@@ -230,7 +234,7 @@ func isIndex(s string) bool {
 	return len(s) <= 6 && (s == "0" || s[0] != '0')
 }
 
-// reserved are the words CEL does not take for the name of a member.
+// reserved lists the words that CEL does not accept as a member's name.
 // https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax
 var reserved = map[string]bool{"false": true, "in": true, "null": true, "true": true}
 
@@ -243,10 +247,10 @@ func isName(s string) bool {
 	return !reserved[s]
 }
 
-// quote writes text as a CEL literal. Go's escapes are CEL's too, for text that is UTF-8.
+// quote returns text as a CEL literal. For valid UTF-8, Go's escapes are valid in CEL.
 func quote(s string) string { return strconv.Quote(s) }
 
-// literal writes a JSON value as CEL reads it.
+// literal returns a JSON value as a CEL literal.
 func literal(v rawjson.Value) (string, error) {
 	switch v.Kind {
 	case rawjson.String:

@@ -9,11 +9,12 @@ import (
 )
 
 const (
-	// quickWork is maxWork for Quick. Searching so much takes 50 to 200 µs.
+	// quickWork is the maxWork of Quick. Searching this much takes 50 to 200 µs.
 	quickWork = 96 << 10
-	// quickText is maxText for Quick, if the filter has no pattern.
+	// quickText is the maxText of Quick, for a filter without patterns.
 	quickText = 64 << 10
-	// quickSteps bounds instructions × bytes of text that the patterns of a filter may take in Quick, if each is matched once.
+	// quickSteps bounds the instructions × bytes of text of a filter's patterns in Quick, assuming
+	// one match of each.
 	quickSteps = 40_000
 )
 
@@ -24,11 +25,12 @@ func quickTextFor(patterns int) int {
 	return min(quickText, quickSteps/patterns)
 }
 
-// Quick is Match for whoever cannot wait: it gives up on an evaluation that takes long, after 100 loop steps or so, or 200 µs. If decided
-// is false, Match tells whether the event passes; otherwise matches is its verdict, false where Match fails.
+// Quick is like Match for callers that cannot wait: it stops an evaluation after about 100 loop
+// steps or 200 µs. If decided is false, call Match; otherwise matches is the verdict of Match,
+// false where Match fails.
 func (p *Program) Quick(e *event.Event) (matches, decided bool) {
-	s := borrow(e)
-	defer giveBack(s)
+	s := getState(e)
+	defer putState(s)
 	s.work, s.text = quickWork, p.quickText
 	ok, _, err := p.match(ended{}, s)
 	if s.spent != "" || errors.Is(err, context.Canceled) {
@@ -37,9 +39,9 @@ func (p *Program) Quick(e *event.Event) (matches, decided bool) {
 	return ok && err == nil, true
 }
 
-// ended is a context that was over before it began. CEL looks at its context at every hundredth step of a loop only, so an
-// evaluation in this one has a hundred steps, at the cost of a comparison. (A second program with a lower cost limit would do the
-// same, for twice the memory.)
+// ended is a context that is always canceled. CEL checks its context only at every hundredth step
+// of a loop, so an evaluation in this one gets a hundred steps, for the price of a comparison. (A
+// second program with a lower cost limit would do the same for twice the memory.)
 type ended struct{}
 
 var closed = func() <-chan struct{} {

@@ -11,7 +11,7 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// What Quick decides is what Match says, for all kinds of filters and events.
+// Quick's decisions agree with Match for all kinds of filters and events.
 func TestQuickAgrees(t *testing.T) {
 	events := badEvents()
 	events["order"] = order()
@@ -39,7 +39,7 @@ func TestQuickAgrees(t *testing.T) {
 	}
 }
 
-// Usual filters are decided, whatever the size of what they do not look at.
+// Quick decides ordinary filters, whatever the size of the data that they do not read.
 func TestQuickDecidesUsual(t *testing.T) {
 	var items []string
 	for i := range 60 {
@@ -60,10 +60,11 @@ func TestQuickDecidesUsual(t *testing.T) {
 	}
 }
 
-// Quick ends soon where Match takes long: all hostile pairs together take it a small part of the time.
+// Quick ends early where Match takes long: all hostile pairs together take a small fraction of
+// Match's time.
 func TestQuickIsQuick(t *testing.T) {
 	if testenv.Race {
-		return // the race detector slows the one more than the other
+		return // the race detector slows one more than the other
 	}
 	var quick, full time.Duration
 	for _, text := range badFilters {

@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	// maxWork bounds what one evaluation may search of an event's JSON, in bytes passed over, each entry on the way counting
-	// as entryWork more and each value found as valueWork. They take 1 to 3 ms. The largest event is 1 MiB, and naming many members of it
-	// passes over it once; a loop over an array passes over that twice, as CEL wants its size first.
+	// maxWork bounds the search of an event's JSON in one evaluation, in bytes skipped; each entry
+	// counts entryWork more and each value found valueWork more. This takes 1 to 3 ms. The largest
+	// event is 1 MiB. Naming many of its members skips over it once; a loop over an array skips
+	// over the array twice, because CEL asks for its size first.
 	maxWork   = 5 << 18
 	entryWork = 8
 	valueWork = 64
@@ -24,31 +25,31 @@ const (
 	maxText = 512 << 10
 )
 
-// state is one evaluation: the variables of the program, lazily made from an event, and its budgets. It is the program's
-// activation and at the same time the value of the variable event. It belongs to one goroutine, and nothing of it outlives
-// the evaluation, as the result is true or false.
+// state holds one evaluation: the program's variables, created lazily from an event, and the
+// budgets. It is the program's activation and also the value of the variable event. It belongs to
+// one goroutine, and no part of it outlives the evaluation, because the result is true or false.
 type state struct {
 	e     *event.Event
-	data  ref.Val // nil until asked for
+	data  ref.Val // nil until requested
 	attrs ref.Val
-	work  int    // budget left, see maxWork
-	text  int    // budget left, see maxText
-	spent string // which budget ran out; empty as long as none did
+	work  int    // remaining budget, see maxWork
+	text  int    // remaining budget, see maxText
+	spent string // the exhausted budget, empty if none
 
-	nodes []*node // for reuse: the first used ones are taken
+	nodes []*node // for reuse; the first used ones are in use
 	used  int
 }
 
 var states = sync.Pool{New: func() any { return new(state) }}
 
-func borrow(e *event.Event) *state {
+func getState(e *event.Event) *state {
 	s := states.Get().(*state)
 	s.e, s.work, s.text = e, maxWork, maxText
 	return s
 }
 
-// giveBack drops the event first, so that the pool does not keep payloads alive.
-func giveBack(s *state) {
+// putState drops the event first, so that the pool does not keep payloads alive.
+func putState(s *state) {
 	const keep = 32
 	for _, n := range s.nodes[:s.used] {
 		n.reset()
@@ -61,7 +62,7 @@ func giveBack(s *state) {
 	states.Put(s)
 }
 
-// exhaust notes that a budget ran out and returns the error value that ends the program.
+// exhaust records that a budget is exhausted and returns the error value that ends the program.
 func (s *state) exhaust(message string) ref.Val {
 	if s.spent == "" {
 		s.spent = message
@@ -69,7 +70,7 @@ func (s *state) exhaust(message string) ref.Val {
 	return types.NewErr("%s", s.spent)
 }
 
-// charge takes n from the search budget and reports whether there was enough.
+// charge takes n from the search budget and reports whether enough was left.
 func (s *state) charge(n int) bool {
 	s.work -= n
 	if s.work < 0 {
@@ -89,8 +90,8 @@ func (s *state) newNode(doc []byte, at int) *node {
 	return n
 }
 
-// value makes a CEL value of what stands at a position of a checked document. Containers stay as they are until somebody
-// looks into them.
+// value returns the CEL value at a position of a checked document. Containers are read only on
+// access.
 func (s *state) value(doc []byte, at int) ref.Val {
 	if !s.charge(valueWork) {
 		return s.exhaust("")
@@ -122,7 +123,7 @@ func (s *state) value(doc []byte, at int) ref.Val {
 	return number(v)
 }
 
-// number makes the value that compares exactly where there is one: see the package comment.
+// number returns the CEL number that compares exactly, if there is one: see the package comment.
 func number(v rawjson.Value) ref.Val {
 	if n, err := v.Int64(); err == nil {
 		return types.Int(n)
@@ -210,7 +211,8 @@ func (s *state) ConvertToType(t ref.Type) ref.Val {
 	return types.NewErr("type conversion error from event to %s", t)
 }
 
-// eventType is the type of the variable event. As its fields are known, a misspelled one is found when a filter is saved.
+// eventType is the type of the variable event. Its fields are declared, so a misspelled one is
+// rejected when a filter is saved.
 var eventType = types.NewObjectType("event")
 
 var fields = map[string]*types.FieldType{
@@ -251,7 +253,7 @@ func newField(name string, t *types.Type) *types.FieldType {
 	}
 }
 
-// provider adds the type of event to CEL's own.
+// provider adds the type of event to CEL's own types.
 type provider struct{ types.Provider }
 
 // FindStructType implements types.Provider.
@@ -259,7 +261,7 @@ func (p *provider) FindStructType(name string) (*types.Type, bool) {
 	if name == eventType.TypeName() {
 		return types.NewTypeTypeWithParam(eventType), true
 	}
-	return nil, false // and no protocol buffers: a filter has no use for making messages
+	return nil, false // no protocol buffers either: filters do not need to create messages
 }
 
 // FindStructFieldNames implements types.Provider.

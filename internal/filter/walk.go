@@ -5,23 +5,24 @@ import (
 	"math/bits"
 )
 
-// The functions of this file pass over checked JSON without making anything of it. On bytes that were never checked they stay
-// within them, but what they find means nothing.
+// The functions in this file skip checked JSON without decoding it. On unchecked bytes they stay
+// within bounds, but their results are meaningless.
 
-// Text and containers are searched eight bytes at a time; each constant repeats one byte. In a byte below 0x80, subtracting
-// one sets the high bit only if it was zero: that is, after an exclusive or, the byte looked for. A borrow spills only into bytes
-// above a true hit, so the lowest mark is exact, and only that one is used.
+// These constants each repeat one byte, to search text and containers eight bytes at a time. In a
+// byte below 0x80, subtracting one sets the high bit only if the byte was zero, which after an
+// exclusive or means the byte searched for. A borrow affects only bytes above a true hit, so the
+// lowest high bit is exact, and only that one is used.
 const (
-	ones   = 0x0101010101010101
-	highs  = 0x8080808080808080
-	quotes = ones * '"'
-	slants = ones * '\\'
-	opens  = ones * '{'
-	closes = ones * '}'
-	lower  = ones * 0x20 // turns [ and ] into { and }
+	ones        = 0x0101010101010101
+	highs       = 0x8080808080808080
+	quotes      = ones * '"'
+	backslashes = ones * '\\'
+	opens       = ones * '{'
+	closes      = ones * '}'
+	lower       = ones * 0x20 // turns [ and ] into { and }
 )
 
-// skip returns the position behind the value at i.
+// skip returns the position after the value at i.
 func skip(b []byte, i int) int {
 	if i >= len(b) {
 		return len(b)
@@ -56,7 +57,8 @@ func skip(b []byte, i int) int {
 	return len(b)
 }
 
-// nextBracket returns the position of the first quote or bracket from i on; now and then of another byte.
+// nextBracket returns the position of the first quote or bracket from i on, or occasionally an
+// earlier position.
 func nextBracket(b []byte, i int) int {
 	for i+8 <= len(b) {
 		w := binary.LittleEndian.Uint64(b[i:])
@@ -70,7 +72,7 @@ func nextBracket(b []byte, i int) int {
 	return i
 }
 
-// skipString returns the position behind the string whose quote is at i.
+// skipString returns the position after the string whose quote is at i.
 func skipString(b []byte, i int) int {
 	for i++; i < len(b); {
 		// Names are short.
@@ -85,7 +87,7 @@ func skipString(b []byte, i int) int {
 		}
 		for i+8 <= len(b) {
 			w := binary.LittleEndian.Uint64(b[i:])
-			m := (((w^quotes)-ones)&^(w^quotes) | ((w^slants)-ones)&^(w^slants)) & highs
+			m := (((w^quotes)-ones)&^(w^quotes) | ((w^backslashes)-ones)&^(w^backslashes)) & highs
 			if m != 0 {
 				i += bits.TrailingZeros64(m) >> 3
 				break
@@ -114,10 +116,10 @@ func blank(b []byte, i int) int {
 	return i
 }
 
-// classes marks the bytes that count looks at.
+// classes marks the bytes that matter to count.
 var classes = [256]bool{'"': true, '[': true, ']': true, '{': true, '}': true, ',': true}
 
-// count returns how many entries the container at i has, and the position behind it.
+// count returns the number of entries of the container at i, and the position after it.
 func count(b []byte, i int) (entries, end int) {
 	if first := blank(b, i+1); first >= len(b) || b[first] == ']' || b[first] == '}' {
 		return 0, min(first+1, len(b))

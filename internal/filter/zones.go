@@ -11,8 +11,8 @@ import (
 	"cel.dev/cel-go/interpreter"
 )
 
-// zoneNames are the names of time zones that filters may use, those of the IANA database 2025b. CEL itself looks for a file
-// of the name, whatever name an event brings.
+// zoneNames lists the time zones that filters may use, those of the IANA database 2025b. Without
+// this list, CEL would open a file by any name that an event contains.
 //
 //go:embed zones.txt
 var zoneNames string
@@ -25,14 +25,14 @@ var zones = sync.OnceValue(func() map[string]*zone {
 	return known
 })
 
-// zone is a time zone, read when it is first used.
+// zone is a time zone, loaded on first use.
 type zone struct {
 	once sync.Once
 	err  error
 }
 
-// knownZones lets the functions of timestamps that take a time zone see only the names in the list, and offsets such as
-// +01:00. It is an interpreter.InterpretableDecoratorV2.
+// knownZones restricts the time zones of timestamp functions to the names in the list and offsets
+// such as +01:00. It is an interpreter.InterpretableDecoratorV2.
 func knownZones(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
 	call, ok := i.(interpreter.InterpretableCall)
 	if !ok || !timeFunctions[call.Function()] || len(call.Args()) != 2 {
@@ -60,7 +60,7 @@ func knownZones(i interpreter.InterpretableV2) (interpreter.InterpretableV2, err
 	}), nil
 }
 
-// timeFunctions are the functions whose second argument is a time zone.
+// timeFunctions lists the functions whose second argument is a time zone.
 var timeFunctions = map[string]bool{
 	"getFullYear": true, "getMonth": true, "getDate": true, "getDayOfMonth": true, "getDayOfWeek": true, "getDayOfYear": true,
 	"getHours": true, "getMinutes": true, "getSeconds": true, "getMilliseconds": true,

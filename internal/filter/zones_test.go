@@ -7,7 +7,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 )
 
-// TestTimeZones: the names of time zones come from a list, also those that an event brings.
+// TestTimeZones checks that only listed time zones are used, even if the name comes from an event.
 func TestTimeZones(t *testing.T) {
 	p, err := Compile(`timestamp("2026-07-01T23:30:00Z").getHours(event.data.zone) == 1`)
 	if err != nil {
@@ -28,7 +28,7 @@ func TestTimeZones(t *testing.T) {
 	}
 }
 
-// TestMatchCost: what an evaluation takes shows in its cost.
+// TestMatchCost checks that the cost reflects the work of an evaluation.
 func TestMatchCost(t *testing.T) {
 	cost := func(text, data string) int {
 		t.Helper()

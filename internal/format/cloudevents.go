@@ -9,36 +9,41 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// This file writes CloudEvents 1.0 (https://github.com/cloudevents/spec, v1.0.2), JSON format and HTTP protocol binding.
+// This file writes CloudEvents 1.0 (https://github.com/cloudevents/spec, v1.0.2), in the JSON
+// format and the HTTP protocol binding.
 //
 //	id               the event's public id
-//	source           the attribute "source" if that is a URI reference, else "/relay/tenants/N"
-//	type, time       the event's
+//	source           the attribute "source" if it is a URI reference, else "/relay/tenants/N"
+//	type, time       the event's type and time
 //	subject          the attribute "subject", if it is a string
 //	dataschema       the attribute "dataschema", if it is a URI
 //	datacontenttype  application/json
 //
-// Extension attributes are webhookid (the delivery, on which receivers deduplicate), partitionkey (the ordering key: the
-// Partitioning extension), dataversion (the event's version) and the event's other attributes. CloudEvents wants names of
-// lower-case letters and digits, so event_type becomes eventtype; and simple values, so objects, arrays, fractions and
-// numbers beyond 32 bits become strings of their JSON. Null is absent, as there. Of names that become alike the first wins.
-// Strings have no control characters there: such a character becomes a space.
+// Extension attributes are webhookid (the delivery, on which receivers deduplicate), partitionkey
+// (the ordering key: the Partitioning extension), dataversion (the event's version) and the event's
+// other attributes.
+//
+// CloudEvents requires names of lower-case letters and digits, so event_type becomes eventtype; if
+// two names become equal, the first wins. It requires simple values, so objects, arrays, fractions
+// and numbers beyond 32 bits become strings of their JSON, and null means absent. Its strings have
+// no control characters, so these become spaces.
 
-// ceReserved are names that an attribute of the event cannot take.
+// ceReserved lists the names that attributes of events may not use.
 var ceReserved = []string{
 	"specversion", "id", "source", "type", "time", "subject", "dataschema", "datacontenttype", "data",
 	"webhookid", "partitionkey", "dataversion",
 }
 
-// maxExtensions bounds the attributes that become extensions; the search for names that are alike takes time with
-// its square, and no receiver's header has room for more.
+// maxExtensions bounds the attributes that become extensions. The search for equal names takes
+// quadratic time, and no receiver has room for more in its header.
 const maxExtensions = 100
 
-// maxBinaryBytes bounds the names and values of the header fields of binary mode together. Receivers commonly take 8 KiB
-// for all fields; attributes that find no room any more are left out.
+// maxBinaryBytes bounds the names and values of the header fields of binary mode together.
+// Receivers commonly accept 8 KiB for all fields; further attributes are left out.
 const maxBinaryBytes = 6 << 10
 
-// ceSource is the source of a tenant's events. It names the tenant because ids are unique within one only.
+// ceSource begins the source of a tenant's events. The source names the tenant because ids are
+// unique only within a tenant.
 const ceSource = "/relay/tenants/"
 
 func appendCloudEvent(dst []byte, e *event.Event, d event.DeliveryID) []byte {
@@ -100,7 +105,8 @@ func appendExtensions(dst, attributes []byte) []byte {
 	return dst
 }
 
-// ceString returns a value as a string of CloudEvents: the text of a string, the JSON of anything else.
+// ceString returns a value as a CloudEvents string: the text of a string, or the JSON of any other
+// value.
 func ceString(v rawjson.Value) string {
 	if v.Kind != rawjson.String {
 		return ceText(string(v.Raw))
@@ -109,8 +115,8 @@ func ceString(v rawjson.Value) string {
 	return ceText(s)
 }
 
-// ceText replaces what a string of CloudEvents must not have (CloudEvents 1.0.2, section "Type System"), control
-// characters and noncharacters, by spaces.
+// ceText replaces characters that a CloudEvents string must not have (CloudEvents 1.0.2, section
+// "Type System"), control characters and noncharacters, by spaces.
 func ceText(s string) string {
 	bad := func(r rune) bool {
 		return r < ' ' || r >= 0x7f && r <= 0x9f || r >= 0xfdd0 && r <= 0xfdef || r&0xfffe == 0xfffe
@@ -126,7 +132,8 @@ func ceText(s string) string {
 	}, s)
 }
 
-// ceSimple reports whether a value is written as it is: a boolean, or an integer of 32 bits.
+// ceSimple reports whether CloudEvents can represent the value directly: a boolean, or an integer
+// of 32 bits.
 func ceSimple(v rawjson.Value) bool {
 	switch v.Kind {
 	case rawjson.Bool:
@@ -138,11 +145,12 @@ func ceSimple(v rawjson.Value) bool {
 	return false
 }
 
-// extensions calls f for each attribute that becomes an extension, with its name there, until f returns false.
+// extensions calls f with the extension name and value of each attribute that becomes an extension,
+// until f returns false.
 func extensions(attributes []byte, f func(name string, v rawjson.Value) bool) {
 	var seen []string
 	done := false
-	// The error is none: the attributes were checked when the event was accepted.
+	// The error is always nil: the attributes were checked when the event was accepted.
 	_ = rawjson.Members(attributes, attributeLimits, func(name []byte, v rawjson.Value) error {
 		if v.Kind == rawjson.Null || done || len(seen) == maxExtensions {
 			return nil
@@ -157,7 +165,7 @@ func extensions(attributes []byte, f func(name string, v rawjson.Value) bool) {
 	})
 }
 
-// ceName makes a name fit for CloudEvents: lower case, letters and digits only.
+// ceName reduces a name to the characters that CloudEvents allows: lower-case letters and digits.
 func ceName(name []byte) string {
 	var b [64]byte
 	out := b[:0]
@@ -172,8 +180,9 @@ func ceName(name []byte) string {
 	return string(out)
 }
 
-// textAttribute returns the text of an attribute that is a string with something in it. All that is decided about it is
-// decided on the text: JSON has several spellings of one, as "https:\/\/a.example" and "https://a.example".
+// textAttribute returns the text of an attribute that is a non-empty string. Callers decide on the
+// text, because JSON can spell one text in several ways, such as "https:\/\/a.example" and
+// "https://a.example".
 func textAttribute(attributes []byte, name string) (string, bool) {
 	if len(attributes) == 0 {
 		return "", false
@@ -186,7 +195,8 @@ func textAttribute(attributes []byte, name string) (string, bool) {
 	return s, s != ""
 }
 
-// uriAttribute returns an attribute that is a URI reference, or if absolute a URI.
+// uriAttribute returns the text of an attribute that is a URI reference or, if absolute is set, a
+// URI.
 func uriAttribute(attributes []byte, name string, absolute bool) (string, bool) {
 	text, ok := textAttribute(attributes, name)
 	if !ok {
@@ -212,8 +222,8 @@ func uriAttribute(attributes []byte, name string, absolute bool) (string, bool) 
 			scheme = true
 		case letter, digit:
 		default:
-			// RFC 3986, section 2: reserved and unreserved characters. Brackets are for IPv6 addresses and are left to those
-			// who need them under another name.
+			// RFC 3986, section 2: reserved and unreserved characters. Brackets, needed only for
+			// IPv6 addresses, are rejected; the attribute can be sent under another name.
 			if strings.IndexByte("-._~:/?#@!$&'()*+,;=", c) < 0 {
 				return "", false
 			}
@@ -229,7 +239,8 @@ func cloudEventHeader(e *event.Event, d event.DeliveryID, yield func(string, str
 		source = ceSource + strconv.Itoa(int(e.Tenant))
 	}
 	size := 0
-	// field reports whether to go on. What must be there is sent however much there is of it: it has bounds of its own.
+	// field yields one field and reports whether to continue. It skips optional fields beyond
+	// maxBinaryBytes; mandatory fields have their own limits.
 	field := func(name, text string, must bool) bool {
 		value := headerValue(text)
 		if n := len(name) + len(value) + len(": \r\n"); must || size+n <= maxBinaryBytes {
@@ -267,8 +278,9 @@ func cloudEventHeader(e *event.Event, d event.DeliveryID, yield func(string, str
 	extensions(e.Attributes, func(name string, v rawjson.Value) bool { return field("ce-"+name, ceString(v), false) })
 }
 
-// headerValue encodes a value for a header field as HTTP Protocol Binding 1.0.2, section 3.1.3.2, says: spaces, quotes,
-// percent signs and all beyond printable ASCII as percent signs and hexadecimal digits. So nothing can end the line.
+// headerValue encodes a value for a header field as required by HTTP Protocol Binding 1.0.2,
+// section 3.1.3.2: spaces, quotes, percent signs and all bytes outside printable ASCII become a
+// percent sign and hexadecimal digits. No value can therefore end the line.
 func headerValue(s string) string {
 	plain := true
 	for i := range len(s) {

@@ -1,10 +1,11 @@
-// Package format makes the bodies that endpoints receive, and the header fields that belong to them.
+// Package format builds the bodies that endpoints receive, and the header fields that belong to
+// them.
 //
-// A format is a pure function of the event and the delivery: it gives the same
-// bytes for the same delivery at every time, so that the log need not keep
-// them. Where a format changes its output it gets a new internal name.
+// A format is a pure function of the event and the delivery: it always returns the same bytes for
+// the same delivery, so the log need not store them. A format that changes its output gets a new
+// internal name.
 //
-// The event's data is copied byte for byte into every format.
+// Every format contains the event's data byte for byte.
 package format
 
 import (
@@ -24,28 +25,26 @@ const (
 	// Push is the envelope of the push events (push-event-webhook.txt, "Example
 	// Individual Event Payload"), with the event's attributes beside its members.
 	Push = "push"
-	// CloudEvents is a CloudEvents 1.0 event in the JSON format, in HTTP's
-	// structured content mode.
+	// CloudEvents is a CloudEvents 1.0 event in the JSON format, in HTTP's structured content mode.
 	CloudEvents = "cloudevents"
-	// CloudEventsBinary is the same in binary content mode: the data is the body,
-	// all else is header fields.
+	// CloudEventsBinary is a CloudEvents 1.0 event in binary content mode: the data is the body,
+	// the rest is in header fields.
 	CloudEventsBinary = "cloudevents-binary"
 	// Raw is the data alone.
 	Raw = "raw"
-	// Respondent is the payload of the gate (respondent-gate.txt). The gate makes it, and webhooks of users cannot have
-	// it: it is not among Names.
+	// Respondent is the payload of the gate (respondent-gate.txt). Only the gate creates it; users'
+	// webhooks cannot choose it, so Names does not list it.
 	Respondent = "respondent"
 )
 
-// ContractVersion is the relay envelope's version for events that name none
-// (call-webhooks.txt).
+// ContractVersion is the relay envelope's version for events without one (call-webhooks.txt).
 const ContractVersion = "2026-05-05"
 
-// ContentType is the media type of the formats that have none of their own; see
-// TypeOf.
+// ContentType is the media type of formats without one of their own; see TypeOf.
 const ContentType = "application/json"
 
-// CloudEventsHeader begins the header fields of CloudEventsBinary (HTTP Protocol Binding 1.0.2, section 3.1.3).
+// CloudEventsHeader begins the header fields of CloudEventsBinary (HTTP Protocol Binding 1.0.2,
+// section 3.1.3).
 const CloudEventsHeader = "ce-"
 
 // Media types of CloudEvents: JSON Event Format 1.0.2, section 3, and JSON Batch
@@ -58,25 +57,27 @@ const (
 // Names lists the formats.
 func Names() []string { return []string{Relay, Push, CloudEvents, CloudEventsBinary, Raw} }
 
-// Known reports whether there is a format of that name.
+// Known reports whether name is a format.
 func Known(name string) bool { return slices.Contains(Names(), name) }
 
-// TimeLayout is RFC 3339 in UTC with milliseconds, as all times are shown.
+// TimeLayout is RFC 3339 in UTC with milliseconds, the layout of all times that Relay shows.
 const TimeLayout = "2006-01-02T15:04:05.000Z"
 
-// AppendTime appends t in TimeLayout. A year beyond 9999, which earlier versions stored, is shown as the last moment that
-// RFC 3339 can write: readers of a list must not fail for one event in it.
+// AppendTime appends t in TimeLayout. A year beyond 9999, which earlier versions stored, becomes
+// the last moment that RFC 3339 can express: one such event must not break a whole list for its
+// readers.
 func AppendTime(dst []byte, t time.Time) []byte {
 	if t.Unix() > event.MaxTime.Unix() {
 		t = event.MaxTime
 	}
-	// TimeLayout, by way of the layout that package time writes several times as fast as others.
+	// The RFC3339 layout is used because package time formats it several times as fast as
+	// TimeLayout.
 	dst = t.UTC().AppendFormat(dst, time.RFC3339)
 	ms := t.Nanosecond() / int(time.Millisecond)
 	return append(dst[:len(dst)-len("Z")], '.', '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10), 'Z')
 }
 
-// appendSeconds is AppendTime without the fraction where that is zero milliseconds, as call-webhooks.txt prints times.
+// appendSeconds is like AppendTime, but omits a zero fraction, as call-webhooks.txt prints times.
 func appendSeconds(dst []byte, t time.Time) []byte {
 	if t.Nanosecond() >= int(time.Millisecond) || t.Unix() > event.MaxTime.Unix() {
 		return AppendTime(dst, t)
@@ -100,9 +101,9 @@ func BatchTypeOf(name string) string {
 	return ContentType
 }
 
-// Header returns the header fields that the named format adds to the request of
-// a single event, names and values ready to be sent. Only CloudEventsBinary has
-// some. They are a function of the same things as the body.
+// Header returns the names and values of the header fields that the named format adds to the
+// request of a single event, ready to be sent. Only CloudEventsBinary adds any. Like the body, they
+// are a pure function of the event and the delivery.
 func Header(name string, e *event.Event, d event.DeliveryID) iter.Seq2[string, string] {
 	if name == CloudEventsBinary {
 		return func(yield func(string, string) bool) { cloudEventHeader(e, d, yield) }
@@ -110,8 +111,8 @@ func Header(name string, e *event.Event, d event.DeliveryID) iter.Seq2[string, s
 	return func(func(string, string) bool) {}
 }
 
-// Append appends the body of the delivery in the named format to dst. The data
-// is copied byte for byte. ok is false for an unknown name.
+// Append appends the body of the delivery in the named format to dst, with the data byte for byte.
+// ok is false for an unknown name.
 func Append(dst []byte, name string, e *event.Event, d event.DeliveryID) (body []byte, ok bool) {
 	switch name {
 	case Relay:
@@ -133,10 +134,9 @@ type Item struct {
 	Delivery event.DeliveryID
 }
 
-// AppendBatch appends a batch in the named format to dst: a JSON array of the
-// bodies that the events would have by themselves. CloudEventsBinary has no batches
-// (HTTP Protocol Binding 1.0.2, section 3.3); its batches are those of CloudEvents. ok is
-// false for an unknown name.
+// AppendBatch appends a batch in the named format to dst: a JSON array of the bodies of the single
+// events. CloudEventsBinary has no batches (HTTP Protocol Binding 1.0.2, section 3.3), so its
+// batches are those of CloudEvents. ok is false for an unknown name.
 func AppendBatch(dst []byte, name string, items []Item) (body []byte, ok bool) {
 	dst = append(dst, '[')
 	for i, it := range items {
@@ -150,8 +150,8 @@ func AppendBatch(dst []byte, name string, items []Item) (body []byte, ok bool) {
 	return append(dst, ']'), Known(name)
 }
 
-// AppendItem appends a delivery as it stands in a batch in the named format: an
-// entry of the array. ok is false for an unknown name.
+// AppendItem appends a delivery as an entry of a batch in the named format. ok is false for an
+// unknown name.
 func AppendItem(dst []byte, name string, e *event.Event, d event.DeliveryID) (body []byte, ok bool) {
 	if name == CloudEventsBinary {
 		name = CloudEvents
@@ -187,15 +187,14 @@ func appendID(dst []byte, e *event.Event) []byte {
 	return append(dst, '"')
 }
 
-// pushMembers are the members of the push envelope; an attribute of such a name is
-// left out.
+// pushMembers are the members of the push envelope; attributes of these names are left out.
 var pushMembers = [...]string{"event_id", "event_name", "event_ts", "payload"}
 
 func appendPush(dst []byte, e *event.Event) []byte {
 	dst = append(dst, `{"event_id":`...)
 	if e.Name != "" {
 		dst = rawjson.AppendQuoted(dst, e.Name)
-	} else { // the catalogue of push events types it UUID
+	} else { // the catalogue of push events declares it as a UUID
 		dst = append(e.ID.AppendUUID(append(dst, '"')), '"')
 	}
 	dst = append(dst, `,"event_name":`...)
@@ -209,7 +208,7 @@ func appendPush(dst []byte, e *event.Event) []byte {
 	return append(dst, '}')
 }
 
-// appendPushAttributes appends the attributes, each with a comma before it.
+// appendPushAttributes appends the attributes, each preceded by a comma.
 func appendPushAttributes(dst, attributes []byte) []byte {
 	if len(attributes) == 0 {
 		return dst
@@ -220,7 +219,7 @@ func appendPushAttributes(dst, attributes []byte) []byte {
 			clash = true
 		}
 	}
-	if !clash { // as nearly always: taken over as they stand
+	if !clash { // nearly always: copied as they are
 		if inner := trim(attributes[1 : len(attributes)-1]); len(inner) > 0 {
 			dst = append(dst, ',')
 			dst = append(dst, inner...)
@@ -244,10 +243,10 @@ func appendPushAttributes(dst, attributes []byte) []byte {
 	return whole
 }
 
-// attributeLimits are those of the check at acceptance.
+// attributeLimits are the limits that apply when an event is accepted.
 var attributeLimits = rawjson.Limits{Depth: event.MaxDepth}
 
-// trim cuts JSON's white space off both ends.
+// trim removes JSON whitespace from both ends.
 func trim(b []byte) []byte {
 	blank := func(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
 	for len(b) > 0 && blank(b[0]) {

@@ -21,7 +21,8 @@ import (
 	"github.com/relay-events/relay/internal/format"
 )
 
-// data has what a decoder and encoder would change: the order of names, a number's text, escapes, white space.
+// data has features that decoding and encoding would change: the order of names, the spelling of a
+// number, escapes, whitespace.
 const data = `{ "z":1.10,"a":12345678901234567890, "text":"\u00e9\/ <é>" }`
 
 func sample() *event.Event {
@@ -80,7 +81,7 @@ func TestBodies(t *testing.T) {
 			if tt.change != nil {
 				tt.change(e)
 			}
-			e.Attributes = bytes.TrimSpace(e.Attributes) // as ingest hands them on
+			e.Attributes = bytes.TrimSpace(e.Attributes) // as ingest stores them
 			if got := body(t, tt.format, e); got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
@@ -91,7 +92,8 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestPushIsTheDocuments rebuilds every example of push-events-catalogue.txt from the event that an application would publish.
+// TestPushIsTheDocuments rebuilds every example of push-events-catalogue.txt from the event that an
+// application would publish.
 func TestPushIsTheDocuments(t *testing.T) {
 	n := 0
 	for _, typ := range catalogue.Types() {
@@ -128,7 +130,7 @@ func TestPushIsTheDocuments(t *testing.T) {
 	}
 }
 
-// rich is an event with everything that CloudEvents has to bend.
+// rich returns an event with all features that CloudEvents must convert.
 func rich() *event.Event {
 	e := sample()
 	e.Name, e.Key, e.Version = "mine-1", "käy \"1\"%", "2"
@@ -136,7 +138,8 @@ func rich() *event.Event {
 	return e
 }
 
-// wantExtensions is what the CloudEvents SDK must read from rich. Binary mode has strings only.
+// wantExtensions returns the extensions that the CloudEvents SDK must read from rich. In binary
+// mode all are strings.
 func wantExtensions(binary bool) map[string]any {
 	m := map[string]any{
 		"webhookid": delivery.String(), "partitionkey": `käy "1"%`, "dataversion": "2", "eventtype": "message", "n": int32(7),
@@ -155,7 +158,8 @@ func checkCloudEvent(t *testing.T, got *ce.Event, e *event.Event, binary bool) {
 	}
 	text := func(s string) string { return s }
 	if binary {
-		// Receivers must decode header fields (HTTP Protocol Binding 1.0.2, section 3.1.3.2); this SDK, at 2.16.2, does not.
+		// Receivers must decode header fields (HTTP Protocol Binding 1.0.2, section 3.1.3.2); this
+		// SDK, at 2.16.2, does not.
 		text = func(s string) string {
 			plain, err := url.PathUnescape(s)
 			if err != nil {
@@ -182,7 +186,8 @@ func checkCloudEvent(t *testing.T, got *ce.Event, e *event.Event, binary bool) {
 	}
 }
 
-// request makes the request of a delivery, sends it through net/http's own writer and reader, and returns what a receiver sees.
+// request builds the request of a delivery, sends it through net/http's own writer and reader, and
+// returns the request as a receiver gets it.
 func request(t *testing.T, contentType string, header func(http.Header), body []byte) *http.Request {
 	t.Helper()
 	seen := make(chan *http.Request, 1)
@@ -252,7 +257,7 @@ func TestCloudEventsBySDK(t *testing.T) {
 	}
 }
 
-// TestCloudEventsOfEveryType: the SDK accepts what becomes of every type's example, in both modes.
+// TestCloudEventsOfEveryType checks that the SDK accepts the example of every type in both modes.
 func TestCloudEventsOfEveryType(t *testing.T) {
 	for _, typ := range catalogue.Types() {
 		e := &event.Event{ID: 7, Tenant: 1, Type: typ.Name, Time: time.Unix(1777990980, 0), Data: typ.Example, Attributes: typ.ExampleAttributes}
@@ -346,7 +351,7 @@ func TestTypesAndHeaders(t *testing.T) {
 			t.Errorf("%s: got %d header fields", name, n)
 		}
 	}
-	for n := range 17 { // whoever takes only some of them may stop
+	for n := range 17 { // callers may stop after any number
 		taken := 0
 		for range format.Header(format.CloudEventsBinary, rich(), delivery) {
 			if taken++; taken == n+1 {
@@ -356,7 +361,8 @@ func TestTypesAndHeaders(t *testing.T) {
 	}
 }
 
-// TestHostileAttributes: many names that are alike, and control characters, cost little and stay in their field.
+// TestHostileAttributes checks that many similar names and control characters cost little and stay
+// in their field.
 func TestHostileAttributes(t *testing.T) {
 	e := sample()
 	var b strings.Builder
@@ -376,8 +382,8 @@ func TestHostileAttributes(t *testing.T) {
 	}
 }
 
-// TestBinaryHeaderFits: however much there is in an event's attributes, its header fields leave room for others in 8 KiB,
-// and those that CloudEvents wants are there.
+// TestBinaryHeaderFits checks that the header fields of an event with large attributes leave room
+// for others in 8 KiB, and that the fields CloudEvents requires are present.
 func TestBinaryHeaderFits(t *testing.T) {
 	long := strings.Repeat("x", 40<<10)
 	for _, attributes := range []string{
@@ -397,8 +403,8 @@ func TestBinaryHeaderFits(t *testing.T) {
 	}
 }
 
-// TestTimesAreRFC3339: whatever time an event has, every format prints one that can be read again; also of years that
-// earlier versions accepted.
+// TestTimesAreRFC3339 checks that every format prints a readable time for any event, including
+// years that earlier versions accepted.
 func TestTimesAreRFC3339(t *testing.T) {
 	for _, ms := range []int64{-62135596800000, -1, 0, 1, 999, 1000, 1777990980000, 253402300799999, 253402300800000, 253402387200000, 1 << 55} {
 		e := sample()
@@ -416,7 +422,7 @@ func TestTimesAreRFC3339(t *testing.T) {
 	}
 }
 
-// TestNoAllocations: the common cases write into the buffer they are given and nowhere else.
+// TestNoAllocations checks that the common cases write only into the given buffer.
 func TestNoAllocations(t *testing.T) {
 	e := sample()
 	e.Name, e.Key, e.Version = "mine", "k", "1"

@@ -10,7 +10,8 @@ import (
 	"github.com/relay-events/relay/internal/format"
 )
 
-// TestAppendTime: times are written as package time writes them in the layout, whatever their zone.
+// TestAppendTime checks that times in any zone are written as package time writes them in the
+// layout.
 func TestAppendTime(t *testing.T) {
 	times := []time.Time{{}, time.Unix(0, 0), time.Unix(-1, 999_999_999), event.MaxTime, event.MaxTime.Add(-time.Millisecond)}
 	zone := time.FixedZone("", -(11*3600 + 30*60))

@@ -1,4 +1,4 @@
-// Package nearest finds the word that a misspelt one was meant to be.
+// Package nearest suggests the intended word for a misspelt one.
 package nearest
 
 import (
@@ -6,11 +6,13 @@ import (
 	"strings"
 )
 
-// longest bounds the words that are looked at, in bytes: the work grows with the square.
+// longest bounds the words that are compared, in bytes: the work grows with the square of the
+// length.
 const longest = 128
 
-// Of returns the candidate that looks most like the word, in any case; "" if none is near. A third of the letters, and at
-// most two, may be changed, added or removed: more than that is no slip.
+// Of returns the candidate most similar to the word, ignoring case, or "" if none is similar
+// enough. At most a third of the letters, and at most two, may be changed, added or removed: a
+// greater difference is hardly a slip.
 func Of(word string, candidates iter.Seq[string]) string {
 	if len(word) > longest {
 		return ""
@@ -28,8 +30,8 @@ func Of(word string, candidates iter.Seq[string]) string {
 	return best
 }
 
-// distance is the number of bytes to change, add, remove or swap with the next to make one word of the other (optimal
-// string alignment).
+// distance returns how many bytes to change, add, remove or swap with their neighbour to turn one
+// word into the other (optimal string alignment).
 func distance(a, b string) int {
 	before, row, next := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {

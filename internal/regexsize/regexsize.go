@@ -1,10 +1,10 @@
-// Package regexsize tells how large regular expressions become, before they are compiled.
+// Package regexsize estimates how large regular expressions become before they are compiled.
 package regexsize
 
 import "regexp/syntax"
 
-// Of estimates from above how many instructions a pattern compiles to, without compiling it: x{1000} is
-// a thousand copies of x, made before anybody can look at the size.
+// Of returns an upper estimate of the number of instructions that a pattern compiles to. It does
+// not compile the pattern: x{1000} becomes a thousand copies of x before the size could be checked.
 func Of(re *syntax.Regexp) int {
 	const enough = 1 << 30
 	size := 1

@@ -22,41 +22,43 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// MinMaster is the least length of a master key in bytes. It is used as it is, not stretched like a password, so it
-// must be random: "openssl rand -hex 32" makes a good one.
+// MinMaster is the minimum length of a master key in bytes. The key is used directly, not stretched
+// like a password, so it must be random: "openssl rand -hex 32" generates a good one.
 const MinMaster = 32
 
 const (
 	fileFormat = 1
 	saltBytes  = 16
-	maxFile    = 1 << 20 // bytes; a key takes some 100
-	fileNote   = "Relay's encryption keys. Without this file the secrets in the database are lost; with it they can be read. Keep a copy apart from the database's backups."
+	maxFile    = 1 << 20 // bytes; a key takes about 100
+	fileNote   = "Relay's encryption keys. Without this file the secrets in the database are lost; with it they can be read. Keep a copy separate from the database's backups."
 )
 
-// keyFile is the key file. It is JSON so that who finds one can tell what it is.
+// keyFile is the content of the key file. It is JSON so that a person who finds one can tell what
+// it is for.
 type keyFile struct {
 	Note   string `json:"note"`
 	Format int    `json:"relayKeyFile"`
-	// Keyset is Tink's binary keyset: Keyset in clear, or EncryptedKeyset if there is a Salt.
+	// Keyset is Tink's binary keyset: a Keyset in plain text, or an EncryptedKeyset if there is a
+	// Salt.
 	Keyset []byte `json:"keyset"`
-	// Salt makes the master key another key for each file.
+	// Salt makes the key derived from the master key different for each file.
 	Salt []byte `json:"salt,omitempty"`
 }
 
 var (
-	errNeedsMaster = errors.New("it is encrypted with a master key: set RELAY_SECRET_KEY to it")
-	errWrongMaster = errors.New("RELAY_SECRET_KEY is not the master key it was encrypted with, or the file is damaged: set the right one, or put back the file from a backup")
-	errNotKeyFile  = errors.New("it is not a key file of Relay, or is damaged: put it back from a backup")
+	errNeedsMaster = errors.New("it is encrypted with a master key: set RELAY_SECRET_KEY to that key")
+	errWrongMaster = errors.New("RELAY_SECRET_KEY is not the master key that encrypted it, or the file is damaged: set the right key, or restore the file from a backup")
+	errNotKeyFile  = errors.New("it is not a Relay key file, or it is damaged: restore it from a backup")
 )
 
 func checkMaster(master []byte) error {
 	if len(master) > 0 && len(master) < MinMaster {
-		return fmt.Errorf("the master key (RELAY_SECRET_KEY) has %d bytes, it must have at least %d: \"openssl rand -hex 32\" makes a good one", len(master), MinMaster)
+		return fmt.Errorf("the master key (RELAY_SECRET_KEY) has %d bytes, it must have at least %d: \"openssl rand -hex 32\" generates a good one", len(master), MinMaster)
 	}
 	return nil
 }
 
-// open reads the key file, or makes keys for one.
+// open reads the key file, or generates keys if there is no file.
 func (k *Keyring) open() error {
 	if err := checkMaster(k.master); err != nil {
 		return err
@@ -78,7 +80,7 @@ func (k *Keyring) open() error {
 	return nil
 }
 
-// read takes over what the key file holds.
+// read loads the keys from the key file.
 func (k *Keyring) read() error {
 	b, mode, err := readKeyFile(k.path)
 	if err != nil {
@@ -89,7 +91,7 @@ func (k *Keyring) read() error {
 		return errNotKeyFile
 	}
 	if f.Format > fileFormat {
-		return fmt.Errorf("it was written by a newer Relay (format %d), this one reads format %d", f.Format, fileFormat)
+		return fmt.Errorf("it was written by a newer Relay (format %d); this Relay reads format %d", f.Format, fileFormat)
 	}
 	if err := checkMode(mode, f.Salt != nil); err != nil {
 		return fmt.Errorf("%w: chmod 600 %q", err, k.path)
@@ -109,8 +111,9 @@ func (k *Keyring) read() error {
 	return nil
 }
 
-// checkMode refuses permissions that give keys away. The group may read a file that a master key encrypts: some
-// platforms make all files of a volume readable by its group. Windows has no such permissions to look at.
+// checkMode rejects permissions that expose the keys. The group may read a file that a master key
+// encrypts, because some platforms make all files of a volume readable by its group. Windows has no
+// such permissions to check.
 func checkMode(mode fs.FileMode, encrypted bool) error {
 	switch {
 	case runtime.GOOS == "windows":
@@ -138,15 +141,15 @@ func readKeyFile(path string) ([]byte, fs.FileMode, error) {
 	return b, st.Mode(), err
 }
 
-// create writes a key file with new keys, unless there is one by then.
+// create writes a key file with new keys, unless another process has created one.
 func (k *Keyring) create(fresh *keys) error {
 	if err := os.MkdirAll(filepath.Dir(k.path), 0o700); err != nil {
 		return err
 	}
-	// A link, unlike a rename, never takes the place of a file.
+	// A link, unlike a rename, never replaces a file.
 	return k.place(fresh.handle, k.master, func(from, to string) error {
 		if err := os.Link(from, to); err != nil && !errors.Is(err, fs.ErrExist) {
-			return os.Rename(from, to) // some file systems have no links
+			return os.Rename(from, to) // some file systems have no hard links
 		}
 		return nil
 	})
@@ -157,10 +160,10 @@ func (k *Keyring) write(now *keys, master []byte) error {
 	return k.place(now.handle, master, os.Rename)
 }
 
-// place writes a key file beside its place and moves it there when it is on the disk.
+// place writes a temporary file beside the key file, syncs it, and moves it into place.
 func (k *Keyring) place(h *keyset.Handle, master []byte, move func(from, to string) error) error {
 	if k.path == "" {
-		return errors.New("the keys are kept in a database, where they cannot be changed")
+		return errors.New("the keys are stored in a database, where they cannot be changed")
 	}
 	b, err := encode(h, master)
 	if err != nil {
@@ -184,10 +187,11 @@ func (k *Keyring) place(h *keyset.Handle, master []byte, move func(from, to stri
 	return syncDir(filepath.Dir(k.path))
 }
 
-// syncDir makes the entries of a folder durable: a key file that a power cut takes away takes all secrets with it.
+// syncDir makes the entries of a folder durable: if a power cut lost the key file, all secrets
+// would be lost with it.
 func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
-		return nil // cannot open folders; NTFS logs such changes
+		return nil // folders cannot be opened there; NTFS logs such changes
 	}
 	d, err := os.Open(dir)
 	if err != nil {
@@ -219,7 +223,8 @@ func encode(h *keyset.Handle, master []byte) ([]byte, error) {
 	return append(out, '\n'), err
 }
 
-// decode returns the keys. Causes are not wrapped: nothing they say helps, and they are about keys.
+// decode returns the keys. It does not wrap causes: they do not help the operator, and they are
+// about keys.
 func (f *keyFile) decode(master []byte) (*keyset.Handle, error) {
 	r := keyset.NewBinaryReader(bytes.NewReader(f.Keyset))
 	switch {
@@ -243,7 +248,8 @@ func (f *keyFile) decode(master []byte) (*keyset.Handle, error) {
 	return h, nil
 }
 
-// wrapper returns what encrypts key files with a master key: AES-256-GCM under a key that HKDF (RFC 5869) derives.
+// wrapper returns the cipher that encrypts key files with a master key: AES-256-GCM under a key
+// that HKDF (RFC 5869) derives.
 func wrapper(master, salt []byte) (tink.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, master, salt, "relay key file 1", 32)
 	if err != nil {
@@ -257,7 +263,7 @@ func wrapper(master, salt []byte) (tink.AEAD, error) {
 	return masterAEAD{gcm}, err
 }
 
-// masterAEAD is a cipher.AEAD in Tink's form.
+// masterAEAD adapts a cipher.AEAD to Tink's interface.
 type masterAEAD struct{ gcm cipher.AEAD }
 
 func (m masterAEAD) Encrypt(plain, ad []byte) ([]byte, error) {

@@ -1,16 +1,19 @@
-// Package secret keeps secrets out of sight: a Keyring encrypts them at rest, a Text does not print.
+// Package secret protects secrets: a Keyring encrypts them at rest, and a Text does not print.
 //
-// The idea: what is stored is sealed with AES-256-GCM under a random nonce, bound to the place it is stored in, and
-// names the key that sealed it, so that a new key can take over while the old ones still open what they sealed. Keys
-// and ciphertexts are Tink's (https://developers.google.com/tink): ids, rotation and associated data are easy to get
-// almost right. It adds 0.6 MB to the binary, since protobuf is there for the metrics already.
+// A stored value is sealed with AES-256-GCM under a random nonce and bound to the place where it is
+// stored. It names the key that sealed it, so that a new key can take over while old keys still
+// open the values they sealed. Keys and ciphertexts are Tink's
+// (https://developers.google.com/tink), because ids, rotation and associated data are easy to get
+// almost right. Tink adds 0.6 MB to the binary, since the metrics already bring protobuf.
 //
-// The keys are in a file of their own, beside the data. That protects a copy of the database: a backup, a snapshot, a
-// disk thrown away, an injected read. It does not protect from who can read the key file as well; for that, a master
-// key from outside encrypts the key file, and then only who has both, or the memory of the process, reads secrets.
+// The keys are in a file of their own, beside the data. That protects a copy of the database: a
+// backup, a snapshot, a discarded disk, an SQL injection that reads. It does not protect against a
+// reader of the key file. For that, an external master key encrypts the key file; then reading
+// secrets takes both the file and the master key, or the memory of the process.
 //
-// Known weak points: a random 96-bit nonce allows some four billion seals by one key, far more than configuration
-// ever has; who can write the database can put a secret of their own in clear, see Keyring.Open.
+// Known weak points: a random 96-bit nonce allows about four billion seals per key, far more than
+// configuration ever needs. Anyone who can write to the database can store an unencrypted secret of
+// their own, see Keyring.Open.
 package secret
 
 import (
@@ -26,45 +29,47 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// Sealed values begin with a version byte. Values stored before there was encryption are JSON objects, which begin
-// with a brace.
+// Sealed values begin with a version byte. Values stored before encryption existed are JSON
+// objects, which begin with a brace.
 //
 //	1 | Tink: 1, key id (4 bytes, big endian), nonce (12), ciphertext, tag (16)
 const (
 	version   = 1
 	plainMark = '{'
 	tinkStart = 1     // "TINK" output prefix, https://developers.google.com/tink/wire-format
-	idEnd     = 1 + 5 // where the key id ends in a sealed value
+	idEnd     = 1 + 5 // end of the key id in a sealed value
 )
 
-// Why a sealed value does not open; Open's errors wrap one of them.
+// Reasons why a sealed value does not open; errors of Open wrap one of them.
 var (
-	// ErrUnknownKey means that the value was sealed with a key that is not in the key file: it is another
-	// installation's, or not the newest backup of this one's.
-	ErrUnknownKey = errors.New("it was sealed with a key that the key file does not hold; put back the key file that belongs to this database")
-	// ErrDamaged means that the value has changed since it was sealed, or was sealed for another place.
-	ErrDamaged = errors.New("it has been changed since it was sealed, or moved here from another place")
+	// ErrUnknownKey means that the key file lacks the key that sealed the value: the file is from
+	// another installation, or not the newest backup.
+	ErrUnknownKey = errors.New("it was sealed with a key that is missing from the key file: restore the key file that belongs to this database")
+	// ErrDamaged means that the value has changed since it was sealed, or was sealed for another
+	// place.
+	ErrDamaged = errors.New("it was changed after it was sealed, or moved here from another place")
 )
 
-// errNoFile is returned for what only keys in a file can do.
-var errNoFile = errors.New("the keys are kept in a database, which other servers use, too: they cannot be replaced while they run")
+// errNoFile is returned by operations that work only on keys in a file.
+var errNoFile = errors.New("the keys are stored in a database that other servers also use: they cannot be replaced while those servers run")
 
-// CheckMaster tells what is wrong with a master key, nil for nothing.
+// CheckMaster returns an error if a master key is unusable.
 func CheckMaster(master []byte) error { return checkMaster(master) }
 
-// Keyring seals and opens. It is safe for concurrent use.
+// Keyring seals and opens values. It is safe for concurrent use.
 type Keyring struct {
 	path string
 	now  atomic.Pointer[keys]
 
-	// unsaved tells that there was no key file and the keys are in memory only. Nothing is sealed with them before Save.
+	// unsaved reports that there was no key file and that the keys are only in memory. Save must
+	// store them before they seal any value.
 	unsaved atomic.Bool
 
 	mu     sync.Mutex // one change of the key file at a time; guards master
 	master []byte
 }
 
-// keys is a key file's content, ready for use. It is immutable.
+// keys is the content of a key file, ready for use. It is immutable.
 type keys struct {
 	handle  *keyset.Handle
 	aead    tink.AEAD
@@ -80,7 +85,7 @@ func newKeys(h *keyset.Handle) (*keys, error) {
 	}
 	info := h.KeysetInfo()
 	k := &keys{handle: h, aead: a, primary: info.GetPrimaryKeyId(), ids: make(map[uint32]bool)}
-	for i, key := range info.GetKeyInfo() { // in the order they were made in
+	for i, key := range info.GetKeyInfo() { // in order of creation
 		if i == 0 {
 			k.oldest = key.GetKeyId()
 		}
@@ -89,11 +94,14 @@ func newKeys(h *keyset.Handle) (*keys, error) {
 	return k, nil
 }
 
-// Open opens the key file at path. If it is not there, new keys are made, which nothing is sealed with before they are
-// durable in the file: Save writes it. Until then Open leaves no trace, so that a start that finds out that the keys were
-// lost, because they do not open what is stored, is refused with everything as it was. master, of MinMaster bytes or
-// more, encrypts the file; nil leaves it in clear. A file in clear is encrypted as soon as a master key is given; nothing
-// undoes that but SetMaster. Errors say what to do and hold no keys.
+// Open opens the key file at path. If the file does not exist, Open generates keys in memory, and
+// Save writes them to the file before the first value is sealed. Until then the folder is
+// unchanged. A start that is refused because the keys were lost, as shown by stored values that do
+// not open, therefore leaves everything as it was.
+//
+// master, of MinMaster bytes or more, encrypts the file; nil leaves it unencrypted. An unencrypted
+// file is encrypted as soon as a master key is given; only SetMaster undoes that. Errors tell the
+// operator what to do and contain no keys.
 func Open(path string, master []byte) (*Keyring, error) {
 	k := &Keyring{path: path, master: bytes.Clone(master)}
 	if err := k.open(); err != nil {
@@ -102,8 +110,9 @@ func Open(path string, master []byte) (*Keyring, error) {
 	return k, nil
 }
 
-// Save writes new keys into the key file, and makes its folder, if there was no file when the Keyring was opened. Another
-// process may have been first; its keys are then taken over. The file is durable on return. Saving twice is harmless.
+// Save writes new keys to the key file, creating its folder, if there was no file when the Keyring
+// was opened. If another process wrote the file first, Save loads that process's keys. The file is
+// durable on return. Saving twice is harmless.
 func (k *Keyring) Save() error {
 	if !k.unsaved.Load() {
 		return nil
@@ -123,14 +132,15 @@ func (k *Keyring) saveLocked() error {
 	if err := k.create(k.now.Load()); err != nil {
 		return err
 	}
-	if err := k.read(); err != nil { // what counts is in the file
+	if err := k.read(); err != nil { // the keys in the file are authoritative
 		return err
 	}
 	k.unsaved.Store(false)
 	return nil
 }
 
-// Seal encrypts a value. context says where it is stored (table, tenant, row): the value opens only with the same.
+// Seal encrypts a value. context names the place where it is stored (table, tenant, row); the value
+// opens only with the same context.
 func (k *Keyring) Seal(plain []byte, context string) ([]byte, error) {
 	if err := k.Save(); err != nil {
 		return nil, err
@@ -142,8 +152,9 @@ func (k *Keyring) Seal(plain []byte, context string) ([]byte, error) {
 	return append([]byte{version}, sealed...), nil
 }
 
-// Open decrypts a value that Seal returned for the same context. A value that begins with a brace was stored before
-// there was encryption and is returned as it is. Errors wrap ErrUnknownKey or ErrDamaged.
+// Open decrypts a value that Seal returned for the same context. It returns a value that begins
+// with a brace unchanged, because it was stored before encryption existed. Errors wrap
+// ErrUnknownKey or ErrDamaged.
 func (k *Keyring) Open(sealed []byte, context string) ([]byte, error) {
 	if len(sealed) > 0 && sealed[0] == plainMark {
 		return bytes.Clone(sealed), nil
@@ -163,13 +174,14 @@ func (k *Keyring) Open(sealed []byte, context string) ([]byte, error) {
 	return plain, nil
 }
 
-// Stale tells that a value is to be sealed again: it is in clear, or not sealed with the newest key.
+// Stale reports whether a value should be sealed again, because it is unencrypted or was not sealed
+// with the newest key.
 func (k *Keyring) Stale(sealed []byte) bool {
 	id, ok := keyID(sealed)
 	return !ok || id != k.now.Load().primary
 }
 
-// keyID returns the id of the key that a value was sealed with.
+// keyID returns the id of the key that sealed a value.
 func keyID(sealed []byte) (uint32, bool) {
 	if len(sealed) < idEnd || sealed[0] != version || sealed[1] != tinkStart {
 		return 0, false
@@ -177,12 +189,13 @@ func keyID(sealed []byte) (uint32, bool) {
 	return binary.BigEndian.Uint32(sealed[2:idEnd]), true
 }
 
-// maxKeys is how many keys a key file holds. Old ones are there to open backups; without a bound they would outgrow
-// what is read of the file.
+// maxKeys bounds the keys in a key file. Old keys are kept to open backups; without a bound the
+// file would outgrow maxFile.
 const maxKeys = 64
 
-// Rotate makes a new key that seals from now on, and writes the key file before it does. Old keys still open; what
-// they sealed is Stale. Of more than 64 keys the oldest goes: nothing that counts may be Stale when Rotate is called.
+// Rotate generates a new key and writes it to the key file; from then on it seals all values. Old
+// keys still open the values they sealed, which become Stale. Beyond 64 keys the oldest is removed,
+// so no value in use may be Stale when Rotate is called.
 func (k *Keyring) Rotate() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -225,7 +238,7 @@ func (k *Keyring) rotated() (*keys, error) {
 	return newKeys(h)
 }
 
-// SetMaster encrypts the key file with another master key, or, with nil, leaves it in clear.
+// SetMaster encrypts the key file with another master key or, given nil, leaves it unencrypted.
 func (k *Keyring) SetMaster(master []byte) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -246,5 +259,5 @@ func (k *Keyring) SetMaster(master []byte) error {
 	return nil
 }
 
-// String tells nothing of the keys.
+// String returns the path and reveals no keys.
 func (k *Keyring) String() string { return fmt.Sprintf("keyring %q", k.path) }

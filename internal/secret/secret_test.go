@@ -230,13 +230,13 @@ func TestKeyFileIsRefused(t *testing.T) {
 	for _, tc := range []struct {
 		name, content, want string
 	}{
-		{"empty", "", "not a key file"},
-		{"not JSON", "hello", "not a key file"},
-		{"other JSON", `{"a":1}`, "not a key file"},
+		{"empty", "", "not a Relay key file"},
+		{"not JSON", "hello", "not a Relay key file"},
+		{"other JSON", `{"a":1}`, "not a Relay key file"},
 		{"newer", `{"relayKeyFile":2}`, "newer Relay"},
-		{"no keys", `{"relayKeyFile":1}`, "not a key file"},
-		{"broken keys", `{"relayKeyFile":1,"keyset":"AAAA"}`, "not a key file"},
-		{"cut short", `{"relayKeyFile":1,"keyset":"CN`, "not a key file"},
+		{"no keys", `{"relayKeyFile":1}`, "not a Relay key file"},
+		{"broken keys", `{"relayKeyFile":1,"keyset":"AAAA"}`, "not a Relay key file"},
+		{"cut short", `{"relayKeyFile":1,"keyset":"CN`, "not a Relay key file"},
 	} {
 		path := filepath.Join(t.TempDir(), "relay.key")
 		if err := os.WriteFile(path, []byte(tc.content), 0o600); err != nil {

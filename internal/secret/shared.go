@@ -13,16 +13,18 @@ import (
 )
 
 var (
-	errSharedNeedsMaster = errors.New("the keys of this database are encrypted with a master key: set RELAY_SECRET_KEY to that of the other servers")
-	errSharedWrongMaster = errors.New("RELAY_SECRET_KEY is not the master key that the keys of this database were encrypted with: set it to that of the other servers")
-	errSharedDamaged     = errors.New("the keys kept in the database are damaged, or a newer Relay's")
+	errSharedNeedsMaster = errors.New("the keys of this database are encrypted with a master key: set RELAY_SECRET_KEY to the other servers' key")
+	errSharedWrongMaster = errors.New("RELAY_SECRET_KEY is not the master key that encrypted the keys of this database: set it to the other servers' key")
+	errSharedDamaged     = errors.New("the keys stored in the database are damaged, or were written by a newer Relay")
 )
 
-// OpenShared opens the keys of servers that share a database. With a master key they are kept there, as a key file
-// encrypted with it, so that every server that has the master key has the keys; without one they stay in the file at
-// path, and each server needs a copy of it. kept is what the database keeps, nil for nothing; keep is what it is to
-// keep from now on. Where nothing is kept yet, the keys of the file at path are taken over, if there is one, else new
-// ones are made. A keyring that is kept in a database cannot be rotated.
+// OpenShared opens the keys of servers that share a database. With a master key, the database holds
+// the keys, encrypted like a key file, so that every server with the master key has them. Without a
+// master key, the keys stay in the file at path, and each server needs a copy of it.
+//
+// kept is the value stored in the database, nil if there is none; keep is the value to store there
+// from now on. If the database holds no keys yet, OpenShared takes those of the file at path or,
+// without a file, generates new ones. A keyring stored in a database cannot be rotated.
 func OpenShared(path string, master, kept []byte) (k *Keyring, keep []byte, err error) {
 	if err := checkMaster(master); err != nil {
 		return nil, nil, err
@@ -71,7 +73,7 @@ func OpenShared(path string, master, kept []byte) (k *Keyring, keep []byte, err 
 	return k, keep, err
 }
 
-// inMemory returns a keyring that has no file.
+// inMemory returns a keyring without a file.
 func inMemory(h *keyset.Handle) (*Keyring, error) {
 	now, err := newKeys(h)
 	if err != nil {

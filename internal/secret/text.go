@@ -6,12 +6,14 @@ import (
 	"log/slog"
 )
 
-// Hidden is what a Text shows of itself, and what the API answers in place of a credential (SPEC section 5).
+// Hidden replaces a Text in all output, and a credential in answers of the API (SPEC section 5).
 const Hidden = "***"
 
-// Text is a secret that prints, marshals and logs as "***", and as "" when it is empty; Reveal gives the text itself.
-// It is read from JSON like any string. A Text in an unexported field of a struct that is printed whole is out of its
-// reach: fmt calls no methods there. So are the verbs %p and %w, which go vet refuses for a Text.
+// Text is a secret that prints, marshals and logs as "***", or as "" when it is empty; Reveal
+// returns the text itself. It is read from JSON like any string.
+//
+// Known gaps: fmt calls no methods on a Text in an unexported field of a struct that is printed
+// whole, and none for the verbs %p and %w, which go vet rejects for a Text.
 type Text string
 
 // Reveal returns the text itself.
@@ -25,7 +27,8 @@ func (t Text) String() string {
 	return Hidden
 }
 
-// Format implements fmt.Formatter, because fmt asks a Stringer only for some verbs and shows the text for the rest.
+// Format implements fmt.Formatter, because fmt asks a Stringer only for some verbs and prints the
+// text for the others.
 func (t Text) Format(f fmt.State, verb rune) {
 	if verb == 'q' || f.Flag('#') {
 		io.WriteString(f, `"`+t.String()+`"`)

@@ -9,25 +9,28 @@ import (
 	"sync"
 )
 
-// relayPrefix precedes the hexadecimal digits in X-Relay-Signature (call-webhooks.txt, "Verify the signature").
+// relayPrefix precedes the hexadecimal digits in X-Relay-Signature (call-webhooks.txt, "Verify the
+// signature").
 const relayPrefix = "sha256="
 
-// Relay signs as call-webhooks.txt prints it: HMAC-SHA256, keyed with the whole secret string as it is handed to the
-// receiver, over the timestamp, a full stop and the raw body. It is safe for concurrent use.
+// Relay signs as described in call-webhooks.txt: HMAC-SHA256, keyed with the whole secret string as
+// the receiver got it, over the timestamp, a full stop and the raw body. It is safe for concurrent
+// use.
 type Relay struct {
 	empty bool      // made without a secret
 	pool  sync.Pool // of *relayState
 }
 
-// relayState is what one signature needs; the HMAC keeps its key's two prepared hash states between uses.
+// relayState holds the working memory of one signature. The HMAC keeps the two prepared hash states
+// of its key between uses.
 type relayState struct {
 	mac  hash.Hash
 	head []byte // "timestamp."
 	sum  [sha256.Size]byte
 }
 
-// NewRelay prepares signing with a secret, which CheckSecret should have accepted. With an empty secret, which anybody
-// could sign with, AppendSignature appends nothing.
+// NewRelay prepares signing with a secret that CheckSecret has accepted. With an empty secret,
+// which anyone could use, AppendSignature appends no signature.
 func NewRelay(secret string) *Relay {
 	s := &Relay{empty: secret == ""}
 	s.pool.New = func() any {
@@ -39,9 +42,10 @@ func NewRelay(secret string) *Relay {
 	return s
 }
 
-// AppendSignature appends the value of X-Relay-Signature, "sha256=" and 64 lower-case hexadecimal digits, to dst and
-// returns the longer slice. The timestamp is in unix seconds and must be the one sent in X-Relay-Timestamp, in decimal.
-// It does not allocate when dst has room for 71 more bytes.
+// AppendSignature appends the value of X-Relay-Signature, "sha256=" and 64 lower-case hexadecimal
+// digits, to dst and returns the extended slice. The timestamp is in unix seconds and must be the
+// value sent in X-Relay-Timestamp, in decimal. AppendSignature does not allocate when dst has room
+// for 71 more bytes.
 func (s *Relay) AppendSignature(dst []byte, timestamp int64, body []byte) []byte {
 	if s.empty {
 		return dst

@@ -8,32 +8,36 @@ import (
 	"strings"
 )
 
-// Prefixes of serialised secrets and keys (Standard Webhooks 1.0.0, "Signature scheme", row "Secret serialization").
+// Prefixes of serialised secrets and keys (Standard Webhooks 1.0.0, "Signature scheme", row "Secret
+// serialization").
 const (
 	prefixSecret     = "whsec_"
 	prefixPrivateKey = "whsk_"
 	prefixPublicKey  = "whpk_"
 )
 
-// Length of a decoded secret, in bytes (Standard Webhooks 1.0.0, "Signature scheme": at least 192 bits, at most 512).
+// Length of a decoded secret, in bytes (Standard Webhooks 1.0.0, "Signature scheme": at least 192
+// bits, at most 512).
 const (
 	minSecretBytes = 24
 	maxSecretBytes = 64
 	newSecretBytes = 32 // the output length of SHA-256: a longer key adds nothing
 )
 
-// base64Strict is standard base64 that refuses non-zero padding bits, so that a value has exactly one spelling.
+// base64Strict is standard base64 that rejects non-zero padding bits, so that a value has exactly
+// one encoding.
 var base64Strict = base64.StdEncoding.Strict()
 
 // NewSecret returns a new random secret: "whsec_" and the base64 of 32 random bytes.
 func NewSecret() string {
 	var b [newSecretBytes]byte
-	rand.Read(b[:]) // documented never to fail
+	rand.Read(b[:]) // documented to never fail
 	return prefixSecret + base64.StdEncoding.EncodeToString(b[:])
 }
 
-// CheckSecret tells whether a secret that a user supplies can be used with both schemes: "whsec_" and the standard
-// base64 of 24 to 64 bytes, nothing around it. The error wraps ErrSecret and does not repeat the secret.
+// CheckSecret returns an error unless a secret supplied by a user works with both schemes: "whsec_"
+// followed by exactly the standard base64 of 24 to 64 bytes. The error wraps ErrSecret and does not
+// contain the secret.
 func CheckSecret(s string) error {
 	if !strings.HasPrefix(s, prefixSecret) {
 		return fmt.Errorf("checking secret: %w: it does not begin with %q", ErrSecret, prefixSecret)
@@ -42,8 +46,9 @@ func CheckSecret(s string) error {
 	return err
 }
 
-// decodeSecret returns the HMAC key of Standard Webhooks. The prefix may be missing, as in the published libraries and
-// their test vectors; base64 has no "_", so the two forms cannot be confused.
+// decodeSecret returns the HMAC key of Standard Webhooks. The prefix is optional, as in the
+// published libraries and their test vectors; base64 has no "_", so the two forms cannot be
+// confused.
 func decodeSecret(s string) ([]byte, error) {
 	key, err := decode(strings.TrimPrefix(s, prefixSecret))
 	if err != nil {
@@ -55,7 +60,8 @@ func decodeSecret(s string) ([]byte, error) {
 	return key, nil
 }
 
-// decode refuses the line breaks that package base64 skips. Its errors name a position and never the text.
+// decode decodes strict base64. It rejects the line breaks that package base64 skips. Its errors
+// name a position and never contain the text.
 func decode(s string) ([]byte, error) {
 	if i := strings.IndexAny(s, "\r\n"); i >= 0 {
 		return nil, base64.CorruptInputError(i)
@@ -63,14 +69,15 @@ func decode(s string) ([]byte, error) {
 	return base64Strict.DecodeString(s)
 }
 
-// NewPrivateKey returns a new random ed25519 key for Standard.
+// NewPrivateKey returns a new random ed25519 key for use with Standard.
 func NewPrivateKey() ed25519.PrivateKey {
 	var seed [ed25519.SeedSize]byte
-	rand.Read(seed[:]) // documented never to fail
+	rand.Read(seed[:]) // documented to never fail
 	return ed25519.NewKeyFromSeed(seed[:])
 }
 
-// EncodePrivateKey serialises a key as "whsk_" and the base64 of the seed followed by the public key, 64 bytes.
+// EncodePrivateKey serialises a key as "whsk_" and the base64 of the seed followed by the public
+// key, 64 bytes.
 func EncodePrivateKey(k ed25519.PrivateKey) string {
 	return prefixPrivateKey + base64.StdEncoding.EncodeToString(k)
 }
@@ -80,8 +87,8 @@ func EncodePublicKey(k ed25519.PublicKey) string {
 	return prefixPublicKey + base64.StdEncoding.EncodeToString(k)
 }
 
-// ParsePrivateKey reads what EncodePrivateKey writes. It refuses a key whose public half does not belong to its seed.
-// The error wraps ErrKey and does not repeat the key.
+// ParsePrivateKey parses the output of EncodePrivateKey. It rejects a key whose public half does
+// not belong to its seed. The error wraps ErrKey and does not contain the key.
 func ParsePrivateKey(s string) (ed25519.PrivateKey, error) {
 	b, err := decodeKey(s, prefixPrivateKey, ed25519.PrivateKeySize)
 	if err != nil {
@@ -94,7 +101,7 @@ func ParsePrivateKey(s string) (ed25519.PrivateKey, error) {
 	return k, nil
 }
 
-// ParsePublicKey reads what EncodePublicKey writes. The error wraps ErrKey.
+// ParsePublicKey parses the output of EncodePublicKey. The error wraps ErrKey.
 func ParsePublicKey(s string) (ed25519.PublicKey, error) {
 	b, err := decodeKey(s, prefixPublicKey, ed25519.PublicKeySize)
 	if err != nil {
@@ -118,8 +125,9 @@ func decodeKey(s, prefix string, size int) ([]byte, error) {
 	return b, nil
 }
 
-// checkPrivateKey recomputes the public half. Signing with a foreign public half gives away the private one
-// (RFC 8032, section 5.1.6, hashes both), so a damaged key must not be used even once.
+// checkPrivateKey recomputes the public half and compares it. Signing with a wrong public half
+// reveals the private one (RFC 8032, section 5.1.6, hashes both), so a damaged key must not be used
+// even once.
 func checkPrivateKey(k ed25519.PrivateKey) error {
 	if len(k) != ed25519.PrivateKeySize {
 		return fmt.Errorf("%w: %d bytes, want %d", ErrKey, len(k), ed25519.PrivateKeySize)

@@ -15,7 +15,7 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// encodeSecret makes a secret of n bytes in the documented form.
+// encodeSecret encodes a secret of n bytes in the documented form.
 func encodeSecret(n int) string {
 	return "whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x5a}, n))
 }
@@ -107,17 +107,18 @@ func TestNewStandardRefuses(t *testing.T) {
 
 func TestNothingIsSignedWithoutSecretOrID(t *testing.T) {
 	if got := NewRelay("").AppendSignature([]byte("x"), testTime, []byte(testBody)); string(got) != "x" {
-		t.Errorf("a Relay without secret appended %q, want nothing", got[1:])
+		t.Errorf("a Relay without secret appended %q, want no signature", got[1:])
 	}
 	s := newStandard(t, []string{testSecret}, nil)
 	for _, id := range []string{"", "a.b", "a b", "é", strings.Repeat("a", 257)} {
 		if got := s.AppendSignature([]byte("x"), id, testTime, []byte(testBody)); string(got) != "x" {
-			t.Errorf("id %q: appended %q, want nothing", id, got[1:])
+			t.Errorf("id %q: appended %q, want no signature", id, got[1:])
 		}
 	}
 }
 
-// Bodies of every length around the block size of SHA-256, all through one signer, so that a state left dirty shows.
+// One signer signs bodies of every length around SHA-256's block size, so that state left over from
+// a signature would show.
 func TestSignThenVerify(t *testing.T) {
 	relay := NewRelay(testSecret)
 	old, private := NewSecret(), NewPrivateKey()
@@ -175,10 +176,10 @@ func TestSignersAreSafeForConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
-// The benchmarks report these figures; this keeps them from growing unnoticed.
+// The benchmarks report these figures; this test keeps them from growing unnoticed.
 func TestSigningDoesNotAllocate(t *testing.T) {
 	if testenv.Race {
-		return // sync.Pool drops states on purpose there
+		return // sync.Pool deliberately drops states under the race detector
 	}
 	dst, body := make([]byte, 0, 512), bytes.Repeat([]byte("a"), 1024)
 	relay := NewRelay(testSecret)

@@ -12,39 +12,44 @@ import (
 	"sync"
 )
 
-// Versions of Standard Webhooks signatures with the comma that ends them ("Signature scheme", "Signature identifier").
+// Versions of Standard Webhooks signatures, with the comma that ends them ("Signature scheme",
+// "Signature identifier").
 const (
 	versionHMAC    = "v1,"
 	versionEd25519 = "v1a,"
 )
 
 const (
-	// maxSigners bounds the secrets and keys of one webhook together. A rotation has two secrets, or two keys;
-	// more than a header of our own verifier (maxSignatures) may hold would be refused by it.
+	// maxSigners bounds the secrets and keys of one webhook together. A rotation has two secrets or
+	// two keys. Our own verifier rejects a header with more than maxSignatures signatures.
 	maxSigners = maxSignatures
-	// maxIDBytes bounds a message id. Ours have under 40 bytes; others that we verify are of that order.
+	// maxIDBytes bounds a message id. Relay's own ids have fewer than 40 bytes; ids of other
+	// senders that we verify are of similar length.
 	maxIDBytes = 256
-	// maxKeptMessage bounds the copy of a message, in bytes, that a pooled state keeps for the next ed25519 signature.
+	// maxKeptMessage bounds the copy of a message, in bytes, that a pooled state retains for the
+	// next ed25519 signature.
 	maxKeptMessage = 64 << 10
 )
 
-// Standard signs as Standard Webhooks 1.0.0 describes, with each of its secrets and keys. It is safe for concurrent use.
+// Standard signs as Standard Webhooks 1.0.0 describes, with each of its secrets and keys. It is
+// safe for concurrent use.
 type Standard struct {
 	keys []ed25519.PrivateKey
 	pool sync.Pool // of *standardState
 }
 
-// standardState is what one call needs: an HMAC for each secret, with its key's prepared hash states.
+// standardState holds the working memory of one call: an HMAC for each secret, with the prepared
+// hash states of its key.
 type standardState struct {
 	macs    []hash.Hash
 	head    []byte // "id.timestamp."
 	sum     [sha256.Size]byte
-	message []byte // head and body together: ed25519 reads its message twice and takes it whole
+	message []byte // head and body together: ed25519 reads its message twice, so it needs it in one slice
 }
 
-// NewStandard prepares signing with secrets, newest first, of which there are several while a rotation overlaps, and
-// with ed25519 keys. There must be at least one of either and no more than 16 together. The error wraps ErrSecret or
-// ErrKey.
+// NewStandard prepares signing with secrets, newest first, and ed25519 keys. Several secrets are
+// valid while a rotation overlaps. It requires 1 to 16 secrets and keys together. The error wraps
+// ErrSecret or ErrKey.
 func NewStandard(secrets []string, keys []ed25519.PrivateKey) (*Standard, error) {
 	if n := len(secrets) + len(keys); n == 0 || n > maxSigners {
 		return nil, fmt.Errorf("preparing signatures: %w: %d secrets and keys, want 1 to %d", ErrSecret, n, maxSigners)
@@ -77,11 +82,14 @@ func NewStandard(secrets []string, keys []ed25519.PrivateKey) (*Standard, error)
 	return s, nil
 }
 
-// AppendSignature appends the value of webhook-signature to dst and returns the longer slice: a "v1," signature for
-// each secret, then a "v1a," signature for each key, in the order given to NewStandard, separated by spaces. The
-// timestamp is in unix seconds and must be the one sent in webhook-timestamp, in decimal. The id is sent in webhook-id;
-// with an id that CheckID refuses nothing is appended, because the standard's message would be ambiguous.
-// It does not allocate when dst has room (47 bytes a secret, 92 a key, one for each space).
+// AppendSignature appends the value of webhook-signature to dst and returns the extended slice. The
+// value has a "v1," signature for each secret, then a "v1a," signature for each key, in the order
+// given to NewStandard, separated by spaces. The timestamp is in unix seconds and must be the value
+// sent in webhook-timestamp, in decimal. The id must be the value sent in webhook-id.
+//
+// With an id that CheckID rejects, AppendSignature appends no signature, because the standard's
+// message would be ambiguous. It does not allocate when dst has room: 47 bytes per secret, 92 per
+// key, one per space.
 func (s *Standard) AppendSignature(dst []byte, id string, timestamp int64, body []byte) []byte {
 	if CheckID(id) != nil {
 		return dst
@@ -119,9 +127,10 @@ func (s *Standard) AppendSignature(dst []byte, id string, timestamp int64, body 
 	return dst
 }
 
-// CheckID tells whether a string can be the id of a Standard Webhooks message: 1 to 256 printable ASCII characters
-// other than space and full stop. A full stop would let two different pairs of id and timestamp give the same signed
-// message (Standard Webhooks 1.0.0, "Signature scheme"). The error wraps ErrID.
+// CheckID returns an error unless id is valid for a Standard Webhooks message: 1 to 256 printable
+// ASCII characters other than space and full stop. With a full stop, two different pairs of id and
+// timestamp could yield the same signed message (Standard Webhooks 1.0.0, "Signature scheme"). The
+// error wraps ErrID.
 func CheckID(id string) error {
 	if id == "" || len(id) > maxIDBytes {
 		return fmt.Errorf("checking message id: %w: %d bytes, want 1 to %d", ErrID, len(id), maxIDBytes)

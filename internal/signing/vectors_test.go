@@ -13,8 +13,8 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// The published vector of Standard Webhooks: the same message in its libraries' documentation (v1) and in the test of
-// the reference server's asymmetric keys (v1a).
+// The published vector of Standard Webhooks: its libraries' documentation has the message with v1,
+// and the reference server's test of asymmetric keys has the same message with v1a.
 const (
 	vectorSecret     = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	vectorPrivateKey = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
@@ -94,7 +94,8 @@ func TestKeyEncoding(t *testing.T) {
 	}
 }
 
-// RFC 4231 test cases 1 and 2 have keys of other lengths than ours; they show that the HMAC below is HMAC-SHA256.
+// The keys of RFC 4231 test cases 1 and 2 have other lengths than ours; the cases show that the
+// HMAC below is HMAC-SHA256.
 func TestHMACVectors(t *testing.T) {
 	for _, c := range []struct{ key, data, want string }{
 		{strings.Repeat("\x0b", 20), "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
@@ -104,8 +105,8 @@ func TestHMACVectors(t *testing.T) {
 			t.Errorf("HMAC(%q, %q): got %s, want %s", c.key, c.data, got, c.want)
 		}
 	}
-	// The signer takes only messages of the scheme's own shape; this one was hashed with
-	// openssl dgst -sha256 -hmac.
+	// The signer accepts only messages of the scheme's own form; this one was hashed with openssl
+	// dgst -sha256 -hmac.
 	const relayVector = "2e37df5d4a028c51a7f3133d64ae1e300d2c2c900f1b1d49d4369ad2530f8964"
 	got := string(NewRelay(vectorSecret).AppendSignature(nil, vectorTimestamp, []byte(vectorBody)))
 	if want := "sha256=" + relayVector; got != want {
@@ -113,7 +114,8 @@ func TestHMACVectors(t *testing.T) {
 	}
 }
 
-// The official library checks the current time itself, so these messages are signed now.
+// The official library reads the current time itself, so these messages are signed with the current
+// time.
 func TestStandardAgainstOfficialLibrary(t *testing.T) {
 	for size := range 300 {
 		secret, id, body := NewSecret(), fmt.Sprintf("msg_%d", size), []byte(strings.Repeat("é{\"\x00", size))

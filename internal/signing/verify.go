@@ -14,25 +14,26 @@ import (
 )
 
 const (
-	// maxSignatures bounds the signatures looked at in one webhook-signature header. A sender in the middle of a
-	// rotation needs two to four; a longer list is refused unread, since each v1a costs an ed25519 verification
-	// (about 50 µs) for each key.
+	// maxSignatures bounds the signatures checked in one webhook-signature header. A sender in the
+	// middle of a rotation needs two to four. A longer list is rejected unread, because each v1a
+	// costs an ed25519 verification (about 50 µs) per key.
 	maxSignatures = 16
-	// maxTimestampDigits keeps timestamps within the range in which time arithmetic does not overflow; 12 digits
-	// reach beyond the year 30000.
+	// maxTimestampDigits keeps timestamps in the range where time arithmetic does not overflow; 12
+	// digits reach beyond the year 30000.
 	maxTimestampDigits = 12
 
 	relaySignatureBytes = len(relayPrefix) + 2*sha256.Size
 )
 
-// VerifyRelay checks a request signed with the Relay scheme, given the values of X-Relay-Timestamp and
-// X-Relay-Signature and the raw body. It returns nil when the timestamp is within tolerance of now, either way, and
-// the signature is that of the secret over these bytes; a tolerance of zero or less means DefaultTolerance.
+// VerifyRelay verifies a request signed with the Relay scheme, given the values of
+// X-Relay-Timestamp and X-Relay-Signature and the raw body. It returns nil when the timestamp is
+// within tolerance of now, in either direction, and the signature matches the secret and these
+// bytes. A tolerance of zero or less means DefaultTolerance.
 //
-// It accepts one spelling only, the one that Relay sends: "sha256=" and lower-case digits. A verifier that folds case
-// lets one request be replayed under several signatures, which defeats those who remember signatures seen.
-// A secret with less than 24 bytes, in particular an empty one, never verifies anything. The error wraps ErrSecret,
-// ErrTimestamp, ErrSignature or ErrNoMatch.
+// It accepts only the form that Relay sends: "sha256=" and lower-case digits. If a verifier ignored
+// case, one request could be replayed under several signatures, which defeats receivers that
+// remember signatures. A secret with fewer than 24 bytes, in particular an empty one, never
+// verifies any signature. The error wraps ErrSecret, ErrTimestamp, ErrSignature or ErrNoMatch.
 func VerifyRelay(secret, timestampHeader, signatureHeader string, body []byte, now time.Time, tolerance time.Duration) error {
 	if len(secret) < minSecretBytes {
 		return fmt.Errorf("verifying signature: %w: %d bytes, want %d or more", ErrSecret, len(secret), minSecretBytes)
@@ -52,15 +53,16 @@ func VerifyRelay(secret, timestampHeader, signatureHeader string, body []byte, n
 	return nil
 }
 
-// VerifyStandard checks a request signed as Standard Webhooks 1.0.0 describes, given the values of webhook-id,
-// webhook-timestamp and webhook-signature and the raw body. It returns nil when the id is well-formed, the timestamp is
-// within tolerance of now, either way, and one of the signatures is that of one of the secrets ("v1") or keys ("v1a")
-// over these bytes; a tolerance of zero or less means DefaultTolerance. Signatures of versions it does not know are
-// passed over.
+// VerifyStandard verifies a request signed as Standard Webhooks 1.0.0 describes, given the values
+// of webhook-id, webhook-timestamp and webhook-signature and the raw body. It returns nil when the
+// id is well-formed, the timestamp is within tolerance of now, in either direction, and one of the
+// signatures matches one of the secrets ("v1") or keys ("v1a") and these bytes. A tolerance of zero
+// or less means DefaultTolerance. Signatures of unknown versions are skipped.
 //
-// Secrets may come with or without "whsec_", as in the published libraries. A header with more than 16 signatures is
-// refused unread, so the work is bounded. Without secrets and keys, or with one that is malformed, nothing verifies.
-// The error wraps ErrSecret, ErrKey, ErrID, ErrTimestamp, ErrSignature or ErrNoMatch.
+// Secrets may come with or without "whsec_", as in the published libraries. A header with more than
+// 16 signatures is rejected unread, to bound the work. Verification always fails without secrets
+// and keys, or if any of them is malformed. The error wraps ErrSecret, ErrKey, ErrID, ErrTimestamp,
+// ErrSignature or ErrNoMatch.
 func VerifyStandard(secrets []string, keys []ed25519.PublicKey, id, timestampHeader, signatureHeader string, body []byte, now time.Time, tolerance time.Duration) error {
 	if len(secrets) == 0 && len(keys) == 0 {
 		return fmt.Errorf("verifying signature: %w: neither secrets nor keys given", ErrSecret)
@@ -74,7 +76,7 @@ func VerifyStandard(secrets []string, keys []ed25519.PublicKey, id, timestampHea
 		decoded[i] = key
 	}
 	for i, key := range keys {
-		if len(key) != ed25519.PublicKeySize { // package ed25519 panics on it
+		if len(key) != ed25519.PublicKeySize { // package ed25519 panics on other sizes
 			return fmt.Errorf("verifying signature: key %d: %w: %d bytes, want %d", i, ErrKey, len(key), ed25519.PublicKeySize)
 		}
 	}
@@ -92,8 +94,8 @@ func VerifyStandard(secrets []string, keys []ed25519.PublicKey, id, timestampHea
 	}
 
 	head := id + "." + timestampHeader + "."
-	var sums [][]byte  // base64 of each secret's HMAC, made when the first v1 signature asks for it
-	var message []byte // head and body, made when the first v1a signature asks for it
+	var sums [][]byte  // base64 of each secret's HMAC, computed at the first v1 signature
+	var message []byte // head and body, joined at the first v1a signature
 	for signature := range strings.SplitSeq(signatureHeader, " ") {
 		switch value, version := cutVersion(signature); version {
 		case versionHMAC:
@@ -126,7 +128,7 @@ func VerifyStandard(secrets []string, keys []ed25519.PublicKey, id, timestampHea
 	return fmt.Errorf("verifying signature: %w", ErrNoMatch)
 }
 
-// cutVersion splits "v1,value". The version keeps its comma and is empty when it is not one of ours.
+// cutVersion splits "v1,value". The version keeps its comma; it is empty if unknown.
 func cutVersion(signature string) (value, version string) {
 	for _, version := range [...]string{versionHMAC, versionEd25519} {
 		if value, ok := strings.CutPrefix(signature, version); ok {
@@ -143,8 +145,8 @@ func sumHMAC(key []byte, head string, body []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// checkTimestamp accepts unix seconds in plain decimal, without sign, spaces or leading zeros: other spellings would be
-// signed text that parses to the same moment.
+// checkTimestamp accepts unix seconds in plain decimal, without sign, spaces or leading zeros: a
+// different spelling of the same moment would be a different signed text.
 func checkTimestamp(header string, now time.Time, tolerance time.Duration) error {
 	if header == "" {
 		return fmt.Errorf("%w: missing", ErrTimestamp)

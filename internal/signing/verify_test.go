@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A request as a receiver sees it, and what it knows.
+// request is a request as a receiver gets it, with the receiver's own secret.
 type request struct {
 	secret    string // the receiver's
 	id        string
@@ -104,7 +104,8 @@ func TestVerifyRelay(t *testing.T) {
 	}
 }
 
-// emptyKeySignature is what anybody can make for a receiver whose secret is not set.
+// emptyKeySignature returns the signature that anyone could compute for a receiver whose secret is
+// unset.
 func emptyKeySignature() string {
 	return "sha256=" + hex.EncodeToString(sumHMAC(nil, strconv.Itoa(testTime)+".", []byte(testBody)))
 }
@@ -207,7 +208,8 @@ func TestVerifyStandardNeedsKeys(t *testing.T) {
 	}
 }
 
-// A header of the largest size that servers commonly take must not cost an ed25519 verification per signature.
+// A header of the largest size that servers commonly accept must not cost one ed25519 verification
+// per signature.
 func TestVerifyStandardBoundsWork(t *testing.T) {
 	key := NewPrivateKey().Public().(ed25519.PublicKey)
 	one := "v1a," + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 64))
@@ -219,7 +221,8 @@ func TestVerifyStandardBoundsWork(t *testing.T) {
 			t.Fatalf("VerifyStandard with 10,001 signatures: got %v, want %v", err, ErrSignature)
 		}
 	}
-	// A million verifications take about a minute; refusing a hundred headers takes some milliseconds.
+	// A million verifications take about a minute; rejecting a hundred headers takes a few
+	// milliseconds.
 	if d := time.Since(start); d > 10*time.Second {
 		t.Errorf("refusing 100 headers of 10,001 signatures took %s, want next to nothing", d)
 	}
@@ -247,7 +250,7 @@ func FuzzVerifyRelay(f *testing.F) {
 	f.Fuzz(func(t *testing.T, timestamp, signature string, body []byte) {
 		err := VerifyRelay(testSecret, timestamp, signature, body, now, 0)
 		if err == nil {
-			// Only what the signer itself makes may verify.
+			// Only the signer's own output may verify.
 			ts, perr := strconv.ParseInt(timestamp, 10, 64)
 			want := string(NewRelay(testSecret).AppendSignature(nil, ts, body))
 			if perr != nil || signature != want || strconv.FormatInt(ts, 10) != timestamp {

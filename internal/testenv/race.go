@@ -2,5 +2,6 @@
 
 package testenv
 
-// Race tells whether the tests themselves run under the race detector, so that a load test may take a smaller load.
+// Race reports whether the tests run under the race detector, so that load tests can reduce their
+// load.
 const Race = true

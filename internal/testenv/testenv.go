@@ -1,12 +1,12 @@
-// Package testenv holds the few things every package's tests need from the machine: a program, a free port, a
-// relay binary, and one way to skip when something is missing.
+// Package testenv provides what tests of every package need from the machine: a program, a free
+// port, a relay binary, and a common way to skip a test when something is missing.
 //
-// Nothing outside tests may import it; internal/deps checks that.
+// Only tests may import it; internal/deps checks that.
 //
-// The environment it reads:
+// It reads these environment variables:
 //
 //	RELAY_TEST_NO_SKIP=1        a test that cannot run fails ("make test" sets it)
-//	RELAY_TEST_ALLOW_SKIP=REGEX tests that may skip all the same; matched against the test's full name
+//	RELAY_TEST_ALLOW_SKIP=REGEX tests that may still skip, by full name
 package testenv
 
 import (
@@ -23,11 +23,11 @@ import (
 	"testing"
 )
 
-// Skip ends the test as skipped and says why on standard error, so that a green run does not hide what it left out.
-// (go test shows that only with -v, or when it tests the package of the current folder.)
+// Skip skips the test and gives the reason on standard error, so that a green run does not hide the
+// gap. (go test prints reasons only with -v, or when it tests the package of the current folder.)
 //
-// Under RELAY_TEST_NO_SKIP=1 it fails the test instead, unless RELAY_TEST_ALLOW_SKIP matches the test's name: what
-// cannot run on a developer's laptop must not stay silently unrun in CI.
+// Under RELAY_TEST_NO_SKIP=1 it fails the test instead, unless RELAY_TEST_ALLOW_SKIP matches the
+// test's name: a test that a developer's laptop cannot run must not be left out silently in CI.
 func Skip(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("RELAY_TEST_NO_SKIP") == "1" && !maySkip(t.Name()) {
@@ -37,7 +37,8 @@ func Skip(t testing.TB, reason string) {
 	t.Skip(reason)
 }
 
-// maySkip tells whether RELAY_TEST_ALLOW_SKIP names the test. An expression that does not compile allows nothing.
+// maySkip reports whether RELAY_TEST_ALLOW_SKIP matches the test's name. An expression that does
+// not compile matches no test.
 func maySkip(test string) bool {
 	expr := os.Getenv("RELAY_TEST_ALLOW_SKIP")
 	if expr == "" {
@@ -47,8 +48,8 @@ func maySkip(test string) bool {
 	return err == nil && re.MatchString(test)
 }
 
-// Binary returns the path of a program found in PATH, or in the folders Debian keeps out of an ordinary user's
-// PATH. The test is skipped when it is not installed.
+// Binary returns the path of a program found in PATH, or in the folders that Debian leaves out of
+// an ordinary user's PATH. It skips the test when the program is not installed.
 func Binary(t testing.TB, name string) string {
 	t.Helper()
 	if path, err := exec.LookPath(name); err == nil {
@@ -63,8 +64,9 @@ func Binary(t testing.TB, name string) string {
 	return ""
 }
 
-// Python returns the path of a Python 3 that can import module. Debian's own interpreter is tried too, because a
-// package such as python3-flask serves only that one. The test is skipped when there is none.
+// Python returns the path of a Python 3 that can import module. It tries Debian's own interpreter
+// as well, because only that one sees packages such as python3-flask. It skips the test when no
+// interpreter has the module.
 func Python(t testing.TB, module string) string {
 	t.Helper()
 	for _, name := range []string{"python3", "/usr/bin/python3"} {
@@ -80,8 +82,8 @@ func Python(t testing.TB, module string) string {
 	return ""
 }
 
-// FreePort returns a TCP port that was free on 127.0.0.1 a moment ago. It is for programs that cannot be told to
-// listen on port 0; whoever can should do that, because another process may take the port in between.
+// FreePort returns a TCP port that was free on 127.0.0.1 a moment ago. Use it only for programs
+// that cannot listen on port 0: another process may take the port before the program does.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -102,7 +104,7 @@ func Root(t testing.TB) string {
 	return root
 }
 
-// findRoot climbs from the working directory, which go test sets to the package's folder.
+// findRoot searches upwards from the working directory, which go test sets to the package's folder.
 func findRoot() (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {
@@ -123,15 +125,15 @@ var (
 	raceRelay  = sync.OnceValues(func() (string, error) { return build("relay-race", "CGO_ENABLED=1", "-race") })
 )
 
-// BuildRelay builds ./cmd/relay as it is shipped, once per test process, and returns the path of the binary.
-// The test fails when it does not build.
+// BuildRelay builds ./cmd/relay as it is shipped, once per test process, and returns the path of
+// the binary. It fails the test when the build fails.
 func BuildRelay(t testing.TB) string {
 	t.Helper()
 	return built(t, plainRelay)
 }
 
-// BuildRelayRace is BuildRelay with the race detector, which needs a C compiler: without one the test is skipped.
-// Such a binary is five to twenty times slower.
+// BuildRelayRace is BuildRelay with the race detector. It skips the test without a C compiler,
+// which the race detector needs. The binary is five to twenty times slower.
 func BuildRelayRace(t testing.TB) string {
 	t.Helper()
 	Binary(t, "gcc")
@@ -147,9 +149,9 @@ func built(t testing.TB, get func() (string, error)) string {
 	return path
 }
 
-// build compiles into bin/test below the module. That folder is shared by all test processes, so nothing piles up
-// in the temporary folder; each process links under its own name and renames, so that no other process ever starts a
-// half-written file or finds the one it runs overwritten.
+// build compiles into bin/test below the module. All test processes share that folder, so that
+// binaries do not pile up in the temporary folder. Each process links under its own name and then
+// renames the file: no process starts a half-written binary or has a running one overwritten.
 func build(name, env string, flags ...string) (string, error) {
 	root, err := findRoot()
 	if err != nil {
@@ -163,7 +165,7 @@ func build(name, env string, flags ...string) (string, error) {
 		name += ".exe"
 	}
 	own := filepath.Join(dir, fmt.Sprintf("%d-%s", os.Getpid(), name))
-	defer os.Remove(own) // only there when something failed before the rename
+	defer os.Remove(own) // left over only when a step before the rename failed
 
 	args := append([]string{"build", "-trimpath", "-o", own}, flags...)
 	cmd := exec.Command("go", append(args, "./cmd/relay")...)

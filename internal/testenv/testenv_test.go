@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestSkipChild is what TestSkip runs in a process of its own, because a test cannot watch itself fail.
+// TestSkipChild runs as a process of TestSkip, because a test cannot observe its own failure.
 func TestSkipChild(t *testing.T) {
 	if os.Getenv("TESTENV_CHILD") == "1" {
 		Binary(t, "no-such-program-anywhere")

@@ -59,9 +59,9 @@ func BenchmarkRun(b *testing.B) {
 	})
 }
 
-// TestFirstUse tells what the first use costs.
+// TestFirstUse measures the cost of the first use.
 func TestFirstUse(t *testing.T) {
-	p := NewPool(Options{}) // which compiles the engine for itself
+	p := NewPool(Options{}) // compiles the engine for itself
 	t.Cleanup(p.Close)
 	cpu, start := processTime(t), time.Now()
 	script(t, p, `function transform() {}`)

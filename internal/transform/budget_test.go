@@ -7,11 +7,12 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// TestBudget: a warm run of a simple transform, putting the memory back included, takes 250 µs of CPU at most. Of many short rounds
-// the cheapest counts: what else the machine does makes the others dearer, by cold caches and shared cores.
+// TestBudget checks that a warm run of a simple transform, including restoring the memory, takes at
+// most 250 µs of CPU. The cheapest of many short rounds counts, because other work on the machine
+// cools the caches and takes the cores.
 func TestBudget(t *testing.T) {
 	if testenv.Race {
-		return // the detector's own work says nothing
+		return // the detector distorts the measurement
 	}
 	const budget = 250 * time.Microsecond
 	p := pool(t, Options{})

@@ -18,43 +18,47 @@ import _ "embed"
 var harness string
 
 const (
-	// wasmPage is the unit of a WebAssembly memory's size.
+	// wasmPage is the unit of the size of a WebAssembly memory.
 	wasmPage = 64 << 10
-	// maxGrowth is how much an instance's memory may have grown and still be used again. The engine's allocator can only
-	// grow it, never give back, so it grows a little more with every run whose event does not fit; restoring it clears all of it.
+	// maxGrowth bounds the growth of an instance's memory up to which it may be reused. The
+	// engine's allocator can grow memory but never shrink it, so it grows a little with every run
+	// whose event does not fit, and restoring must clear all of it.
 	maxGrowth = 1 << 20
-	// headroom is what of the memory is kept from scripts, so that running out of memory is an error in the script, not a trap.
+	// headroom is memory withheld from scripts, so that running out of memory is an error in the
+	// script and not a trap.
 	headroom = 2 << 20
-	// gcThreshold is how much a script may allocate before cycles are looked for. Everything else is freed by counting references,
-	// and after a run everything is; so few runs ever pay for a collection.
+	// gcThreshold is how much a script may allocate before the engine searches for cycles.
+	// Reference counting frees everything else, and the end of a run frees all, so few runs ever
+	// need a collection.
 	gcThreshold = 4 << 20
-	// frameBytes is for the arguments of calls: six values of eight bytes, and a length.
+	// frameBytes is the space for the arguments of calls: six values of eight bytes, and a length.
 	frameBytes = 6*8 + 8
-	// scratchBytes is for text on its way in: what fits there need not be allocated, which is a call less.
+	// scratchBytes is the space for input text. Shorter text needs no allocation, which saves a
+	// call.
 	scratchBytes = 8 << 10
 )
 
-// engine is the compiled QuickJS and the memory that all instances begin with. Instances are all alike, to the addresses in
-// their memory, so that an image taken of one serves all.
+// engine is the compiled QuickJS and the initial memory of all instances. Instances are identical
+// down to the addresses in their memory, so an image taken from one fits all.
 type engine struct {
 	runtime wazero.Runtime
 	module  wazero.CompiledModule
 	memory  int // the limit of an instance's memory in bytes
 
-	base  []byte // the memory after the harness ran
-	ctx   uint64 // JSContext*
-	frame uint32 // frameBytes in it, and scratchBytes behind them
-	call  uint64 // JSValue: the harness's functions
-	tell  uint64
+	base     []byte // the memory after the harness ran
+	ctx      uint64 // JSContext*
+	frame    uint32 // frameBytes of memory at this address, followed by scratchBytes
+	call     uint64 // JSValues of the harness's functions
+	describe uint64
 }
 
-// newEngine compiles the engine, which takes about half a second of CPU, and makes the base.
+// newEngine compiles the engine, which takes about half a second of CPU, and creates the base.
 func newEngine(o Options) (*engine, error) {
 	ctx := context.Background()
 	e := &engine{memory: o.MemoryMB << 20}
-	config := wazero.NewRuntimeConfig() // compiles where it can, on amd64 and arm64; else interprets, some twenty times slower
-	// Ending runs from outside makes them two to three times slower (wazero issue 2466), and is the only way to end a loop inside
-	// the engine.
+	config := wazero.NewRuntimeConfig() // compiles on amd64 and arm64; elsewhere it interprets, about twenty times slower
+	// Support for interrupting runs makes them two to three times slower (wazero issue 2466), but
+	// only an interrupt can end a loop inside the engine.
 	if o.compiled != nil {
 		config = config.WithCompilationCache(o.compiled)
 	}
@@ -86,10 +90,10 @@ func newEngine(o Options) (*engine, error) {
 
 func (e *engine) close() { _ = e.runtime.Close(context.Background()) }
 
-// instantiate makes an instance with the base as its memory.
+// instantiate creates an instance with memory for the base.
 func (e *engine) instantiate() (in *instance, err error) {
 	defer func() {
-		if r := recover(); r != nil { // wazero panics if the system gives no memory
+		if r := recover(); r != nil { // wazero panics if the system refuses memory
 			in, err = nil, fmt.Errorf("allocating memory: %v", r)
 		}
 	}()
@@ -114,10 +118,10 @@ func (e *engine) instantiate() (in *instance, err error) {
 	return in, nil
 }
 
-// clockKey is the key of a run's time in its context.
+// clockKey is the context key of a run's time.
 type clockKey struct{}
 
-// withClock returns a context that tells the sandbox the time, to the millisecond.
+// withClock returns a context that carries the sandbox's time, to the millisecond.
 func withClock(ctx context.Context, t time.Time) context.Context {
 	ms := t.UnixMilli()
 	if t.IsZero() {
@@ -134,15 +138,15 @@ const (
 	wasiNOSYS = 52
 )
 
-// stubWASI gives the module what it imports, and nothing with it: there are no files and no environment, the clock is the run's,
-// and everything else is not implemented.
+// stubWASI supplies the module's imports with minimal stubs: there are no files and no environment,
+// the clock is the run's, and all other functions report that they are not implemented.
 func stubWASI(ctx context.Context, r wazero.Runtime, m wazero.CompiledModule) error {
 	const wasi = "wasi_snapshot_preview1"
 	b := r.NewHostModuleBuilder(wasi)
 	for _, f := range m.ImportedFunctions() {
 		from, name, _ := f.Import()
 		if from != wasi {
-			return fmt.Errorf("QuickJS imports %q of %q, want nothing but WASI", name, from)
+			return fmt.Errorf("QuickJS imports %q of %q, want only WASI", name, from)
 		}
 		var stub api.GoModuleFunc
 		switch name {
@@ -167,7 +171,7 @@ func stubWASI(ctx context.Context, r wazero.Runtime, m wazero.CompiledModule) er
 		b.NewFunctionBuilder().WithGoModuleFunction(stub, f.ParamTypes(), f.ResultTypes()).Export(name)
 	}
 	if _, err := b.Instantiate(ctx); err != nil {
-		return fmt.Errorf("giving QuickJS its imports: %w", err)
+		return fmt.Errorf("providing the imports of QuickJS: %w", err)
 	}
 	return nil
 }
@@ -179,13 +183,13 @@ func errno(ok bool) uint64 {
 	return wasiBADF
 }
 
-// makeBase starts QuickJS, runs the harness and takes the engine's base.
+// makeBase starts QuickJS, runs the harness and stores its memory as the engine's base.
 func (in *instance) makeBase() error {
 	e := in.engine
 	ctx := withClock(context.Background(), time.Time{})
 	rt, err := in.callRaw(ctx, in.newRuntime)
 	if err != nil || rt == 0 {
-		return fmt.Errorf("making a runtime: %w", orRefused(err))
+		return fmt.Errorf("creating a runtime: %w", orRefused(err))
 	}
 	if _, err := in.callRaw(ctx, in.setMemoryLimit, rt, uint64(e.memory-headroom)); err != nil {
 		return fmt.Errorf("limiting memory: %w", err)
@@ -194,7 +198,7 @@ func (in *instance) makeBase() error {
 		return fmt.Errorf("setting up the garbage collector: %w", err)
 	}
 	if e.ctx, err = in.callRaw(ctx, in.newContext, rt); err != nil || e.ctx == 0 {
-		return fmt.Errorf("making a context: %w", orRefused(err))
+		return fmt.Errorf("creating a context: %w", orRefused(err))
 	}
 	frame, err := in.callRaw(ctx, in.malloc, frameBytes+scratchBytes)
 	if err != nil || frame == 0 {
@@ -205,7 +209,7 @@ func (in *instance) makeBase() error {
 	if err != nil {
 		return fmt.Errorf("running the harness: %w", err)
 	}
-	for i, f := range []*uint64{&e.call, &e.tell} {
+	for i, f := range []*uint64{&e.call, &e.describe} {
 		if *f, err = in.callRaw(ctx, in.getIndex, e.ctx, pair, uint64(i)); err != nil || isException(*f) {
 			return fmt.Errorf("running the harness: %w", orRefused(err))
 		}
@@ -228,7 +232,8 @@ func orRefused(err error) error {
 	return err
 }
 
-// jsUndefined and the tag of jsException are from quickjs.h, where JS_NAN_BOXING is set: the upper half of a value is its tag.
+// jsUndefined and jsTagException are from quickjs.h, where JS_NAN_BOXING is set: the upper half of
+// a value is its tag.
 const (
 	jsUndefined    = 3 << 32
 	jsTagException = 6
@@ -236,7 +241,7 @@ const (
 
 func isException(v uint64) bool { return v>>32 == jsTagException }
 
-// putFrame writes arguments for a JavaScript function.
+// putFrame writes the arguments for a JavaScript function.
 func (in *instance) putFrame(values ...uint64) bool {
 	var b [frameBytes]byte
 	for i, v := range values {

@@ -12,8 +12,8 @@ import (
 	"github.com/relay-events/relay/internal/event"
 )
 
-// TestClockIsTheCallers: whatever a script reads of the time is the same whenever it runs for an event, in any instance, also at the
-// top level; and it is the time the caller gave.
+// TestClockIsTheCallers checks that a script sees the time that the caller gave, and the same time
+// whenever it runs for an event, in any instance and at the top level.
 func TestClockIsTheCallers(t *testing.T) {
 	source := `const top = Date.now(), rnd = Math.random();
 		function transform(e) { return { body: [Date.now(), new Date().toISOString(), new Date().getTimezoneOffset(), String(new Date()), top, rnd, Math.random()] } }`
@@ -30,7 +30,7 @@ func TestClockIsTheCallers(t *testing.T) {
 					t.Fatal(err)
 				}
 				seen[string(out.Body)] = true
-				time.Sleep(2 * time.Millisecond) // the clock of the machine goes on
+				time.Sleep(2 * time.Millisecond) // the machine's clock advances
 			}
 		}
 		want := now.UnixMilli()
@@ -45,8 +45,9 @@ func TestClockIsTheCallers(t *testing.T) {
 	}
 }
 
-// TestMemoryInWords: too much data for the sandbox is a failure of kind memory that says so, also where the engine has no room left
-// for an error of its own. A script that throws null is to blame for that.
+// TestMemoryInWords checks that data too large for the sandbox is a failure of kind memory whose
+// message says so, even if the engine has no memory left for its own error. A script that throws
+// null gets an ordinary exception.
 func TestMemoryInWords(t *testing.T) {
 	p := pool(t, Options{MemoryMB: 16, Timeout: 30 * time.Second})
 	for name, data := range map[string]string{
@@ -73,132 +74,137 @@ func TestMemoryInWords(t *testing.T) {
 	}
 }
 
-// TestTenantsShare: turns go to the tenant that has had the least time, whatever number of scripts and runs the other has, and a
-// tenant that has had its share leaves a turn free for others.
+// TestTenantsShare checks that slots go to the tenant with the least processor time, however many
+// scripts and runs the other has, and that a tenant that has used up its share leaves a slot free
+// for others.
 func TestTenantsShare(t *testing.T) {
-	g := newGate(2, 1000, time.Hour)
-	g.allowance = 0.5
+	sched := newScheduler(2, 1000, time.Hour)
+	sched.allowance = 0.5
 	ctx := t.Context()
 	const greedy, modest event.TenantID = 1, 2
 	own := scriptKey{2}
-	g.known[own] = record{last: well}
+	sched.records[own] = record{last: well}
 	for i := range byte(50) {
-		g.known[scriptKey{1, i}] = record{last: well}
+		sched.records[scriptKey{1, i}] = record{last: well}
 	}
-	granted := make(chan *turn, 1000)
+	granted := make(chan *slot, 1000)
 	stop, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	for i := range byte(50) {
 		for range 4 {
 			all.Go(func() {
-				if turn, err := g.enter(stop, ctx, user{greedy, scriptKey{1, i}, false}); err == nil {
-					granted <- turn
+				if slot, err := sched.acquire(stop, ctx, user{greedy, scriptKey{1, i}, false}); err == nil {
+					granted <- slot
 				}
 			})
 		}
 	}
-	// The greedy one's runs end as soon as they have begun, and say that they took a second of processor time each.
+	// The greedy tenant's runs end as soon as they begin, and claim a second of processor time
+	// each.
 	all.Go(func() {
 		for {
 			select {
-			case turn := <-granted:
-				g.leave(turn, well, time.Second)
+			case slot := <-granted:
+				sched.release(slot, well, time.Second)
 			case <-stop.Done():
 				return
 			}
 		}
 	})
 	for range 50 {
-		mine, err := g.enter(ctx, ctx, user{modest, own, false})
+		mine, err := sched.acquire(ctx, ctx, user{modest, own, false})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if mine.doubted {
-			t.Error("a run of the modest tenant is doubted, want normal priority")
+		if mine.low {
+			t.Error("a run of the modest tenant has low priority, want normal")
 		}
-		g.leave(mine, well, time.Microsecond)
+		sched.release(mine, well, time.Microsecond)
 	}
 	cancel()
 	all.Wait()
 	for len(granted) > 0 {
-		g.leave(<-granted, well, time.Millisecond)
+		sched.release(<-granted, well, time.Millisecond)
 	}
-	g.leave(enterAs(t, g, user{greedy, scriptKey{1, 1}, false}), well, 10*time.Second)
-	if over := enterAs(t, g, user{greedy, scriptKey{1, 1}, false}); !over.doubted {
+	sched.release(acquireAs(t, sched, user{greedy, scriptKey{1, 1}, false}), well, 10*time.Second)
+	if over := acquireAs(t, sched, user{greedy, scriptKey{1, 1}, false}); !over.low {
 		t.Error("a tenant that has had its share has normal priority, want low")
 	} else {
-		g.leave(over, well, 0)
+		sched.release(over, well, 0)
 	}
-	if other := enterAs(t, g, user{greedy, scriptKey{9}, false}); !other.doubted {
+	if other := acquireAs(t, sched, user{greedy, scriptKey{9}, false}); !other.low {
 		t.Error("a script that has not run has normal priority, want low")
 	} else {
-		g.leave(other, well, 0)
+		sched.release(other, well, 0)
 	}
-	if other := enterAs(t, g, user{greedy, scriptKey{9}, false}); other.doubted {
+	if other := acquireAs(t, sched, user{greedy, scriptKey{9}, false}); other.low {
 		t.Error("another script of the greedy tenant has low priority, want normal")
 	} else {
-		g.leave(other, well, 0)
+		sched.release(other, well, 0)
 	}
-	if mine := enterAs(t, g, user{modest, own, false}); mine.doubted {
+	if mine := acquireAs(t, sched, user{modest, own, false}); mine.low {
 		t.Error("the modest tenant has low priority, want normal")
 	} else {
-		g.leave(mine, well, 0)
+		sched.release(mine, well, 0)
 	}
-	g.drain()
+	sched.drain()
 }
 
-// TestTurnsByTime: of two tenants whose runs wait, the one that has had less time has the next turn, though it came later.
+// TestTurnsByTime checks that of two tenants with waiting runs, the one with less processor time
+// gets the next slot, even if it came later.
 func TestTurnsByTime(t *testing.T) {
-	g := newGate(1, 100, time.Hour)
+	sched := newScheduler(1, 100, time.Hour)
 	ctx := t.Context()
 	var keys [4]scriptKey
 	for i := range keys {
 		keys[i] = scriptKey{byte(i)}
-		g.known[keys[i]] = record{last: well}
+		sched.records[keys[i]] = record{last: well}
 	}
-	g.leave(enterAs(t, g, user{1, keys[0], false}), well, time.Second)
-	g.leave(enterAs(t, g, user{2, keys[1], false}), well, time.Millisecond)
-	held := enterAs(t, g, user{3, keys[2], false})
+	sched.release(acquireAs(t, sched, user{1, keys[0], false}), well, time.Second)
+	sched.release(acquireAs(t, sched, user{2, keys[1], false}), well, time.Millisecond)
+	held := acquireAs(t, sched, user{3, keys[2], false})
 	order := make(chan event.TenantID, 3)
 	var all sync.WaitGroup
 	for i, u := range []user{{1, keys[0], false}, {1, keys[3], false}, {2, keys[1], false}} {
 		all.Go(func() {
-			turn, err := g.enter(ctx, ctx, u)
+			slot, err := sched.acquire(ctx, ctx, u)
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			order <- u.tenant
-			g.leave(turn, well, time.Millisecond)
+			sched.release(slot, well, time.Millisecond)
 		})
-		waitFor(g, i+1)
+		waitFor(sched, i+1)
 	}
-	g.leave(held, well, 0)
+	sched.release(held, well, 0)
 	all.Wait()
 	if first := <-order; first != 2 {
-		t.Errorf("tenant %d has the first turn, want 2, which has had the least time", first)
+		t.Errorf("tenant %d gets the first slot, want 2, which has used the least time", first)
 	}
-	g.drain()
+	sched.drain()
 }
 
-// TestSavingIsLow: saving a script never has normal priority, also if its runs have.
+// TestSavingIsLow checks that saving a script never has normal priority, even if the script's runs
+// have.
 func TestSavingIsLow(t *testing.T) {
-	g := newGate(2, 100, time.Hour)
-	g.known[scriptKey{1}] = record{last: well}
-	if turn := enterAs(t, g, user{1, scriptKey{1}, true}); !turn.doubted {
+	sched := newScheduler(2, 100, time.Hour)
+	sched.records[scriptKey{1}] = record{last: well}
+	if slot := acquireAs(t, sched, user{1, scriptKey{1}, true}); !slot.low {
 		t.Error("saving has normal priority, want low")
 	} else {
-		g.leave(turn, unknown, time.Millisecond)
+		sched.release(slot, unknown, time.Millisecond)
 	}
-	if turn := enterAs(t, g, user{1, scriptKey{1}, false}); turn.doubted {
+	if slot := acquireAs(t, sched, user{1, scriptKey{1}, false}); slot.low {
 		t.Error("a run has low priority, want normal")
 	} else {
-		g.leave(turn, well, time.Millisecond)
+		sched.release(slot, well, time.Millisecond)
 	}
-	g.drain()
+	sched.drain()
 }
 
-// TestRunEndsWithItsCaller: a run ends when its caller leaves, whether it works or waits.
+// TestRunEndsWithItsCaller checks that a run ends when its caller leaves, whether it is running or
+// waiting.
 func TestRunEndsWithItsCaller(t *testing.T) {
 	p := pool(t, Options{Instances: 1, Timeout: time.Hour})
 	loop := script(t, p, `function transform(e) { for (;;); }`)
@@ -211,28 +217,28 @@ func TestRunEndsWithItsCaller(t *testing.T) {
 			}
 		})
 	}
-	waitFor(p.gate, 4)
+	waitFor(p.scheduler, 4)
 	cancel()
-	all.Wait() // or the test's time is over
+	all.Wait() // or the test times out
 	if _, err := p.Run(t.Context(), script(t, p, `function transform(e) { return { body: 1 } }`), order()); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
 
-func enterAs(t *testing.T, g *gate, u user) *turn {
+func acquireAs(t *testing.T, sched *scheduler, u user) *slot {
 	t.Helper()
-	turn, err := g.enter(t.Context(), t.Context(), u)
+	slot, err := sched.acquire(t.Context(), t.Context(), u)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return turn
+	return slot
 }
 
-func waitFor(g *gate, waiting int) {
+func waitFor(sched *scheduler, waiting int) {
 	for {
-		g.mu.Lock()
-		n := g.waiting
-		g.mu.Unlock()
+		sched.mu.Lock()
+		n := sched.waiting
+		sched.mu.Unlock()
 		if n >= waiting {
 			return
 		}

@@ -8,10 +8,11 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// FuzzRun: whatever the source and the data, errors are of the kinds documented, bodies that are not text are JSON, and the pool
-// serves the next.
+// FuzzRun checks that for any source and data the errors are of the documented kinds, bodies other
+// than text are JSON, and the pool can serve the next run.
 func FuzzRun(f *testing.F) {
-	// No bombs: minimizing what takes all of its time takes all of the fuzzer's.
+	// No endless scripts: minimizing an input that takes all of its time would take all of the
+	// fuzzer's.
 	f.Add(`function transform(e) { return { body: e, headers: e.data, query: e.attributes, url: e.id } }`, `{"a":"\u0000","__proto__":{}}`)
 	f.Add(`globalThis.transform = e => { throw e.data }`, `"x"`)
 	f.Add(`const transform = ({data}) => ({ body: { toJSON: () => data?.a ?? [..."x"].map(String) } })`, `{"a":[1,2.5e3,"\ud83d\ude00"]}`)

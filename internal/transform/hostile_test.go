@@ -16,7 +16,7 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// bombs are scripts that want all the time or all the memory (X2 and its kin).
+// bombs are scripts that use all available time or memory.
 var bombs = []string{
 	`while(true){}`,
 	`for(;;) try { throw 1 } catch {} `,
@@ -71,14 +71,14 @@ var bombs = []string{
 	`new Date(8.64e15).toLocaleString(); for(;;) new Intl.NumberFormat()`,
 }
 
-// trust makes a script proven, so that a test can fill all instances with bombs.
-func (g *gate) trust(key scriptKey) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.known[key] = record{last: well}
+// trust marks a script as proven, so that a test can fill all instances with bombs.
+func (sched *scheduler) trust(key scriptKey) {
+	sched.mu.Lock()
+	defer sched.mu.Unlock()
+	sched.records[key] = record{last: well}
 }
 
-// resident returns the memory of the process as the system sees it, in bytes, after what can be freed has been.
+// resident returns the resident memory of the process in bytes, after freeing as much as possible.
 func resident(t testing.TB) int {
 	runtime.GC()
 	debug.FreeOSMemory()
@@ -93,8 +93,9 @@ func resident(t testing.TB) int {
 	return pages * os.Getpagesize()
 }
 
-// TestBombs: each ends within the time limit, as far as the machine lets it work, by the limit or by an error of its own, the pool serves others right afterwards,
-// and the process has no more memory than allowed while they run and no more than before when they are done.
+// TestBombs checks that each bomb ends within the time limit, by the limit or by its own error, as
+// far as the machine lets it run. Right afterwards the pool serves other runs. The process must
+// stay within its memory limit while bombs run and must not keep memory afterwards.
 func TestBombs(t *testing.T) {
 	const limit = 300 * time.Millisecond
 	o := Options{Instances: 2, Timeout: limit, MemoryMB: 64}
@@ -108,7 +109,7 @@ func TestBombs(t *testing.T) {
 
 	peak := make(chan int)
 	stop := make(chan struct{})
-	go func() { // samples what the process has resident while the bombs run
+	go func() { // samples the resident memory while the bombs run
 		top := 0
 		tick := time.NewTicker(2 * time.Millisecond)
 		defer tick.Stop()
@@ -133,8 +134,8 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%s: does not compile: %v", bomb, err)
 			return
 		}
-		// The time a run waits for an instance is not its own: a turn is free, as only two take turns.
-		p.gate.trust(s.key)
+		// Waiting for an instance does not count: there are slots for both runs.
+		p.scheduler.trust(s.key)
 		start := time.Now()
 		out, err := p.Run(t.Context(), s, order())
 		took := time.Since(start)
@@ -165,7 +166,7 @@ func TestBombs(t *testing.T) {
 	top := <-peak
 	t.Logf("resident: %d MiB before, %d MiB at most, %d MiB after", before>>20, top>>20, resident(t)>>20)
 	if testenv.Race {
-		return // its shadow memory is several times the memory it watches
+		return // the detector's shadow memory is several times the memory it watches
 	}
 	if grown, most := top-before, o.Instances*o.MemoryMB<<20+16<<20; grown > most {
 		t.Errorf("the process grew by %d MiB, want at most %d MiB", grown>>20, most>>20)
@@ -175,7 +176,7 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-// TestBombsAtTopLevel: loading a script is bounded like running it.
+// TestBombsAtTopLevel checks that loading a script is limited like running it.
 func TestBombsAtTopLevel(t *testing.T) {
 	p := pool(t, Options{Timeout: 300 * time.Millisecond})
 	_, _ = p.Compile(t.Context(), 1, "") // the first use compiles the engine
@@ -200,14 +201,15 @@ func TestBombsAtTopLevel(t *testing.T) {
 	}
 }
 
-// TestBombsDoNotStarve: a hundred bombs wait, of one script and of a hundred scripts; a script that works gets its turns at once.
+// TestBombsDoNotStarve checks that a working script gets its slots at once while a hundred bombs
+// wait, of one script and of a hundred scripts.
 func TestBombsDoNotStarve(t *testing.T) {
 	if testenv.Race {
-		return // scripts that are quick otherwise are slow ones under the race detector, and wait as such
+		return // under the race detector quick scripts count as slow and wait accordingly
 	}
 	p := pool(t, Options{Instances: 2, Timeout: 100 * time.Millisecond})
 	good := script(t, p, `function transform(e) { return { body: e.data.id } }`)
-	if _, err := p.Run(t.Context(), good, order()); err != nil { // only a run that ends well proves it
+	if _, err := p.Run(t.Context(), good, order()); err != nil { // only a successful run proves it
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -224,24 +226,24 @@ func TestBombsDoNotStarve(t *testing.T) {
 		}()
 	}
 	for {
-		p.gate.mu.Lock()
-		waiting := p.gate.waiting
-		p.gate.mu.Unlock()
+		p.scheduler.mu.Lock()
+		waiting := p.scheduler.waiting
+		p.scheduler.mu.Unlock()
 		if waiting >= cap(ended)-1 {
 			break
 		}
 		time.Sleep(time.Millisecond)
 	}
-	// All bombs together need 10 s on the one instance they get. If the good ones had to queue among them, twenty of
-	// them would not end while bombs still wait.
+	// All bombs together need 10 s on the one instance available to them. If the good runs had to
+	// queue among them, twenty of them would not finish while bombs are still waiting.
 	for range 20 {
 		if out, err := p.Run(t.Context(), good, order()); err != nil || string(out.Body) != "ord_1" {
 			t.Errorf("among bombs: got %+v, %v", out, err)
 		}
 	}
-	p.gate.mu.Lock()
-	waiting := p.gate.waiting
-	p.gate.mu.Unlock()
+	p.scheduler.mu.Lock()
+	waiting := p.scheduler.waiting
+	p.scheduler.mu.Unlock()
 	if waiting < cap(ended)/2 {
 		t.Errorf("%d bombs were still waiting when 20 good runs were done, want most of %d", waiting, cap(ended))
 	}
@@ -251,49 +253,49 @@ func TestBombsDoNotStarve(t *testing.T) {
 	}
 }
 
-// TestBombsComeLast: a script of which nothing is known has its turn before those that ended badly, and these rest after each
-// run for as long as it took.
+// TestBombsComeLast checks that a script without history gets its slot before those that ended
+// badly, and that the latter pause after each run for as long as it took.
 func TestBombsComeLast(t *testing.T) {
-	g := newGate(2, 100, time.Hour)
+	sched := newScheduler(2, 100, time.Hour)
 	ctx := t.Context()
-	enter := func(key byte) *turn {
+	acquire := func(key byte) *slot {
 		t.Helper()
-		turn, err := g.enter(ctx, ctx, user{key: scriptKey{key}})
+		slot, err := sched.acquire(ctx, ctx, user{key: scriptKey{key}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return turn
+		return slot
 	}
 	const bomb, other, fresh = 1, 2, 3
 	order := make(chan byte, 3)
 	wait := func(key byte, waiting int) {
 		go func() {
-			turn, err := g.enter(ctx, ctx, user{key: scriptKey{key}})
+			slot, err := sched.acquire(ctx, ctx, user{key: scriptKey{key}})
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			order <- key
-			g.leave(turn, badly, 0)
+			sched.release(slot, badly, 0)
 		}()
 		for {
-			g.mu.Lock()
-			n := g.waiting
-			g.mu.Unlock()
+			sched.mu.Lock()
+			n := sched.waiting
+			sched.mu.Unlock()
 			if n == waiting {
 				return
 			}
 			time.Sleep(time.Millisecond)
 		}
 	}
-	g.leave(enter(other), badly, 0)
-	first := enter(bomb) // has the one turn there is for scripts in doubt
+	sched.release(acquire(other), badly, 0)
+	first := acquire(bomb) // takes the only slot for low-priority runs
 	wait(other, 1)
 	wait(bomb, 2)
 	wait(fresh, 3)
 	const took = 200 * time.Millisecond
 	start := time.Now()
-	g.leave(first, badly, took)
+	sched.release(first, badly, took)
 	if got := <-order; got != fresh {
 		t.Errorf("got the script %d first, want the fresh one, %d", got, fresh)
 	}
@@ -301,40 +303,40 @@ func TestBombsComeLast(t *testing.T) {
 		t.Errorf("got the script %d second, want %d", got, other)
 	}
 	if rested := time.Since(start); rested < took {
-		t.Errorf("got a turn after %v, want the rest of %v before", rested, took)
+		t.Errorf("got a slot after %v, want a pause of %v before", rested, took)
 	}
 	<-order
-	// Proven scripts have turns all the while.
-	g.leave(enter(bomb), well, 0)
-	g.leave(enter(other), badly, time.Hour)
-	g.leave(enter(bomb), well, 0)
-	g.drain()
+	// Proven scripts get slots all the time.
+	sched.release(acquire(bomb), well, 0)
+	sched.release(acquire(other), badly, time.Hour)
+	sched.release(acquire(bomb), well, 0)
+	sched.drain()
 }
 
-// TestSlowScriptsDoNotStarve: a hundred scripts that end well, but take most of their time, leave an instance to a script that is
-// quick, also if each was quick before and is so every other time.
+// TestSlowScriptsDoNotStarve checks that a hundred slow scripts that end well leave an instance to
+// a quick one, even if each was quick before and is quick every other time.
 func TestSlowScriptsDoNotStarve(t *testing.T) {
 	if testenv.Race {
-		return // scripts that are quick otherwise are slow ones under the race detector, and wait as such
+		return // under the race detector quick scripts count as slow and wait accordingly
 	}
 	for name, quickToo := range map[string]bool{"always": false, "every other time": true} {
 		t.Run(name, func(t *testing.T) {
-			g := newGate(2, 200, 50*time.Millisecond)
+			sched := newScheduler(2, 200, 50*time.Millisecond)
 			ctx := t.Context()
 			const scripts = 100
 			for i := range byte(scripts) {
-				g.known[scriptKey{1, i}] = record{last: well}
+				sched.records[scriptKey{1, i}] = record{last: well}
 			}
 			good := scriptKey{2}
-			g.known[good] = record{last: well}
-			// A round in which each of them runs once as it likes, which takes no time here: took is what they tell.
+			sched.records[good] = record{last: well}
+			// One round runs each script once. No time passes; the test reports the time as took.
 			round := func(took time.Duration) {
 				for i := range byte(scripts) {
-					turn, err := g.enter(ctx, ctx, user{key: scriptKey{1, i}})
+					slot, err := sched.acquire(ctx, ctx, user{key: scriptKey{1, i}})
 					if err != nil {
 						t.Fatal(err)
 					}
-					g.leave(turn, well, took)
+					sched.release(slot, well, took)
 				}
 			}
 			round(900 * time.Millisecond)
@@ -342,66 +344,67 @@ func TestSlowScriptsDoNotStarve(t *testing.T) {
 				round(time.Millisecond)
 				round(900 * time.Millisecond)
 			}
-			// All of them come at once, and none ends.
-			turns := make(chan *turn, scripts)
+			// All come at once, and none ends.
+			slots := make(chan *slot, scripts)
 			stop, cancel := context.WithCancel(ctx)
 			var all sync.WaitGroup
 			for i := range byte(scripts) {
 				all.Go(func() {
-					if turn, err := g.enter(stop, ctx, user{key: scriptKey{1, i}}); err == nil {
-						turns <- turn
+					if slot, err := sched.acquire(stop, ctx, user{key: scriptKey{1, i}}); err == nil {
+						slots <- slot
 					}
 				})
 			}
-			first := <-turns
+			first := <-slots
 			limited, end := context.WithTimeout(ctx, 20*time.Second)
 			defer end()
 			for range 20 {
-				turn, err := g.enter(limited, ctx, user{key: good})
+				slot, err := sched.acquire(limited, ctx, user{key: good})
 				if err != nil {
-					t.Fatalf("a quick script among slow ones: got %v, want a turn", err)
+					t.Fatalf("a quick script among slow ones: got %v, want a slot", err)
 				}
-				if turn.doubted {
-					t.Errorf("got the turn %+v, want one of a proven script", turn)
+				if slot.low {
+					t.Errorf("got the slot %+v, want normal priority", slot)
 				}
-				g.leave(turn, well, time.Millisecond)
+				sched.release(slot, well, time.Millisecond)
 			}
-			if !first.doubted || len(turns) > 0 {
-				t.Errorf("got %d more turns for slow scripts, the first %+v; want one at a time, of low priority", len(turns), first)
+			if !first.low || len(slots) > 0 {
+				t.Errorf("got %d more slots for slow scripts, the first %+v; want one at a time, of low priority", len(slots), first)
 			}
 			cancel()
 			all.Wait()
-			g.leave(first, well, time.Millisecond)
-			for len(turns) > 0 {
-				g.leave(<-turns, well, time.Millisecond)
+			sched.release(first, well, time.Millisecond)
+			for len(slots) > 0 {
+				sched.release(<-slots, well, time.Millisecond)
 			}
 			// One stall does not make a script slow, and quick runs make it quick again.
 			for _, took := range []time.Duration{300 * time.Millisecond, time.Millisecond, 300 * time.Millisecond} {
-				turn, err := g.enter(ctx, ctx, user{key: good})
+				slot, err := sched.acquire(ctx, ctx, user{key: good})
 				if err != nil {
 					t.Fatal(err)
 				}
-				g.leave(turn, well, took)
+				sched.release(slot, well, took)
 			}
-			if r := g.known[good]; r.usual < 50*time.Millisecond || g.proven(r) {
-				t.Errorf("after two stalls in three runs: got %+v, want it doubted", r)
+			if r := sched.records[good]; r.usual < 50*time.Millisecond || sched.proven(r) {
+				t.Errorf("after two stalls in three runs: got %+v, want it not proven", r)
 			}
 			for range 10 {
-				turn, err := g.enter(ctx, ctx, user{key: good})
+				slot, err := sched.acquire(ctx, ctx, user{key: good})
 				if err != nil {
 					t.Fatal(err)
 				}
-				g.leave(turn, well, time.Millisecond)
+				sched.release(slot, well, time.Millisecond)
 			}
-			if !g.proven(g.known[good]) {
-				t.Errorf("after ten quick runs: got %+v, want it proven", g.known[good])
+			if !sched.proven(sched.records[good]) {
+				t.Errorf("after ten quick runs: got %+v, want it proven", sched.records[good])
 			}
-			g.drain()
+			sched.drain()
 		})
 	}
 }
 
-// TestNothingToReach is X3: nothing of the host is there, and nothing stays from run to run or script to script.
+// TestNothingToReach checks that no part of the host is reachable, and that no state persists from
+// run to run or script to script.
 func TestNothingToReach(t *testing.T) {
 	p := pool(t, Options{Instances: 1, Timeout: timeLimit()})
 	for _, tt := range []struct{ body, want string }{
@@ -439,7 +442,8 @@ func TestNothingToReach(t *testing.T) {
 	}
 }
 
-// TestNothingStays poisons everything a script can reach, then asks from the same and from another script.
+// TestNothingStays poisons everything that a script can reach, then looks for traces from the same
+// and from another script.
 func TestNothingStays(t *testing.T) {
 	p := pool(t, Options{Instances: 1, Timeout: timeLimit()})
 	const look = `function look() { return [typeof globalThis.x, ({}).y === undefined, [].map === MAP, JSON.stringify === STR, typeof secret, Math.random === RND, Object.keys(Object.prototype).length, Array.prototype.length] }
@@ -478,7 +482,7 @@ func TestNothingStays(t *testing.T) {
 	}
 }
 
-// TestMemoryIsPutBack: after any run the memory is bit by bit what it was.
+// TestMemoryIsPutBack checks that after any run the memory is restored bit by bit.
 func TestMemoryIsPutBack(t *testing.T) {
 	p := pool(t, Options{Instances: 1, Timeout: timeLimit()})
 	s := script(t, p, `const top = [1,2,3]; function transform(e) { return { body: "TENANT-SECRET-".repeat(20) + e.rawData.length } }`)
@@ -504,7 +508,8 @@ func TestMemoryIsPutBack(t *testing.T) {
 	}
 }
 
-// TestManyEvents: growing memory and thrown-away instances do not show, over events of all sizes.
+// TestManyEvents checks that growing memory and discarded instances have no visible effect, over
+// events of all sizes.
 func TestManyEvents(t *testing.T) {
 	p := pool(t, Options{Timeout: timeLimit()})
 	s := script(t, p, `function transform(e) { return { body: e.data.map(x => x) } }`)

@@ -8,12 +8,13 @@ import (
 // pageBytes is the unit in which memories are compared.
 const pageBytes = 4096
 
-// image is the memory after a script's top level ran, as the pages that differ from the engine's own memory.
+// image is the memory after a script's top level ran, stored as the pages that differ from the
+// engine's base.
 type image struct {
-	size  int    // of the memory
+	size  int    // size of the memory
 	pages []page // in rising order
-	bytes int    // in pages
-	fn    uint64 // the script's function
+	bytes int    // size of pages
+	fn    uint64 // JSValue of the script's function
 }
 
 type page struct {
@@ -21,7 +22,7 @@ type page struct {
 	data []byte
 }
 
-// takeImage compares a memory with base, which it began as.
+// takeImage compares a memory with base, its initial content.
 func takeImage(mem, base []byte, fn uint64) *image {
 	img := &image{size: len(mem), fn: fn}
 	empty := make([]byte, pageBytes)
@@ -38,7 +39,8 @@ func takeImage(mem, base []byte, fn uint64) *image {
 	return img
 }
 
-// restore makes a memory what it was when the image was taken. It may have grown since, never shrunk.
+// restore resets a memory to its content when the image was taken. The memory may have grown since;
+// it never shrinks.
 func (img *image) restore(mem, base []byte) {
 	copy(mem, base)
 	clear(mem[len(base):])
@@ -47,13 +49,13 @@ func (img *image) restore(mem, base []byte) {
 	}
 }
 
-// maxImages bounds the images kept, in bytes: some hundred scripts.
+// maxImages bounds the stored images, in bytes: enough for about a hundred scripts.
 const maxImages = 8 << 20
 
-// images keeps the images of the scripts used last.
+// images caches the images of the most recently used scripts.
 type images struct {
 	bytes int
-	order *list.List // of *keptImage, the one used last in front
+	order *list.List // of *keptImage, the most recently used first
 	byKey map[scriptKey]*list.Element
 }
 
@@ -77,7 +79,7 @@ func (i *images) get(key scriptKey) *image {
 
 func (i *images) put(key scriptKey, img *image) {
 	if i.byKey[key] != nil {
-		return // two runs made it at the same time
+		return // two runs created it at the same time
 	}
 	i.byKey[key] = i.order.PushFront(&keptImage{key, img})
 	i.bytes += img.bytes

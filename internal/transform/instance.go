@@ -19,16 +19,16 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// scriptName is what stack traces call the user's script.
+// scriptName names the user's script in stack traces.
 const scriptName = "transform.js"
 
-// instance is a QuickJS in a memory of its own. It belongs to one goroutine at a time.
+// instance is a QuickJS with its own memory. It belongs to one goroutine at a time.
 type instance struct {
 	engine *engine
 	module api.Module
-	broken bool // trapped, ran out of time or of memory: not to be used again
+	broken bool // trapped, ran out of time or of memory: must not be reused
 	closed bool
-	last   int // the size of the memory when it was looked at last
+	last   int // size of the memory when last read
 
 	malloc, newRuntime, setMemoryLimit, setGCThreshold, newContext, runGC api.Function
 	evalText, isFunction, getException, getIndex                          api.Function
@@ -38,7 +38,7 @@ type instance struct {
 	buf   []byte
 }
 
-// functions pairs the exports of QuickJS with where they are kept.
+// functions yields the names of QuickJS's exports and the fields that hold them.
 func (in *instance) functions() iter.Seq2[string, *api.Function] {
 	return func(yield func(string, *api.Function) bool) {
 		for _, f := range []struct {
@@ -64,7 +64,7 @@ func (in *instance) close() {
 	}
 }
 
-// size returns the size of the memory in bytes, as of the last look when it is gone.
+// size returns the size of the memory in bytes, or its last known size after close.
 func (in *instance) size() int {
 	if !in.closed && !in.module.IsClosed() {
 		in.last = int(in.module.Memory().Size())
@@ -72,10 +72,10 @@ func (in *instance) size() int {
 	return in.last
 }
 
-// grown tells whether the memory is too large to be used again.
+// grown reports whether the memory is too large for reuse.
 func (in *instance) grown() bool { return in.size() > len(in.engine.base)+maxGrowth }
 
-// errTrap is returned by calls that did not come back: the engine trapped, or its time was over.
+// errTrap is returned by calls that did not return: the engine trapped, or its time ran out.
 var errTrap = errors.New("the script engine stopped")
 
 // callRaw calls an export. After an error the instance is broken.
@@ -89,7 +89,8 @@ func (in *instance) callRaw(ctx context.Context, f api.Function, args ...uint64)
 	return stack[0], nil
 }
 
-// place copies text into the memory, with a zero behind it, and returns where it is.
+// place allocates memory for text with a zero byte after it, copies the text there, and returns the
+// address.
 func (in *instance) place(ctx context.Context, text []byte) (uint64, error) {
 	at, err := in.callRaw(ctx, in.malloc, uint64(len(text)+1))
 	if err != nil {
@@ -101,7 +102,7 @@ func (in *instance) place(ctx context.Context, text []byte) (uint64, error) {
 	return at, in.write(at, text)
 }
 
-// write copies text to a place in the memory, with a zero behind it.
+// write copies text to an address in the memory, with a zero byte after it.
 func (in *instance) write(at uint64, text []byte) error {
 	mem, ok := in.module.Memory().Read(uint32(at), uint32(len(text)+1))
 	if !ok {
@@ -111,7 +112,7 @@ func (in *instance) write(at uint64, text []byte) error {
 	return nil
 }
 
-// text makes a JavaScript string.
+// text creates a JavaScript string.
 func (in *instance) text(ctx context.Context, text []byte) (uint64, error) {
 	at := uint64(in.engine.frame + frameBytes)
 	var err error
@@ -130,7 +131,7 @@ func (in *instance) text(ctx context.Context, text []byte) (uint64, error) {
 	return v, err
 }
 
-// eval runs a script and returns its value. If it threw, the error is a *RunError.
+// eval runs a script and returns its value. If the script threw, the error is a *RunError.
 func (in *instance) eval(ctx context.Context, source, name string) (uint64, error) {
 	at, err := in.place(ctx, []byte(source))
 	if err != nil {
@@ -148,26 +149,26 @@ func (in *instance) eval(ctx context.Context, source, name string) (uint64, erro
 	return 0, in.thrown(ctx)
 }
 
-// thrown returns what the engine threw as an error.
+// thrown returns the engine's pending exception as an error.
 func (in *instance) thrown(ctx context.Context) error {
 	e, err := in.callRaw(ctx, in.getException, in.engine.ctx)
 	if err != nil {
 		return err
 	}
-	if in.engine.tell == 0 { // the harness itself failed
+	if in.engine.describe == 0 { // the harness itself failed
 		return errTrap
 	}
-	out, err := in.callText(ctx, in.engine.tell, e)
+	out, err := in.callText(ctx, in.engine.describe, e)
 	if err != nil {
 		return err
 	}
 	return in.failure(out)
 }
 
-// errMemory is what stands for a failure to allocate outside the script.
+// errMemory means that an allocation outside the script failed.
 var errMemory = &RunError{Kind: Memory, Message: "out of memory"}
 
-// callText calls a JavaScript function that returns a text, and returns a copy of that.
+// callText calls a JavaScript function that returns a text, and returns a copy of the text.
 func (in *instance) callText(ctx context.Context, fn uint64, args ...uint64) ([]byte, error) {
 	e := in.engine
 	if !in.putFrame(args...) {
@@ -178,7 +179,7 @@ func (in *instance) callText(ctx context.Context, fn uint64, args ...uint64) ([]
 		return nil, err
 	}
 	if isException(v) {
-		return nil, errMemory // the harness catches all else
+		return nil, errMemory // the harness catches all other exceptions
 	}
 	length := e.frame + frameBytes - 8
 	at, err := in.callRaw(ctx, in.toText, e.ctx, uint64(length), v, 0)
@@ -196,15 +197,16 @@ func (in *instance) callText(ctx context.Context, fn uint64, args ...uint64) ([]
 	return append([]byte(nil), mem...), nil
 }
 
-// wrap turns the errors of this file into what a caller sees. Traps of runs whose time was over are seen by Pool.use, which
-// looks at the context.
+// wrap converts the errors of this file into those that callers get. Pool.use recognizes traps of
+// runs that ran out of time, by their context.
 func (in *instance) wrap(err error) error {
 	var failed *RunError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &failed):
-		// Where the engine has no room left for an error it throws null, with its memory at the limit.
+		// If the engine has no memory left for an error, it throws null, and its memory is at the
+		// limit.
 		if failed.Kind == Exception && failed.Message == "null" && in.size() >= in.engine.memory-headroom {
 			failed = &RunError{Kind: Memory, Line: failed.Line}
 		}
@@ -218,14 +220,14 @@ func (in *instance) wrap(err error) error {
 		return &RunError{Kind: Memory, Message: in.outOfMemory()}
 	}
 	in.broken = true
-	return &RunError{Kind: Exception, Message: "the script engine stopped, as it does when functions call each other without end"}
+	return &RunError{Kind: Exception, Message: "the script engine stopped; the usual cause is endless recursion"}
 }
 
 func (in *instance) outOfMemory() string {
 	return fmt.Sprintf("out of memory: the script, with the event's data as JavaScript values, needs more than %d MiB", in.engine.memory>>20)
 }
 
-// restore puts the memory to what it was in the image, or in the base for nil.
+// restore resets the memory to the image, or to the base if img is nil.
 func (in *instance) restore(img *image) error {
 	base := in.engine.base
 	if img == nil {
@@ -245,7 +247,7 @@ func (in *instance) restore(img *image) error {
 	return nil
 }
 
-// load runs a script's top level and returns the image runs begin with.
+// load runs a script's top level and returns the image from which runs start.
 func (in *instance) load(ctx context.Context, source string) (*image, error) {
 	if err := in.restore(nil); err != nil {
 		return nil, in.wrap(err)
@@ -299,7 +301,7 @@ func (in *instance) run(ctx context.Context, img *image, event *Input) (Output, 
 	return in.decode(out)
 }
 
-// utf16Length returns how long JavaScript takes a text to be.
+// utf16Length returns the length of a text in JavaScript.
 func utf16Length(text []byte) int {
 	n := 0
 	for i := 0; i < len(text); {
@@ -314,7 +316,7 @@ func utf16Length(text []byte) int {
 	return n
 }
 
-// appendMeta writes all of the event but its data.
+// appendMeta appends all of the event except its data, as JSON.
 func appendMeta(b []byte, event *Input) []byte {
 	b = append(b, `{"id":`...)
 	b = rawjson.AppendQuoted(b, event.ID)
@@ -333,7 +335,7 @@ func appendMeta(b []byte, event *Input) []byte {
 	return append(b, '}')
 }
 
-// decode reads what the harness returned.
+// decode parses the harness's result.
 func (in *instance) decode(out []byte) (Output, error) {
 	if len(out) == 0 {
 		return Output{}, in.wrap(errTrap)
@@ -361,10 +363,10 @@ func (in *instance) decode(out []byte) (Output, error) {
 	return Output{}, in.wrap(in.failure(out))
 }
 
-// atLine finds the innermost place in the user's script in a stack trace.
+// atLine finds the innermost position in the user's script in a stack trace.
 var atLine = regexp.MustCompile(regexp.QuoteMeta(scriptName) + `:(\d+)(?::(\d+))?`)
 
-// failure reads what the harness says about something thrown.
+// failure parses the harness's description of an exception.
 func (in *instance) failure(out []byte) error {
 	var words [2]string // message, stack
 	if len(out) < 2 || json.Unmarshal(out[1:], &words) != nil {
@@ -380,24 +382,25 @@ func (in *instance) failure(out []byte) error {
 	return failed
 }
 
-// The most frequent mistakes. QuickJS keeps positions of calls and throws only, and names for these the last one before, or where the
-// function begins.
+// The most frequent mistakes. QuickJS stores positions only of calls and throws. For these mistakes
+// it therefore reports the last such position before, or the start of the function.
 var (
-	ofNothing = regexp.MustCompile(`^TypeError: cannot (?:read|set) property '([^']+)' of (?:undefined|null)`)
-	noSuch    = regexp.MustCompile(`^ReferenceError: (\S+) is not defined`)
+	readsUndefined = regexp.MustCompile(`^TypeError: cannot (?:read|set) property '([^']+)' of (?:undefined|null)`)
+	undefinedName  = regexp.MustCompile(`^ReferenceError: (\S+) is not defined`)
 )
 
-// blame corrects the line of a failure: if only one line of the script has the name that was not there, it is that.
-func blame(err error, source string) error {
+// refineLine corrects the line of a failure: if only one line of the script uses the missing name,
+// it is that line.
+func refineLine(err error, source string) error {
 	var failed *RunError
 	if !errors.As(err, &failed) || failed.Line == 0 {
 		return err
 	}
 	before := `(?:\.\s*|\[\s*["']?)`
-	m := ofNothing.FindStringSubmatch(failed.Message)
+	m := readsUndefined.FindStringSubmatch(failed.Message)
 	if m == nil {
 		before = `(?:^|[^\w$.])`
-		m = noSuch.FindStringSubmatch(failed.Message)
+		m = undefinedName.FindStringSubmatch(failed.Message)
 	}
 	if m == nil {
 		return err

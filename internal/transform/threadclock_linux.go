@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// threadClock measures the processor time of the thread that started it, which must stay locked to its goroutine. It may be read from
-// any thread.
+// threadClock measures the processor time of the thread that started it, which must stay locked to
+// its goroutine. It may be read from any thread.
 type threadClock struct {
 	id    int32
 	begin time.Duration
@@ -17,8 +17,9 @@ type threadClock struct {
 
 // startThreadClock starts the clock of the calling thread.
 func startThreadClock() threadClock {
-	// CLOCK_THREAD_CPUTIME_ID is the caller's own; any thread's is made of its id, see clock_getcpuclockid(3) and
-	// include/linux/posix-timers.h: CPUCLOCK_SCHED | CPUCLOCK_PERTHREAD_MASK.
+	// CLOCK_THREAD_CPUTIME_ID always means the caller's thread. The clock of any thread is computed
+	// from its id, see clock_getcpuclockid(3) and include/linux/posix-timers.h: CPUCLOCK_SCHED |
+	// CPUCLOCK_PERTHREAD_MASK.
 	c := threadClock{id: int32(^syscall.Gettid()<<3 | 6), wall: time.Now()}
 	c.begin, _ = c.read()
 	return c
@@ -32,7 +33,8 @@ func (c threadClock) read() (time.Duration, bool) {
 	return time.Duration(t.Nano()), true
 }
 
-// used returns the processor time since the start, the time on the wall where that cannot be read.
+// used returns the processor time since the start, or wall-clock time if processor time cannot be
+// read.
 func (c threadClock) used() time.Duration {
 	if now, ok := c.read(); ok {
 		return now - c.begin

@@ -4,7 +4,7 @@ package transform
 
 import "time"
 
-// threadClock measures the time on the wall: that of a thread cannot be told here.
+// threadClock measures wall-clock time: the time of a thread is not available here.
 type threadClock struct{ start time.Time }
 
 func startThreadClock() threadClock { return threadClock{time.Now()} }

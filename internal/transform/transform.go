@@ -4,36 +4,50 @@
 //	  return { body: { text: "New order " + event.data.id }, headers: { "X-Kind": event.type } };
 //	}
 //
-// event has id, type, time (RFC 3339), key, attributes (an object) and data. The result is null to drop the event, or an
-// object: body (a text is sent as it is, anything else as JSON; left out, the body is the caller's to choose), and if wanted
-// headers, query and url. What headers and URL are allowed is the caller's to check.
+// event has id, type, time (RFC 3339), key, attributes (an object) and data. The result is null to
+// drop the event, or an object with a body and optionally headers, query and url. A body that is a
+// text is sent as it is, and any other value as JSON; without a body, the caller chooses one. The
+// caller checks headers and URL.
 //
-// Numbers in JavaScript are doubles: an integer beyond 2^53 in the data loses digits on its way through event.data.
-// event.rawData is the data's JSON exactly as it was published, for a body written as text.
+// Numbers in JavaScript are doubles: an integer beyond 2^53 in the data loses digits in event.data.
+// event.rawData is the data's JSON exactly as published, for bodies written as text.
 //
 // # The sandbox
 //
-// The engine is QuickJS-NG compiled to WebAssembly, run by wazero: a script that breaks the engine is still inside the
-// instance's memory, a few calls that answer "no", and a clock. There is no file, network, process, environment, timer,
-// console or module to reach. The memory has a limit, every run a time limit that also ends loops inside the engine.
+// The engine is QuickJS-NG compiled to WebAssembly and run by wazero. A script that breaks the
+// engine is still confined to the instance's memory, a clock, and a few calls that always fail.
+// There is no file, network, process, environment, timer, console or module to reach. The memory is
+// limited, and so is the time of every run; the time limit also ends loops inside the engine.
 //
-// A run begins on a copy of the memory taken right after the script's top level ran, and is put back afterwards: nothing stays
-// from one run to another. So the top level runs once in a while, without an event, and must not depend on the time; it cannot see
-// what runs have done. An instance that trapped, ran out of time or grew is thrown away.
+// A run starts on a copy of the memory as it was right after the script's top level ran, and the
+// copy is restored afterwards: nothing persists from one run to the next. The top level therefore
+// runs only occasionally, without an event, and cannot see results of runs. It must not depend on
+// the time. An instance that trapped, ran out of time or grew is discarded.
 //
-// Date shows the time that the caller gives, see [Input]: it stands still during a run, so that it tells nothing about
-// the machine. At the top level it shows the beginning of 1970. Math.random is seeded with the event's id. So what a script can see
-// is the same whenever it runs for an event, and attempts to deliver it send the same bytes.
+// Date shows the caller's time, see [Input]. It stands still during a run, so that it reveals
+// nothing about the machine. At the top level it shows the beginning of 1970. Math.random is seeded
+// with the event's id. A script therefore sees the same input whenever it runs for an event, and
+// all attempts to deliver the event send the same bytes.
 //
-// There are few instances. Tenants with runs waiting take turns by the processor time they have had, and so do the scripts of
-// each. A script that has not yet run, ended badly last time (out of time or memory) or usually takes more than a two-hundredth of
-// its time, and one that is being saved, never gets the last free instance, and runs on a thread of the lowest priority, where there is
-// such a thing (Linux). Those that ended badly together run half of the time at most. So do the scripts of tenants that have had their
-// share of the processors, while scripts take more than half of these. The time limit is one of processor time, where
-// that can be told (Linux): a script that works does not fail because the machine is busy.
+// # Sharing the instances
 //
-// Weak points: the first use compiles the engine, about half a second of CPU. The limit of the engine's stack cannot be set in this
-// build, so endless recursion ends in a trap and costs the instance.
+// There are few instances. Tenants with waiting runs take turns by the processor time they have
+// used, and so do the scripts of each tenant. These runs get low priority: they never get the last
+// free instance, and run on a thread of the lowest priority where the system has such threads
+// (Linux):
+//
+//   - runs of scripts that have not yet run, or ended badly last time (out of time or memory)
+//   - runs of scripts that usually take more than a two-hundredth of the time limit
+//   - runs that check a script that is being saved
+//   - runs of tenants that have used up their share, while scripts use more than half of the processors
+//
+// Scripts that ended badly run at most half of the time, all together. The time limit is one of
+// processor time where the system can measure it (Linux): a script that works does not fail because
+// the machine is busy.
+//
+// Known weak points: the first use compiles the engine, which takes about half a second of CPU.
+// This build cannot set the limit of the engine's stack, so endless recursion ends in a trap and
+// costs the instance.
 package transform
 
 import (
@@ -54,31 +68,34 @@ import (
 const (
 	// MaxSourceBytes bounds a script.
 	MaxSourceBytes = 64 << 10
-	// MaxBodyBytes bounds the body a transform returns: as much as an event may have.
+	// MaxBodyBytes bounds the body that a transform returns, like the limit of an event.
 	MaxBodyBytes = 1 << 20
 )
 
-// slowShare of the time a run may take is what makes a script a slow one, if it usually takes longer. Most take a
-// four-thousandth.
+// slowShare defines slow scripts: those that usually take more than this fraction of the time
+// limit. Most take a four-thousandth.
 const slowShare = 200
 
 // Options are the settings of a Pool. Zero values mean the defaults.
 type Options struct {
-	// Instances is how many scripts run at the same time. Default 2. With 1, a script that has never succeeded can
-	// keep all others waiting for as long as the time limit.
+	// Instances is how many scripts run at the same time, 2 by default. With 1, a script that has
+	// never succeeded can block all others for the whole time limit.
 	Instances int
-	// Timeout is the processor time a run may take. Default 1 s. A run on a busy machine ends after five times as much
-	// time at the latest.
+	// Timeout is the processor time that a run may take, 1 s by default. On a busy machine a run
+	// ends after at most five times as much wall-clock time.
 	Timeout time.Duration
-	// MemoryMB is the memory of an instance in MiB, engine included. Default 64, at least 8. In the worst case a pool
-	// takes Instances × MemoryMB, and some 10 MiB for the compiled engine and its cache of scripts.
+	// MemoryMB is the memory of an instance in MiB, including the engine: 64 by default, at least
+	// 8. In the worst case a pool takes Instances × MemoryMB, and about 10 MiB for the compiled
+	// engine and its cache of scripts.
 	MemoryMB int
-	// Waiting is how many runs may wait for an instance; further ones fail with ErrBusy. Default 4096.
+	// Waiting is how many runs may wait for an instance, 4096 by default; further ones fail with
+	// ErrBusy.
 	Waiting int
 
-	// Started is called once, with the number of instances, when the first use is about to start the engine. A script that runs
-	// holds one of the Go scheduler's processors (GOMAXPROCS) for milliseconds at a time, so a program that must stay quick
-	// meanwhile adds so many. May be nil.
+	// Started is called once, with the number of instances, before the first use starts the engine.
+	// It may be nil. A running script holds one of the Go scheduler's processors (GOMAXPROCS) for
+	// milliseconds at a time; a program that must stay responsive can add that many processors
+	// here.
 	Started func(instances int)
 
 	// compiled lets tests compile the engine once for all their pools.
@@ -102,23 +119,24 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Errors of a pool itself. They say nothing about the script.
+// Errors of the pool itself, unrelated to the script.
 var (
-	// ErrClosed is returned once Close was called.
+	// ErrClosed is returned after Close was called.
 	ErrClosed = errors.New("transform pool is closed")
-	// ErrBusy is returned when too many runs wait for an instance.
+	// ErrBusy is returned when too many runs are waiting for an instance.
 	ErrBusy = errors.New("too many transforms are waiting")
 )
 
-// Error says why a source cannot be a transform.
+// Error says why a source is not a valid transform.
 type Error struct {
-	// Line and Column point into the source, both from 1; 0 where the whole source is meant.
+	// Line and Column are a position in the source, both from 1; 0 if unknown or if the error
+	// concerns the whole source.
 	Line, Column int
 	// Message is a phrase for people: "SyntaxError: unexpected token".
 	Message string
 }
 
-// Error gives the position, if there is one, and the message.
+// Error returns the position, if there is one, and the message.
 func (e *Error) Error() string {
 	switch {
 	case e.Line == 0:
@@ -137,19 +155,19 @@ const (
 	Timeout   Kind = "timeout"   // it took longer than allowed
 	Memory    Kind = "memory"    // it needed more memory than allowed
 	Exception Kind = "exception" // it threw, or recursed until the engine trapped
-	Result    Kind = "result"    // what it returned cannot be used
+	Result    Kind = "result"    // its return value is unusable
 )
 
-// RunError says why a run failed. The message may hold what the script chose to throw.
+// RunError says why a run failed. The message may contain text that the script threw.
 type RunError struct {
 	Kind Kind
-	// Line is the line of the script, from 1; 0 where there is none to blame.
+	// Line is the line of the script, from 1, or 0 if unknown.
 	Line int
 	// Message is a phrase for people.
 	Message string
 }
 
-// Error gives kind, line and message.
+// Error returns kind, line and message.
 func (e *RunError) Error() string {
 	if e.Line > 0 {
 		return fmt.Sprintf("transform failed (%s, line %d): %s", e.Kind, e.Line, e.Message)
@@ -157,72 +175,72 @@ func (e *RunError) Error() string {
 	return fmt.Sprintf("transform failed (%s): %s", e.Kind, e.Message)
 }
 
-// Input is the event a transform gets. The JSON must have been checked.
+// Input is the event for a transform. Its JSON must have been checked.
 type Input struct {
 	ID, Type, Key string
 	Time          time.Time
 	// Now is the time that Date shows. It must be the same for all attempts to deliver the event.
 	Now time.Time
-	// Tenant is who the processor time is charged to.
+	// Tenant is the tenant whose processor time is charged.
 	Tenant event.TenantID
-	// Data is the payload; empty: null.
+	// Data is the payload; empty means null.
 	Data []byte
-	// Attributes is an object; empty: {}.
+	// Attributes is an object; empty means {}.
 	Attributes []byte
 }
 
-// Output is what a transform returned.
+// Output is the result of a transform.
 type Output struct {
-	// Drop means the event shall not be delivered; the other fields are empty then.
+	// Drop means that the event must not be delivered; the other fields are then empty.
 	Drop bool
 	// Body is the body to send, at most MaxBodyBytes.
 	Body []byte
-	// Text means the script wrote the body as text; else it is JSON.
+	// Text means that the script returned the body as text; otherwise it is JSON.
 	Text bool
-	// NoBody means the script gave none: the event's usual one is wanted.
+	// NoBody means that the script returned no body: send the event's usual one.
 	NoBody bool
-	// Headers and Query are to be set; nil when not given. Nothing of them has been checked.
+	// Headers and Query are values to set, nil if not given. They have not been checked.
 	Headers, Query map[string]string
-	// URL is where to send it instead; empty when not given. It has not been checked.
+	// URL replaces the destination, empty if not given. It has not been checked.
 	URL string
 }
 
-// Script is a transform that compiled. It is immutable and costs little: what a run starts from is kept by the pool for the
-// scripts used last and made anew for others.
+// Script is a transform that has compiled. It is immutable and small: the pool caches the starting
+// points of recently used scripts and recreates others.
 type Script struct {
 	source string
 	key    [sha256.Size]byte
 }
 
-// NewScript returns the script of a source that Compile accepted before, maybe another pool's, without running anything. If it does
-// not compile any more, its runs fail with a *[RunError].
+// NewScript returns the script for a source that Compile has accepted before, possibly in another
+// pool, without running it. If the source no longer compiles, its runs fail with a *[RunError].
 func NewScript(source string) *Script {
 	return &Script{source: source, key: sha256.Sum256([]byte(source))}
 }
 
-// Source returns the script as it was given to Compile.
+// Source returns the script that was given to Compile.
 func (s *Script) Source() string { return s.source }
 
-// Pool runs scripts in a bounded number of instances. It is safe for concurrent use. Nothing is compiled or allocated before
-// the first use.
+// Pool runs scripts in a bounded number of instances. It is safe for concurrent use. It compiles
+// and allocates nothing before the first use.
 type Pool struct {
-	o    Options
-	gate *gate
+	o         Options
+	scheduler *scheduler
 
-	stop   context.Context // ends when the pool is closed
+	stop   context.Context // canceled when the pool is closed
 	cancel context.CancelFunc
 
-	mu     sync.Mutex // guards all below
-	engine *engine    // nil until first used
+	mu     sync.Mutex // guards the fields below
+	engine *engine    // nil until the first use
 	idle   []*instance
 	images *images
 	closed bool
 }
 
-// NewPool returns a pool. Close it.
+// NewPool returns a pool. The caller must close it.
 func NewPool(o Options) *Pool {
 	p := &Pool{o: o.withDefaults(), images: newImages()}
-	p.gate = newGate(p.o.Instances, p.o.Waiting, p.o.Timeout/slowShare)
+	p.scheduler = newScheduler(p.o.Instances, p.o.Waiting, p.o.Timeout/slowShare)
 	p.stop, p.cancel = context.WithCancel(context.Background())
 	return p
 }
@@ -230,7 +248,7 @@ func NewPool(o Options) *Pool {
 // Close ends all runs, waits for them and frees the instances. Closing twice is harmless.
 func (p *Pool) Close() {
 	p.cancel()
-	p.gate.drain()
+	p.scheduler.drain()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
@@ -244,8 +262,9 @@ func (p *Pool) Close() {
 	}
 }
 
-// Compile checks a source by running its top level in the sandbox, for a tenant. The error is an *[Error] if the source is to blame,
-// [ErrClosed], [ErrBusy] or the context's error otherwise.
+// Compile checks a source by running its top level in the sandbox, on the tenant's account. The
+// error is an *[Error] if the source is invalid, otherwise [ErrClosed], [ErrBusy] or the context's
+// error.
 func (p *Pool) Compile(ctx context.Context, tenant event.TenantID, source string) (*Script, error) {
 	if len(source) > MaxSourceBytes {
 		return nil, &Error{Message: fmt.Sprintf("must have at most %d bytes, got %d", MaxSourceBytes, len(source))}
@@ -265,8 +284,8 @@ func (p *Pool) Compile(ctx context.Context, tenant event.TenantID, source string
 	return s, nil
 }
 
-// Run runs a script for an event. The error is a *[RunError] if the script is to blame, [ErrClosed], [ErrBusy] or the
-// context's error otherwise; the wait for an instance ends with the context.
+// Run runs a script for an event. The error is a *[RunError] if the script failed, otherwise
+// [ErrClosed], [ErrBusy] or the context's error. Waiting for an instance ends with the context.
 func (p *Pool) Run(ctx context.Context, s *Script, input Input) (Output, error) {
 	var out Output
 	err := p.use(ctx, user{input.Tenant, s.key, false}, func(ctx context.Context, in *instance) error {
@@ -275,39 +294,41 @@ func (p *Pool) Run(ctx context.Context, s *Script, input Input) (Output, error) 
 			return err
 		}
 		out, err = in.run(withClock(ctx, input.Now), img, &input)
-		return blame(err, s.source)
+		return refineLine(err, s.source)
 	})
 	var bad *Error
-	if errors.As(err, &bad) { // it compiled once, so its top level depends on something
+	if errors.As(err, &bad) { // it compiled before, so its top level depends on changing conditions
 		err = &RunError{Kind: Exception, Line: bad.Line, Message: bad.Message}
 	}
 	return out, err
 }
 
-// use takes a turn with an instance and calls f with a context that ends after the time limit, with ctx, and with the pool.
+// use acquires a slot and an instance, and calls f with a context that ends with the time limit,
+// with ctx, and with the pool.
 func (p *Pool) use(ctx context.Context, u user, f func(context.Context, *instance) error) error {
-	t, err := p.gate.enter(ctx, p.stop, u)
+	t, err := p.scheduler.acquire(ctx, p.stop, u)
 	if err != nil {
 		return err
 	}
 	end, took := unknown, time.Duration(0)
-	defer func() { p.gate.leave(t, end, took) }()
-	in, err := p.instance() // which may start the engine: not the script's doing
+	defer func() { p.scheduler.release(t, end, took) }()
+	in, err := p.instance() // may start the engine, whose failure is not the script's
 	if err != nil {
 		return err
 	}
-	if t.doubted {
-		lowly(p.gate.most, func() { end, took, err = p.take(ctx, in, u.saving, f) })
+	if t.low {
+		atLowPriority(p.scheduler.maxLow, func() { end, took, err = p.execute(ctx, in, u.saving, f) })
 	} else {
-		end, took, err = p.take(ctx, in, u.saving, f)
+		end, took, err = p.execute(ctx, in, u.saving, f)
 	}
 	return err
 }
 
-// maxStall is how many times its time limit a run may take on a machine that is too busy to let it work.
+// maxStall is how many times the time limit a run may last on a machine that is too busy to run it.
 const maxStall = 5
 
-// limitTime calls end when the thread has used the time limit since start, or has had no chance to for long, until stop is called.
+// limitTime calls end when the thread has used the time limit since start, or when maxStall times
+// the limit has passed. It returns a function that stops the watch.
 func (p *Pool) limitTime(c threadClock, start time.Time, end func()) (stop func()) {
 	var mu sync.Mutex
 	var timer *time.Timer
@@ -334,10 +355,10 @@ func (p *Pool) limitTime(c threadClock, start time.Time, end func()) (stop func(
 	}
 }
 
-// take is use, once there are a turn and an instance; it also tells how the turn ended, and what processor time it took. That a
-// script is saved says nothing about its runs.
-func (p *Pool) take(ctx context.Context, in *instance, saving bool, f func(context.Context, *instance) error) (end outcome, took time.Duration, err error) {
-	runtime.LockOSThread() // whose time is measured
+// execute calls f with an instance under the time limit. It returns how the run ended and the
+// processor time it took. Checking a script that is being saved does not count as a run of it.
+func (p *Pool) execute(ctx context.Context, in *instance, saving bool, f func(context.Context, *instance) error) (end outcome, took time.Duration, err error) {
+	runtime.LockOSThread() // measures the time of this thread
 	defer runtime.UnlockOSThread()
 	start, clock := time.Now(), startThreadClock()
 	run, cancel := context.WithCancel(withClock(ctx, time.Time{}))
@@ -348,12 +369,12 @@ func (p *Pool) take(ctx context.Context, in *instance, saving bool, f func(conte
 	err = f(run, in)
 	stop()
 	took = clock.used()
-	p.giveBack(in)
+	p.putInstance(in)
 	end, err = p.judge(ctx, run, in, saving, err)
 	return end, took, err
 }
 
-// judge says how a turn ended, from the error of the work in it.
+// judge classifies the end of a run by its error.
 func (p *Pool) judge(ctx, run context.Context, in *instance, saving bool, err error) (outcome, error) {
 	fine := well
 	if saving {
@@ -376,7 +397,7 @@ func (p *Pool) judge(ctx, run context.Context, in *instance, saving bool, err er
 	return badly, err
 }
 
-// instance returns one that waits for work, or a new one.
+// instance returns an idle instance or a new one.
 func (p *Pool) instance() (*instance, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -393,7 +414,7 @@ func (p *Pool) instance() (*instance, error) {
 			p.o.Started(p.o.Instances)
 			p.o.Started = nil
 		}
-		// Under the lock: others would have to wait for it anyway.
+		// Under the lock, because other callers would have to wait for the engine anyway.
 		e, err := newEngine(p.o)
 		if err != nil {
 			return nil, fmt.Errorf("starting the script engine: %w", err)
@@ -402,13 +423,13 @@ func (p *Pool) instance() (*instance, error) {
 	}
 	in, err := p.engine.instantiate()
 	if err != nil {
-		return nil, fmt.Errorf("starting a script engine's instance: %w", err)
+		return nil, fmt.Errorf("starting an instance of the script engine: %w", err)
 	}
 	return in, nil
 }
 
-// giveBack keeps an instance for the next run, unless something is wrong with it.
-func (p *Pool) giveBack(in *instance) {
+// putInstance keeps an instance for the next run, unless it is broken or has grown.
+func (p *Pool) putInstance(in *instance) {
 	if in.broken || in.grown() {
 		in.broken = in.broken || in.size() > in.engine.memory/2
 		in.close()
@@ -419,7 +440,7 @@ func (p *Pool) giveBack(in *instance) {
 	p.idle = append(p.idle, in)
 }
 
-// load returns the image of a script's memory after its top level ran, which it runs if there is none.
+// load returns the image of a script, running its top level if the image is not cached.
 func (p *Pool) load(ctx context.Context, in *instance, s *Script) (*image, error) {
 	p.mu.Lock()
 	img := p.images.get(s.key)

@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// compiledOnce serves all pools of the tests: compiling the engine takes half a second, and far more under the race detector.
+// compiledOnce serves all pools of the tests: compiling the engine takes half a second, and far
+// more under the race detector.
 var compiledOnce = wazero.NewCompilationCache()
 
 // testPool is shared by the tests that only run scripts.
@@ -183,7 +184,8 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
-// TestClockAndChance: the clock is the caller's and stands still, random numbers depend on the event only.
+// TestClockAndChance checks that the clock is the caller's and stands still, and that random
+// numbers depend only on the event.
 func TestClockAndChance(t *testing.T) {
 	p := testPool()
 	s := script(t, p, `const early = Math.random(); function transform() {
@@ -249,9 +251,9 @@ func TestContextsAndClose(t *testing.T) {
 		}()
 	}
 	for {
-		p.gate.mu.Lock()
-		waiting := p.gate.waiting
-		p.gate.mu.Unlock()
+		p.scheduler.mu.Lock()
+		waiting := p.scheduler.waiting
+		p.scheduler.mu.Unlock()
 		if waiting == cap(ended)-1 {
 			break
 		}

@@ -10,8 +10,9 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// callCompleted is the documented sample of call.completed as an application publishes it, its summary as long as makes
-// the event n bytes. Summaries are prose: with quotes, line breaks, and now and then a letter beyond ASCII.
+// callCompleted returns the documented sample of call.completed as an application publishes it,
+// with a summary that brings the event to n bytes. Summaries are prose with quotes, line breaks,
+// and an occasional letter beyond ASCII.
 func callCompleted(n int) []byte {
 	const before = `{"type":"call.completed","version":"2026-05-05","timestamp":"2026-05-05T14:23:00Z","key":"tnt_8Xk2mQ","data":{` +
 		`"sid":"CA5f1c9a3e7b2d4c8f9a0b1c2d3e4f5a6b","tenantId":"tnt_8Xk2mQ","caller":"+12125551234","callerName":"John Smith",` +
@@ -28,7 +29,8 @@ func callCompleted(n int) []byte {
 	return []byte(before + text + strings.Repeat(".", room-len(text)) + after)
 }
 
-// BenchmarkCheck compares with other validators in the same run. Only jsontext checks as much as we do.
+// BenchmarkCheck compares Check with other validators in the same run. Of these only jsontext
+// checks as much.
 func BenchmarkCheck(b *testing.B) {
 	for _, n := range []int{1024, 2560} {
 		event := callCompleted(n)
@@ -54,7 +56,8 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// BenchmarkEvents is what accepting an array costs: 1,000 events, walked once, envelope fields picked on the way.
+// BenchmarkEvents measures the cost of accepting an array: 1,000 events, walked once, picking
+// envelope fields along the way.
 func BenchmarkEvents(b *testing.B) {
 	body := []byte{'['}
 	for i := range 1000 {
@@ -87,7 +90,7 @@ func BenchmarkEvents(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/event")
 }
 
-// BenchmarkManyNames is the object that costs most: 1 MiB of short names.
+// BenchmarkManyNames measures the most costly object: 1 MiB of short names.
 func BenchmarkManyNames(b *testing.B) {
 	body := []byte{'{'}
 	for i := range 100_000 {

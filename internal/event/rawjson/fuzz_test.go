@@ -23,8 +23,9 @@ func addSeeds(f *testing.F) {
 	f.Add(object(2 * fewNames))
 }
 
-// FuzzCheck holds the verdict against two other parsers: what we accept encoding/json accepts, and without limits we and
-// jsontext, which is as strict, agree both ways.
+// FuzzCheck compares the verdict with two other parsers: encoding/json must accept every document
+// that Check accepts, and without limits Check and the equally strict jsontext must agree in both
+// directions.
 func FuzzCheck(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -50,11 +51,12 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// FuzzMembers compares each member with what jsontext reads, and each value with Pick and with its own parts.
+// FuzzMembers compares each member with jsontext's reading, and each value with Pick and with its
+// own parts.
 func FuzzMembers(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		Pick(b, "a", "b") // whatever it is, no panic
+		Pick(b, "a", "b") // must not panic on any input
 		dec := jsontext.NewDecoder(bytes.NewReader(b))
 		type member struct {
 			name string
@@ -100,7 +102,7 @@ func FuzzMembers(f *testing.F) {
 	})
 }
 
-// checkValue compares conversions of a checked value with encoding/json's.
+// checkValue compares conversions of a checked value with those of encoding/json.
 func checkValue(t *testing.T, v Value) {
 	switch v.Kind {
 	case String:
@@ -127,7 +129,8 @@ func checkValue(t *testing.T, v Value) {
 	}
 }
 
-// FuzzAppendQuoted: any string makes valid JSON that reads back as itself, bad bytes apart.
+// FuzzAppendQuoted checks that any string becomes valid JSON that reads back as the same string,
+// except for bytes that are not UTF-8.
 func FuzzAppendQuoted(f *testing.F) {
 	for _, s := range []string{"", "text", "\x00\"\\\n", "é\u2028", "\xff\xed\xa0\x80"} {
 		f.Add(s)
@@ -138,7 +141,7 @@ func FuzzAppendQuoted(f *testing.F) {
 			t.Fatalf("%q: %s: %v", s, b, err)
 		}
 		v, _ := Pick(b)
-		want := string([]rune(s)) // each bad byte is U+FFFD
+		want := string([]rune(s)) // each invalid byte becomes U+FFFD
 		if got, err := v.String(); got != want || err != nil {
 			t.Errorf("got %q, %v; want %q", got, err, want)
 		}

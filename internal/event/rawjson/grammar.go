@@ -8,9 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// The functions of this file take and return positions in s.b. A negative result means that s.err is set.
+// The functions in this file take and return positions in s.b. A negative result means that s.err
+// is set.
 
-// value checks the value that starts at i, inside depth open containers, and returns the position behind it.
+// value checks the value that starts at i, inside depth open containers, and returns the position
+// after it.
 func (s *Scanner) value(i, depth int) int {
 	b := s.b
 	if uint(i) >= uint(len(b)) {
@@ -111,8 +113,8 @@ func (s *Scanner) array(i, depth int) int {
 	}
 }
 
-// member checks the name that starts at i and the colon, remembers the name in the object opened at m, and returns where
-// the value starts.
+// member checks the name that starts at i and its colon, records the name in the object opened at
+// m, and returns the start of the value.
 func (s *Scanner) member(i int, m mark) int {
 	b := s.b
 	if uint(i) >= uint(len(b)) || b[i] != '"' {
@@ -173,7 +175,7 @@ func (s *Scanner) number(i int) int {
 	return i
 }
 
-// digits returns the position of the first byte from i on that is no digit.
+// digits returns the position of the first byte from i on that is not a digit.
 func digits(b []byte, i int) int {
 	for i < len(b) && isDigit(b[i]) {
 		i++
@@ -185,7 +187,7 @@ func isDigit(c byte) bool { return c-'0' <= 9 }
 
 // space returns the position of the first byte from i on that is not whitespace.
 func space(b []byte, i int) int {
-	// Most JSON on the wire is compact: this much is inlined, the loop is not.
+	// Most JSON on the wire is compact: this function is inlined, the loop is not.
 	if i < len(b) && b[i] <= ' ' {
 		return spaces(b, i)
 	}
@@ -199,30 +201,31 @@ func spaces(b []byte, i int) int {
 	return i
 }
 
-// Text is searched eight bytes at a time; each constant repeats one byte. In a byte below 0x80, subtracting n sets the
-// high bit if it was less than n: n is 1 after an exclusive or with the byte looked for, or the blank. A borrow can spill
-// into higher bytes only above a true hit, so the lowest mark is exact, and only that one is used.
+// These constants each repeat one byte, to search text eight bytes at a time. In a byte below 0x80,
+// subtracting n sets the high bit if the byte was less than n: n is 1 after an exclusive or with
+// the byte searched for, or else the blank. A borrow can reach higher bytes only above a true hit,
+// so the lowest high bit is exact, and only that one is used.
 const (
-	ones   = 0x0101010101010101
-	highs  = 0x8080808080808080
-	quotes = ones * '"'
-	slants = ones * '\\'
-	blanks = ones * ' '
+	ones        = 0x0101010101010101
+	highs       = 0x8080808080808080
+	quotes      = ones * '"'
+	backslashes = ones * '\\'
+	blanks      = ones * ' '
 )
 
-// plainStops marks, by the high bits of its bytes, where text has a quote, a backslash, a control character or a byte
-// beyond ASCII.
+// plainStops sets the high bit of each byte of w that is a quote, a backslash, a control character
+// or outside ASCII.
 func plainStops(w uint64) uint64 {
-	return (((w ^ quotes) - ones) | ((w ^ slants) - ones) | (w - blanks) | w) & highs
+	return (((w ^ quotes) - ones) | ((w ^ backslashes) - ones) | (w - blanks) | w) & highs
 }
 
-// textStops is plainStops but for bytes beyond ASCII.
+// textStops is like plainStops, but passes over bytes outside ASCII.
 func textStops(w uint64) uint64 {
-	return (((w ^ quotes) - ones) | ((w ^ slants) - ones) | (w - blanks)) &^ w & highs
+	return (((w ^ quotes) - ones) | ((w ^ backslashes) - ones) | (w - blanks)) &^ w & highs
 }
 
-// str checks the string behind the opening quote before i. It returns the position behind the closing quote, and
-// whether the string has an escape.
+// str checks the string that begins at i, after its opening quote. It returns the position after
+// the closing quote, and whether the string contains an escape.
 func (s *Scanner) str(i int) (end int, escaped bool) {
 	b := s.b
 	for i+8 <= len(b) {
@@ -239,7 +242,7 @@ func (s *Scanner) str(i int) (end int, escaped bool) {
 	return s.strRest(i)
 }
 
-// strRest goes on with a string at i, where the plain text ends.
+// strRest continues a string at i, the end of its plain text.
 func (s *Scanner) strRest(i int) (end int, escaped bool) {
 	b := s.b
 	for {
@@ -282,7 +285,7 @@ func plainEnd(b []byte, i int) int {
 	return i
 }
 
-// textEnd is plainEnd for text that may hold more than ASCII.
+// textEnd is like plainEnd, but for text that may contain characters outside ASCII.
 func textEnd(b []byte, i int) int {
 	for i+8 <= len(b) {
 		if m := textStops(binary.LittleEndian.Uint64(b[i:])); m != 0 {
@@ -316,7 +319,8 @@ func (s *Scanner) escape(i int) int {
 	case r < 0xd800 || r > 0xdfff:
 		return i + 6
 	case r <= 0xdbff:
-		// RFC 8259, section 8.2: the grammar allows half a pair, but what receivers make of it is unpredictable.
+		// RFC 8259, section 8.2: the grammar allows half a surrogate pair, but receivers treat it
+		// unpredictably.
 		if low := unit(b, i+6); low >= 0xdc00 && low <= 0xdfff {
 			return i + 12
 		}
@@ -346,9 +350,9 @@ func unit(b []byte, i int) rune {
 	return r
 }
 
-const trailingComma = "a comma with nothing after it"
+const trailingComma = "a comma without an item after it"
 
-// fail notes an error at i. Only the first counts.
+// fail records an error at i, unless an earlier one was recorded.
 func (s *Scanner) fail(i int, reason string) int {
 	if s.err == nil {
 		s.err = &SyntaxError{Offset: i, Reason: reason}
@@ -360,7 +364,7 @@ func (s *Scanner) tooDeep(i int) int {
 	return s.fail(i, fmt.Sprintf("nested deeper than %d", s.limits.Depth))
 }
 
-// notUTF8 fails at the first byte from i on that is not UTF-8.
+// notUTF8 fails at the first invalid byte of UTF-8 from i on.
 func (s *Scanner) notUTF8(i int) int {
 	for {
 		r, n := utf8.DecodeRune(s.b[i:])
@@ -378,7 +382,7 @@ func (s *Scanner) unexpectedAfter(i int, in Kind) int {
 	return s.unexpected(i, `"," or "]"`)
 }
 
-// unexpected fails at i, where something else was wanted, and names the usual mistakes.
+// unexpected fails at i, where the grammar requires something else, and names the usual mistakes.
 func (s *Scanner) unexpected(i int, want string) int {
 	b := s.b
 	if i >= len(b) {

@@ -10,37 +10,39 @@ import (
 	"strconv"
 )
 
-// Names are remembered on three stacks that all open objects share, so that nothing is allocated per object:
+// Names are recorded on three stacks that all open objects share, so that objects cost no
+// allocation:
 //
 //	keys    one entry per name of every open object, innermost last
-//	copies  the bytes of names that have escapes, unescaped
+//	copies  the bytes of names with escapes, unescaped
 //	slots   hash tables of the objects with many names, innermost last
 //
-// Only the innermost object gains names, so its part is always on top and can grow there. A small object is searched
-// from end to end. A large one gets a table with a hash seeded per process: nobody outside can choose names that
-// collide, and time stays linear in the input.
+// Only the innermost object gains names, so its part is always on top and can grow there. A small
+// object is searched linearly. A large one gets a table with a hash seeded per process: an attacker
+// cannot choose names that collide, and time stays linear in the input.
 
-// key is one name.
+// key is a recorded name.
 type key struct {
 	print uint64 // fingerprint in a small object, seeded hash in a large one
-	start uint32 // position in the input, or with the bit copied in the copies
+	start uint32 // position in the input or, if the bit copied is set, in copies
 	size  uint32 // bytes
 }
 
 const copied = 1 << 31
 
-// mark is where an object's part of the stacks begins.
+// mark is the position on the stacks where an object's part begins.
 type mark struct{ keys, copies, slots int }
 
-// fewNames is the number of names up to which an object is searched from end to end; a power of two. Measured: with 20 names a search
-// takes 0.59 µs for the whole object and a table 0.70, with 32 both 1.05. Names made to look alike to the fingerprint take 4.7 µs at 32.
+// fewNames is the largest number of names in an object that is searched linearly; a power of two.
+// Measured: with 20 names, searching takes 0.59 µs for the whole object and a table 0.70; with 32
+// names, both take 1.05. Names chosen to have equal fingerprints take 4.7 µs at 32.
 const fewNames = 32
 
 var seed = maphash.MakeSeed()
 
 func (s *Scanner) mark() mark { return mark{len(s.keys), len(s.copies), len(s.slots)} }
 
-// release forgets the names of the object opened at m and of all in it.
+// release drops the names of the object opened at m and of the objects inside it.
 func (s *Scanner) release(m mark) {
 	s.keys = s.keys[:m.keys]
 	s.copies = s.copies[:m.copies]
@@ -56,7 +58,8 @@ func (s *Scanner) nameOf(k key) []byte {
 	return s.b[k.start : k.start+k.size : k.start+k.size]
 }
 
-// remember adds the name between the quotes, s.b[start:end], to the object opened at m, or fails if the object has it already.
+// remember adds the name between the quotes, s.b[start:end], to the object opened at m. It fails if
+// the object already has the name.
 func (s *Scanner) remember(m mark, start, end int, escaped bool) bool {
 	if len(s.keys) >= s.limits.Names {
 		s.fail(start-1, fmt.Sprintf("more than %d names in open objects", s.limits.Names))
@@ -90,7 +93,7 @@ func (s *Scanner) same(a, b key) bool {
 
 func (s *Scanner) duplicate(k key, start int) bool {
 	name := s.nameOf(k)
-	const shown = 64 // bytes of a name worth reading in an error
+	const shown = 64 // bytes of a name to show in an error
 	text := strconv.Quote(string(name[:min(len(name), shown)]))
 	if len(name) > shown {
 		text += "…"
@@ -119,8 +122,8 @@ func (s *Scanner) rememberMany(m mark, k key, start int) bool {
 	return true
 }
 
-// growTable makes the table of the object opened at m, or makes it twice as large. Its size is a power of two; a slot
-// holds one more than the index of a name within the object, or 0.
+// growTable creates the table of the object opened at m, or doubles it. The size is a power of two.
+// A slot holds the index of a name within the object plus 1, or 0.
 func (s *Scanner) growTable(m mark) []uint32 {
 	own := s.keys[m.keys:]
 	size := 2 * (len(s.slots) - m.slots)
@@ -144,8 +147,9 @@ func (s *Scanner) growTable(m mark) []uint32 {
 	return table
 }
 
-// fingerprint condenses the n bytes from b[start]: equal names have equal fingerprints, and different names seldom do.
-// It needs no secret: a collision costs one comparison, of which a small object has few.
+// fingerprint condenses the n bytes from b[start]: equal names have equal fingerprints, different
+// names rarely do. It needs no secret seed: a collision costs one comparison, and a small object
+// has few names to compare.
 func fingerprint(b []byte, start, n int) uint64 {
 	switch {
 	case n >= 8:

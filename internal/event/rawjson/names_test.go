@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// object has n names that differ only in the middle, where a fingerprint does not look.
+// object returns an object with n names that differ only in the middle, which a fingerprint does
+// not cover.
 func object(n int) []byte {
 	b := []byte{'{'}
 	for i := range n {
@@ -19,7 +20,8 @@ func object(n int) []byte {
 	return append(b, '}')
 }
 
-// A second use of any name is found on both sides of the step from searching to a table, escaped or not.
+// A second use of any name is found below and above the size at which a table replaces the search,
+// escaped or not.
 func TestDuplicateInObjectsOfAllSizes(t *testing.T) {
 	for _, n := range []int{1, 2, fewNames - 1, fewNames, fewNames + 1, 2 * fewNames, 2*fewNames + 1, 1000} {
 		b := object(n)
@@ -38,7 +40,8 @@ func TestDuplicateInObjectsOfAllSizes(t *testing.T) {
 	}
 }
 
-// Large objects in large objects: the inner one's names must neither count for the outer nor be left behind.
+// Large objects inside large objects: the names of the inner one must neither count for the outer
+// nor stay behind.
 func TestNamesOfNestedObjects(t *testing.T) {
 	inner := string(object(100))
 	var b strings.Builder
@@ -57,8 +60,8 @@ func TestNamesOfNestedObjects(t *testing.T) {
 	}
 }
 
-// What keeps a hostile object from quadratic time is a table with room. Time itself is not tested: it is
-// the machine's.
+// A table with enough room keeps a hostile object from quadratic time. The test does not measure
+// time, which depends on the machine.
 func TestLargeObjectHasRoomyTable(t *testing.T) {
 	const n = 100_000
 	var s Scanner
@@ -74,7 +77,8 @@ func TestLargeObjectHasRoomyTable(t *testing.T) {
 	if err := s.End(); err != nil || seen != n {
 		t.Fatalf("got %d names, %v; want %d", seen, err, n)
 	}
-	// Names spread over the table: with a good hash at half load the longest run of taken slots is some dozens.
+	// Names spread over the table: with a good hash at half load the longest run of occupied slots
+	// is a few dozen.
 	run, longest := 0, 0
 	s.Reset(object(n), Limits{})
 	s.Enter()
@@ -112,7 +116,7 @@ func TestNamesAreForgotten(t *testing.T) {
 			if len(s.keys) != 0 || len(s.copies) != 0 || len(s.slots) != 0 {
 				t.Errorf("stepping in %v: got %d names and %d bytes kept after their objects, want none", stepIn, len(s.keys), len(s.copies))
 			}
-			s.Reset([]byte(`{"\u0061":[x`), Limits{}) // stops with names remembered
+			s.Reset([]byte(`{"\u0061":[x`), Limits{}) // stops while names are recorded
 			if err := s.End(); err == nil {
 				t.Fatal("got accepted, want refused")
 			}

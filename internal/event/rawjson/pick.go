@@ -6,11 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// Pick returns the value at a path of member names: Pick(b, "data", "caller") is what b.data.caller is. No path is the whole
-// document. It is false if a name is missing or something on the way is not an object.
+// Pick returns the value at a path of member names: Pick(b, "data", "caller") returns
+// b.data.caller. An empty path means the whole document. It returns false if a name is missing or a
+// value on the path is not an object.
 //
-// Pick is for bytes that passed [Check]: it skips without checking and without allocating. On other bytes it does not
-// panic, but what it finds means nothing; of a name given twice it takes the first.
+// Pick is for bytes that passed [Check]: it skips without checking and without allocating. On other
+// bytes it does not panic, but its result is meaningless. If a name occurs twice, it returns the
+// first.
 func Pick(b []byte, path ...string) (Value, bool) {
 	i := space(b, 0)
 	for _, name := range path {
@@ -57,7 +59,7 @@ func pickMember(b []byte, i int, name string) int {
 	return -1
 }
 
-// skip returns the position behind the value at i, or a negative number if there is none.
+// skip returns the position after the value at i, or a negative number if there is no value.
 func skip(b []byte, i int) int {
 	if i >= len(b) {
 		return -1
@@ -93,7 +95,8 @@ func skip(b []byte, i int) int {
 	return -1
 }
 
-// skipString returns the position behind the string whose quote is at i, or a negative number if it does not end.
+// skipString returns the position after the string whose quote is at i, or a negative number if the
+// string does not end.
 func skipString(b []byte, i int) int {
 	for i++; ; {
 		i = textEnd(b, i)
@@ -110,12 +113,12 @@ func skipString(b []byte, i int) int {
 	}
 }
 
-// sameText reports whether the text between a string's quotes is want, once unescaped.
+// sameText reports whether the text between a string's quotes, unescaped, equals want.
 func sameText(text []byte, want string) bool {
 	if string(text) == want {
 		return strings.IndexByte(want, '\\') < 0
 	}
-	// An escape is longer than what it stands for.
+	// An escape is longer than the character that it encodes.
 	return len(text) > len(want) && bytes.IndexByte(text, '\\') >= 0 && sameEscaped(text, want)
 }
 

@@ -2,14 +2,15 @@ package rawjson
 
 import "unicode/utf8"
 
-// AppendQuoted appends s as a JSON string with quotes. Only what RFC 8259, section 7, demands is escaped: quote,
-// backslash and the control characters below U+0020. All else stays as it is, U+2028, "<" and "&" too; bytes that are not
-// UTF-8 become U+FFFD. So the result always passes [Check].
+// AppendQuoted appends s as a JSON string with quotes. It escapes only the characters that RFC
+// 8259, section 7, requires: quote, backslash and the control characters below U+0020. Other
+// characters, including U+2028, "<" and "&", stay as they are; bytes that are not UTF-8 become
+// U+FFFD. The result always passes [Check].
 func AppendQuoted(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := len(dst)
 	dst = append(dst, s...)
-	// Looked at where it lies now: text without anything special, nearly all there is, has been copied once and is done.
+	// The copy is checked in place: nearly all texts need no escapes and are done after one copy.
 	plain := plainEnd(dst, start) - start
 	dst = dst[:start+plain]
 	for s = s[plain:]; s != ""; {

@@ -11,8 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// refused is malformed input: with the place and the reason that people are told. The names J… are those of the
-// project's list of hostile inputs.
+// refused lists malformed input, with the position and the reason shown to people. Cases named J…
+// come from the project's list of hostile inputs.
 var refused = []struct {
 	name, in string
 	offset   int
@@ -26,8 +26,8 @@ var refused = []struct {
 	{"J1 duplicate name, after an inner object with it", `{"a":{"a":1},"a":2}`, 13, `duplicate name "a"`},
 	{"J1 duplicate empty name", `{"":1,"":2}`, 6, `duplicate name ""`},
 	{"J1 duplicate long name", `{"` + strings.Repeat("n", 70) + `":1,"` + strings.Repeat("n", 70) + `":2}`, 76, `duplicate name "` + strings.Repeat("n", 64) + `"…`},
-	{"J2 text after the value", `{} x`, 3, `want nothing after the value, got 'x'`},
-	{"J2 second value", `{}{}`, 2, `want nothing after the value, got '{'`},
+	{"J2 text after the value", `{} x`, 3, `want the end of the document, got 'x'`},
+	{"J2 second value", `{}{}`, 2, `want the end of the document, got '{'`},
 	{"J3 invalid UTF-8", "{\"a\":\"x\xffy\"}", 7, `not valid UTF-8`},
 	{"J3 overlong", "\"\xc0\xaf\"", 1, `not valid UTF-8`},
 	{"J3 surrogate as UTF-8", "\"ab\xed\xa0\x80\"", 3, `not valid UTF-8`},
@@ -84,7 +84,7 @@ var refused = []struct {
 	{"ends in escape", `"a\`, 3, `ends early, want an escape`},
 	{"ends in literal", `nul`, 0, `want a value, got 'n'`},
 	{"literal in capitals", `True`, 0, `want a value, got 'T'`},
-	{"literal too long", `nullx`, 4, `want nothing after the value, got 'x'`},
+	{"literal too long", `nullx`, 4, `want the end of the document, got 'x'`},
 	{"leading zero", `[01]`, 2, `a number must not start with 0`},
 	{"leading zero, negative", `-00`, 2, `a number must not start with 0`},
 	{"leading plus", `+1`, 0, `want a value, got '+'`},
@@ -94,7 +94,7 @@ var refused = []struct {
 	{"no digit after the point, exponent", `1.e5`, 2, `want a digit, got 'e'`},
 	{"no digit in the exponent", `1e`, 2, `ends early, want a digit`},
 	{"no digit in the exponent, sign", `[1E+]`, 4, `want a digit, got ']'`},
-	{"hexadecimal", `0x10`, 1, `want nothing after the value, got 'x'`},
+	{"hexadecimal", `0x10`, 1, `want the end of the document, got 'x'`},
 	{"unknown escape", `"ab\x41"`, 3, `unknown escape in a string`},
 	{"short escape", `"\u12"`, 1, `want four hexadecimal digits after "\u"`},
 	{"escape not hexadecimal", `"\u12g4"`, 1, `want four hexadecimal digits after "\u"`},
@@ -102,13 +102,13 @@ var refused = []struct {
 	{"NUL in string", "\"abcdefgh\x00\"", 9, `control character U+0000 in a string, want an escape`},
 	{"form feed as whitespace", "[1,\f2]", 3, `want a value, got '\f'`},
 	{"no-break space as whitespace", "[\u00a01]", 1, `want a value`},
-	{"NUL after the value", "{}\x00", 2, `want nothing after the value, got '\x00'`},
+	{"NUL after the value", "{}\x00", 2, `want the end of the document, got '\x00'`},
 }
 
-// accepted are neighbours of what is refused.
+// accepted lists valid neighbours of the refused cases.
 var accepted = []string{
 	`{"a":{"a":{"a":1}}}`, `{"a":{"b":1},"b":2}`, `{"a":[{"\u0062":1},{"b":1}],"b":2}`, `[{"a":1},{"a":2}]`, `{"a":1,"A":2,"":3,"a ":4}`, `{"type":1,"type\u0000":2,"typ":3}`,
-	`{"é":1,"e\u0301":2}`, // equal to the eye, different names
+	`{"é":1,"e\u0301":2}`, // look the same, but are different names
 	nested(128), `[-0.` + strings.Repeat("1", 1021) + `]`,
 	" \t\r\n{ \"a\" : [ 1 , 2 ] } \n", `null`, `true`, `false`, `"x"`, `[]`, `{}`, `0`, `-0`, `-0.0e-00`, `1E+9`, `1e400`, `123456789012345678901234567890`,
 	`"\u0000\ud83d\ude00\"\\\/\b\f\n\r\t"`, "\"\x7f\u2028\U0010ffff\ufffe\"", `"\uFFFE\ufeff"`, `["😀","日本語の長い文字列です","naïve"]`,
@@ -143,7 +143,7 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// walks are the ways over a document. They must agree in everything.
+// walks are the ways to walk a document. They must agree in every result.
 var walks = map[string]func([]byte) error{
 	"passing over": func(b []byte) error { return Check(b, Limits{}) },
 	"stepping in": func(b []byte) error {
@@ -176,7 +176,8 @@ func stepInto(s *Scanner) {
 	}
 }
 
-// The top level of a publish request must be an object or array; what it holds the caller judges by name and kind.
+// The top level of a publish request must be an object or array; the caller judges its content by
+// name and kind.
 func TestTopLevel(t *testing.T) {
 	stop := errors.New("stop")
 	object := func(in string) error {
@@ -309,12 +310,13 @@ func TestPosition(t *testing.T) {
 			t.Errorf("%q: got line %d column %d, want %d and %d", c.in, line, column, c.line, c.column)
 		}
 	}
-	// Another input than the one the error is from must not panic.
+	// Position must not panic on input other than the input of the error.
 	(&SyntaxError{Offset: 10}).Position([]byte("x"))
 	(&SyntaxError{Offset: -1}).Position(nil)
 }
 
-// Each kind of byte at each place of the eight that are looked at together, against the plain definition.
+// Each kind of byte at each of the eight positions that are compared together, checked against the
+// plain definition.
 func TestStringBytes(t *testing.T) {
 	for length := range 20 {
 		for at := range length {

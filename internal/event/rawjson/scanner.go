@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Scanner walks one JSON document from front to back and checks every byte exactly once, whether the caller looks
-// into a value or passes over it. An array of events, say:
+// Scanner walks one JSON document from front to back and checks every byte exactly once, whether
+// the caller reads a value or skips it. For example, an array of events:
 //
 //	var s rawjson.Scanner // reuse it: it keeps its memory
 //	s.Reset(body, limits)
@@ -25,17 +25,18 @@ import (
 //	}
 //	if err := s.End(); err != nil { … }
 //
-// The first error sticks: from then on Next is false, Kind is Invalid, and End returns it. Values seen before are no proof
-// that the rest is good; only End is. The zero Scanner walks an empty document. Not for concurrent use.
+// The first error sticks: from then on Next returns false, Kind returns Invalid, and End returns
+// the error. Values read before End are no proof that the rest is valid. The zero Scanner walks an
+// empty document. A Scanner is not safe for concurrent use.
 type Scanner struct {
 	b      []byte
 	limits Limits
 	err    error
 
-	pos     int  // next byte to look at
-	pending bool // a value starts at pos that nobody has consumed yet
+	pos     int  // next byte to read
+	pending bool // a value starts at pos that has not been consumed yet
 
-	frames []frame // containers the caller has entered, outermost first
+	frames []frame // containers that the caller has entered, outermost first
 
 	// Names of all open objects, see names.go.
 	keys   []key
@@ -43,7 +44,7 @@ type Scanner struct {
 	slots  []uint32
 }
 
-// frame is a container the caller walks through.
+// frame is a container that the caller is walking through.
 type frame struct {
 	mark  mark
 	kind  Kind
@@ -51,16 +52,16 @@ type frame struct {
 	name  key  // of the current member
 }
 
-// What a Scanner keeps from one document to the next. More is released, so that one hostile body does not
-// leave every pooled Scanner fat.
+// Memory that a Scanner keeps from one document to the next. It releases more, so that one hostile
+// body does not leave every pooled Scanner large.
 const (
 	keepKeys   = 2048  // 32 KiB
 	keepCopies = 16384 // bytes
 	keepSlots  = 8192  // 32 KiB
 )
 
-// Reset starts on a new document. It aliases b: until the walk is over nobody may change it. Reset(nil, Limits{}) lets go of
-// the last document and keeps at most about 80 KiB for the next.
+// Reset starts on a new document. The Scanner aliases b, which must not change until the walk is
+// over. Reset(nil, Limits{}) drops the last document and keeps at most about 80 KiB for the next.
 func (s *Scanner) Reset(b []byte, l Limits) {
 	s.b = b
 	s.limits = l.withDefaults()
@@ -81,20 +82,23 @@ func (s *Scanner) Reset(b []byte, l Limits) {
 	s.pos = space(b, 0)
 	s.pending = true
 	if len(b) > math.MaxInt32 {
-		// Positions of names are kept in 31 bits.
+		// Positions of names are stored in 31 bits.
 		s.fail(0, "longer than 2 GiB")
 	}
 }
 
-// Err returns the first error so far, a *[SyntaxError], or nil. It says nothing about bytes not reached yet.
+// Err returns the first error so far, a *[SyntaxError], or nil. Bytes not reached yet have not been
+// checked.
 func (s *Scanner) Err() error { return s.err }
 
-// Offset is the position in bytes of the value that is next, or after a value or container just behind it.
-// The bytes between the Offset before Enter and the Offset after the last Next are the whole container.
+// Offset returns the position in bytes of the next value or, after a value or container, the
+// position just after it. The bytes between the Offset before Enter and the Offset after the last
+// Next are the whole container.
 func (s *Scanner) Offset() int { return s.pos }
 
-// Kind tells by its first byte what the value at the scanner is: the document, or after Next a member's value or an
-// element. Invalid if there is none. Whether it is well formed shows when it is consumed.
+// Kind returns the kind of the value at the scanner, judged by its first byte: the document or,
+// after Next, a member's value or an element. It returns Invalid if there is no value. Consuming
+// the value shows whether it is well-formed.
 func (s *Scanner) Kind() Kind {
 	if !s.pending || s.err != nil || s.pos >= len(s.b) {
 		return Invalid
@@ -102,8 +106,8 @@ func (s *Scanner) Kind() Kind {
 	return kinds[s.b[s.pos]]
 }
 
-// Value consumes the value at the scanner, checks it wholly and returns it. It is the zero Value after an error, or if
-// there is no value to consume.
+// Value consumes the value at the scanner, checks it completely and returns it. It returns the zero
+// Value after an error, or if there is no value to consume.
 func (s *Scanner) Value() Value {
 	if !s.pending || s.err != nil {
 		return Value{}
@@ -118,21 +122,22 @@ func (s *Scanner) Value() Value {
 	return Value{Raw: s.b[start:end:end], Kind: kinds[s.b[start]], Offset: start}
 }
 
-// Enter steps into the array or object at the scanner; Next then visits its content. Any other value is an error,
-// as without it the following Next would go on in the wrong container.
+// Enter steps into the array or object at the scanner; Next then visits its content. For any other
+// value it sets an error, because otherwise the following Next would continue in the wrong
+// container.
 func (s *Scanner) Enter() {
 	switch kind := s.Kind(); {
 	case kind == Object || kind == Array:
 		s.enter(kind)
 	case s.err != nil:
 	case !s.pending:
-		s.fail(s.pos, "want an object or array, got nothing")
+		s.fail(s.pos, "want an object or array, got no value")
 	default:
 		s.enter(Object)
 	}
 }
 
-// enter steps into a container of the kind wanted.
+// enter steps into a container of the required kind.
 func (s *Scanner) enter(want Kind) {
 	if s.err != nil {
 		return
@@ -154,8 +159,10 @@ func (s *Scanner) enter(want Kind) {
 	s.pending = false
 }
 
-// Next goes to the next member or element of the container entered last. At its end it is false and the scanner is
-// back in the container around it. A value not consumed is checked and passed over. To leave a container early, call Next until it is false.
+// Next advances to the next member or element of the container entered last. At the end of the
+// container it returns false, and the scanner is back in the surrounding container. A value that
+// was not consumed is checked and skipped. To leave a container early, call Next until it returns
+// false.
 func (s *Scanner) Next() bool {
 	if s.pending {
 		s.Value()
@@ -199,8 +206,8 @@ func (s *Scanner) Next() bool {
 	return true
 }
 
-// Name is the name of the current member of the object entered last, unescaped; nil in an array. It is valid until the
-// next call of Next.
+// Name returns the name of the current member of the object entered last, unescaped, or nil in an
+// array. It is valid until the next call of Next.
 func (s *Scanner) Name() []byte {
 	if len(s.frames) == 0 || s.err != nil {
 		return nil
@@ -212,7 +219,8 @@ func (s *Scanner) Name() []byte {
 	return s.nameOf(f.name)
 }
 
-// End checks all that has not been looked at yet, that nothing but whitespace follows the document, and returns the first error.
+// End checks the rest of the document and that only whitespace follows it, and returns the first
+// error.
 func (s *Scanner) End() error {
 	if s.pending {
 		s.Value()
@@ -222,7 +230,7 @@ func (s *Scanner) End() error {
 	}
 	if s.err == nil {
 		if s.pos = space(s.b, s.pos); s.pos < len(s.b) {
-			s.unexpected(s.pos, "nothing after the value")
+			s.unexpected(s.pos, "the end of the document")
 		}
 	}
 	return s.err

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// An array of events, walked once with the envelope's fields picked on the way, is what the scanner is for.
+// An array of events, walked once while picking the envelope's fields, is the scanner's main use.
 func TestScannerEvents(t *testing.T) {
 	in := `[ {"type":"a","data":{"x":[1,2]},"attributes":{"k":"v"}} ,{"data":null,"type":"b"}, {}]`
 	var s Scanner
@@ -45,7 +45,8 @@ func TestScannerEvents(t *testing.T) {
 	}
 }
 
-// A caller that uses the scanner wrongly gets an error or nothing, never another container's content.
+// A caller that misuses the scanner gets an error or no value, never the content of another
+// container.
 func TestScannerMisuse(t *testing.T) {
 	var s Scanner
 	if s.Next() || s.Kind() != Invalid || s.Name() != nil || s.Value().Kind != Invalid {

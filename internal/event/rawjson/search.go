@@ -8,29 +8,28 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Search finds a text in checked JSON, as the JSON is written or as it reads
-// with its escapes decoded. Composed and decomposed characters (Unicode's
-// normal forms C and D) are the same. Upper and lower case differ.
+// Search finds a text in checked JSON, either as the JSON is written or with its escapes decoded.
+// Composed and decomposed characters (Unicode's normal forms C and D) are equal. Case matters.
 //
-// A Search is used by one goroutine at a time.
+// A Search may be used by only one goroutine at a time.
 type Search struct {
-	text    []byte // as it was given
+	text    []byte // as given
 	form    []byte // in normal form C
-	ascii   bool   // the text has ASCII alone
+	ascii   bool   // the text is pure ASCII
 	decoded []byte // reused
 }
 
-// NewSearch returns a search for a text, which is not empty.
+// NewSearch returns a search for a text, which must not be empty.
 func NewSearch(text string) *Search {
 	return &Search{text: []byte(text), form: norm.NFC.Bytes([]byte(text)), ascii: isASCII([]byte(text))}
 }
 
-// ASCII reports whether only escapes can hide the text: it has no characters
-// of which there is another form.
+// ASCII reports whether the text is pure ASCII, so that only escapes, and no other normal form, can
+// hide it.
 func (s *Search) ASCII() bool { return s.ascii }
 
-// In reports whether the text is in the JSON. Most JSON has no escapes and
-// needs no more than bytes.Contains and a look for them.
+// In reports whether the JSON contains the text. Most JSON has no escapes, so bytes.Contains and a
+// search for a backslash suffice.
 func (s *Search) In(b []byte) bool {
 	if bytes.Contains(b, s.text) {
 		return true

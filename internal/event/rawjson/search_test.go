@@ -11,8 +11,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// A text is found in any JSON that reads as the text, however it is escaped
-// and whatever normal form it has, and nowhere else.
+// A text is found in any JSON that reads as the text, in any escaping and normal form, and in no
+// other JSON.
 func FuzzSearch(f *testing.F) {
 	for _, text := range []string{"Søren", "Malmö", "Malmo\u0308", "\"a\\b/\"", "😀\n", "\u212b", "é́", "\x00", "K"} {
 		f.Add(text, "ab ø ", "cd", byte(5))
@@ -21,7 +21,7 @@ func FuzzSearch(f *testing.F) {
 		if text == "" || !utf8.ValidString(text) || !utf8.ValidString(before) || !utf8.ValidString(after) {
 			return
 		}
-		// A mark that follows would become a part of the text's last character.
+		// A combining mark after the text would become part of its last character.
 		before, after = before+"|", "|"+after
 		if strings.IndexFunc(text, func(r rune) bool { return norm.NFC.PropertiesString(string(r)).CCC() != 0 }) == 0 {
 			return
@@ -38,9 +38,9 @@ func FuzzSearch(f *testing.F) {
 		if !s.In(data) {
 			t.Errorf("%q was not found in %s", text, data)
 		}
-		// What cannot be in it: the text is longer than all of it.
+		// A text longer than the JSON cannot be in it.
 		if long := NewSearch(text + strings.Repeat("y", len(data)+1)); long.In(data) {
-			t.Errorf("%s: found what is longer", data)
+			t.Errorf("%s: found a longer text", data)
 		}
 		absent := "z" + text + "\u0142z"
 		if !strings.Contains(norm.NFC.String(whole), norm.NFC.String(absent)) && !strings.Contains(string(data), absent) && NewSearch(absent).In(data) {
@@ -49,7 +49,7 @@ func FuzzSearch(f *testing.F) {
 	})
 }
 
-// writeJSON writes a string as JSON libraries do.
+// writeJSON writes a string in one of the ways of JSON libraries.
 func writeJSON(s string, how byte) string {
 	if how&4 == 0 {
 		b, _ := json.Marshal(s)
@@ -60,7 +60,7 @@ func writeJSON(s string, how byte) string {
 	}
 	var b strings.Builder
 	b.WriteByte('"')
-	for _, r := range s { // escapes beyond ASCII, or everything
+	for _, r := range s { // escapes characters beyond ASCII, or all of them
 		if r < 0x80 && how&1 == 0 && r >= ' ' && r != '"' && r != '\\' {
 			b.WriteRune(r)
 			continue

@@ -10,7 +10,7 @@ import (
 // Kind is the type of a JSON value.
 type Kind uint8
 
-// The kinds of RFC 8259, section 3. Invalid is no value at all.
+// The kinds of RFC 8259, section 3. Invalid means no value.
 const (
 	Invalid Kind = iota
 	Null
@@ -21,7 +21,7 @@ const (
 	Object
 )
 
-// String names the kind as an error message would, such as "an object".
+// String names the kind in the words of an error message, such as "an object".
 func (k Kind) String() string {
 	switch k {
 	case Null:
@@ -47,13 +47,14 @@ var kinds = [256]Kind{
 	'5': Number, '6': Number, '7': Number, '8': Number, '9': Number,
 }
 
-// Value is a JSON value as it stands in a document.
+// Value is a JSON value within a document.
 type Value struct {
-	// Raw is the value without whitespace around it. It aliases the document: valid as long as that, and not to be changed.
+	// Raw is the value without surrounding whitespace. It aliases the document: it is valid as long
+	// as the document and must not be changed.
 	Raw []byte
-	// Kind is its type; Invalid in the zero Value.
+	// Kind is the kind of the value; Invalid in the zero Value.
 	Kind Kind
-	// Offset is its position in the document in bytes.
+	// Offset is the position of the value in the document, in bytes.
 	Offset int
 }
 
@@ -65,8 +66,8 @@ func (v Value) want(k Kind) error {
 	return nil
 }
 
-// String returns a string's text, unescaped. The error is for a value of another kind, or one that was never checked
-// and is malformed.
+// String returns the text of a string, unescaped. It returns an error for a value of another kind,
+// or for a malformed one that was never checked.
 func (v Value) String() (string, error) {
 	if err := v.want(String); err != nil {
 		return "", err
@@ -82,7 +83,8 @@ func (v Value) String() (string, error) {
 	return string(b), err
 }
 
-// AppendString appends a string's text, unescaped, to dst. On an error, as for String, dst is returned as it was.
+// AppendString appends the text of a string, unescaped, to dst. On an error, as for String, it
+// returns dst unchanged.
 func (v Value) AppendString(dst []byte) ([]byte, error) {
 	if err := v.want(String); err != nil {
 		return dst, err
@@ -99,7 +101,7 @@ func (v Value) AppendString(dst []byte) ([]byte, error) {
 	return appendUnescaped(dst, text), nil
 }
 
-// text cuts the quotes off.
+// text strips the quotes.
 func (v Value) text() ([]byte, bool) {
 	n := len(v.Raw)
 	if n < 2 || v.Raw[0] != '"' || v.Raw[n-1] != '"' {
@@ -108,7 +110,7 @@ func (v Value) text() ([]byte, bool) {
 	return v.Raw[1 : n-1], true
 }
 
-// Bool returns what true or false stands for. The error is for any other value.
+// Bool returns the value of true or false. It returns an error for any other value.
 func (v Value) Bool() (bool, error) {
 	if err := v.want(Bool); err != nil {
 		return false, err
@@ -122,8 +124,8 @@ func (v Value) Bool() (bool, error) {
 	return false, fmt.Errorf("reading true or false at byte %d: malformed", v.Offset)
 }
 
-// Int64 returns a number that is written as an integer: no point, no exponent. The error is for any other value and for
-// numbers beyond 64 bits.
+// Int64 returns a number that is written as an integer: no point, no exponent. It returns an error
+// for any other value and for numbers beyond 64 bits.
 func (v Value) Int64() (int64, error) {
 	if err := v.checkNumber(); err != nil {
 		return 0, err
@@ -135,7 +137,8 @@ func (v Value) Int64() (int64, error) {
 	return n, nil
 }
 
-// Float64 returns the double nearest to a number. The error is for any other value and for numbers too large for a double.
+// Float64 returns the double nearest to a number. It returns an error for any other value and for
+// numbers too large for a double.
 func (v Value) Float64() (float64, error) {
 	if err := v.checkNumber(); err != nil {
 		return 0, err
@@ -147,7 +150,7 @@ func (v Value) Float64() (float64, error) {
 	return f, nil
 }
 
-// checkNumber holds a number to the grammar, as strconv takes more than JSON has.
+// checkNumber checks a number against the grammar, because strconv accepts more than JSON.
 func (v Value) checkNumber() error {
 	if err := v.want(Number); err != nil {
 		return err
@@ -159,7 +162,7 @@ func (v Value) checkNumber() error {
 	return nil
 }
 
-// appendUnescaped appends the text between the quotes of a checked string.
+// appendUnescaped appends the unescaped text between the quotes of a checked string.
 func appendUnescaped(dst, text []byte) []byte {
 	for len(text) > 0 {
 		n := bytes.IndexByte(text, '\\')
@@ -175,8 +178,8 @@ func appendUnescaped(dst, text []byte) []byte {
 	return dst
 }
 
-// unescape decodes the escape that b starts with, and returns its length in bytes. What is malformed, which it is
-// not in checked text, becomes U+FFFD.
+// unescape decodes the escape that b starts with, and returns its length in bytes. A malformed
+// escape, which checked text cannot contain, becomes U+FFFD.
 func unescape(b []byte) (rune, int) {
 	if len(b) < 2 {
 		return utf8.RuneError, len(b)

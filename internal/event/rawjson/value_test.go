@@ -21,7 +21,7 @@ func TestValueConversions(t *testing.T) {
 		{`"\"\\\/\b\f\n\r\t\u0000\u00e9\u20AC\ud83d\ude00 end"`, "\"\\/\b\f\n\r\t\x00é€😀 end", true},
 		{`null`, "", false},
 		{`12`, "", false},
-		// Never checked, as Pick does not: an error, not a guess.
+		// Values that were never checked, such as those of Pick, must give an error, not a guess.
 		{`"\ud800"`, "", false},
 		{`"\x"`, "", false},
 		{"\"\xff\"", "", false},
@@ -116,7 +116,7 @@ func TestPick(t *testing.T) {
 	if v, ok := Pick([]byte(`{"\ud83d\ude00\n":1}`), "😀\n"); !ok || string(v.Raw) != "1" {
 		t.Errorf("escaped name: got %s, %v; want 1", v.Raw, ok)
 	}
-	for _, c := range refused { // no meaning, but no panic either
+	for _, c := range refused { // the result does not matter, but it must not panic
 		Pick([]byte(c.in))
 		Pick([]byte(c.in), "a", "b")
 		Pick([]byte(c.in), "none")

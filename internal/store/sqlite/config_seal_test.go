@@ -212,7 +212,7 @@ func TestSecretsNeedTheirKeys(t *testing.T) {
 		sealer webhook.Sealer
 		want   string
 	}{
-		"another key file": {newKeyring(t), "put back the key file"},
+		"another key file": {newKeyring(t), "restore the key file"},
 		"none":             {nil, "opened without keys"},
 	} {
 		s, err := Open(t.Context(), Options{Dir: dir, Sealer: tc.sealer, Log: slog.New(slog.DiscardHandler)})
