@@ -12,8 +12,8 @@ import (
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/rest"
 )
@@ -92,7 +92,7 @@ func (a *API) showAttempt(at *delivery.Attempt) Attempt {
 	}
 	v.Batch = showAttemptBatch(at)
 	if at.ErrorKind != "" {
-		v.Error = &AttemptError{Kind: at.ErrorKind, Message: at.Error}
+		v.Error = &AttemptError{Kind: string(at.ErrorKind), Message: at.Error}
 	}
 	if r := at.Response; r != nil {
 		v.Response = &Response{
@@ -107,11 +107,11 @@ func (a *API) showAttempt(at *delivery.Attempt) Attempt {
 }
 
 // showBody returns an answer's body as JSON can hold it, and how: as text, or in base64 what no one could read as such.
-func showBody(r *egress.Response) (body, encoding string) {
+func showBody(r *exchange.Response) (body, encoding string) {
 	if utf8.Valid(r.Body) {
 		return string(r.Body), "text"
 	}
-	coded := slices.ContainsFunc(r.Header, func(f egress.Field) bool {
+	coded := slices.ContainsFunc(r.Header, func(f exchange.Field) bool {
 		return strings.EqualFold(f.Name, "Content-Encoding") && !strings.EqualFold(f.Value, "identity")
 	})
 	if coded || bytes.ContainsFunc(r.Body, func(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f' }) {
@@ -125,7 +125,7 @@ func inMs(d time.Duration) float64 {
 	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
 }
 
-func showHeaders(fields []egress.Field) map[string]string {
+func showHeaders(fields []exchange.Field) map[string]string {
 	m := make(map[string]string, len(fields))
 	for _, f := range fields {
 		if before, ok := m[f.Name]; ok {

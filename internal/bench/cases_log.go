@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/delivery"
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/store/sqlite"
@@ -244,12 +244,12 @@ func logEntry(i int, id event.ID, w *webhook.Webhook) *delivery.Attempt {
 	a := &delivery.Attempt{
 		Tenant: event.DefaultTenant, Event: id, EventType: "call.completed", Webhook: w.Number, Number: 1,
 		At: time.Now().UTC(), Outcome: delivery.Delivered,
-		Request: delivery.SentRequest{Method: http.MethodPost, URL: w.URL, BodyFormat: format.Relay, Header: []egress.Field{
+		Request: exchange.Request{Method: http.MethodPost, URL: w.URL, BodyFormat: format.Relay, Header: []exchange.Field{
 			{Name: "Content-Type", Value: format.ContentType},
 			{Name: "X-Relay-Delivery", Value: event.DeliveryID{Event: id, Webhook: w.Number}.String()},
 		}},
-		Response: &egress.Response{Status: 200, Body: []byte("ok"), BodyBytes: 2},
-		Timing:   egress.Timing{FirstByte: time.Duration(100+i%900) * time.Microsecond, Total: time.Duration(120+i%900) * time.Microsecond},
+		Response: &exchange.Response{Status: 200, Body: []byte("ok"), BodyBytes: 2},
+		Timing:   exchange.Timing{FirstByte: time.Duration(100+i%900) * time.Microsecond, Total: time.Duration(120+i%900) * time.Microsecond},
 	}
 	if i%1000 < 10 { // runs of ten: each webhook gets one
 		a.EventType = "call.urgent"

@@ -72,7 +72,7 @@ func TestWhatAnswersMean(t *testing.T) {
 						t.Errorf("%s: got %d attempts, want %d", a.name, len(log), want)
 					}
 					for _, l := range log {
-						if l.ErrorKind != a.kind {
+						if string(l.ErrorKind) != a.kind {
 							t.Errorf("%s: attempt %d failed by %q (%s), want %q", a.name, l.Number, l.ErrorKind, l.Error, a.kind)
 						}
 					}

@@ -14,6 +14,7 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -68,7 +69,7 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 		}
 		a.parcel = nil
 	}
-	if a.ErrorKind == kindTransform {
+	if a.ErrorKind == exchange.Transform {
 		// The endpoint was not asked: this says nothing about it, and costs
 		// nothing of its rate.
 		l.notAttempted()
@@ -92,23 +93,23 @@ func decide(w *webhook.Webhook, a *Attempt, n int, since, ended time.Time) strai
 	if a.Outcome == Delivered {
 		return strainNone
 	}
-	if w.Refused != "" && a.ErrorKind == string(egress.KindBlocked) {
+	if w.Refused != "" && a.ErrorKind == exchange.Blocked {
 		return strainRefused // no retry helps: the URL or the server's settings must change, and then recover does
 	}
-	res := webhook.Result{Kind: egress.Kind(a.ErrorKind)}
+	res := webhook.Result{Kind: a.ErrorKind}
 	if a.Response != nil {
 		res.Status = a.Response.Status
-		if a.ErrorKind != kindStatus && a.ErrorKind != "" {
+		if a.ErrorKind != exchange.Status && a.ErrorKind != "" {
 			res.Status = 0 // the answer broke off or says nothing: as if none had come
 		}
-		res.After = func() string { return headerValue(a.Response.Header, "Retry-After") }
+		res.After = func() string { return exchange.Value(a.Response.Header, "Retry-After") }
 	}
 	if d := w.Retry.Decide(res, n, since, ended); d.Retry {
 		a.Outcome, a.NextAt = Retrying, d.At.UTC().Truncate(time.Millisecond)
 	} else if d.Expired {
 		a.Error += fmt.Sprintf("; not tried again: the next attempt would come later than %v after the first", w.Retry.MaxAge)
 	}
-	if a.ErrorKind == kindAnswer {
+	if a.ErrorKind == exchange.Answer {
 		return strainRefused
 	}
 	return strainOf(res)
@@ -146,16 +147,6 @@ func strainOf(r webhook.Result) strain {
 		return strainRefused
 	}
 }
-
-// Kinds of errors beside egress.Kind.
-const (
-	kindStatus    = "status"    // the endpoint answered with a status that is no success
-	kindTransform = "transform" // the webhook's transform failed; nothing was sent
-	kindAnswer    = "answer"    // the webhook's owner cannot use what the endpoint answered
-	// kindAuth: there was no token, or the settings of the authentication cannot
-	// be used. Policies take it for a failure of the network, not for an answer.
-	kindAuth = "auth"
-)
 
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
@@ -216,7 +207,7 @@ func (e *Engine) newAttempt(w *webhook.Webhook, ev *event.Event, number int) *At
 	return &Attempt{
 		Tenant: w.Tenant, Event: ev.ID, EventName: ev.Name, EventType: ev.Type,
 		Webhook: w.Number, Number: number, At: e.wall().UTC().Truncate(time.Millisecond), Outcome: Failed,
-		Request: SentRequest{Method: http.MethodPost, URL: w.URL},
+		Request: exchange.Request{Method: http.MethodPost, URL: w.URL},
 	}
 }
 
@@ -243,7 +234,7 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 		a.Request.Body, a.Request.BodyFormat = body, ""
 	}
 	if m.target.IsZero() && w.Refused != "" {
-		a.ErrorKind, a.Error = string(egress.KindBlocked), w.Refused
+		a.ErrorKind, a.Error = exchange.Blocked, w.Refused
 		return endDone, a.Request.Body != nil
 	}
 	// Before the signature, whose time is that of the request: there may be a
@@ -260,7 +251,7 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 		a.Error = authError(err, w.Timeout)
 		return endShort, false
 	case err != nil:
-		a.ErrorKind, a.Error, a.Timing.Total = kindAuth, authError(err, w.Timeout), time.Since(now)
+		a.ErrorKind, a.Error, a.Timing.Total = exchange.Auth, authError(err, w.Timeout), time.Since(now)
 		return endDone, a.Request.Body != nil
 	}
 	fields := 10 + len(m.header)
@@ -270,19 +261,19 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 	if of.batch > 0 {
 		fields++
 	}
-	header := make([]egress.Field, 0, fields)
+	header := make([]exchange.Field, 0, fields)
 	header = append(header,
-		egress.Field{Name: "User-Agent", Value: e.userAgent},
-		egress.Field{Name: "Content-Type", Value: m.contentType},
-		egress.Field{Name: headerEvent, Value: of.event},
-		egress.Field{Name: headerDelivery, Value: of.id},
-		egress.Field{Name: headerAttempt, Value: strconv.Itoa(of.number)},
+		exchange.Field{Name: "User-Agent", Value: e.userAgent},
+		exchange.Field{Name: "Content-Type", Value: m.contentType},
+		exchange.Field{Name: headerEvent, Value: of.event},
+		exchange.Field{Name: headerDelivery, Value: of.id},
+		exchange.Field{Name: headerAttempt, Value: strconv.Itoa(of.number)},
 	)
 	if of.batch > 0 {
-		header = append(header, egress.Field{Name: headerBatch, Value: strconv.Itoa(of.batch)})
+		header = append(header, exchange.Field{Name: headerBatch, Value: strconv.Itoa(of.batch)})
 	}
 	if a.Test {
-		header = append(header, egress.Field{Name: headerTest, Value: "true"})
+		header = append(header, exchange.Field{Name: headerTest, Value: "true"})
 	}
 	unix := a.At.Unix()
 	if hasField { // which may have had to be waited for
@@ -291,26 +282,26 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 	if ep.relay != nil {
 		var sig [80]byte
 		header = append(header,
-			egress.Field{Name: signing.HeaderRelayTimestamp, Value: strconv.FormatInt(unix, 10)},
-			egress.Field{Name: signing.HeaderRelaySignature, Value: string(ep.relay.AppendSignature(sig[:0], unix, body))},
+			exchange.Field{Name: signing.HeaderRelayTimestamp, Value: strconv.FormatInt(unix, 10)},
+			exchange.Field{Name: signing.HeaderRelaySignature, Value: string(ep.relay.AppendSignature(sig[:0], unix, body))},
 		)
 	}
 	if w.Signature == webhook.SignStandard || w.Signature == webhook.SignBoth {
 		s := ep.standardAt(e.wall())
 		if s == nil {
-			a.ErrorKind, a.Error = string(egress.KindRequest), "the signing secret is not valid: rotate it"
+			a.ErrorKind, a.Error = exchange.Invalid, "the signing secret is not valid: rotate it"
 			return endDone, true
 		}
 		header = append(header,
-			egress.Field{Name: signing.HeaderStandardID, Value: of.id},
-			egress.Field{Name: signing.HeaderStandardTimestamp, Value: strconv.FormatInt(unix, 10)},
-			egress.Field{Name: signing.HeaderStandardSignature, Value: string(s.AppendSignature(nil, of.id, unix, body))},
+			exchange.Field{Name: signing.HeaderStandardID, Value: of.id},
+			exchange.Field{Name: signing.HeaderStandardTimestamp, Value: strconv.FormatInt(unix, 10)},
+			exchange.Field{Name: signing.HeaderStandardSignature, Value: string(s.AppendSignature(nil, of.id, unix, body))},
 		)
 	}
 	header = append(header, m.header...)
 	if hasField && w.Script != nil { // which may have set it as well
 		own := len(header) - len(m.header)
-		header = append(header[:own], slices.DeleteFunc(header[own:], func(f egress.Field) bool { return strings.EqualFold(f.Name, field.Name) })...)
+		header = append(header[:own], slices.DeleteFunc(header[own:], func(f exchange.Field) bool { return strings.EqualFold(f.Name, field.Name) })...)
 	}
 
 	e.metrics.inFlight.Add(1)
@@ -318,7 +309,7 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 		Method: http.MethodPost, Target: m.target, Header: header, Body: body, Timeout: w.Timeout, Identity: ep.auth.identity(),
 		Scope: uint64(w.Number),
 	}
-	var res *egress.Response
+	var res *exchange.Response
 	var fail *egress.Error
 	if hasField {
 		res, a.Timing, fail, err = e.call(ctx, ep, &req, field, now)
@@ -333,13 +324,13 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 	held = fail != nil || a.Request.BodyFormat == "" || m.parcel != nil
 	answered := fail == nil || fail.Body // the status decides then, whatever became of the body
 	switch {
-	case fail != nil && fail.Kind == egress.KindLocal:
+	case fail != nil && fail.Kind == exchange.Local:
 		a.Error = fail.Message
 		return endShort, held
-	case !answered && fail.Kind == egress.KindCanceled && ctx.Err() != nil:
+	case !answered && fail.Kind == exchange.Canceled && ctx.Err() != nil:
 		return endInterrupted, held
 	case !answered:
-		a.ErrorKind, a.Error = string(fail.Kind), fail.Message
+		a.ErrorKind, a.Error = fail.Kind, fail.Message
 	case err != nil && ctx.Err() != nil:
 		return endInterrupted, held
 	case err != nil && isShortage(err):
@@ -347,7 +338,7 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 		return endShort, held
 	case err != nil:
 		// Not the endpoint's last word: with a token it might be another.
-		a.ErrorKind, a.Error = kindAuth, fmt.Sprintf("the endpoint answered %s, and there is no fresh token: %s", statusText(res.Status), authError(err, w.Timeout))
+		a.ErrorKind, a.Error = exchange.Auth, fmt.Sprintf("the endpoint answered %s, and there is no fresh token: %s", statusText(res.Status), authError(err, w.Timeout))
 	case res.Status >= 200 && res.Status <= 299:
 		a.Outcome = Delivered
 		a.judge()
@@ -355,13 +346,13 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 		case fail == nil:
 		case a.Outcome == Delivered:
 			a.Error = fail.Message // a remark: there is no ErrorKind
-		case fail.Kind == egress.KindCanceled && ctx.Err() != nil:
+		case fail.Kind == exchange.Canceled && ctx.Err() != nil:
 			return endInterrupted, held // its owner needs the body
 		default:
-			a.ErrorKind, a.Error = string(fail.Kind), fail.Message
+			a.ErrorKind, a.Error = fail.Kind, fail.Message
 		}
 	default:
-		a.ErrorKind, a.Error = kindStatus, fmt.Sprintf("the endpoint answered %s", statusText(res.Status))
+		a.ErrorKind, a.Error = exchange.Status, fmt.Sprintf("the endpoint answered %s", statusText(res.Status))
 		if fail != nil {
 			a.Error += "; " + fail.Message
 		}
@@ -373,7 +364,7 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *message,
 // request needs.
 func isShortage(err error) bool {
 	var fail *egress.Error
-	return errors.As(err, &fail) && fail.Kind == egress.KindLocal
+	return errors.As(err, &fail) && fail.Kind == exchange.Local
 }
 
 // shortEvery is how often at most a shortage is logged: every attempt meets it.
@@ -409,14 +400,4 @@ func statusText(code int) string {
 		return strconv.Itoa(code) + " " + text
 	}
 	return strconv.Itoa(code)
-}
-
-// headerValue returns the first value of a header field.
-func headerValue(header []egress.Field, name string) string {
-	for _, f := range header {
-		if strings.EqualFold(f.Name, name) {
-			return f.Value
-		}
-	}
-	return ""
 }

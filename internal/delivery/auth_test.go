@@ -25,6 +25,7 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -446,11 +447,11 @@ type shownTo struct {
 	hosts map[string][]*egress.Identity
 }
 
-func (s *shownTo) Do(_ context.Context, req *egress.Request) (*egress.Response, egress.Timing, *egress.Error) {
+func (s *shownTo) Do(_ context.Context, req *egress.Request) (*exchange.Response, exchange.Timing, *egress.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hosts[req.Target.Host()] = append(s.hosts[req.Target.Host()], req.Identity)
-	return &egress.Response{Status: 200}, egress.Timing{}, nil
+	return &exchange.Response{Status: 200}, exchange.Timing{}, nil
 }
 
 // TestCertificateIsShown: package egress shows it; here it counts that each request names the webhook's own, and no other.

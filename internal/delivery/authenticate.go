@@ -13,6 +13,7 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -22,9 +23,9 @@ import (
 type authentication struct {
 	*auth.Authenticator // nil: err says why
 
-	err         error        // of settings that cannot be used
-	shown       egress.Field // what it sends as the log shows it, in place of a header of the webhook's own; zero: none
-	credentials []string     // beside tokens: what an answer that echoes requests is cleared of
+	err         error          // of settings that cannot be used
+	shown       exchange.Field // what it sends as the log shows it, in place of a header of the webhook's own; zero: none
+	credentials []string       // beside tokens: what an answer that echoes requests is cleared of
 }
 
 // authenticationOf returns what the settings ask for, nil for none. It sends nothing.
@@ -35,11 +36,11 @@ func (e *Engine) authenticationOf(tenant event.TenantID, s auth.Settings) *authe
 	a := &authentication{credentials: []string{s.Password.Reveal(), s.Token.Reveal()}}
 	switch s.Type {
 	case auth.Basic:
-		a.shown = auth.Masked(egress.Field{Name: "Authorization", Value: "Basic "})
+		a.shown = auth.Masked(exchange.Field{Name: "Authorization", Value: "Basic "})
 	case auth.OAuth2:
-		a.shown = auth.Masked(egress.Field{Name: "Authorization", Value: "Bearer "})
+		a.shown = auth.Masked(exchange.Field{Name: "Authorization", Value: "Bearer "})
 	case auth.APIKey:
-		a.shown = auth.Masked(egress.Field{Name: s.Header, Value: s.Prefix + s.Token.Reveal()})
+		a.shown = auth.Masked(exchange.Field{Name: s.Header, Value: s.Prefix + s.Token.Reveal()})
 	}
 	if s.Type == auth.OAuth2 && e.tokens == nil {
 		a.err = errors.New("this relay asks for no tokens")
@@ -72,12 +73,12 @@ func (a *authentication) identity() *egress.Identity {
 
 // field returns the header field to send, and false where there is none. It
 // waits for a token for at most the limit.
-func (a *authentication) field(ctx context.Context, limit time.Duration) (egress.Field, bool, error) {
+func (a *authentication) field(ctx context.Context, limit time.Duration) (exchange.Field, bool, error) {
 	if a == nil {
-		return egress.Field{}, false, nil
+		return exchange.Field{}, false, nil
 	}
 	if a.err != nil {
-		return egress.Field{}, false, a.err
+		return exchange.Field{}, false, a.err
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -101,8 +102,8 @@ func authError(err error, limit time.Duration) string {
 // a fresh token if the endpoint refuses the one that field holds. header is
 // the request's without field. It returns with an error if there is no fresh
 // token: what came of the request is then the answer that refused the old one.
-func (e *Engine) call(ctx context.Context, ep *endpoint, req *egress.Request, field egress.Field, start time.Time) (
-	res *egress.Response, timing egress.Timing, fail *egress.Error, err error,
+func (e *Engine) call(ctx context.Context, ep *endpoint, req *egress.Request, field exchange.Field, start time.Time) (
+	res *exchange.Response, timing exchange.Timing, fail *egress.Error, err error,
 ) {
 	header := req.Header
 	limit := req.Timeout
@@ -115,7 +116,7 @@ func (e *Engine) call(ctx context.Context, ep *endpoint, req *egress.Request, fi
 	waiting, cancel := context.WithDeadline(ctx, start.Add(limit))
 	defer cancel()
 	again, err := ep.auth.Refused(waiting, field)
-	var fresh egress.Field
+	var fresh exchange.Field
 	if again && err == nil {
 		fresh, _, err = ep.auth.Header(waiting)
 	}
@@ -140,7 +141,7 @@ const leastConcealed = 8
 
 // conceal removes credentials from an answer that repeats the request, as
 // endpoints for tests and some error pages do: the log must not hold them.
-func conceal(ep *endpoint, res *egress.Response, field egress.Field) *egress.Response {
+func conceal(ep *endpoint, res *exchange.Response, field exchange.Field) *exchange.Response {
 	if res == nil {
 		return nil
 	}
@@ -162,7 +163,7 @@ func conceal(ep *endpoint, res *egress.Response, field egress.Field) *egress.Res
 
 // rejected reports whether the endpoint did not accept who we say we are.
 func rejected(a *Attempt) bool {
-	return a.ErrorKind == kindStatus && a.Response != nil &&
+	return a.ErrorKind == exchange.Status && a.Response != nil &&
 		(a.Response.Status == http.StatusUnauthorized || a.Response.Status == http.StatusForbidden)
 }
 
@@ -202,12 +203,12 @@ func refusal(w *webhook.Webhook, a *Attempt) string {
 
 // withoutAuth returns the webhook's own headers but for the one that its
 // authentication sets, sorted by name.
-func withoutAuth(w *webhook.Webhook, a *authentication) (custom []egress.Field) {
+func withoutAuth(w *webhook.Webhook, a *authentication) (custom []exchange.Field) {
 	for name, value := range w.Headers {
 		if a == nil || !strings.EqualFold(name, a.shown.Name) {
-			custom = append(custom, egress.Field{Name: name, Value: value})
+			custom = append(custom, exchange.Field{Name: name, Value: value})
 		}
 	}
-	slices.SortFunc(custom, func(a, b egress.Field) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(custom, func(a, b exchange.Field) int { return strings.Compare(a.Name, b.Name) })
 	return custom
 }

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -190,7 +190,7 @@ func (e *Engine) appendItem(ctx context.Context, m *message, ep *endpoint, ev *e
 		case err != nil:
 			return nil, err
 		case out.Text || out.URL != "" || len(out.Query) > 0 || len(out.Headers) > 0:
-			return nil, &renderError{kind: kindTransform, message: "transform failed (result): of a batched webhook it may return only a body of JSON"}
+			return nil, &renderError{kind: exchange.Transform, message: "transform failed (result): of a batched webhook it may return only a body of JSON"}
 		case !out.NoBody:
 			m.bodyFormat, m.contentType = "", format.ContentType
 			return append(m.body, out.Body...), nil
@@ -198,7 +198,7 @@ func (e *Engine) appendItem(ctx context.Context, m *message, ep *endpoint, ev *e
 	}
 	body, ok := format.AppendItem(m.body, w.Format, ev, event.DeliveryID{Event: ev.ID, Webhook: w.Number})
 	if !ok {
-		return nil, &renderError{kind: string(egress.KindRequest), message: fmt.Sprintf("there is no format %q", w.Format)}
+		return nil, &renderError{kind: exchange.Invalid, message: fmt.Sprintf("there is no format %q", w.Format)}
 	}
 	return body, nil
 }

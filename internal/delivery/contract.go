@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -56,14 +56,13 @@ type Attempt struct {
 	At        time.Time // when it began, UTC
 	Outcome   Outcome
 	Test      bool // made by "test"
-	// ErrorKind is one of a closed set: egress.Kind, "status", "transform" or
-	// "auth" (nothing was sent, or sent in vain), or "" for none.
-	ErrorKind string
+	// ErrorKind says how the attempt failed; empty for a success.
+	ErrorKind exchange.Kind
 	Error     string // the failure in words; empty for none
-	Request   SentRequest
+	Request   exchange.Request
 	// Response is nil when no complete answer came.
-	Response *egress.Response
-	Timing   egress.Timing
+	Response *exchange.Response
+	Timing   exchange.Timing
 	NextAt   time.Time // of the retry; zero: none
 	// Batch is what the request carried besides this delivery; nil: nothing.
 	// Each delivery of a batch has an entry. That of the first one, the leader's,
@@ -98,21 +97,6 @@ func (a *Attempt) Follows() bool { return a.Batch != nil && a.Batch.Lead != a.Ev
 // Delivery returns the delivery the attempt was made for.
 func (a *Attempt) Delivery() event.DeliveryID {
 	return event.DeliveryID{Event: a.Event, Webhook: a.Webhook}
-}
-
-// SentRequest is a request as it was sent.
-type SentRequest struct {
-	Method string
-	URL    string
-	Header []egress.Field
-	// Body as sent. It is nil when BodyFormat is set: the body is then what
-	// that format makes of the event, byte for byte (see package format), so
-	// that it is not stored a second time.
-	Body       []byte
-	BodyFormat string
-	// BodyMissing says in words why Body is nil, in what Engine.Attempt and
-	// Engine.Attempts return; empty: Body is what was sent. It is not stored.
-	BodyMissing string
 }
 
 // Reason says why a delivery is owed rather than done.
@@ -354,7 +338,7 @@ func (q *LogQuery) selects(a *Attempt) bool {
 }
 
 // selectsAnswer reports whether the query selects an attempt with this answer.
-func (q *LogQuery) selectsAnswer(r *egress.Response) bool {
+func (q *LogQuery) selectsAnswer(r *exchange.Response) bool {
 	if q.StatusMin == 0 && q.StatusMax == 0 {
 		return true
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -40,7 +41,7 @@ func (e *Engine) Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (
 	case endShort:
 		return nil, problem.New(problem.Unavailable, "nothing could be sent: %s; try again", a.Error)
 	case endDropped:
-		a.ErrorKind, a.Error = kindTransform, errDropped.Error()+": nothing was sent"
+		a.ErrorKind, a.Error = exchange.Transform, errDropped.Error()+": nothing was sent"
 	}
 	if err := e.store.Record(context.WithoutCancel(ctx), &Record{Attempts: []*Attempt{a}}); err != nil {
 		return nil, fmt.Errorf("logging a test: %w", err)

@@ -4,7 +4,7 @@ import (
 	"crypto/ed25519"
 	"time"
 
-	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -22,9 +22,9 @@ const (
 // a change of the webhook makes a new one.
 type endpoint struct {
 	hook   *webhook.Webhook
-	auth   *authentication // nil: none; shared with the endpoints before and after this one
-	custom []egress.Field  // the webhook's own headers, sorted by name
-	relay  *signing.Relay  // nil: not this signature
+	auth   *authentication  // nil: none; shared with the endpoints before and after this one
+	custom []exchange.Field // the webhook's own headers, sorted by name
+	relay  *signing.Relay   // nil: not this signature
 	// standard signs with both secrets until overlapEnd, standardLater from
 	// then on. Nil: not this signature.
 	standard, standardLater *signing.Standard

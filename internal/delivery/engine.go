@@ -33,13 +33,14 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
 // Sender makes requests, as egress.Client does.
 type Sender interface {
-	Do(ctx context.Context, req *egress.Request) (*egress.Response, egress.Timing, *egress.Error)
+	Do(ctx context.Context, req *egress.Request) (*exchange.Response, exchange.Timing, *egress.Error)
 }
 
 // routeAhead bounds the group commits that wait to be routed; a publisher who

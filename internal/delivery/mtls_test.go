@@ -18,6 +18,7 @@ import (
 
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/egress/auth"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -108,8 +109,8 @@ func TestCertificateHandshake(t *testing.T) {
 			}
 		}
 		for _, a := range r.attempts(w) {
-			if a.ErrorKind != string(egress.KindTLS) {
-				t.Errorf("%s: got the error %q of the kind %q, want one of the kind %q", w.URL, a.Error, a.ErrorKind, egress.KindTLS)
+			if a.ErrorKind != exchange.TLS {
+				t.Errorf("%s: got the error %q of the kind %q, want one of the kind %q", w.URL, a.Error, a.ErrorKind, exchange.TLS)
 			}
 		}
 	}

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -27,13 +27,13 @@ type Parcel interface {
 	// Body is what to send.
 	Body() []byte
 	// Judge looks at an answer with a 2xx status and says what is wrong with it, without repeating of it; empty: nothing.
-	Judge(res *egress.Response) string
+	Judge(res *exchange.Response) string
 	// Settle takes over how the delivery has ended: Delivered, with the answer, or any other settling outcome. It is
 	// called before that is recorded, again and again until it returns nil, and after a crash perhaps for an attempt that
 	// repeats one it was called for: what it does must happen once. When it has returned, it is durable.
 	Settle(ctx context.Context, a *Attempt) error
 	// Conceal changes the response's body into what the log may hold.
-	Conceal(res *egress.Response)
+	Conceal(res *exchange.Response)
 }
 
 // SettledError tells why a delivery needs no attempt any more.
@@ -47,7 +47,7 @@ func (e *Engine) openParcel(ctx context.Context, ep *endpoint, ev *event.Event) 
 	m := message{target: w.Target, contentType: format.ContentType, bodyFormat: w.Format, header: ep.custom}
 	owner := e.owners[w.Owner]
 	if owner == nil {
-		return m, &renderError{kind: string(egress.KindRequest), message: fmt.Sprintf("this server has no %q", w.Owner)}
+		return m, &renderError{kind: exchange.Invalid, message: fmt.Sprintf("this server has no %q", w.Owner)}
 	}
 	p, err := owner.Open(ctx, ev)
 	if err != nil {
@@ -63,7 +63,7 @@ func (a *Attempt) judge() {
 		return
 	}
 	if why := a.parcel.Judge(a.Response); why != "" {
-		a.Outcome, a.ErrorKind, a.Error = Failed, kindAnswer, why
+		a.Outcome, a.ErrorKind, a.Error = Failed, exchange.Answer, why
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/webhook"
@@ -37,7 +37,7 @@ type Previewed struct {
 	Line    int    // of the transform, with PreviewTransformError; 0: none to blame
 	// Request is what the first attempt would send, with PreviewSend only.
 	// Signatures and what looks like a credential are masked.
-	Request *SentRequest
+	Request *exchange.Request
 }
 
 const (
@@ -124,13 +124,13 @@ func (e *Engine) preview(ctx context.Context, ep *endpoint, ev *event.Event) (Pr
 const masked = "***"
 
 // previewRequest returns the request that the first attempt would make.
-func (e *Engine) previewRequest(ep *endpoint, ev *event.Event, d event.DeliveryID, m *message) *SentRequest {
+func (e *Engine) previewRequest(ep *endpoint, ev *event.Event, d event.DeliveryID, m *message) *exchange.Request {
 	w := ep.hook
-	r := &SentRequest{Method: http.MethodPost, URL: w.URL, Body: m.body}
+	r := &exchange.Request{Method: http.MethodPost, URL: w.URL, Body: m.body}
 	if !m.target.IsZero() {
 		r.URL = m.target.String()
 	}
-	add := func(name, value string) { r.Header = append(r.Header, egress.Field{Name: name, Value: value}) }
+	add := func(name, value string) { r.Header = append(r.Header, exchange.Field{Name: name, Value: value}) }
 	add("User-Agent", e.userAgent)
 	add("Content-Type", m.contentType)
 	add(headerEvent, ev.Type)
@@ -150,7 +150,7 @@ func (e *Engine) previewRequest(ep *endpoint, ev *event.Event, d event.DeliveryI
 		}
 		add(signing.HeaderStandardSignature, signatures)
 	}
-	var own egress.Field // what the authentication adds
+	var own exchange.Field // what the authentication adds
 	if ep.auth != nil {
 		own = ep.auth.shown
 	}

@@ -3,12 +3,10 @@ package delivery
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
@@ -78,7 +76,7 @@ func (e *Engine) complete(ctx context.Context, list []*Attempt) error {
 			continue
 		case a.Request.BodyFormat == "":
 			// The log has the body itself, if there was one.
-			if a.Request.Body == nil && a.ErrorKind == kindTransform {
+			if a.Request.Body == nil && a.ErrorKind == exchange.Transform {
 				a.Request.BodyMissing = "nothing was sent"
 			}
 		case ok && w.Owner != "":
@@ -106,21 +104,9 @@ const eventGone = "the event is no longer stored"
 
 // completeHeader adds the header fields that are made when a request is sent.
 func (a *Attempt) completeHeader() {
-	if a.Outcome.IsAttempt() && a.Request.Body != nil {
-		a.Request.Header = append([]egress.Field{
-			{Name: "Host", Value: hostOf(a.Request.URL)},
-			{Name: "Content-Length", Value: strconv.Itoa(len(a.Request.Body))},
-		}, a.Request.Header...)
+	if a.Outcome.IsAttempt() {
+		a.Request.AddImplied()
 	}
-}
-
-// hostOf returns the host and port of a URL in wire form.
-func hostOf(url string) string {
-	_, rest, _ := strings.Cut(url, "://")
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		rest = rest[:i]
-	}
-	return rest
 }
 
 // Stats returns counters for charts.

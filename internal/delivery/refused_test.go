@@ -12,6 +12,7 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/exchange"
 )
 
 // shortSender is a sender that may lack sockets.
@@ -20,9 +21,9 @@ type shortSender struct {
 	short atomic.Bool
 }
 
-func (s *shortSender) Do(ctx context.Context, req *egress.Request) (*egress.Response, egress.Timing, *egress.Error) {
+func (s *shortSender) Do(ctx context.Context, req *egress.Request) (*exchange.Response, exchange.Timing, *egress.Error) {
 	if s.short.Load() {
-		return nil, egress.Timing{}, &egress.Error{Kind: egress.KindLocal, Message: "this server has no file descriptors left", Err: syscall.EMFILE}
+		return nil, exchange.Timing{}, &egress.Error{Kind: exchange.Local, Message: "this server has no file descriptors left", Err: syscall.EMFILE}
 	}
 	return s.Sender.Do(ctx, req)
 }

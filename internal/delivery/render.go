@@ -10,6 +10,7 @@ import (
 
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/transform"
 )
@@ -33,7 +34,7 @@ type message struct {
 	bodyFormat string
 	// header holds the format's fields, the webhook's own and the transform's,
 	// each name once. It may be shared: do not append to it.
-	header []egress.Field
+	header []exchange.Field
 	parcel Parcel // of a webhook that has an owner
 }
 
@@ -48,7 +49,7 @@ var errDropped = errors.New("dropped by the transform")
 
 // renderError says why no message can be made of an event. It fails the attempt.
 type renderError struct {
-	kind    string // see Attempt.ErrorKind
+	kind    exchange.Kind
 	message string // for people
 	line    int    // of the transform; 0: none to blame
 }
@@ -75,7 +76,7 @@ func (e *Engine) render(ctx context.Context, dst []byte, ep *endpoint, ev *event
 	if w.Script == nil || out.NoBody {
 		var ok bool
 		if m.body, ok = format.Append(dst, w.Format, ev, d); !ok {
-			return m, &renderError{kind: string(egress.KindRequest), message: fmt.Sprintf("there is no format %q", w.Format)}
+			return m, &renderError{kind: exchange.Invalid, message: fmt.Sprintf("there is no format %q", w.Format)}
 		}
 	} else {
 		m.body, m.bodyFormat, m.contentType = out.Body, "", format.ContentType
@@ -83,9 +84,9 @@ func (e *Engine) render(ctx context.Context, dst []byte, ep *endpoint, ev *event
 			m.contentType = "text/plain; charset=utf-8"
 		}
 	}
-	var own []egress.Field
+	var own []exchange.Field
 	for name, value := range format.Header(w.Format, ev, d) {
-		own = append(own, egress.Field{Name: name, Value: value})
+		own = append(own, exchange.Field{Name: name, Value: value})
 	}
 	if own != nil {
 		m.header = append(own, ep.custom...)
@@ -101,7 +102,7 @@ func (e *Engine) render(ctx context.Context, dst []byte, ep *endpoint, ev *event
 // transform runs the webhook's script for an event.
 func (e *Engine) transform(ctx context.Context, s *transform.Script, ev *event.Event) (transform.Output, error) {
 	if e.transforms == nil {
-		return transform.Output{}, &renderError{kind: kindTransform, message: "transforms are not available on this server"}
+		return transform.Output{}, &renderError{kind: exchange.Transform, message: "transforms are not available on this server"}
 	}
 	out, err := e.transforms.Run(ctx, s, transform.Input{
 		ID: ev.PublicID(), Type: ev.Type, Key: ev.Key, Time: ev.Time, Data: ev.Data, Attributes: ev.Attributes,
@@ -111,7 +112,7 @@ func (e *Engine) transform(ctx context.Context, s *transform.Script, ev *event.E
 	var failed *transform.RunError
 	switch {
 	case errors.As(err, &failed):
-		return out, &renderError{kind: kindTransform, message: failed.Error(), line: failed.Line}
+		return out, &renderError{kind: exchange.Transform, message: failed.Error(), line: failed.Line}
 	case err != nil:
 		return out, err
 	case out.Drop:
@@ -124,7 +125,7 @@ func (e *Engine) transform(ctx context.Context, s *transform.Script, ev *event.E
 // fields, as far as that is allowed.
 func (m *message) apply(out *transform.Output) error {
 	refuse := func(text string, args ...any) error {
-		return &renderError{kind: kindTransform, message: "transform failed (result): " + fmt.Sprintf(text, args...)}
+		return &renderError{kind: exchange.Transform, message: "transform failed (result): " + fmt.Sprintf(text, args...)}
 	}
 	if !m.target.IsZero() { // sending without one fails with words of its own
 		target, err := m.target.Resolve(out.URL, out.Query)
@@ -162,8 +163,8 @@ func (m *message) apply(out *transform.Output) error {
 			m.contentType = value
 			continue
 		}
-		header = slices.DeleteFunc(header, func(f egress.Field) bool { return strings.EqualFold(f.Name, name) })
-		header = append(header, egress.Field{Name: name, Value: value})
+		header = slices.DeleteFunc(header, func(f exchange.Field) bool { return strings.EqualFold(f.Name, name) })
+		header = append(header, exchange.Field{Name: name, Value: value})
 	}
 	m.header = header
 	return nil

@@ -43,6 +43,8 @@ var places = map[string]place{
 
 	"internal/registry": {layer: 0, what: "configuration in memory: snapshots, subscribers, records; every domain keeps its own in it"},
 
+	"internal/exchange": {layer: 0, what: "the record of one exchange with a destination; senders write it, log and API show it"},
+
 	"internal/regexsize": {layer: 0, what: "how large regular expressions become; filters and schemas bound it"},
 
 	"internal/access": {layer: 0, what: "who is calling, what they may do, what they did"},

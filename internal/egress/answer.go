@@ -158,7 +158,7 @@ func (ans *answer) readHeader(r *bufio.Reader, left *int) error {
 		if ans.header == nil {
 			ans.header = make([]Field, 0, 8)
 		}
-		ans.header = append(ans.header, Field{fieldName(line[:colon]), ans.value(line[colon+1:])})
+		ans.header = append(ans.header, Field{Name: fieldName(line[:colon]), Value: ans.value(line[colon+1:])})
 	}
 }
 

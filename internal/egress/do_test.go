@@ -47,15 +47,15 @@ func TestRequestOnTheWire(t *testing.T) {
 		path string
 		want string
 	}{
-		{"post", Request{Method: "POST", Header: []Field{{"X-One", "1"}, {"x-two", "a"}, {"x-two", "b"}}, Body: []byte(`{"a":1}`)}, "/hook?x=1",
+		{"post", Request{Method: "POST", Header: []Field{{Name: "X-One", Value: "1"}, {Name: "x-two", Value: "a"}, {Name: "x-two", Value: "b"}}, Body: []byte(`{"a":1}`)}, "/hook?x=1",
 			"POST /hook?x=1 HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: Relay/1.2.3\r\nContent-Length: 7\r\nX-One: 1\r\nx-two: a\r\nx-two: b\r\n\r\n" + `{"a":1}`},
 		{"escapes stay", Request{Method: "PUT", Body: []byte("x")}, "/%0d%0aX:%201",
 			"PUT /%0d%0aX:%201 HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: Relay/1.2.3\r\nContent-Length: 1\r\n\r\nx"},
 		{"two slashes", Request{Method: "POST", Body: []byte("x")}, "//a//%2f",
 			"POST //a//%2f HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: Relay/1.2.3\r\nContent-Length: 1\r\n\r\nx"},
-		{"empty post", Request{Method: "POST", Header: []Field{{"Idempotency-Key", "k"}}}, "/",
+		{"empty post", Request{Method: "POST", Header: []Field{{Name: "Idempotency-Key", Value: "k"}}}, "/",
 			"POST / HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: Relay/1.2.3\r\nContent-Length: 0\r\nIdempotency-Key: k\r\n\r\n"},
-		{"get", Request{Method: "GET", Header: []Field{{"user-agent", "mine"}}}, "/",
+		{"get", Request{Method: "GET", Header: []Field{{Name: "user-agent", Value: "mine"}}}, "/",
 			"GET / HTTP/1.1\r\nHost: " + host + "\r\nuser-agent: mine\r\n\r\n"},
 	}
 	for _, tc := range cases {
@@ -71,7 +71,7 @@ func TestRequestOnTheWire(t *testing.T) {
 		if res.Status != 202 || string(res.Body) != "hello" || res.BodyBytes != 5 || res.Truncated {
 			t.Errorf("%s: got %+v, want 202 hello", tc.name, res)
 		}
-		if want := []Field{{"Content-Length", "5"}, {"X-B", "2"}, {"X-A", "1"}, {"X-B", "1"}}; !slices.Equal(res.Header, want) {
+		if want := []Field{{Name: "Content-Length", Value: "5"}, {Name: "X-B", Value: "2"}, {Name: "X-A", Value: "1"}, {Name: "X-B", Value: "1"}}; !slices.Equal(res.Header, want) {
 			t.Errorf("%s: got header %v, want %v", tc.name, res.Header, want)
 		}
 		if timing.FirstByte <= 0 || timing.Total < timing.FirstByte {

@@ -23,6 +23,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/relay-events/relay/internal/exchange"
 )
 
 const (
@@ -153,26 +155,11 @@ type Request struct {
 	Timeout time.Duration
 }
 
-// A Response is an HTTP answer of any status; redirects are ordinary answers.
-type Response struct {
-	// Status is the status code as received, 200 or above.
-	Status int
-	// Header holds the fields of the answer.
-	Header []Field
-	// Body is the first 64 KiB of the body as it came over the wire (not inflated). The caller owns it.
-	Body []byte
-	// BodyBytes is how many bytes of the body were read, which is at most 256 KiB.
-	BodyBytes int64
-	// Truncated tells that the body was longer than Body.
-	Truncated bool
-}
-
-// Timing breaks an attempt down. DNS, Connect and TLS are zero on a connection that was already there. FirstByte
-// counts from the moment the connection was ready to the first byte of the answer, so the parts add up to at most
-// Total. Parts that were not reached are zero.
-type Timing struct {
-	DNS, Connect, TLS, FirstByte, Total time.Duration
-}
+// Response and Timing are what the log keeps of an answer.
+type (
+	Response = exchange.Response
+	Timing   = exchange.Timing
+)
 
 // Do makes one request and reads its answer. It returns exactly one of: a Response and no Error; an Error and no
 // Response; an Error and the part of the Response that had come. With Error.Body the head of the answer was complete, and

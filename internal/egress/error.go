@@ -10,27 +10,27 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/relay-events/relay/internal/exchange"
 )
 
-// A Kind says what went wrong in an attempt. The set is closed: it is a metric label and part of the attempt record.
-type Kind string
+// Kind says what went wrong in an attempt.
+type Kind = exchange.Kind
 
-// The kinds of failure. Whether one is worth a retry is for the endpoint's policy to say.
+// The kinds of failure, which package exchange explains.
 const (
-	KindDNS      Kind = "dns"                // the name does not resolve, or not now
-	KindBlocked  Kind = "blocked_address"    // the name leads to an address that may not be reached; nothing was sent
-	KindConnect  Kind = "connect"            // no TCP connection: refused, unreachable
-	KindProxy    Kind = "proxy"              // the operator's outgoing proxy cannot be reached, or refused the connection
-	KindTLS      Kind = "tls"                // no TLS, or the certificate is not good; no HTTP was sent
-	KindTimeout  Kind = "timeout"            // the attempt's time ran out
-	KindReset    Kind = "reset"              // the connection ended before the answer was complete
-	KindProtocol Kind = "protocol"           // the answer is not HTTP, or contradicts itself
-	KindTooLarge Kind = "response_too_large" // the answer's header is above 32 KiB
-	KindCanceled Kind = "canceled"           // the caller's context ended, or the client was closed
-	KindRequest  Kind = "request"            // the request itself is not valid; nothing was dialled
-	// KindLocal: this server has run out of file descriptors, memory or ports. It says nothing about the receiver, which
-	// was not asked: the attempt is to be made again, uncounted. It is never part of an attempt record.
-	KindLocal Kind = "local"
+	KindDNS      = exchange.DNS
+	KindBlocked  = exchange.Blocked
+	KindConnect  = exchange.Connect
+	KindProxy    = exchange.Proxy
+	KindTLS      = exchange.TLS
+	KindTimeout  = exchange.Timeout
+	KindReset    = exchange.Reset
+	KindProtocol = exchange.Protocol
+	KindTooLarge = exchange.TooLarge
+	KindCanceled = exchange.Canceled
+	KindRequest  = exchange.Invalid
+	KindLocal    = exchange.Local
 )
 
 // An Error is a failed attempt.

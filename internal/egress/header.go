@@ -3,12 +3,12 @@ package egress
 import (
 	"fmt"
 	"strings"
+
+	"github.com/relay-events/relay/internal/exchange"
 )
 
-// A Field is one header field as sent or received.
-type Field struct {
-	Name, Value string
-}
+// Field is one header field.
+type Field = exchange.Field
 
 // Limits on the header fields that users set. Receivers commonly refuse header sections above 8 KiB altogether.
 const (

@@ -8,20 +8,20 @@ import (
 )
 
 var badFields = []Field{
-	{"X", "b\r\nHost: evil"}, {"X", "b\nX: y"}, {"X", "b\x00c"}, {"X", "b\x7fc"}, {"X", "b\rc"}, {"X", "\x1b[0m"},
-	{"X A", "v"}, {"X:", "v"}, {"", "v"}, {"X\n", "v"}, {"Xü", "v"}, {"(X)", "v"}, {":authority", "v"},
-	{"Host", "evil"}, {"hOST", "evil"}, {"Content-Length", "0"}, {"content-length", "0"}, {"Transfer-Encoding", "chunked"},
-	{"transfer-encoding", "chunked"}, {"Connection", "close"}, {"Upgrade", "h2c"}, {"TE", "trailers"}, {"te", "trailers"},
-	{"Trailer", "X"}, {"Keep-Alive", "timeout=5"}, {"Proxy-Authorization", "x"}, {"Proxy-Connection", "x"},
-	{"proxy-x", "x"}, {"Proxy-", "x"}, {"Expect", "100-continue"}, {"HTTP2-Settings", "x"},
+	{Name: "X", Value: "b\r\nHost: evil"}, {Name: "X", Value: "b\nX: y"}, {Name: "X", Value: "b\x00c"}, {Name: "X", Value: "b\x7fc"}, {Name: "X", Value: "b\rc"}, {Name: "X", Value: "\x1b[0m"},
+	{Name: "X A", Value: "v"}, {Name: "X:", Value: "v"}, {Name: "", Value: "v"}, {Name: "X\n", Value: "v"}, {Name: "Xü", Value: "v"}, {Name: "(X)", Value: "v"}, {Name: ":authority", Value: "v"},
+	{Name: "Host", Value: "evil"}, {Name: "hOST", Value: "evil"}, {Name: "Content-Length", Value: "0"}, {Name: "content-length", Value: "0"}, {Name: "Transfer-Encoding", Value: "chunked"},
+	{Name: "transfer-encoding", Value: "chunked"}, {Name: "Connection", Value: "close"}, {Name: "Upgrade", Value: "h2c"}, {Name: "TE", Value: "trailers"}, {Name: "te", Value: "trailers"},
+	{Name: "Trailer", Value: "X"}, {Name: "Keep-Alive", Value: "timeout=5"}, {Name: "Proxy-Authorization", Value: "x"}, {Name: "Proxy-Connection", Value: "x"},
+	{Name: "proxy-x", Value: "x"}, {Name: "Proxy-", Value: "x"}, {Name: "Expect", Value: "100-continue"}, {Name: "HTTP2-Settings", Value: "x"},
 }
 
 var reservedFields = []Field{
-	{"X-Relay-Event", "v"}, {"x-relay-anything", "v"}, {"webhook-id", "v"}, {"Webhook-Signature", "v"},
+	{Name: "X-Relay-Event", Value: "v"}, {Name: "x-relay-anything", Value: "v"}, {Name: "webhook-id", Value: "v"}, {Name: "Webhook-Signature", Value: "v"},
 }
 
 func TestCheckHeader(t *testing.T) {
-	long := []Field{{strings.Repeat("a", maxFieldName+1), "v"}, {"X", strings.Repeat("a", maxFieldValue+1)}, {"X", " v"}, {"X", "v\t"}}
+	long := []Field{{Name: strings.Repeat("a", maxFieldName+1), Value: "v"}, {Name: "X", Value: strings.Repeat("a", maxFieldValue+1)}, {Name: "X", Value: " v"}, {Name: "X", Value: "v\t"}}
 	for _, list := range [][]Field{badFields, reservedFields, long} {
 		for _, f := range list {
 			var he *HeaderError
@@ -33,9 +33,9 @@ func TestCheckHeader(t *testing.T) {
 		}
 	}
 	for _, f := range []Field{
-		{"Authorization", "Bearer abc"}, {"X-Api-Key", ""}, {"X-Text", "a\tb ü"}, {"User-Agent", "mine"}, {"X-Relayed", "v"},
-		{"webhooks", "v"}, {"X-Host", "v"}, {"Hosts", "v"}, {"Accept-Encoding", "gzip"}, {"Idempotency-Key", "k"},
-		{strings.Repeat("a", maxFieldName), strings.Repeat("a", maxFieldValue)}, {"Upgrades", "x"}, {"Trailers", "x"},
+		{Name: "Authorization", Value: "Bearer abc"}, {Name: "X-Api-Key", Value: ""}, {Name: "X-Text", Value: "a\tb ü"}, {Name: "User-Agent", Value: "mine"}, {Name: "X-Relayed", Value: "v"},
+		{Name: "webhooks", Value: "v"}, {Name: "X-Host", Value: "v"}, {Name: "Hosts", Value: "v"}, {Name: "Accept-Encoding", Value: "gzip"}, {Name: "Idempotency-Key", Value: "k"},
+		{Name: strings.Repeat("a", maxFieldName), Value: strings.Repeat("a", maxFieldValue)}, {Name: "Upgrades", Value: "x"}, {Name: "Trailers", Value: "x"},
 	} {
 		if err := CheckHeader(f.Name, f.Value); err != nil {
 			t.Errorf("CheckHeader(%q, %.40q): got %v, want no error", f.Name, f.Value, err)
@@ -52,7 +52,7 @@ func TestDoRefusesBadRequestsBeforeDialling(t *testing.T) {
 		{Method: "POST"}, {Method: "", Target: target}, {Method: "GET / HTTP/1.1\r\nX:", Target: target},
 	}
 	for _, f := range badFields {
-		reqs = append(reqs, &Request{Method: "POST", Target: target, Header: []Field{{"Content-Type", "text/plain"}, f}})
+		reqs = append(reqs, &Request{Method: "POST", Target: target, Header: []Field{{Name: "Content-Type", Value: "text/plain"}, f}})
 	}
 	for _, req := range reqs {
 		req.Timeout = time.Second

@@ -397,7 +397,7 @@ func fields(h http.Header) []Field {
 	out := make([]Field, 0, n)
 	for name, values := range h {
 		for _, v := range values {
-			out = append(out, Field{name, v})
+			out = append(out, Field{Name: name, Value: v})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Field) int { return cmp.Compare(a.Name, b.Name) })

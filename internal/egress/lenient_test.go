@@ -12,7 +12,7 @@ import (
 // TestStatusCounts: an answer whose status line and head are there is an answer, however odd the rest: the receiver has
 // taken the event, and other clients say so too.
 func TestStatusCounts(t *testing.T) {
-	plain := []Field{{"Content-Length", "2"}}
+	plain := []Field{{Name: "Content-Length", Value: "2"}}
 	for _, tc := range []struct {
 		name   string
 		answer string
@@ -23,8 +23,8 @@ func TestStatusCounts(t *testing.T) {
 	}{
 		{"plain", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", plain, "ok", "", true},
 		{"folded field", "HTTP/1.1 200 OK\r\nContent-Security-Policy: default-src 'self';\r\n  img-src *\r\nContent-Length: 2\r\n\r\nok",
-			[]Field{{"Content-Security-Policy", "default-src 'self'; img-src *"}, plain[0]}, "ok", "", true},
-		{"folded by tabs, twice", "HTTP/1.1 200 OK\r\nX: a\r\n\tb\r\n \r\n c\r\nContent-Length: 2\r\n\r\nok", []Field{{"X", "a b c"}, plain[0]}, "ok", "", true},
+			[]Field{{Name: "Content-Security-Policy", Value: "default-src 'self'; img-src *"}, plain[0]}, "ok", "", true},
+		{"folded by tabs, twice", "HTTP/1.1 200 OK\r\nX: a\r\n\tb\r\n \r\n c\r\nContent-Length: 2\r\n\r\nok", []Field{{Name: "X", Value: "a b c"}, plain[0]}, "ok", "", true},
 		{"folded length", "HTTP/1.1 200 OK\r\nContent-Length:\r\n 2\r\n\r\nok", nil, "ok", "", true},
 		{"fold before any field", "HTTP/1.1 200 OK\r\n folded\r\nContent-Length: 2\r\n\r\nok", plain, "ok", "", false},
 		{"space before the colon", "HTTP/1.1 200 OK\r\nX-A : b\r\nContent-Length: 2\r\n\r\nok", plain, "ok", "", false},
@@ -32,7 +32,7 @@ func TestStatusCounts(t *testing.T) {
 		{"no colon", "HTTP/1.1 200 OK\r\nserver nginx\r\nContent-Length: 2\r\n\r\nok", plain, "ok", "", false},
 		{"no name", "HTTP/1.1 200 OK\r\n: x\r\nContent-Length: 2\r\n\r\nok", plain, "ok", "", false},
 		{"umlaut in the name", "HTTP/1.1 200 OK\r\nXä: x\r\nContent-Length: 2\r\n\r\nok", plain, "ok", "", false},
-		{"control characters", "HTTP/1.1 200 OK\r\nX: a\x00b\x1bc\r\nContent-Length: 2\r\n\r\nok", []Field{{"X", "a b c"}, plain[0]}, "ok", "", false},
+		{"control characters", "HTTP/1.1 200 OK\r\nX: a\x00b\x1bc\r\nContent-Length: 2\r\n\r\nok", []Field{{Name: "X", Value: "a b c"}, plain[0]}, "ok", "", false},
 		{"bare LF", "HTTP/1.1 200 OK\nContent-Length: 2\n\nok", plain, "ok", "", true},
 		{"no reason", "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", plain, "ok", "", true},
 		{"two spaces", "HTTP/1.1  200 OK\r\nContent-Length: 2\r\n\r\nok", plain, "ok", "", true},
@@ -108,7 +108,7 @@ func TestStatusShowsInRefusedAnswers(t *testing.T) {
 		if err == nil || err.Kind != tc.kind || err.Body {
 			t.Errorf("%s: got %v, want kind %s", name, err, tc.kind)
 		}
-		if res == nil || res.Status != 503 || slices.Contains(res.Header, Field{"X-A", "b"}) != tc.field {
+		if res == nil || res.Status != 503 || slices.Contains(res.Header, Field{Name: "X-A", Value: "b"}) != tc.field {
 			t.Errorf("%s: got %+v, want status 503 with the header that had come", name, res)
 		}
 	}

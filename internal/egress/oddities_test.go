@@ -87,7 +87,7 @@ func TestRenegotiation(t *testing.T) {
 			}
 		}()
 		c := newClient(t, Options{Dev: true, RootCAs: testCA().pool})
-		req := &Request{Method: "POST", Target: mustParse(t, c, "https://"+strings.TrimSpace(address)+"/"), Header: []Field{{"X-Line", "1"}}, Body: []byte("{}\n"), Timeout: 10 * time.Second}
+		req := &Request{Method: "POST", Target: mustParse(t, c, "https://"+strings.TrimSpace(address)+"/"), Header: []Field{{Name: "X-Line", Value: "1"}}, Body: []byte("{}\n"), Timeout: 10 * time.Second}
 		if mutual {
 			req.Identity = newIdentity(t, testCA(), "late")
 		}

@@ -16,10 +16,10 @@ import (
 func TestNoSecondSending(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		for _, req := range []Request{
-			{Method: "POST", Body: []byte("{}"), Header: []Field{{"Idempotency-Key", "k"}}},
-			{Method: "POST", Body: []byte("{}"), Header: []Field{{"X-Idempotency-Key", "k"}}},
-			{Method: "POST", Header: []Field{{"Idempotency-Key", "k"}}},
-			{Method: "POST", Header: []Field{{"X-Idempotency-Key", "k"}}},
+			{Method: "POST", Body: []byte("{}"), Header: []Field{{Name: "Idempotency-Key", Value: "k"}}},
+			{Method: "POST", Body: []byte("{}"), Header: []Field{{Name: "X-Idempotency-Key", Value: "k"}}},
+			{Method: "POST", Header: []Field{{Name: "Idempotency-Key", Value: "k"}}},
+			{Method: "POST", Header: []Field{{Name: "X-Idempotency-Key", Value: "k"}}},
 			{Method: "GET"}, {Method: "HEAD"}, {Method: "OPTIONS"}, {Method: "PUT", Body: []byte("x")}, {Method: "DELETE"},
 		} {
 			name := fmt.Sprintf("tls=%t %s %v body %d", secure, req.Method, req.Header, len(req.Body))

@@ -125,7 +125,7 @@ func TestScopesShareNothing(t *testing.T) {
 		scope := uint64(n % 3)
 		_, _, err := c.Do(t.Context(), &Request{
 			Method: "POST", Target: mustParse(t, c, "http://127.0.0.1:"+s.port+"/"), Scope: scope,
-			Header: []Field{{"X-Scope", fmt.Sprint(scope)}}, Timeout: 5 * time.Second,
+			Header: []Field{{Name: "X-Scope", Value: fmt.Sprint(scope)}}, Timeout: 5 * time.Second,
 		})
 		if err != nil {
 			t.Fatalf("request %d: %v", n, err)

@@ -8,9 +8,9 @@ import (
 	"fmt"
 
 	"github.com/relay-events/relay/internal/delivery"
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
+	"github.com/relay-events/relay/internal/exchange"
 )
 
 // Owner is the gate's name as the owner of webhooks: see delivery.Owner.
@@ -83,7 +83,7 @@ func (g *Gate) Open(ctx context.Context, ev *event.Event) (delivery.Parcel, erro
 func (p *parcel) Body() []byte { return p.row.Payload }
 
 // Judge implements delivery.Parcel.
-func (p *parcel) Judge(res *egress.Response) string {
+func (p *parcel) Judge(res *exchange.Response) string {
 	if p.settings.Mode != Decide {
 		return ""
 	}
@@ -124,7 +124,7 @@ func (p *parcel) Settle(ctx context.Context, a *delivery.Attempt) error {
 }
 
 // Conceal implements delivery.Parcel: only the key in the respondent's row opens the answer again.
-func (p *parcel) Conceal(res *egress.Response) {
+func (p *parcel) Conceal(res *exchange.Response) {
 	if p.test || len(res.Body) == 0 {
 		return
 	}

@@ -7,8 +7,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event/rawjson"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/problem"
 )
 
@@ -28,7 +28,7 @@ type verdict struct {
 const maxReason = 500
 
 // readVerdict reads an answer about the payload. why says what is wrong with it; it repeats nothing of it.
-func readVerdict(res *egress.Response, payload []byte) (v verdict, why string) {
+func readVerdict(res *exchange.Response, payload []byte) (v verdict, why string) {
 	const prefix = "the endpoint's answer is no decision: "
 	if res.Truncated {
 		return v, prefix + "it is longer than Relay reads"

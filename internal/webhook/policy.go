@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/problem"
 )
 
@@ -123,7 +124,7 @@ func (r *Retry) Wait(n int) time.Duration {
 // Result is what became of one attempt, as far as a policy looks at it.
 type Result struct {
 	Status int           // of the answer; zero: none came
-	Kind   egress.Kind   // of the failure when none came
+	Kind   exchange.Kind // of the failure when none came
 	After  func() string // returns the answer's Retry-After value; may be nil
 }
 
@@ -169,11 +170,11 @@ func (r *Retry) retries(res Result) bool {
 	for _, on := range r.RetryOn {
 		switch on {
 		case "timeout":
-			if res.Status == 0 && res.Kind == egress.KindTimeout {
+			if res.Status == 0 && res.Kind == exchange.Timeout {
 				return true
 			}
 		case "network":
-			if res.Status == 0 && res.Kind != egress.KindTimeout {
+			if res.Status == 0 && res.Kind != exchange.Timeout {
 				return true
 			}
 		case "other":

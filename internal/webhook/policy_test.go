@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/relay-events/relay/internal/egress"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/problem"
 )
 
@@ -32,8 +32,8 @@ func TestDecideRelayPreset(t *testing.T) {
 		{"500", Result{Status: 500}, 1, true},
 		{"404", Result{Status: 404}, 1, true},
 		{"301", Result{Status: 301}, 1, true},
-		{"timeout", Result{Kind: egress.KindTimeout}, 1, true},
-		{"reset", Result{Kind: egress.KindReset}, 4, true},
+		{"timeout", Result{Kind: exchange.Timeout}, 1, true},
+		{"reset", Result{Kind: exchange.Reset}, 4, true},
 		{"the fifth attempt", Result{Status: 500}, 5, false},
 	} {
 		d := r.Decide(tc.res, tc.n, start, start)
@@ -51,8 +51,8 @@ func TestDecidePushPreset(t *testing.T) {
 		retry bool
 	}{
 		{Result{Status: 500}, 1, true}, {Result{Status: 503}, 3, true}, {Result{Status: 503}, 4, false},
-		{Result{Status: 408}, 1, true}, {Result{Status: 429}, 1, true}, {Result{Kind: egress.KindTimeout}, 1, true},
-		{Result{Kind: egress.KindReset}, 1, true}, {Result{Status: 400}, 1, false}, {Result{Status: 401}, 1, false},
+		{Result{Status: 408}, 1, true}, {Result{Status: 429}, 1, true}, {Result{Kind: exchange.Timeout}, 1, true},
+		{Result{Kind: exchange.Reset}, 1, true}, {Result{Status: 400}, 1, false}, {Result{Status: 401}, 1, false},
 		{Result{Status: 403}, 1, false}, {Result{Status: 404}, 1, false}, {Result{Status: 410}, 1, false}, {Result{Status: 302}, 1, false},
 	} {
 		if got := r.Decide(tc.res, tc.n, start, start).Retry; got != tc.retry {
@@ -176,7 +176,7 @@ func TestRetryOn(t *testing.T) {
 	}{
 		{Result{Status: 500}, true}, {Result{Status: 599}, true}, {Result{Status: 429}, true},
 		{Result{Status: 428}, false}, {Result{Status: 404}, false}, {Result{Status: 302}, false},
-		{Result{Kind: egress.KindTimeout}, true}, {Result{Kind: egress.KindReset}, false},
+		{Result{Kind: exchange.Timeout}, true}, {Result{Kind: exchange.Reset}, false},
 	} {
 		if got := r.Decide(tc.res, 1, start, start).Retry; got != tc.want {
 			t.Errorf("status %d, kind %q: retry = %v, want %v", tc.res.Status, tc.res.Kind, got, tc.want)

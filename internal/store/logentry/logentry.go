@@ -22,8 +22,8 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/delivery"
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 )
 
 // The flags say what is there.
@@ -63,7 +63,7 @@ func Flags(a *delivery.Attempt) (flags byte) {
 func AppendDetail(b []byte, a *delivery.Attempt) []byte {
 	b = binary.AppendVarint(b, int64(a.Number))
 	b = AppendString(b, a.EventName)
-	b = AppendString(b, a.ErrorKind)
+	b = AppendString(b, string(a.ErrorKind))
 	b = AppendString(b, a.Error)
 	b = AppendString(b, a.Request.Method)
 	b = AppendString(b, a.Request.URL)
@@ -116,7 +116,7 @@ func appendBody(b, body []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(body))+1), body...)
 }
 
-func appendFields(b []byte, fields []egress.Field) []byte {
+func appendFields(b []byte, fields []exchange.Field) []byte {
 	if fields == nil {
 		return append(b, 0)
 	}
@@ -159,7 +159,7 @@ func (d *Decoder) Detail(a *delivery.Attempt, flags byte) {
 	a.Test = flags&Test != 0
 	a.Number = int(d.Varint())
 	a.EventName = d.Text()
-	a.ErrorKind = d.Text()
+	a.ErrorKind = exchange.Kind(d.Text())
 	a.Error = d.Text()
 	a.Request.Method = d.Text()
 	a.Request.URL = d.Text()
@@ -167,7 +167,7 @@ func (d *Decoder) Detail(a *delivery.Attempt, flags byte) {
 	a.Request.Body = d.body()
 	a.Request.BodyFormat = d.Text()
 	if flags&Response != 0 {
-		a.Response = &egress.Response{
+		a.Response = &exchange.Response{
 			Header:    d.fields(),
 			Body:      d.body(),
 			BodyBytes: d.Varint(),
@@ -272,7 +272,7 @@ func (d *Decoder) body() []byte {
 	return body
 }
 
-func (d *Decoder) fields() []egress.Field {
+func (d *Decoder) fields() []exchange.Field {
 	n := d.Uvarint()
 	if n == 0 {
 		return nil
@@ -283,9 +283,9 @@ func (d *Decoder) fields() []egress.Field {
 		d.fail()
 		return nil
 	}
-	fields := make([]egress.Field, n)
+	fields := make([]exchange.Field, n)
 	for i := range fields {
-		fields[i] = egress.Field{Name: d.Text(), Value: d.Text()}
+		fields[i] = exchange.Field{Name: d.Text(), Value: d.Text()}
 	}
 	return fields
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/delivery"
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 )
 
 func attempts() map[string]*delivery.Attempt {
@@ -21,12 +21,12 @@ func attempts() map[string]*delivery.Attempt {
 		"test": {At: at, Test: true, Number: 1, EventName: "evt-ä"},
 		"answered": {
 			At: at, Number: 3, ErrorKind: "status", Error: "503", NextAt: at.Add(90 * time.Second),
-			Request: delivery.SentRequest{
+			Request: exchange.Request{
 				Method: "POST", URL: "https://example.com/", BodyFormat: "relay", Body: []byte{},
-				Header: []egress.Field{{Name: "A", Value: "1"}, {Name: "A", Value: ""}},
+				Header: []exchange.Field{{Name: "A", Value: "1"}, {Name: "A", Value: ""}},
 			},
-			Response: &egress.Response{Header: []egress.Field{}, Body: []byte("no"), BodyBytes: 70_000, Truncated: true},
-			Timing:   egress.Timing{DNS: time.Microsecond, Connect: 2 * time.Millisecond, TLS: 3 * time.Millisecond, FirstByte: time.Second},
+			Response: &exchange.Response{Header: []exchange.Field{}, Body: []byte("no"), BodyBytes: 70_000, Truncated: true},
+			Timing:   exchange.Timing{DNS: time.Microsecond, Connect: 2 * time.Millisecond, TLS: 3 * time.Millisecond, FirstByte: time.Second},
 		},
 	}
 }

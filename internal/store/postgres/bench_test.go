@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/delivery"
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 )
@@ -38,18 +38,18 @@ func benchAttempt(n int) *delivery.Attempt {
 	return &delivery.Attempt{
 		Tenant: 1, Event: event.FirstID(time.Now().Add(-time.Minute)) + event.ID(n), EventType: "call.completed",
 		Webhook: uint32(1 + uint64(n)*0x9e3779b97f4a7c15>>32%1000), Number: 1, At: time.Now(), Outcome: delivery.Delivered,
-		Request: delivery.SentRequest{
+		Request: exchange.Request{
 			Method: "POST", URL: fmt.Sprintf("https://hooks.example.com/tenants/%d/events", n%1000), BodyFormat: "relay",
-			Header: []egress.Field{
+			Header: []exchange.Field{
 				{Name: "Content-Type", Value: "application/json"}, {Name: "User-Agent", Value: "Relay"},
 				{Name: "X-Relay-Timestamp", Value: "1790000000"}, {Name: "X-Relay-Signature", Value: fmt.Sprintf("%064x", n)},
 			},
 		},
-		Response: &egress.Response{
+		Response: &exchange.Response{
 			Status: 200, Body: []byte(`{"ok":true}`), BodyBytes: 11,
-			Header: []egress.Field{{Name: "Date", Value: "Sat, 21 Nov 2026 08:00:00 GMT"}, {Name: "Content-Type", Value: "application/json"}},
+			Header: []exchange.Field{{Name: "Date", Value: "Sat, 21 Nov 2026 08:00:00 GMT"}, {Name: "Content-Type", Value: "application/json"}},
 		},
-		Timing: egress.Timing{FirstByte: 4 * time.Millisecond, Total: 5 * time.Millisecond},
+		Timing: exchange.Timing{FirstByte: 4 * time.Millisecond, Total: 5 * time.Millisecond},
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/relay-events/relay/internal/delivery"
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 )
 
 // anyAttempt draws an attempt with any content the log can hold: times in
@@ -25,14 +25,14 @@ func anyAttempt(t *rapid.T) *delivery.Attempt {
 		}
 		return rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, name)
 	}
-	fields := func(name string) []egress.Field {
+	fields := func(name string) []exchange.Field {
 		n := rapid.IntRange(-1, 6).Draw(t, name+" fields")
 		if n < 0 {
 			return nil
 		}
-		list := make([]egress.Field, n)
+		list := make([]exchange.Field, n)
 		for i := range list {
-			list[i] = egress.Field{Name: str(name), Value: str(name)}
+			list[i] = exchange.Field{Name: str(name), Value: str(name)}
 		}
 		return list
 	}
@@ -55,20 +55,20 @@ func anyAttempt(t *rapid.T) *delivery.Attempt {
 		At:        ms("at"),
 		Outcome:   delivery.Outcome(rapid.IntRange(1, 6).Draw(t, "outcome")),
 		Test:      rapid.Bool().Draw(t, "test"),
-		ErrorKind: str("error kind"),
+		ErrorKind: exchange.Kind(str("error kind")),
 		Error:     str("error"),
-		Request: delivery.SentRequest{
+		Request: exchange.Request{
 			Method: str("method"), URL: str("url"), Header: fields("request"),
 			Body: body("request body"), BodyFormat: str("format"),
 		},
-		Timing: egress.Timing{
+		Timing: exchange.Timing{
 			DNS: micros("dns"), Connect: micros("connect"), TLS: micros("tls"),
 			FirstByte: micros("first byte"), Total: micros("total"),
 		},
 		NextAt: ms("next"),
 	}
 	if rapid.Bool().Draw(t, "response") {
-		a.Response = &egress.Response{
+		a.Response = &exchange.Response{
 			Status: rapid.IntRange(0, 999).Draw(t, "status"), Header: fields("response"), Body: body("response body"),
 			BodyBytes: rapid.Int64().Draw(t, "body bytes"), Truncated: rapid.Bool().Draw(t, "truncated"),
 		}
@@ -189,10 +189,10 @@ func benchAttempt(i int) *delivery.Attempt {
 	a := &delivery.Attempt{
 		Tenant: 1, Event: id, EventType: "call.completed", Webhook: uint32(1 + i%1000), Number: 1,
 		At: time.Now().UTC().Truncate(time.Millisecond), Outcome: delivery.Delivered,
-		Request: delivery.SentRequest{
+		Request: exchange.Request{
 			Method: "POST", URL: "https://hooks.example.com/receive/5f2c7b1e",
 			BodyFormat: "relay",
-			Header: []egress.Field{
+			Header: []exchange.Field{
 				{Name: "Content-Type", Value: "application/json"},
 				{Name: "User-Agent", Value: "Relay/1.0"},
 				{Name: "X-Relay-Webhook-Id", Value: event.DeliveryID{Event: id, Webhook: uint32(i)}.String()},
@@ -201,15 +201,15 @@ func benchAttempt(i int) *delivery.Attempt {
 				{Name: "X-Relay-Attempt", Value: "1"},
 			},
 		},
-		Response: &egress.Response{
+		Response: &exchange.Response{
 			Status: 200, Body: []byte("ok"), BodyBytes: 2,
-			Header: []egress.Field{
+			Header: []exchange.Field{
 				{Name: "Content-Length", Value: "2"},
 				{Name: "Content-Type", Value: "text/plain; charset=utf-8"},
 				{Name: "Date", Value: "Sat, 21 Nov 2026 08:00:00 GMT"},
 			},
 		},
-		Timing: egress.Timing{FirstByte: time.Duration(900+i%700) * time.Microsecond, Total: time.Duration(1000+i%700) * time.Microsecond},
+		Timing: exchange.Timing{FirstByte: time.Duration(900+i%700) * time.Microsecond, Total: time.Duration(1000+i%700) * time.Microsecond},
 	}
 	if i%20 == 0 {
 		a.Outcome, a.ErrorKind, a.Error = delivery.Failed, "status", "the endpoint answered 503"

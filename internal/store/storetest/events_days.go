@@ -9,6 +9,7 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/ingest"
 )
 
@@ -299,7 +300,7 @@ func retentionKeepsLogged(t *testing.T, s Backend) {
 		a := &delivery.Attempt{
 			Tenant: event.DefaultTenant, Event: ids[of], EventType: "a", Webhook: 1, Number: 1,
 			At: time.Now().UTC().Truncate(time.Millisecond), Outcome: o,
-			Request: delivery.SentRequest{Method: "POST", URL: "https://example.com/", BodyFormat: "relay"},
+			Request: exchange.Request{Method: "POST", URL: "https://example.com/", BodyFormat: "relay"},
 		}
 		if err := s.Record(ctx, &delivery.Record{Attempts: []*delivery.Attempt{a}}); err != nil {
 			t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/delivery"
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 )
 
 // testLog checks the log of attempts.
@@ -44,12 +44,12 @@ func MakeAttempts(at time.Time, n int) []*delivery.Attempt {
 			EventType: []string{"call.completed", "call.started", "sms.sent"}[i%3],
 			Webhook:   uint32(1 + i%5), Number: 1 + i%4, At: at.Add(time.Duration(i) * time.Millisecond),
 			Outcome: delivery.Delivered, Test: i%50 == 7,
-			Request: delivery.SentRequest{
+			Request: exchange.Request{
 				Method: "POST", URL: fmt.Sprintf("https://example.com/%d?x=ä", i), BodyFormat: "relay",
-				Header: []egress.Field{{Name: "X-Number", Value: fmt.Sprint(i)}, {Name: "X-Number", Value: ""}},
+				Header: []exchange.Field{{Name: "X-Number", Value: fmt.Sprint(i)}, {Name: "X-Number", Value: ""}},
 			},
-			Response: &egress.Response{Status: 200 + i%3, Header: []egress.Field{{Name: "Date", Value: "today"}}, Body: []byte("ok"), BodyBytes: 2},
-			Timing: egress.Timing{
+			Response: &exchange.Response{Status: 200 + i%3, Header: []exchange.Field{{Name: "Date", Value: "today"}}, Body: []byte("ok"), BodyBytes: 2},
+			Timing: exchange.Timing{
 				DNS: time.Duration(i) * time.Microsecond, Connect: 2 * time.Microsecond, TLS: 3 * time.Microsecond,
 				FirstByte: 4 * time.Microsecond, Total: time.Duration(i*911) * time.Microsecond,
 			},
@@ -68,7 +68,7 @@ func MakeAttempts(at time.Time, n int) []*delivery.Attempt {
 			a.Request.Body, a.Request.BodyFormat = []byte(`{"i":1}`), ""
 		case i%20 == 12:
 			a.Outcome = delivery.Outcome(4 + i/20%3)
-			a.Request, a.Response, a.Timing = delivery.SentRequest{}, nil, egress.Timing{}
+			a.Request, a.Response, a.Timing = exchange.Request{}, nil, exchange.Timing{}
 		}
 		list = append(list, a)
 	}
