@@ -20,6 +20,7 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/store/postgres"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
@@ -337,7 +338,7 @@ func TestNodeThatLosesItsLease(t *testing.T) {
 		if err := lost.ingester.Publish(ctx, p); err == nil {
 			ev = p.Items[0].Event
 			break
-		} else if !errors.Is(err, delivery.ErrFenced) && !errors.Is(err, delivery.ErrUnavailable) {
+		} else if !errors.Is(err, delivery.ErrFenced) && !errors.Is(err, problem.ErrUnavailable) {
 			t.Fatal(err)
 		}
 	}

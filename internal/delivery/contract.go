@@ -174,11 +174,6 @@ type Record struct {
 // SharedStore.OnLost.
 var ErrFenced = errors.New("this node's lease was lost")
 
-// ErrUnavailable is returned (wrapped) by a store that cannot work now: a full
-// disk, a failing sync, a lost database. Nothing of the call was done; the
-// caller tries again later.
-var ErrUnavailable = errors.New("store unavailable")
-
 // Intake is one group commit of accepted events, the unit of recovery.
 type Intake struct {
 	ID     event.ID // the id of its first event; the others follow without a gap
@@ -206,7 +201,7 @@ const MaxRun = 32
 const MaxBatch = webhook.MaxBatchEvents
 
 // Store is what the engine asks of storage. All methods are safe for
-// concurrent use. An error that wraps ErrUnavailable means nothing was done.
+// concurrent use. An error that wraps problem.ErrUnavailable means nothing was done.
 type Store interface {
 	// Record commits r: the attempts first, and then, only when they are
 	// durable, Owe, Settle and Close. After a crash an intake may appear open

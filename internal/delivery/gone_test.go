@@ -13,6 +13,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -74,7 +75,7 @@ type fullStore struct {
 
 func (s *fullStore) Record(ctx context.Context, r *delivery.Record) error {
 	if s.full.Load() {
-		return fmt.Errorf("no space left: %w", delivery.ErrUnavailable)
+		return fmt.Errorf("no space left: %w", problem.ErrUnavailable)
 	}
 	return s.rigStore.Record(ctx, r)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
 )
 
 const (
@@ -377,7 +378,7 @@ func (r *recorder) tryAgain(err error, rec *Record, batch []result) bool {
 		r.failing = time.Now()
 		r.down.Store(true)
 		r.engine.log.Error("recording attempts failed, trying again", "attempts", len(rec.Attempts),
-			"unavailable", errors.Is(err, ErrUnavailable), "err", err)
+			"unavailable", errors.Is(err, problem.ErrUnavailable), "err", err)
 	}
 	if r.stopping && time.Since(r.failing) > stopGrace {
 		r.pending = append(r.pending, batch...)

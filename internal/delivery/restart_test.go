@@ -15,6 +15,7 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -30,7 +31,7 @@ type slowStore struct {
 func (s *slowStore) Record(ctx context.Context, r *delivery.Record) error {
 	time.Sleep(s.record)
 	if s.dead.Load() {
-		return delivery.ErrUnavailable
+		return problem.ErrUnavailable
 	}
 	s.recorded.Add(1)
 	return s.rigStore.Record(ctx, r)

@@ -62,7 +62,7 @@ type Query struct {
 }
 
 // Store keeps campaigns and respondents, and the gate's own settings. A change is durable when the call returns. All
-// methods are safe for concurrent use. An error that wraps delivery.ErrUnavailable means that nothing was done, as far as
+// methods are safe for concurrent use. An error that wraps problem.ErrUnavailable means that nothing was done, as far as
 // the store can know. The audit entry of a change is stored with it, in the same transaction; nil: there is none.
 type Store interface {
 	// RespondentWrite makes all changes in one transaction, in order, and sets what they report. Adding a respondent as

@@ -22,6 +22,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/store/sqlite"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -181,7 +182,7 @@ func (m *mortal) RespondentWrite(ctx context.Context, changes []*gate.Change) er
 
 func (m *mortal) Append(ctx context.Context, pubs []*ingest.Publication) (in []delivery.Intake, err error) {
 	if m.full.Load() {
-		return nil, fmt.Errorf("the disk is full: %w", delivery.ErrUnavailable)
+		return nil, fmt.Errorf("the disk is full: %w", problem.ErrUnavailable)
 	}
 	err = m.write(nil, func() error {
 		in, err = m.Store.Append(ctx, pubs)

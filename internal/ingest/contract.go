@@ -72,7 +72,7 @@ type Store interface {
 	// it made of them, whose events are exactly the newly stored ones. When it
 	// returns without error, everything is durable and each publication's Err
 	// and each item's ID, Cause and Duplicate are set. On an error nothing was stored
-	// and nothing may be acknowledged; delivery.ErrUnavailable (wrapped) means
+	// and nothing may be acknowledged; problem.ErrUnavailable (wrapped) means
 	// trying again later can help, as may delivery.ErrFenced. Any other error is
 	// about what was to be stored: of a group, one publication may be the reason.
 	// Only one Append runs at a time.

@@ -83,7 +83,7 @@ var errStopping = &problem.Error{Kind: problem.Unavailable, Detail: "Relay is st
 // Publish holds the publication's events against the catalogue, stores them
 // with what follows from them, and returns when they are durable: each item's
 // Event.ID and Duplicate are then set. An error means that nothing may be
-// taken as stored: a *problem.Error, or one that wraps delivery.ErrUnavailable.
+// taken as stored: a *problem.Error, or one that wraps problem.ErrUnavailable.
 // When ctx ends first, the events may or may not be stored later on.
 func (i *Ingester) Publish(ctx context.Context, p *Publication) error {
 	if err := i.prepare(ctx, p); err != nil {
@@ -227,7 +227,7 @@ func (i *Ingester) Failing() error {
 // unavailable reports whether an error of the store is about the store, and not
 // about what was to be stored.
 func unavailable(err error) bool {
-	return errors.Is(err, delivery.ErrUnavailable) || errors.Is(err, delivery.ErrFenced)
+	return errors.Is(err, problem.ErrUnavailable) || errors.Is(err, delivery.ErrFenced)
 }
 
 func (i *Ingester) commit(group []*waiting, pubs []*Publication) {

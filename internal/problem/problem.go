@@ -74,6 +74,10 @@ func (k Kind) Slug() string { return kinds[k].slug }
 // Title returns the kind's title as a problem document shows it.
 func (k Kind) Title() string { return kinds[k].title }
 
+// ErrUnavailable is wrapped by the errors of a store that cannot work now: a full disk, a failing sync, a lost database.
+// Nothing of the call was done, and the caller may try again later. It is answered like a problem of the kind Unavailable.
+var ErrUnavailable = errors.New("store unavailable")
+
 // Field says what is wrong with one field of a request.
 type Field struct {
 	// Name is the field's path as the caller wrote it: "data", "[3].type",

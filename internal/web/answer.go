@@ -142,7 +142,7 @@ func asProblem(err error) *problem.Error {
 	switch {
 	case errors.As(err, &p):
 		return p
-	case errors.Is(err, delivery.ErrUnavailable), errors.Is(err, delivery.ErrFenced):
+	case errors.Is(err, problem.ErrUnavailable), errors.Is(err, delivery.ErrFenced):
 		return problem.Wrap(err, problem.Unavailable, "the store cannot take requests right now; nothing of this one was done")
 	default:
 		return problem.Wrap(err, problem.Internal, "")

@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/web"
 )
@@ -242,7 +241,7 @@ func TestProblems(t *testing.T) {
 		"/field":       problem.InvalidField("events[1]", "must not be empty"),
 		"/internal":    fmt.Errorf("reading: %w", secret),
 		"/dressed":     problem.Wrap(secret, problem.Internal, "the file /var/secret.db"),
-		"/store":       fmt.Errorf("storing: %w", delivery.ErrUnavailable),
+		"/store":       fmt.Errorf("storing: %w", problem.ErrUnavailable),
 		"/unavailable": &problem.Error{Kind: problem.Unavailable, Detail: "busy", After: 10 * time.Second},
 		"/key":         problem.New(problem.Unauthorized, "no key"),
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/problem"
 )
 
 // change is a transaction of this node, sent in one exchange with the
@@ -138,7 +138,7 @@ func (s *Store) transact(ctx context.Context, f func(ctx context.Context, tx pgx
 // noticed has the lease looked after at once when the database fails: it may
 // be another one that answers next.
 func (s *Store) noticed(err error) error {
-	if errors.Is(err, delivery.ErrUnavailable) {
+	if errors.Is(err, problem.ErrUnavailable) {
 		signal(s.kickLease)
 	}
 	return err

@@ -19,6 +19,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 	"github.com/relay-events/relay/internal/store/storetest"
@@ -117,7 +118,7 @@ func TestANodeThatStandsStillIsFenced(t *testing.T) {
 		"Move":    func() error { _, err := still.OwedMove(ctx, 1, held[0].Delivery(), time.Now()); return err },
 		"Discard": func() error { return still.OwedDiscard(ctx, 1, 1) },
 	} {
-		if err := call(); !errors.Is(err, ErrFenced) || errors.Is(err, delivery.ErrUnavailable) {
+		if err := call(); !errors.Is(err, ErrFenced) || errors.Is(err, problem.ErrUnavailable) {
 			t.Errorf("%s of a fenced node: got %v, want %v", what, err, ErrFenced)
 		}
 	}

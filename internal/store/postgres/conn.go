@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/problem"
 )
 
 const (
@@ -160,10 +160,10 @@ func begin(ctx context.Context, pool *pgxpool.Pool, f func(tx pgx.Tx) error) err
 }
 
 // storeError marks what trying again later can help against with
-// delivery.ErrUnavailable. What a transaction's function has made itself
+// problem.ErrUnavailable. What a transaction's function has made itself
 // passes. ctx is the caller's, or bounded.
 func storeError(ctx context.Context, err error) error {
-	if err == nil || errors.Is(err, delivery.ErrUnavailable) || errors.Is(err, ErrFenced) || errors.Is(err, pgx.ErrNoRows) {
+	if err == nil || errors.Is(err, problem.ErrUnavailable) || errors.Is(err, ErrFenced) || errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
 	var own ownError
@@ -192,7 +192,7 @@ func storeError(ctx context.Context, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("%w: %w", errSilent, err)
 	}
-	return fmt.Errorf("%w: %w", delivery.ErrUnavailable, err)
+	return fmt.Errorf("%w: %w", problem.ErrUnavailable, err)
 }
 
 // query runs a statement with parameters and calls f for each row.

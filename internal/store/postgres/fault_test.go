@@ -69,8 +69,8 @@ func TestDatabaseCrashesUnderAppends(t *testing.T) {
 					}
 					break
 				}
-				if !errors.Is(err, delivery.ErrUnavailable) {
-					t.Errorf("Append during an outage: got %v, want one that wraps %v", err, delivery.ErrUnavailable)
+				if !errors.Is(err, problem.ErrUnavailable) {
+					t.Errorf("Append during an outage: got %v, want one that wraps %v", err, problem.ErrUnavailable)
 				}
 			}
 			for _, p := range group {
@@ -181,8 +181,8 @@ func testSilentDatabase(t *testing.T, order func(ev *event.Event, owe func(deliv
 				start := time.Now()
 				err := call()
 				// The promise is 2 s; a machine that is busy is given one more.
-				if took := time.Since(start); took > 3*time.Second || !errors.Is(err, delivery.ErrUnavailable) {
-					t.Errorf("%s: got %v after %v, want %v within 2 s", what, err, took, delivery.ErrUnavailable)
+				if took := time.Since(start); took > 3*time.Second || !errors.Is(err, problem.ErrUnavailable) {
+					t.Errorf("%s: got %v after %v, want %v within 2 s", what, err, took, problem.ErrUnavailable)
 				}
 			})
 		}
@@ -192,7 +192,7 @@ func testSilentDatabase(t *testing.T, order func(ev *event.Event, owe func(deliv
 	for what, call := range calls {
 		err := call()
 		for try := 0; err != nil && try < 10; try++ { // connections from before may still be broken
-			if !errors.Is(err, delivery.ErrUnavailable) {
+			if !errors.Is(err, problem.ErrUnavailable) {
 				break
 			}
 			err = call()
@@ -222,8 +222,8 @@ func TestWhatACrashUndidIsNotBuiltOn(t *testing.T) {
 	if err := srv.Start(); err != nil {
 		t.Fatal(err)
 	}
-	err := error(delivery.ErrUnavailable)
-	for errors.Is(err, delivery.ErrUnavailable) { // until no old connection is left
+	err := error(problem.ErrUnavailable)
+	for errors.Is(err, problem.ErrUnavailable) { // until no old connection is left
 		err = s.Record(ctx, &delivery.Record{Close: []event.ID{in[0].ID}})
 	}
 	if !errors.Is(err, ErrFenced) {
@@ -278,8 +278,8 @@ func appendInDoubt(t *testing.T, s *Store, proxy *pgtest.Proxy, direction int, n
 		storetest.MustAppend(t, s, storetest.Publication(storetest.Event("before", "a", "1")))
 		proxy.Hold(direction, true)
 		_, err := s.Append(ctx, []*ingest.Publication{storetest.Publication(storetest.Event(name, "a", "1"))})
-		if !errors.Is(err, delivery.ErrUnavailable) {
-			t.Fatalf("Append whose answer does not come: got %v, want %v", err, delivery.ErrUnavailable)
+		if !errors.Is(err, problem.ErrUnavailable) {
+			t.Fatalf("Append whose answer does not come: got %v, want %v", err, problem.ErrUnavailable)
 		}
 		s.mu.Lock()
 		doubts := len(s.doubts.intakes)
@@ -462,14 +462,14 @@ func TestStoreErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		err := storeError(ctx, fmt.Errorf("x: %w", &pgconn.PgError{Code: tt.code, Severity: "ERROR"}))
-		if errors.Is(err, delivery.ErrUnavailable) != tt.unavailable {
+		if errors.Is(err, problem.ErrUnavailable) != tt.unavailable {
 			t.Errorf("%s: got %v, want unavailable %t", tt.code, err, tt.unavailable)
 		}
 	}
-	if err := storeError(ctx, errors.New("unexpected EOF")); !errors.Is(err, delivery.ErrUnavailable) {
+	if err := storeError(ctx, errors.New("unexpected EOF")); !errors.Is(err, problem.ErrUnavailable) {
 		t.Errorf("got %v, want unavailable", err)
 	}
-	if err := storeError(ctx, ErrFenced); errors.Is(err, delivery.ErrUnavailable) {
+	if err := storeError(ctx, ErrFenced); errors.Is(err, problem.ErrUnavailable) {
 		t.Errorf("got %v, want it not unavailable", err)
 	}
 }
@@ -488,12 +488,12 @@ func TestOwnErrorsPass(t *testing.T) {
 			"configure": plainDB{s}.Configure(ctx, registry.Keys, func(tables.Tx) error { return want }),
 		}
 		for name, err := range changes {
-			if !errors.Is(err, want) || errors.Is(err, delivery.ErrUnavailable) || err.Error() != want.Error() {
+			if !errors.Is(err, want) || errors.Is(err, problem.ErrUnavailable) || err.Error() != want.Error() {
 				t.Errorf("%s: got %v, want %v as it is", name, err, want)
 			}
 		}
 		err := s.query(ctx, func(pgx.CollectableRow) error { return want }, "SELECT 1")
-		if !errors.Is(err, want) || errors.Is(err, delivery.ErrUnavailable) {
+		if !errors.Is(err, want) || errors.Is(err, problem.ErrUnavailable) {
 			t.Errorf("reading a row: got %v, want %v as it is", err, want)
 		}
 	}
@@ -502,7 +502,7 @@ func TestOwnErrorsPass(t *testing.T) {
 		"CampaignUpdate": s.CampaignUpdate(ctx, gate.Campaign{ID: 99, Tenant: 1}, nil),
 		"WebhookDelete":  s.WebhookDelete(ctx, 1, 99, nil),
 	} {
-		if err == nil || errors.Is(err, delivery.ErrUnavailable) {
+		if err == nil || errors.Is(err, problem.ErrUnavailable) {
 			t.Errorf("%s of what is not there: got %v, want it not found, and the store available", name, err)
 		}
 	}
@@ -527,8 +527,8 @@ func TestOwnErrorsPass(t *testing.T) {
 		},
 	}
 	for name, f := range driver {
-		if err := s.transact(ctx, f); !errors.Is(err, delivery.ErrUnavailable) {
-			t.Errorf("%s: got %v, want one that wraps %v", name, err, delivery.ErrUnavailable)
+		if err := s.transact(ctx, f); !errors.Is(err, problem.ErrUnavailable) {
+			t.Errorf("%s: got %v, want one that wraps %v", name, err, problem.ErrUnavailable)
 		}
 	}
 }
@@ -537,12 +537,12 @@ func TestOwnErrorsPass(t *testing.T) {
 func TestWhoseDeadline(t *testing.T) {
 	caller, cancel := context.WithCancel(ctx)
 	cancel()
-	if err := storeError(caller, context.Canceled); errors.Is(err, delivery.ErrUnavailable) {
+	if err := storeError(caller, context.Canceled); errors.Is(err, problem.ErrUnavailable) {
 		t.Errorf("the caller left: got %v, want it not unavailable", err)
 	}
 	late, cancel := context.WithTimeout(ctx, 0)
 	defer cancel()
-	if err := storeError(late, context.DeadlineExceeded); errors.Is(err, delivery.ErrUnavailable) {
+	if err := storeError(late, context.DeadlineExceeded); errors.Is(err, problem.ErrUnavailable) {
 		t.Errorf("the caller's time was up: got %v, want it not unavailable", err)
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -552,8 +552,8 @@ func TestWhoseDeadline(t *testing.T) {
 		defer cancel()
 		<-inner.Done()
 		for name, c := range map[string]context.Context{"outer": outer, "inner": inner} {
-			if err := storeError(c, fmt.Errorf("x: %w", c.Err())); !errors.Is(err, delivery.ErrUnavailable) {
-				t.Errorf("%s: got %v, want one that wraps %v", name, err, delivery.ErrUnavailable)
+			if err := storeError(c, fmt.Errorf("x: %w", c.Err())); !errors.Is(err, problem.ErrUnavailable) {
+				t.Errorf("%s: got %v, want one that wraps %v", name, err, problem.ErrUnavailable)
 			}
 		}
 	})

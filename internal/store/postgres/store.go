@@ -20,7 +20,7 @@
 // synchronous_commit off; the database writes one log in order, so that a
 // crash undoes the last ones but never an earlier one alone.
 //
-// Each call returns within 2 s, with delivery.ErrUnavailable, when the
+// Each call returns within 2 s, with problem.ErrUnavailable, when the
 // database is silent. If the connection breaks while a group is being
 // committed, nobody can know whether it was; package-internally such intakes
 // are kept in mind until the database has said so (settleUncertain).

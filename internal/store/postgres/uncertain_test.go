@@ -12,6 +12,7 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 	"github.com/relay-events/relay/internal/store/storetest"
 )
@@ -133,8 +134,8 @@ func TestClaimsThatCannotBeGivenBack(t *testing.T) {
 	owe(t, s, 3)
 	list := claim(t, s, 2)
 	proxy.Silence(true)
-	if err := s.OwedRelease(ctx, list); !errors.Is(err, delivery.ErrUnavailable) {
-		t.Fatalf("got %v, want %v", err, delivery.ErrUnavailable)
+	if err := s.OwedRelease(ctx, list); !errors.Is(err, problem.ErrUnavailable) {
+		t.Fatalf("got %v, want %v", err, problem.ErrUnavailable)
 	}
 	proxy.Silence(false)
 	for s.settleUncertain(ctx) != nil { // its old connections

@@ -309,7 +309,7 @@ func (c *conn) checkVersion() error {
 }
 
 // write runs f in a transaction and commits it. If f or the commit fails,
-// nothing of it is stored; failures of the disk wrap delivery.ErrUnavailable.
+// nothing of it is stored; failures of the disk wrap problem.ErrUnavailable.
 // The context only bounds waiting for other writers. f must not call write or
 // read of the same db.
 func (d *db) write(ctx context.Context, f func(*conn) error) error { return d.commit(ctx, f, false) }

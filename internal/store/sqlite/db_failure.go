@@ -14,7 +14,6 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/store/sqlite/osfile"
 )
@@ -46,7 +45,7 @@ func (d *db) recoverWriter() error {
 		return nil
 	}
 	if time.Now().Before(d.retryAt) {
-		return fmt.Errorf("%w: waiting to try again after: %w", delivery.ErrUnavailable, d.failure)
+		return fmt.Errorf("%w: waiting to try again after: %w", problem.ErrUnavailable, d.failure)
 	}
 	d.renew()
 	c, err := d.connect()
@@ -59,7 +58,7 @@ func (d *db) recoverWriter() error {
 	if err != nil {
 		err = d.storeError(err)
 		d.failure, d.retryAt = err, time.Now().Add(reopenEvery)
-		return fmt.Errorf("%w: reopening after a failure: %w", delivery.ErrUnavailable, err)
+		return fmt.Errorf("%w: reopening after a failure: %w", problem.ErrUnavailable, err)
 	}
 	d.log.Info("storage works again")
 	d.w, d.failure = c, nil
@@ -132,19 +131,19 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%d GB", n/1e9)
 }
 
-// storeError marks failures of the disk as delivery.ErrUnavailable, with words
+// storeError marks failures of the disk as problem.ErrUnavailable, with words
 // for whoever asked.
 func (d *db) storeError(err error) error { return storeError(d.path, d.o.Data, err) }
 
 func storeError(path, data string, err error) error {
-	if !isStorageFailure(err) || errors.Is(err, delivery.ErrUnavailable) {
+	if !isStorageFailure(err) || errors.Is(err, problem.ErrUnavailable) {
 		return err
 	}
 	disk := diskError(path, data, err)
 	if disk == nil {
-		return fmt.Errorf("%w: %w", delivery.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", problem.ErrUnavailable, err)
 	}
-	return fmt.Errorf("%w: %w", delivery.ErrUnavailable, &problem.Error{
+	return fmt.Errorf("%w: %w", problem.ErrUnavailable, &problem.Error{
 		Kind: problem.Unavailable, Detail: disk.Error() + "; nothing of this request was done", Err: fmt.Errorf("%w: %w", disk, err),
 	})
 }

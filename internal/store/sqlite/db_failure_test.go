@@ -15,7 +15,6 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
 
-	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/store/sqlite/osfile"
@@ -52,7 +51,7 @@ func TestFailureIsNamed(t *testing.T) {
 			})
 			_, err := b.Append(t.Context(), []*ingest.Publication{storetest.Publication(storetest.Event("", "a", "2"))})
 			var disk *DiskError
-			if !errors.Is(err, delivery.ErrUnavailable) || !errors.As(err, &disk) {
+			if !errors.Is(err, problem.ErrUnavailable) || !errors.As(err, &disk) {
 				t.Fatalf("got %v, want an unavailable store with a failing disk", err)
 			}
 			if disk.Dir != b.dir || disk.Full != tt.full || !errors.Is(disk, tt.errno) {
@@ -163,8 +162,8 @@ func TestStuckLocks(t *testing.T) {
 				if err == nil {
 					break
 				}
-				if !errors.Is(err, delivery.ErrUnavailable) {
-					t.Fatalf("got %v, want one that wraps %v", err, delivery.ErrUnavailable)
+				if !errors.Is(err, problem.ErrUnavailable) {
+					t.Fatalf("got %v, want one that wraps %v", err, problem.ErrUnavailable)
 				}
 				if time.Now().After(end) {
 					t.Fatalf("still locked out after 30 s: %v", err)

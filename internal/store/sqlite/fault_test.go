@@ -21,6 +21,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/store/sqlite/osfile"
 	"github.com/relay-events/relay/internal/store/storetest"
 	"github.com/relay-events/relay/internal/webhook"
@@ -201,8 +202,8 @@ func TestFailingDisk(t *testing.T) {
 					p := storetest.Publication(storetest.Event(name, "a", name), storetest.Event("", "b", name))
 					intakes, err := b.Append(ctx, []*ingest.Publication{p})
 					if err != nil {
-						if !errors.Is(err, delivery.ErrUnavailable) {
-							t.Errorf("got error %v, want one that wraps %v", err, delivery.ErrUnavailable)
+						if !errors.Is(err, problem.ErrUnavailable) {
+							t.Errorf("got error %v, want one that wraps %v", err, problem.ErrUnavailable)
 						}
 						if len(intakes) != 0 || p.Items[0].Event.ID != 0 {
 							t.Errorf("a failed Append acknowledged %v", p.Items[0].Event.ID)
@@ -299,8 +300,8 @@ func TestFailedCommitDoesNotComeBack(t *testing.T) {
 		}
 		return nil
 	})
-	if err := insert(2); !errors.Is(err, delivery.ErrUnavailable) || !errors.Is(err, sqlite3.IOERR_FSYNC) {
-		t.Fatalf("got %v, want a failed sync that wraps %v", err, delivery.ErrUnavailable)
+	if err := insert(2); !errors.Is(err, problem.ErrUnavailable) || !errors.Is(err, sqlite3.IOERR_FSYNC) {
+		t.Fatalf("got %v, want a failed sync that wraps %v", err, problem.ErrUnavailable)
 	}
 	v.set(nil)
 	for insert(3) != nil {

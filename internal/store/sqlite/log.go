@@ -15,6 +15,7 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/store/sqltext"
 	"github.com/relay-events/relay/internal/store/utcday"
 )
@@ -143,7 +144,7 @@ func (l *attemptLog) append(ctx context.Context, attempts []*delivery.Attempt) e
 	if l.unindexed.Load() > maxUnindexed {
 		l.indexPass(true)
 		if l.unindexed.Load() > maxUnindexed {
-			return fmt.Errorf("%w: the log's indexes cannot be written", delivery.ErrUnavailable)
+			return fmt.Errorf("%w: the log's indexes cannot be written", problem.ErrUnavailable)
 		}
 	}
 	w := l.encoders.Get().(*logEncoder)

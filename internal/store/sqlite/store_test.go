@@ -18,6 +18,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/store/storetest"
 	"github.com/relay-events/relay/internal/store/utcday"
 )
@@ -176,7 +177,7 @@ func TestDamagedBlock(t *testing.T) {
 
 	ctx := context.Background()
 	got, err := b.EventGetMany(ctx, []event.ID{in[0].ID, in[1].ID, in[2].ID})
-	if !errors.Is(err, ErrDamaged) || errors.Is(err, delivery.ErrUnavailable) || !strings.Contains(err.Error(), fmt.Sprint(in[1].ID)) {
+	if !errors.Is(err, ErrDamaged) || errors.Is(err, problem.ErrUnavailable) || !strings.Contains(err.Error(), fmt.Sprint(in[1].ID)) {
 		t.Errorf("got error %v, want %v that names block %d", err, ErrDamaged, in[1].ID)
 	}
 	if len(got) != 2 {
