@@ -11,6 +11,8 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // An answer is the head of an HTTP/1.1 response.
@@ -148,7 +150,7 @@ func (ans *answer) readHeader(r *bufio.Reader, left *int) error {
 			continue
 		}
 		colon := bytes.IndexByte(line, ':')
-		if dropped = colon <= 0 || !isTokenBytes(line[:colon]); dropped {
+		if dropped = colon <= 0 || !isToken(line[:colon]); dropped {
 			ans.close = true
 			if colon > 0 {
 				ans.spaced(bytes.TrimRight(line[:colon], " \t"), ans.value(line[colon+1:]))
@@ -199,22 +201,15 @@ func fieldName(name []byte) string {
 	return textproto.CanonicalMIMEHeaderKey(string(name))
 }
 
-func isTokenBytes(b []byte) bool {
+// isToken is httpguts.ValidHeaderFieldName on bytes.
+func isToken(b []byte) bool {
 	for _, c := range b {
-		if !tokenBytes[c] {
+		if !httpguts.IsTokenRune(rune(c)) {
 			return false
 		}
 	}
 	return len(b) > 0
 }
-
-// tokenBytes marks the characters of a token (RFC 9110 section 5.6.2).
-var tokenBytes = func() (t [256]bool) {
-	for c := range t {
-		t[c] = isToken(string(rune(c))) && c < 0x80
-	}
-	return t
-}()
 
 // frame finds out how the body ends (RFC 9112 section 6.3). Where that can be read in two ways the connection is closed
 // behind the answer, and where it cannot be told at all the body is not read.

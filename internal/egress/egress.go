@@ -24,6 +24,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/relay-events/relay/internal/exchange"
 )
 
@@ -263,7 +265,7 @@ func checkRequest(req *Request) *Error {
 	if req.Identity != nil && !req.Target.key.secure {
 		return &Error{Kind: KindRequest, Message: "a client certificate can only be shown to an https:// URL"}
 	}
-	if !isToken(req.Method) {
+	if !httpguts.ValidHeaderFieldName(req.Method) { // it is a token as names are
 		return &Error{Kind: KindRequest, Message: "the request method is not valid"}
 	}
 	for i := range req.Header {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/relay-events/relay/internal/exchange"
 )
 
@@ -59,16 +61,12 @@ func checkField(name, value string) error {
 	switch {
 	case name == "":
 		return &HeaderError{name, "is empty"}
-	case !isToken(name):
+	case !httpguts.ValidHeaderFieldName(name):
 		return &HeaderError{name, "is not a valid header name"}
 	case isFraming(name):
 		return &HeaderError{name, "is set by the connection and cannot be chosen"}
-	}
-	for i := range len(value) {
-		// RFC 9110 section 5.5: no control characters except tab.
-		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return &HeaderError{name, "has a line break or control character in its value"}
-		}
+	case !httpguts.ValidHeaderFieldValue(value):
+		return &HeaderError{name, "has a line break or control character in its value"}
 	}
 	return nil
 }
@@ -107,26 +105,3 @@ func isFraming(name string) bool {
 func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
-
-// isToken tells whether s is a token of RFC 9110 section 5.6.2.
-func isToken(s string) bool {
-	for i := range len(s) {
-		if !tokenChar[s[i]] {
-			return false
-		}
-	}
-	return s != ""
-}
-
-var tokenChar = func() (t [256]bool) {
-	for c := '0'; c <= '9'; c++ {
-		t[c] = true
-	}
-	for c := 'a'; c <= 'z'; c++ {
-		t[c], t[c-'a'+'A'] = true, true
-	}
-	for _, c := range "!#$%&'*+-.^_`|~" {
-		t[c] = true
-	}
-	return t
-}()

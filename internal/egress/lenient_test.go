@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // TestStatusCounts: an answer whose status line and head are there is an answer, however odd the rest: the receiver has
@@ -138,7 +140,7 @@ func FuzzAnswer(f *testing.F) {
 			t.Errorf("%q: got status %d, want 200 to 999", raw, ans.status)
 		}
 		for _, h := range ans.header {
-			if !isToken(h.Name) || strings.ContainsFunc(h.Value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+			if !httpguts.ValidHeaderFieldName(h.Name) || strings.ContainsFunc(h.Value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 				t.Errorf("%q: got field %q, want a name and a value without control characters", raw, h)
 			}
 		}
