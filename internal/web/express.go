@@ -69,9 +69,10 @@ type expressConn struct {
 	waiting atomic.Bool // for a request: it may be cut off
 
 	// Of its goroutine:
-	buf     []byte  // what was read and is not served yet
-	small   *[]byte // the pooled buffer that buf lies in; nil: in a larger one
-	charged int64   // bytes of the larger one, charged to the bound on bodies
+	req     expressRequest // the one being served; here, because a variable of its own would be allocated for each
+	buf     []byte         // what was read and is not served yet
+	small   *[]byte        // the pooled buffer that buf lies in; nil: in a larger one
+	charged int64          // bytes of the larger one, charged to the bound on bodies
 }
 
 // serve accepts connections until the listener is closed.
@@ -172,13 +173,12 @@ func (c *expressConn) run() {
 	}()
 	limit := headerTime // for the first request of a connection, as net/http has it
 	for {
-		req := c.read(limit)
 		served := false
-		switch req.verdict {
+		switch c.read(limit) {
 		case expressEnd:
 			return
 		case expressOurs:
-			if served = c.serve(&req); served && !req.keep {
+			if served = c.serve(); served && !c.req.keep {
 				return
 			}
 		}
@@ -187,20 +187,20 @@ func (c *expressConn) run() {
 			c.hand()
 			return
 		}
-		c.next(req.size)
+		c.next(c.req.size)
 		limit = idleTime
 	}
 }
 
 // serve reads the request's body, and answers it. It reports false, without having done anything, when the request is
 // for the ordinary way.
-func (c *expressConn) serve(req *expressRequest) bool {
-	s := c.way.server
+func (c *expressConn) serve() bool {
+	s, req := c.way.server, &c.req
 	if !c.begin() {
 		return false
 	}
 	defer c.end()
-	if !c.readBody(req) {
+	if !c.readBody() {
 		return false
 	}
 	begun := time.Now()
@@ -267,7 +267,9 @@ func (c *expressConn) send(body []byte, last bool) bool {
 	defer expressBuffers.Put(b)
 	h := append((*b)[:0], "HTTP/1.1 202 Accepted\r\nCache-Control: no-store\r\nContent-Length: "...)
 	h = strconv.AppendInt(h, int64(len(body)), 10)
-	h = append(h, "\r\nContent-Security-Policy: "+inert[0]+"\r\nContent-Type: application/json\r\nDate: "...)
+	h = append(h, "\r\nContent-Security-Policy: "...)
+	h = append(h, inert[0]...)
+	h = append(h, "\r\nContent-Type: application/json\r\nDate: "...)
 	h = time.Now().UTC().AppendFormat(h, http.TimeFormat)
 	h = append(h, "\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: "...)
 	h = append(h, s.ids.next()...)
@@ -300,18 +302,16 @@ const (
 )
 
 type expressRequest struct {
-	verdict expressVerdict
-	keep    bool // the connection, after the answer
-	key     any
-	head    ExpressHead
-	size    int // of head and body
-	length  int // of the body
+	keep   bool // the connection, after the answer
+	key    any
+	head   ExpressHead
+	size   int // of head and body
+	length int // of the body
 }
 
-// read reads a head, of which the buffer may hold the beginning already.
-func (c *expressConn) read(limit time.Duration) expressRequest {
+// read reads the head of the next request into req; the buffer may hold the beginning already.
+func (c *expressConn) read(limit time.Duration) expressVerdict {
 	x := c.way
-	other, end := expressRequest{verdict: expressOther}, expressRequest{verdict: expressEnd}
 	begun := false // the time for the head runs
 	for {
 		for len(c.buf) >= 2 && c.buf[0] == '\r' && c.buf[1] == '\n' { // RFC 9112 section 2.2
@@ -319,29 +319,29 @@ func (c *expressConn) read(limit time.Duration) expressRequest {
 		}
 		if len(c.buf) == 0 {
 			if !c.wait() || c.SetReadDeadline(time.Now().Add(limit)) != nil {
-				return end
+				return expressEnd
 			}
 		} else {
 			if i := bytes.Index(c.buf, crlfcrlf); i >= 0 {
-				var req expressRequest
+				req := &c.req
 				length, ok := parseExpress(c.buf[:i+2], x.server.o.Express.Path, &req.head)
 				if ok {
 					req.key, ok = x.server.o.Express.Admit(&req.head)
 				}
 				if !ok {
-					return other
+					return expressOther
 				}
 				req.size, req.length = i+4+length, length
-				return req
+				return expressOurs
 			}
 			if len(c.buf) >= maxExpressHead || !couldBeExpress(c.buf, x.server.o.Express.Path) || bareLF(c.buf) {
-				return other
+				return expressOther
 			}
 			if !begun {
 				begun = true
 				c.waiting.Store(false)
 				if c.SetReadDeadline(time.Now().Add(headerTime)) != nil {
-					return end
+					return expressEnd
 				}
 			}
 		}
@@ -353,9 +353,9 @@ func (c *expressConn) read(limit time.Duration) expressRequest {
 		if err != nil {
 			var ne net.Error
 			if len(c.buf) == 0 || errors.As(err, &ne) {
-				return end
+				return expressEnd
 			}
-			return other // the end of input inside of a head is the ordinary way's to answer
+			return expressOther // the end of input inside of a head is the ordinary way's to answer
 		}
 	}
 }
@@ -378,7 +378,8 @@ func bareLF(b []byte) bool {
 
 // readBody reads on until the body is whole. It reports false when it cannot be read here. The slices of req.head are
 // found again, should the buffer have moved.
-func (c *expressConn) readBody(req *expressRequest) bool {
+func (c *expressConn) readBody() bool {
+	req := &c.req
 	if len(c.buf) >= req.size {
 		return true
 	}
