@@ -11,7 +11,8 @@ export CGO_ENABLED := 0
 export GOFLAGS := $(strip $(GOFLAGS) -mod=readonly -buildvcs=false)
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
-LDFLAGS := $(if $(VERSION),-X github.com/relay-events/relay/internal/config.Version=$(VERSION))
+# Without the symbol table and debug data, as the image: a third smaller. Stack traces do not need them.
+LDFLAGS := -s -w $(if $(VERSION),-X github.com/relay-events/relay/internal/config.Version=$(VERSION))
 FUZZTIME ?= 10s
 
 .PHONY: help
