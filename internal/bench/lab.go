@@ -67,7 +67,6 @@ func (l *lab) close() {
 		_ = l.receiver.stop() // it keeps nothing: how it ends does not matter
 	}
 	l.control.CloseIdleConnections()
-	l.bars.close()
 	for _, s := range l.schemas {
 		if err := s.drop(); err != nil {
 			fmt.Fprintf(l.o.Log, "relay bench: %v\n", err)

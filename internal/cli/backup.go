@@ -100,10 +100,12 @@ func newBackupResult(place, data string, m *backup.Manifest, start time.Time) ba
 
 func (e *Env) backup(ctx context.Context, o backup.CreateOptions) error {
 	start := time.Now()
-	p := e.progress()
-	o.Progress = func(name string, done, total int64) { p.show("%s  %s of %s", name, bytesText(done), bytesText(total)) }
+	p, style := e.progress(), newStyle(e)
+	o.Progress = func(name string, done, total int64) {
+		p.Show("%s  %s of %s", printable(name), bytesText(done), bytesText(total))
+	}
 	m, err := backup.Create(ctx, o)
-	p.end()
+	p.Clear()
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted: there is no backup")
@@ -116,9 +118,9 @@ func (e *Env) backup(ctx context.Context, o backup.CreateOptions) error {
 	}
 	r := newBackupResult(o.To, o.Data, m, start)
 	err = e.result(r, func() {
-		fmt.Fprintf(e.Stdout, "%s %s: %d files, %s, in %.1f s\n", p.style.green("Backup made:"), printable(r.Backup), r.Files, bytesText(r.Bytes), r.Seconds)
+		fmt.Fprintf(e.Stdout, "%s %s: %d files, %s, in %.1f s\n", style.green("Backup made:"), printable(r.Backup), r.Files, bytesText(r.Bytes), r.Seconds)
 		if r.Key {
-			fmt.Fprintln(e.Stdout, p.style.yellow("It holds the file of keys: who has it can read the webhooks' secrets, unless secretKey encrypts that file."))
+			fmt.Fprintln(e.Stdout, style.yellow("It holds the file of keys: who has it can read the webhooks' secrets, unless secretKey encrypts that file."))
 		}
 	})
 	if err == nil && len(m.Damaged) > 0 {
@@ -164,10 +166,12 @@ func newRestore(env *Env) *cobra.Command {
 
 func (e *Env) restore(ctx context.Context, o backup.RestoreOptions) error {
 	start := time.Now()
-	p := e.progress()
-	o.Progress = func(name string, done, total int64) { p.show("%s  %s of %s", name, bytesText(done), bytesText(total)) }
+	p, style := e.progress(), newStyle(e)
+	o.Progress = func(name string, done, total int64) {
+		p.Show("%s  %s of %s", printable(name), bytesText(done), bytesText(total))
+	}
 	m, err := backup.Restore(ctx, o)
-	p.end()
+	p.Clear()
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted: the folder is not complete, run the restore again")
@@ -179,9 +183,9 @@ func (e *Env) restore(ctx context.Context, o backup.RestoreOptions) error {
 	fmt.Fprintln(e.Stderr, "relay: warning: never run two servers on copies of one folder: both give the same ids to different events, and\n"+
 		"       receivers drop those as repeated. If the original still runs, keep this copy away from its receivers.")
 	return e.result(r, func() {
-		fmt.Fprintf(e.Stdout, "%s %s: %d files, %s, of %s\n", p.style.green("Restored to"), printable(r.Data), r.Files, bytesText(r.Bytes), r.StartedAt.Format(time.DateTime+" MST"))
+		fmt.Fprintf(e.Stdout, "%s %s: %d files, %s, of %s\n", style.green("Restored to"), printable(r.Data), r.Files, bytesText(r.Bytes), r.StartedAt.Format(time.DateTime+" MST"))
 		if _, err := os.Stat(filepath.Join(o.Data, backup.KeyName)); err != nil {
-			fmt.Fprintln(e.Stdout, p.style.yellow("The backup has no file of keys: put relay.key into the folder before you start the server."))
+			fmt.Fprintln(e.Stdout, style.yellow("The backup has no file of keys: put relay.key into the folder before you start the server."))
 		}
 	})
 }

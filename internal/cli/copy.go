@@ -78,16 +78,16 @@ func (e *Env) migrateCopy(ctx context.Context, cfg *config.Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	start := time.Now()
-	p := e.progress()
+	p, style := e.progress(), newStyle(e)
 	r, err := transfer.Copy(ctx, transfer.Options{
 		From: store, FromSealer: keys,
 		To: postgres.Options{URL: cfg.Database.Reveal(), Log: log, Keys: func(kept []byte) (webhook.Sealer, []byte, error) {
 			return secret.OpenShared(path, master, kept)
 		}},
-		Progress: func(what string, n int64) { p.show("%s  %d", what, n) },
+		Progress: func(what string, n int64) { p.Show("%s  %d", printable(what), n) },
 		Damaged:  func(err error) { log.Warn("a damaged part of the folder is left out", "error", err) },
 	})
-	p.end()
+	p.Clear()
 	if ctx.Err() != nil {
 		return errors.New("interrupted: run it again, it goes on where it was")
 	}
@@ -99,12 +99,12 @@ func (e *Env) migrateCopy(ctx context.Context, cfg *config.Config) (err error) {
 		Seconds float64 `json:"seconds"`
 	}{r, time.Since(start).Round(time.Millisecond).Seconds()}, func() {
 		fmt.Fprintf(e.Stdout, "%s %d events, %d attempts, %d deliveries owed, %d webhooks, in %.1f s; %d compared whole\n",
-			p.style.green("Copied:"), r.Events, r.Attempts, r.Owed, r.Webhooks, time.Since(start).Seconds(), r.Compared)
+			style.green("Copied:"), r.Events, r.Attempts, r.Owed, r.Webhooks, time.Since(start).Seconds(), r.Compared)
 		if r.Damaged > 0 {
-			fmt.Fprintln(e.Stdout, p.style.yellow(fmt.Sprintf("%d blocks of the folder are damaged and were left out, see above.", r.Damaged)))
+			fmt.Fprintln(e.Stdout, style.yellow(fmt.Sprintf("%d blocks of the folder are damaged and were left out, see above.", r.Damaged)))
 		}
 		if r.Replaced > 0 {
-			fmt.Fprintln(e.Stdout, p.style.yellow(fmt.Sprintf("In %d rows characters that PostgreSQL does not store (NUL, invalid UTF-8) were replaced by U+FFFD:", r.Replaced)))
+			fmt.Fprintln(e.Stdout, style.yellow(fmt.Sprintf("In %d rows characters that PostgreSQL does not store (NUL, invalid UTF-8) were replaced by U+FFFD:", r.Replaced)))
 			for _, row := range r.ReplacedIn {
 				fmt.Fprintln(e.Stdout, "  "+printable(row))
 			}
@@ -113,7 +113,7 @@ func (e *Env) migrateCopy(ctx context.Context, cfg *config.Config) (err error) {
 			}
 		}
 		if len(master) == 0 {
-			fmt.Fprintln(e.Stdout, p.style.yellow("Give each server a copy of "+printable(path)+" in its data folder: it opens the webhooks' secrets."))
+			fmt.Fprintln(e.Stdout, style.yellow("Give each server a copy of "+printable(path)+" in its data folder: it opens the webhooks' secrets."))
 		}
 	})
 }

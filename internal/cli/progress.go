@@ -3,43 +3,12 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"time"
+
+	"github.com/relay-events/relay/internal/statusline"
 )
 
-// progress shows how far something is, on one line of a terminal that is written anew. Elsewhere it shows nothing: what
-// is piped gets the result only.
-type progress struct {
-	env   *Env
-	style style
-	shown time.Time // when the line was written last
-	wide  int       // its length
-}
-
-// progressEvery spaces changes of the line, so that writing it costs nothing.
-const progressEvery = 100 * time.Millisecond
-
-func (e *Env) progress() *progress {
-	return &progress{env: e, style: newStyle(e)}
-}
-
-// show replaces the line.
-func (p *progress) show(format string, args ...any) {
-	if !p.style.on || time.Since(p.shown) < progressEvery {
-		return
-	}
-	p.shown = time.Now()
-	text := clip(printable(fmt.Sprintf(format, args...)), 78)
-	fmt.Fprintf(p.env.Stdout, "\r%-*s", p.wide, text)
-	p.wide = len(text)
-}
-
-// end removes the line.
-func (p *progress) end() {
-	if p.wide > 0 {
-		fmt.Fprintf(p.env.Stdout, "\r%-*s\r", p.wide, "")
-		p.wide = 0
-	}
-}
+// progress returns the line that shows on a terminal how far something is.
+func (e *Env) progress() *statusline.Line { return statusline.New(e.Stdout, newStyle(e).on) }
 
 // result prints lines for people on a terminal, and one line of JSON elsewhere.
 func (e *Env) result(v any, people func()) error {

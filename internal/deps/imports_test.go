@@ -102,6 +102,8 @@ var places = map[string]place{
 	"receiver/push":         {layer: 7, only: []string{}, what: "public: typed events of the push format"},
 	"receiver/receivertest": {layer: 8, kit: true, what: "public: signed requests for receivers' tests"},
 
+	"internal/statusline": {layer: 0, what: "how far a command is, on one line of a terminal"},
+
 	"internal/app": {layer: 8, what: "builds, starts and stops everything"},
 
 	"internal/cli":   {layer: 9, what: "the commands"},
