@@ -127,7 +127,7 @@ type Engine struct {
 	claiming, working       context.Context
 	stopClaiming, interrupt context.CancelFunc
 	gate                    sync.RWMutex   // see spawn
-	workers                 sync.WaitGroup // attempts and their goroutines
+	workers                 crew           // attempts and their goroutines
 	loops                   sync.WaitGroup // router, due loop, health, jobs
 	startOnce, stopOnce     sync.Once
 	recovered               chan struct{} // closed when open intakes are routed again
@@ -256,13 +256,14 @@ func (e *Engine) Stop(ctx context.Context) error {
 		e.recorder.drain()
 		e.loops.Wait()
 		ended := make(chan struct{})
-		go func() { e.workers.Wait(); close(ended) }()
+		go func() { e.workers.wait(); close(ended) }()
 		select {
 		case <-ended:
 		case <-ctx.Done():
 			e.interrupt()
 			<-ended
 		}
+		e.workers.end()
 		e.interrupt()
 		e.mu.RLock()
 		for _, l := range e.lanes {

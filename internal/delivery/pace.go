@@ -66,7 +66,10 @@ type pace struct {
 	calm   int       // windows in a row that did not need the limit
 }
 
-// bucket is a token bucket.
+// bucket is a token bucket. golang.org/x/time/rate does not fit: an attempt needs
+// a token of two buckets or of neither, asking must not reserve one, and a token
+// is given back whose attempt was not made although its time has come. It would
+// also lock each bucket again under the lane's lock.
 type bucket struct {
 	rate   float64 // tokens a second; zero: no limit
 	burst  float64
