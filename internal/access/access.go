@@ -44,6 +44,8 @@ const (
 	ManageKeys                             // API keys
 	ViewAudit                              // the audit log
 	RunPlatform                            // tenants, encryption keys; act for any tenant
+	ManageUsers                            // people who sign in, and their roles
+	OwnAccount                             // one's own password and sessions, which keys do not have
 
 	// Anybody needs no permission.
 	Anybody Permission = 0
@@ -61,8 +63,37 @@ var scopePermissions = map[Scope]Permission{
 const (
 	reading       = View | ViewRespondents
 	managing      = reading | EditWebhooks | Redeliver | RotateSecrets | EditCatalogue | EditRespondents
-	administering = managing | Publish | Configure | ManageKeys | ViewAudit
+	administering = managing | Publish | Configure | ManageKeys | ManageUsers | ViewAudit
 )
+
+// Role is what a person is in a tenant, or in the installation: a set of permissions with a name.
+type Role string
+
+// The roles. Viewers, members and admins belong to a tenant, operators to the installation.
+const (
+	RoleViewer   Role = "viewer"   // look at everything but secrets
+	RoleMember   Role = "member"   // also change webhooks and event types, retry and replay
+	RoleAdmin    Role = "admin"    // also keys, users, the gate and the audit log
+	RoleOperator Role = "operator" // run the installation, and act for any tenant as its admin
+)
+
+// Roles lists all roles in the order they are documented.
+var Roles = []Role{RoleViewer, RoleMember, RoleAdmin, RoleOperator}
+
+// rolePermissions is the table of what each role allows: a person may do what a key with the scope beside it may.
+var rolePermissions = map[Role]Permission{
+	RoleViewer:   scopePermissions[ScopeRead] | OwnAccount,
+	RoleMember:   scopePermissions[ScopeManage] | OwnAccount,
+	RoleAdmin:    scopePermissions[ScopeAdmin] | OwnAccount,
+	RoleOperator: scopePermissions[ScopePlatform] | OwnAccount,
+}
+
+// Permissions returns what the role allows, nothing for an unknown one.
+func (r Role) Permissions() Permission { return rolePermissions[r] }
+
+// Platform stands for the installation where a tenant is named: its operators belong to it, and its audit log has what
+// concerns no single tenant.
+const Platform event.TenantID = 0
 
 // Of returns what the scopes allow together.
 func Of(scopes []Scope) Permission {
@@ -76,10 +107,16 @@ func Of(scopes []Scope) Permission {
 // Administering is everything that may be done within one tenant.
 const Administering Permission = administering
 
+// ScopeSession stands, where a scope is documented, for the session of somebody who has signed in. No key has it.
+const ScopeSession Scope = "session"
+
 // Scope returns the least scope that allows the permission, "" for Anybody.
 func (p Permission) Scope() Scope {
-	if p == Anybody {
+	switch p {
+	case Anybody:
 		return ""
+	case OwnAccount:
+		return ScopeSession
 	}
 	i := slices.IndexFunc(Scopes, func(s Scope) bool { return scopePermissions[s]&p == p })
 	if i < 0 {
@@ -93,14 +130,16 @@ type ActorKind string
 
 // The kinds of actors.
 const (
-	ActorKey    ActorKind = "key"    // somebody with an API key
-	ActorSystem ActorKind = "system" // Relay itself
+	ActorKey       ActorKind = "key"       // somebody with an API key
+	ActorUser      ActorKind = "user"      // somebody who has signed in
+	ActorSystem    ActorKind = "system"    // Relay itself
+	ActorAnonymous ActorKind = "anonymous" // somebody who has not proved who they are: a sign-in that failed
 )
 
 // Actor is whoever made a change, as the audit log names them.
 type Actor struct {
 	Kind ActorKind
-	ID   string // a key's id; "" for the system
+	ID   string // the id of a key or a user; "" for the others
 	Name string // the label at the time
 }
 

@@ -52,7 +52,8 @@ var places = map[string]place{
 	"internal/catalogue": {layer: 1, what: "event types, packs, schemas, derivations"},
 	"internal/filter":    {layer: 1, what: "user code: CEL; needs an event's bytes only"},
 	"internal/transform": {layer: 1, what: "user code: sandboxed JavaScript; needs an event's bytes only"},
-	"internal/account":   {layer: 1, what: "tenants, plans, users, roles, keys, sessions, audit"},
+	"internal/account":   {layer: 1, what: "tenants, plans, keys"},
+	"internal/user":      {layer: 1, what: "people who sign in: roles in tenants, passwords, sessions"},
 	"internal/egress":    {layer: 1, what: "the only dialer and transport of the program"},
 
 	"internal/egress/auth": {layer: 1, what: "how requests say who they come from; asks for tokens over egress"},

@@ -12,6 +12,7 @@ import (
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/registry"
+	"github.com/relay-events/relay/internal/user"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -26,6 +27,7 @@ type Backend interface {
 	account.AnswerStore
 	gate.Store
 	registry.RecordStore
+	user.Store
 	// Reopen closes the store and opens it again on the same data, for all who
 	// hold this Backend; it returns itself. It ends the test when that fails.
 	Reopen(t *testing.T) Backend
@@ -39,6 +41,7 @@ type Open func(t *testing.T) Backend
 func Run(t *testing.T, open Open) {
 	t.Run("Events", func(t *testing.T) { testEvents(t, open) })
 	t.Run("Config", func(t *testing.T) { testConfig(t, open) })
+	t.Run("Users", func(t *testing.T) { testUsers(t, open) })
 	t.Run("Gate", func(t *testing.T) { testGate(t, open) })
 	t.Run("Owed", func(t *testing.T) { testOwed(t, open) })
 	t.Run("Log", func(t *testing.T) { testLog(t, open) })
