@@ -1,8 +1,10 @@
-// Package app builds, starts and stops everything: it is the one place that knows all parts and the order they need.
+// Package app builds, starts and stops the server: it is the only place that knows all parts and
+// their order.
 //
-// Start-up is one straight function, because each step needs the ones before it; every step that opens something says
-// at once how it is undone. Stop undoes them in reverse, within a bound, and names each one that failed. Nothing
-// depends on a clean stop: a process that is killed delivers what it owes after the next start.
+// Start-up is one straight function, because each step needs the ones before it; every step that
+// opens a resource registers right away how to undo it. Stop undoes the steps in reverse, within a
+// time limit, and names each one that failed. Correctness does not depend on a clean stop: a
+// process that is killed delivers the rest after the next start.
 package app
 
 import (
@@ -34,17 +36,17 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// App is a whole server. Make it with New, then Start; Stop ends it.
+// App is a whole server. Create it with New, then call Start; Stop ends it.
 type App struct {
 	log      *slog.Logger
 	addr     net.Addr
 	firstKey string
-	failed   chan error // receives at most one of each server
+	failed   chan error // receives at most one error from each server
 
 	// How far Start has come, and whether Stop has begun.
 	delivering, serving, stopping atomic.Bool
 
-	adminKey string // of the operator, empty: none given
+	adminKey string // of the operator, empty if not set
 
 	keys     *account.Authenticator
 	webhooks *webhook.Registry
@@ -53,11 +55,12 @@ type App struct {
 	ingester *ingest.Ingester
 	data     string // the folder; empty with a database
 	gate     *gate.Gate
-	// startGate has the gate begin, once the engine has.
+	// startGate starts the gate after the engine.
 	startGate func()
 	server    *web.Server
 	listen    net.Listener
-	// metricsAddr and serveMetrics are of the metrics' own listener; nil: they have none.
+	// metricsAddr and serveMetrics belong to the separate listener of the metrics; nil if there is
+	// none.
 	metricsAddr  net.Addr
 	serveMetrics func()
 	loops        sync.WaitGroup // the HTTP server and the retention loop
@@ -69,18 +72,19 @@ type App struct {
 	stopErr  error
 }
 
-// step is how a part of the start-up is undone.
+// step undoes a part of the start-up.
 type step struct {
 	name string // completes "stopping …"
 	stop func(ctx context.Context) error
 }
 
-// closeTime is what Stop has beyond its context to write down what is finished, which no endpoint and no client can
-// delay.
+// closeTime is the time that Stop has beyond its context to write finished work to the store, which
+// neither endpoints nor clients can delay.
 const closeTime = time.Second
 
-// New builds a server: it takes the address, opens the store, and reads what is in it. Nothing is served or delivered
-// before Start. When it fails, everything it opened is closed again. The context ends the building, not the server.
+// New builds a server: it opens the listener and the store, and loads the stored configuration. It
+// serves and delivers nothing before Start. If it fails, it closes everything it opened. The
+// context applies to building, not to the server.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
@@ -104,8 +108,9 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	}
 	share := shareDescriptors(openFiles(), &cfg, a.log)
 
-	// First, so that a server that cannot have its address leaves no folder behind. Who connects before Start waits.
-	// (That the limit of open files is raised as far as it goes is the Go runtime's doing, see os/rlimit.go.)
+	// The listener comes first, so that a server that cannot get its address leaves no folder
+	// behind. Clients that connect before Start wait. (The Go runtime raises the limit of open
+	// files as far as possible, see os/rlimit.go.)
 	a.listen, err = net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listening on %q: %w", cfg.Listen, err)
@@ -113,7 +118,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	a.addr = a.listen.Addr()
 	a.onStop("the listener", func(context.Context) error {
 		if a.serving.Load() {
-			return nil // the server's by then
+			return nil // the server has closed it
 		}
 		return a.listen.Close()
 	})
@@ -151,8 +156,9 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	}
 	a.webhooks.Canonical(types.Canonical)
 
-	// Nothing is compiled or allocated before a webhook has a transform. Its queue is a part of the attempts under way, so
-	// that those that wait for their transform leave room for the others.
+	// The pool compiles and allocates nothing before a webhook has a transform. Its queue is a
+	// fraction of the concurrent attempts, so that attempts waiting for their transform leave room
+	// for others.
 	transforms := transform.NewPool(transform.Options{
 		Waiting: max(share.attempts/4, 64),
 		Started: func(n int) { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n) },
@@ -160,7 +166,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	a.onStop("transforms", func(context.Context) error { transforms.Close(); return nil })
 	a.webhooks.SetCompiler(transforms)
 
-	// Not before all that is sealed was read: keys that were lost are named, and not replaced.
+	// Only after all sealed values were read: lost keys are reported, not replaced.
 	if err := keys.Save(); err != nil {
 		return err
 	}
@@ -170,8 +176,9 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	}
 	a.onStop("the gate", func(context.Context) error { a.gate.Stop(); return nil })
 
-	// The engine and the ingester need each other: events go from the one to the other, and operational events, which
-	// are ordinary events of their tenant, back. The engine publishes nothing before it is started.
+	// The engine and the ingester need each other: events go from the ingester to the engine, and
+	// operational events, which are ordinary events of their tenant, back. The engine publishes no
+	// events before it is started.
 	var ingester *ingest.Ingester
 	a.data = cfg.Data
 	if cfg.Database != "" {
@@ -190,13 +197,13 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	}
 	ingester = ingest.New(store, a.engine, types)
 	a.ingester = ingester
-	// Stopped after the requests, which would be refused otherwise. What it still commits finds a stopped engine, which
-	// leaves it to the next start.
+	// Stopped after the requests, which would otherwise be refused. Events that it still commits
+	// reach a stopped engine, which leaves them to the next start.
 	a.onStop("accepting events", func(context.Context) error { ingester.Stop(); return nil })
 
 	a.startGate = func() { a.gate.Start(ingester, a.engine) }
 
-	node, _ := store.(observe.Node) // a folder's is none
+	node, _ := store.(observe.Node) // the store of a folder does not implement it
 	sweeper := newRetention(store, cfg.Retention, component("retention"))
 	searches := api.NewSearches(cfg.MaxSearches)
 	metrics := observe.NewMetrics(observe.MetricsOptions{
@@ -234,16 +241,17 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	if err := a.openMetrics(cfg.MetricsListen, metrics, component("metrics")); err != nil {
 		return err
 	}
-	// Requests and attempts under way end side by side: both wait for others, and share the time there is for that.
+	// Requests and attempts in progress end concurrently: both wait for others, and share the
+	// available time.
 	a.onStop("requests and deliveries", a.stopWork)
 
 	a.loops.Go(func() { sweeper.run(a.ctx) })
 	return nil
 }
 
-// limitMemory has the garbage collector work harder before the process outgrows what it needs with full queues: the
-// deliveries in memory, once more what a collection has not freed yet, the bodies of requests, and the rest of the
-// program. An operator who sets GOMEMLIMIT knows better.
+// limitMemory makes the garbage collector work harder before the process exceeds its needs with
+// full queues: the deliveries in memory, the same amount again for garbage, the bodies of requests,
+// and the rest of the program. GOMEMLIMIT, if the operator sets it, takes precedence.
 func limitMemory(queued, bodies int64) {
 	const rest = 24 << 20
 	if os.Getenv("GOMEMLIMIT") == "" {
@@ -251,14 +259,15 @@ func limitMemory(queued, bodies int64) {
 	}
 }
 
-// onStop says how the step just done is undone.
+// onStop registers how to undo the step just done.
 func (a *App) onStop(name string, stop func(ctx context.Context) error) {
 	a.undo = append(a.undo, step{name, stop})
 }
 
-// Start begins to deliver and to answer requests, and returns. When it fails, the App must still be stopped.
+// Start begins to deliver and to answer requests, and returns. If it fails, the App must still be
+// stopped.
 func (a *App) Start(ctx context.Context) error {
-	// Before anything is delivered: a start that fails here again and again must not deliver again and again.
+	// Before any delivery: a start that fails here repeatedly must not deliver repeatedly.
 	if a.adminKey != "" {
 		if err := a.keys.PutAdminKey(ctx, a.adminKey); err != nil {
 			return err
@@ -270,7 +279,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.loops.Go(a.checkTransforms)
 	a.delivering.Store(true)
 	a.startGate()
-	// The last thing that can fail: a first key that nobody is shown would be lost.
+	// Last, because it is the last step that can fail: a first key that is not shown would be lost.
 	if err := a.ensureKey(ctx); err != nil {
 		return err
 	}
@@ -286,21 +295,25 @@ func (a *App) Start(ctx context.Context) error {
 	return nil
 }
 
-// checkTransforms names the webhooks whose transform does not compile any more, with another version of Relay perhaps. They
-// stop nothing: their attempts fail with the reason until somebody mends them.
+// checkTransforms logs the webhooks whose transform no longer compiles, perhaps because of another
+// version of Relay. They do not prevent the start: their attempts fail with the reason until the
+// transform is fixed.
 func (a *App) checkTransforms() {
 	a.webhooks.CheckScripts(a.ctx, func(w *webhook.Webhook, err error) {
-		a.log.Warn("a webhook's transform does not compile any more", "component", "webhooks", "webhook", w.ID, "err", err)
+		a.log.Warn("a webhook's transform no longer compiles", "component", "webhooks", "webhook", w.ID, "err", err)
 	})
 }
 
-// Failed receives the error that ended the server by itself.
+// Failed receives the error of a server that ended unexpectedly.
 func (a *App) Failed() <-chan error { return a.failed }
 
-// Stop ends the server: no request is taken and no attempt begins any more; those under way may finish until ctx ends,
-// and are then cut off and given back. What is finished is recorded. A step that is not done a second after ctx has
-// ended is named and left as it is, with all that rest on it: the process is expected to end then, and the next start
-// to put things right. Stopping twice, or before Start, is harmless.
+// Stop ends the server: it accepts no requests and starts no attempts. Those in progress may finish
+// until ctx ends; then they are cut off, and the attempts are released uncounted. Results are
+// recorded.
+//
+// If a step is not done a second after ctx has ended, Stop names it and skips the remaining steps:
+// the process is expected to end then, and the next start recovers. Stopping twice, or before
+// Start, is harmless.
 func (a *App) Stop(ctx context.Context) error {
 	a.stopOnce.Do(func() {
 		a.stopping.Store(true)
@@ -341,7 +354,7 @@ func (a *App) stopWork(ctx context.Context) error {
 		}
 		close(served)
 	}()
-	// Requests that wait for what the engine may still bring are answered while there is time for that.
+	// Requests waiting for results of the engine are answered while there is still time.
 	if end, ok := ctx.Deadline(); ok {
 		early := time.AfterFunc(time.Until(end)-time.Second, a.gate.StopWaiting)
 		defer early.Stop()
@@ -354,10 +367,10 @@ func (a *App) stopWork(ctx context.Context) error {
 	return errors.Join(<-served, err)
 }
 
-// Addr returns the address that is listened on.
+// Addr returns the address of the listener.
 func (a *App) Addr() net.Addr { return a.addr }
 
-// URL returns the address of the API for programs on this machine, without a slash at the end.
+// URL returns the address of the API for programs on this machine, without a trailing slash.
 func (a *App) URL() string {
 	host, port, err := net.SplitHostPort(a.addr.String())
 	if err != nil {
@@ -369,27 +382,27 @@ func (a *App) URL() string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// FirstKey returns the API key that was made because the store had none, empty if it had one or the operator gave
-// one. It is shown once; nothing keeps it.
+// FirstKey returns the API key that was created because the store had none; it is empty if the
+// store had a key or the operator supplied one. It is not stored anywhere.
 func (a *App) FirstKey() string { return a.firstKey }
 
-// ensureKey sees to it that somebody can log in: without a key of the operator's it makes a first one.
+// ensureKey creates a first API key unless the operator supplied one.
 func (a *App) ensureKey(ctx context.Context) error {
 	if a.adminKey != "" {
 		return nil
 	}
-	if len(a.keys.List(event.DefaultTenant)) > 0 { // revoked ones too: who revokes the last key wants to be alone
+	if len(a.keys.List(event.DefaultTenant)) > 0 { // including revoked ones: whoever revokes the last key does not want a new one
 		return nil
 	}
 	_, text, err := a.keys.Create(ctx, access.System(event.DefaultTenant), account.NewKey{Name: "first key", Scopes: access.Scopes})
 	if err != nil {
-		return fmt.Errorf("making the first key: %w", err)
+		return fmt.Errorf("creating the first key: %w", err)
 	}
 	a.firstKey = text
 	return nil
 }
 
-// operational is the publication of an event of Relay's own.
+// operational returns the publication of one of Relay's own events.
 func operational(tenant event.TenantID, eventType string, data []byte) *ingest.Publication {
 	return &ingest.Publication{Tenant: tenant, Operational: true, Items: []ingest.Item{{Event: event.Event{
 		Tenant: tenant, Type: eventType, Data: data, Time: time.Now().UTC().Truncate(time.Millisecond),

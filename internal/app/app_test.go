@@ -26,7 +26,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 )
 
-// afterTests ends what tests share; see stores_test.go.
+// afterTests releases resources shared by tests; see stores_test.go.
 var afterTests = func() {}
 
 func TestMain(m *testing.M) {
@@ -134,7 +134,7 @@ func TestStopBeforeStart(t *testing.T) {
 	}
 }
 
-// A server that cannot start leaves nothing behind that keeps the next from starting.
+// A server that cannot start leaves nothing behind that could prevent the next start.
 func TestFailedStartReleasesEverything(t *testing.T) {
 	t.Run("address taken", func(t *testing.T) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -219,7 +219,8 @@ func firstKey(t *testing.T, c config.Config) {
 	}
 }
 
-// Metrics are for those with a key that may read, wherever a request seems to come from, and on an address of their own.
+// Metrics need a key that may read, wherever a request seems to come from, except on their own
+// address.
 func TestMetricsArePrivate(t *testing.T) {
 	c := settings(t)
 	c.MetricsListen = "127.0.0.1:0"
@@ -283,7 +284,8 @@ func TestMetricsArePrivate(t *testing.T) {
 	}
 }
 
-// What is under way may finish, but a stop is bounded all the same, and what was cut off is delivered after the next start.
+// Work in progress may finish, but a stop is limited in time. Attempts that were cut off are
+// delivered after the next start.
 func TestStopGivesBack(t *testing.T) { onStores(t, stopGivesBack) }
 
 func stopGivesBack(t *testing.T, c config.Config) {
@@ -345,7 +347,7 @@ func stopGivesBack(t *testing.T, c config.Config) {
 	}
 }
 
-// A step that hangs is named, and does not keep the process from ending.
+// A step that hangs is named, and does not prevent the process from ending.
 func TestStopIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -400,7 +402,8 @@ func (s *sweeps) Expire(_ context.Context, events, attempts time.Time) error {
 	return s.err
 }
 
-// Sweeping begins soon after the start, goes on every hour or so whether it works or not, and ends with the server.
+// Sweeping begins soon after the start, repeats about every hour whether it succeeds or not, and
+// ends with the server.
 func TestRetention(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

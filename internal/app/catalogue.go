@@ -9,7 +9,7 @@ import (
 	"github.com/relay-events/relay/internal/ingest"
 )
 
-// SettingError tells that a setting cannot be used, which shows only when what it names is read.
+// SettingError means that a setting names an unusable resource.
 type SettingError struct {
 	Name string // of the setting
 	Err  error
@@ -19,7 +19,7 @@ func (e *SettingError) Error() string { return "reading setting " + e.Name + ": 
 
 func (e *SettingError) Unwrap() error { return e.Err }
 
-// readPacks returns the packs of the program and, last, the operator's file, if there is one.
+// readPacks returns the program's packs followed by the operator's file, if there is one.
 func readPacks(file string) ([]*catalogue.Pack, error) {
 	packs := catalogue.Builtin()
 	if file == "" {
@@ -36,14 +36,14 @@ func readPacks(file string) ([]*catalogue.Pack, error) {
 	return append(packs, p), nil
 }
 
-// openCatalogue returns the catalogue of event types: the packs, and what tenants have added.
+// openCatalogue returns the catalogue of event types: the packs, and the additions of tenants.
 func (a *App) openCatalogue(ctx context.Context, packs []*catalogue.Pack, store catalogue.Store, limits catalogue.Limits) (*catalogue.Registry, error) {
 	types, err := catalogue.NewRegistry(ctx, store, catalogue.Options{Packs: packs, Limits: limits, Evaluator: ingest.Conditions{}})
 	if err != nil {
 		return nil, err
 	}
 	for _, text := range types.Broken() {
-		a.log.Warn("something in the catalogue cannot be read and is passed over", "what", text)
+		a.log.Warn("skipping an unreadable entry of the catalogue", "what", text)
 	}
 	return types, nil
 }

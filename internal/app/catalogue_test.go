@@ -10,7 +10,8 @@ import (
 	"github.com/relay-events/relay/client"
 )
 
-// TestCatalogueFile has a file of types and rules hold for every tenant, and a mistake in it keep the server from starting.
+// TestCatalogueFile checks that every tenant gets the types and rules of the file, and that an
+// error in it prevents the start.
 func TestCatalogueFile(t *testing.T) {
 	c := settings(t)
 	c.Catalogue = filepath.Join(t.TempDir(), "types.yaml")

@@ -11,8 +11,8 @@ import (
 	"github.com/relay-events/relay/internal/store/sqlite/sqlitetest"
 )
 
-// An event that the disk has damaged is told to be so wherever it is asked for, by either of its ids; what the log
-// knows of it is shown, and nothing answers 500.
+// An event that the disk has damaged is reported as damaged wherever it is requested, by either of
+// its ids; its log entries are shown, and no request is answered 500.
 func TestDamagedEventIsTold(t *testing.T) {
 	c := settings(t)
 	endpoint := newTarget(t)

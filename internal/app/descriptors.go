@@ -6,25 +6,27 @@ import (
 	"github.com/relay-events/relay/internal/config"
 )
 
-// Descriptors are shared out at the start, so that neither clients nor endpoints can take all of them: the store opens a
-// file when it needs it, and a request for /livez needs a connection.
+// File descriptors are divided at start, so that neither clients nor endpoints can use all of them:
+// the store opens files when it needs them, and a request for /livez needs a connection.
 
 const (
-	// storeDescriptors are kept for the store, the log and resolving names: some twenty files, each open a few times
-	// with its journal.
+	// storeDescriptors are reserved for the store, the log and name resolution: about twenty files,
+	// each opened a few times with its journal.
 	storeDescriptors = 256
-	// fewDescriptors is the limit below which the start warns: shares become too small to work well with.
+	// fewDescriptors is the limit below which the start logs a warning, because the shares become
+	// too small.
 	fewDescriptors = 1024
 )
 
-// descriptorShare is how many connections there may be.
+// descriptorShare holds the maximum numbers of connections.
 type descriptorShare struct {
 	connections int // to the API
-	attempts    int // under way to endpoints; as many connections again may be idle, or resolve a name
+	attempts    int // to endpoints, in progress; as many connections again may be idle, or resolve a name
 }
 
-// shareDescriptors bounds the settings by the limit of open files; zero: it is not known. A quarter at most is kept for
-// the store, half of the rest is for connections to the API, and half for those to endpoints.
+// shareDescriptors caps the settings by the limit of open files, which is zero if unknown. It
+// reserves at most a quarter for the store; connections to the API get half of the rest, and those
+// to endpoints the other half.
 func shareDescriptors(limit int, cfg *config.Config, log *slog.Logger) descriptorShare {
 	s := descriptorShare{connections: cfg.MaxConnections, attempts: cfg.MaxInFlight}
 	if limit <= 0 {
@@ -40,7 +42,7 @@ func shareDescriptors(limit int, cfg *config.Config, log *slog.Logger) descripto
 		log.Warn("the system allows few open files: raise the limit (LimitNOFILE, ulimit -n)", "limit", limit, "recommended", 65536)
 	}
 	if s.connections < cfg.MaxConnections || s.attempts < cfg.MaxInFlight {
-		log.Info("settings are bounded by the limit of open files", "limit", limit, "maxConnections", s.connections, "maxInFlight", s.attempts)
+		log.Info("the limit of open files caps these settings", "limit", limit, "maxConnections", s.connections, "maxInFlight", s.attempts)
 	}
 	return s
 }

@@ -2,5 +2,5 @@
 
 package app
 
-// openFiles returns how many files the process may have open; zero: that is not known.
+// openFiles returns how many files the process may open, zero if unknown.
 func openFiles() int { return 0 }

@@ -7,8 +7,8 @@ import (
 	"github.com/relay-events/relay/internal/config"
 )
 
-// TestShareDescriptors: whatever the limit and the settings, connections and attempts with as many idle ones leave the
-// store its part, and none of them gets nothing.
+// TestShareDescriptors checks that for any limit and settings, connections and attempts, with as
+// many idle ones, leave the store its part, and that each gets at least one.
 func TestShareDescriptors(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
 	for _, limit := range []int{64, 100, 256, 1024, 2048, 4096, 20_000, 65_536, 1 << 30} {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openFiles returns how many files the process may have open, zero if that is not known or without a bound.
+// openFiles returns how many files the process may open, zero if unknown or unlimited.
 func openFiles() int {
 	var l unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {

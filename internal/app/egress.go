@@ -7,7 +7,7 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 )
 
-// wayOut returns how requests to webhooks leave, of the settings that say so.
+// wayOut returns the egress options from the settings.
 func wayOut(cfg config.Egress) (o egress.Options, err error) {
 	o.Source = cfg.Source
 	if err := egress.CheckSource(o.Source); err != nil {

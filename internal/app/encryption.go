@@ -14,11 +14,12 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// encryption replaces the keys that seal secrets at rest, of a server that has its store for itself. It implements
-// api.Encryption.
+// encryption replaces the keys that seal secrets at rest, for a server with exclusive use of its
+// store. It implements api.Encryption.
 //
-// At every point a crash leaves a key file that opens everything: a new key is in the file before it seals anything, and
-// old ones stay. What was not sealed again is when the store is opened next.
+// After a crash at any point, the key file still opens every secret: a new key is in the file
+// before it seals any value, and old keys stay. Values that were not resealed are resealed when the
+// store is opened next.
 type encryption struct {
 	keys  *secret.Keyring
 	store *sqlite.Store
@@ -28,7 +29,7 @@ type encryption struct {
 	running sync.Mutex
 }
 
-// replaceable returns what replaces keys, nil where other servers may use the same ones.
+// replaceable returns the replacer of keys, or nil if other servers may use the same keys.
 func replaceable(st store, keys *secret.Keyring, hooks *webhook.Registry, log *slog.Logger) api.Encryption {
 	files, alone := st.(*sqlite.Store)
 	if !alone {
@@ -37,14 +38,16 @@ func replaceable(st store, keys *secret.Keyring, hooks *webhook.Registry, log *s
 	return &encryption{keys: keys, store: files, hooks: hooks, log: log}
 }
 
-// Rotate implements api.Encryption. It goes on when ctx ends: half of it helps nobody.
+// Rotate implements api.Encryption. It continues after ctx ends, because a half-finished rotation
+// is useless.
 func (e *encryption) Rotate(ctx context.Context, p *access.Principal, master secret.Text) (n int, err error) {
 	if !e.running.TryLock() {
 		return 0, problem.New(problem.Conflict, "the keys are being replaced already")
 	}
 	defer e.running.Unlock()
 	ctx = context.WithoutCancel(ctx)
-	// The keys are in a file of their own, so the entry cannot be stored with them: it comes first.
+	// The keys are in a separate file, so the audit entry cannot be stored in the same transaction;
+	// it comes first.
 	entry, err := p.Entry("encryption.rotate", nil, nil)
 	if err == nil {
 		err = e.store.AuditAppend(ctx, entry)
@@ -52,9 +55,9 @@ func (e *encryption) Rotate(ctx context.Context, p *access.Principal, master sec
 	if err != nil {
 		return 0, err
 	}
-	// No webhook changes: one that is being stored, sealed with the old key, would be passed over.
+	// Webhooks must not change: a secret being stored with the old key would be missed.
 	err = e.hooks.Hold(func() error {
-		// Nothing may be left that an older key has sealed: Rotate lets the oldest ones go.
+		// No value sealed with an older key may remain, because Rotate removes the oldest keys.
 		if _, err := e.store.Reseal(ctx); err != nil {
 			return err
 		}

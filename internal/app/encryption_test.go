@@ -19,7 +19,7 @@ import (
 	"github.com/relay-events/relay/receiver"
 )
 
-// holds returns the files of a folder that hold the bytes.
+// holds returns the files of a folder that contain the bytes.
 func holds(t *testing.T, dir string, b []byte) (names []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -38,7 +38,7 @@ func holds(t *testing.T, dir string, b []byte) (names []string) {
 	return names
 }
 
-// mark returns the bytes that everything begins with that the newest key of a folder seals.
+// mark returns the bytes with which every value sealed by the newest key of a folder begins.
 func mark(t *testing.T, dir, master string) []byte {
 	t.Helper()
 	k, err := secret.Open(filepath.Join(dir, keyFile), []byte(master))
@@ -52,7 +52,8 @@ func mark(t *testing.T, dir, master string) []byte {
 	return sealed[:6] // version, and Tink's prefix with the id of the key
 }
 
-// An inspector is an endpoint that accepts what is signed, authenticated and labelled as its webhook was told to.
+// An inspector is an endpoint that accepts only requests signed, authenticated and labelled as
+// configured in its webhook.
 type inspector struct {
 	*httptest.Server
 	mu        sync.Mutex
@@ -78,7 +79,7 @@ func newInspector(t *testing.T) *inspector {
 	return in
 }
 
-// settings are those of a webhook of the path.
+// settings returns the settings of a webhook for the path.
 func (in *inspector) settings(path string) client.WebhookSettings {
 	return client.WebhookSettings{
 		URL: client.Ptr(in.URL + path), Headers: map[string]string{"X-Own": path},
@@ -97,8 +98,8 @@ func (in *inspector) trust(t *testing.T, path, secret string) {
 	in.verifiers[path] = v
 }
 
-// TestReplaceEncryptionKeys is S14's re-keying: under way the server takes changes and delivers as before, and afterwards
-// nothing is left that the old key or the old master key opens.
+// TestReplaceEncryptionKeys checks re-keying: meanwhile the server accepts changes and delivers as
+// before, and afterwards no value opens with the old key or the old master key.
 func TestReplaceEncryptionKeys(t *testing.T) {
 	const master = "canary-new-master-0123456789abcdef"
 	cfg := settings(t)
@@ -146,7 +147,7 @@ func TestReplaceEncryptionKeys(t *testing.T) {
 		t.Errorf("a short master key: got %s, want it refused", b)
 	}
 
-	// Webhooks are made and changed while the key is replaced.
+	// Webhooks are created and changed while the key is replaced.
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for i := range 20 {

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// Who comes with bad keys again and again is told to wait, wherever it asks; who has a valid one never is, and neither
-// is another client behind the same proxy, if the proxy is trusted to tell them apart.
+// Clients that repeatedly use invalid keys are told to wait, on any route. A client with a valid
+// key never is, and neither is another client behind the same proxy, if the proxy is trusted to
+// identify clients.
 func TestFailedAuthenticationsAreLimited(t *testing.T) {
 	cfg := settings(t)
 	cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
@@ -50,7 +51,7 @@ func TestFailedAuthenticationsAreLimited(t *testing.T) {
 			t.Fatalf("%s %s with a bad key: got %d and Retry-After %d, want 401, or 429 with a Retry-After", p.method, p.path, status, after)
 		}
 	}
-	if told < 20 || told > 40 { // one more each 5 s, on a slow machine
+	if told < 20 || told > 40 { // one more every 5 s, on a slow machine
 		t.Errorf("60 tries with bad keys: %d got 401, want about 20 and 429 for the others", told)
 	}
 	for _, p := range paths {
@@ -62,7 +63,7 @@ func TestFailedAuthenticationsAreLimited(t *testing.T) {
 		}
 	}
 
-	// Without trusted proxies the header means nothing.
+	// Without trusted proxies the header is ignored.
 	a = run(t, settings(t))
 	told = 0
 	for i := range 60 {

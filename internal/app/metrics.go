@@ -17,9 +17,10 @@ import (
 
 var errMetricsScope = problem.New(problem.Forbidden, "metrics need a key of the tenant default with the scope read, or a platform key")
 
-// privately shows a page to those with a key that may read the tenant default or is a platform key. It holds no tenant's
-// data, but how busy a server is tells something to its tenants, too. Where a request comes from does not count: a proxy
-// on this machine that adds no header makes everybody's requests look like those of this machine.
+// privately restricts a page to keys that may read the tenant default, and to platform keys. The
+// page contains no tenant's data, but how busy a server is would reveal something to its tenants.
+// The origin of a request does not matter: a proxy on this machine that adds no header makes all
+// requests look local.
 func privately(page http.Handler, keys *account.Authenticator, failures *account.Failures, proxies []netip.Prefix) http.Handler {
 	return web.Handler(func(w http.ResponseWriter, r *http.Request) error {
 		k, err := keys.Authenticate(account.KeyText(r.Header.Get("Authorization"), r.Header.Get("ApiKey")))
@@ -37,10 +38,10 @@ func privately(page http.Handler, keys *account.Authenticator, failures *account
 	})
 }
 
-// metricsConnections bounds the connections to the listener of the metrics: Prometheus has one.
+// metricsConnections bounds the connections to the listener of the metrics; Prometheus uses one.
 const metricsConnections = 64
 
-// openMetrics takes the address that the metrics have for themselves, if any; Start serves it.
+// openMetrics opens the separate listener of the metrics, if configured; Start serves it.
 func (a *App) openMetrics(address string, page http.Handler, log *slog.Logger) error {
 	if address == "" {
 		return nil
@@ -52,7 +53,7 @@ func (a *App) openMetrics(address string, page http.Handler, log *slog.Logger) e
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", page)
 	mux.Handle("/", web.Handler(func(http.ResponseWriter, *http.Request) error {
-		return problem.New(problem.NotFound, "there is nothing at this path; this address has /metrics")
+		return problem.New(problem.NotFound, "this path does not exist; this address serves only /metrics")
 	}))
 	server, err := web.New(web.Options{Handler: mux, Log: log, MaxConnections: metricsConnections})
 	if err != nil {
@@ -74,5 +75,5 @@ func (a *App) openMetrics(address string, page http.Handler, log *slog.Logger) e
 	return nil
 }
 
-// MetricsAddr returns the address that the metrics have for themselves, nil if they have none.
+// MetricsAddr returns the separate address of the metrics, or nil.
 func (a *App) MetricsAddr() net.Addr { return a.metricsAddr }

@@ -27,7 +27,7 @@ type provider struct {
 	url     string
 	secret  string
 	http    *http.Client
-	granted [3]atomic.Int64 // by clients
+	granted [3]atomic.Int64 // tokens by client
 }
 
 // providerClients are its clients, see provider.mjs.
@@ -104,7 +104,7 @@ func startProvider(t *testing.T, secret string) *provider {
 	return p
 }
 
-// ask posts a token to the provider, as the client that it was given to.
+// ask posts a token to the provider, as the client to which it was issued.
 func (p *provider) ask(as, path, token string) []byte {
 	form := url.Values{"token": {token}}
 	if as == "body" {
@@ -133,7 +133,7 @@ func (p *provider) ask(as, path, token string) []byte {
 	return b
 }
 
-// good asks the provider whether a token is good, and for whom.
+// good asks the provider whether a token is valid, and for whom.
 func (p *provider) good(as, token string) bool {
 	var v struct {
 		Active   bool
@@ -144,7 +144,8 @@ func (p *provider) good(as, token string) bool {
 	return v.Active && v.ClientID == as && v.Scope == "events"
 }
 
-// TestOpenIDProvider holds OAuth authentication to a real provider: the endpoint has it judge every token.
+// TestOpenIDProvider checks OAuth authentication against a real provider, which judges every token
+// that the endpoint gets.
 func TestOpenIDProvider(t *testing.T) {
 	const secret = "canary:secret/with?odd&characters=7"
 	p := startProvider(t, secret)
@@ -155,8 +156,8 @@ func TestOpenIDProvider(t *testing.T) {
 	// Requests with a bad token wait for each other where a test wants them to.
 	var together atomic.Pointer[barrier]
 	var mu sync.Mutex
-	last := make(map[string]string) // the last good token of each client
-	var warm atomic.Pointer[string] // a token that is good without asking the provider
+	last := make(map[string]string) // the last valid token of each client
+	var warm atomic.Pointer[string] // a token that is valid without asking the provider
 	var underWay, peak atomic.Int64
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		as := strings.TrimPrefix(r.URL.Path, "/")
@@ -166,7 +167,7 @@ func TestOpenIDProvider(t *testing.T) {
 		defer underWay.Add(-1)
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if as == "header" {
-			time.Sleep(100 * time.Millisecond) // beside it, what a busy machine adds does not look like load
+			time.Sleep(100 * time.Millisecond) // compared with this, delays of a busy machine do not look like load
 			if known := warm.Load(); known != nil && token == *known {
 				return
 			}
@@ -238,10 +239,11 @@ func TestOpenIDProvider(t *testing.T) {
 			t.Errorf("%s: another token was used, want the same", as)
 		}
 
-		// However many are refused together, one token is asked for: deliveries from the queue, or test calls.
+		// However many requests are refused together, only one token is requested: for deliveries
+		// from the queue, or for test calls.
 		const many = 100
 		if as == "header" {
-			// An endpoint gets as many at a time as it has taken without being slower for it.
+			// An endpoint gets as many concurrent requests as it has handled without slowing down.
 			warm.Store(&first)
 			for end := time.Now().Add(30 * time.Second); peak.Load() < many*5/4; {
 				if time.Now().After(end) {
@@ -303,7 +305,7 @@ func publishAll(t *testing.T, c *client.Client, typ string, n int) {
 	}
 }
 
-// A barrier holds all who wait until there are enough of them.
+// A barrier holds all waiting requests until there are enough of them.
 type barrier struct {
 	left atomic.Int64
 	open chan struct{}
@@ -321,7 +323,7 @@ func (b *barrier) wait() {
 	}
 	select {
 	case <-b.open:
-	case <-time.After(20 * time.Second): // the test fails by the number of tokens then
+	case <-time.After(20 * time.Second): // the test then fails by the number of tokens
 	}
 }
 

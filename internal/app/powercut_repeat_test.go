@@ -11,13 +11,13 @@ import (
 	"github.com/relay-events/relay/internal/store/sqlite/powercut"
 )
 
-// What was answered and is in the log, which is synced, is not sent again after a power cut, though the rows of what
-// was owed are as they were before the answers came.
+// Deliveries that were answered and are in the synced log are not sent again after a power cut,
+// although the rows of owed deliveries are in their state from before the answers.
 func TestPowerCutRepeatsNothingAnswered(t *testing.T) {
 	const events = 40
 	tests := []struct {
 		name, webhook string
-		first         int // requests that fail before anything waits
+		first         int // requests that fail before the endpoint starts to wait
 	}{
 		{"each by itself", `{"url":%q,"events":["a.b"],"retry":{"attempts":9,"waits":["4s"]}}`, events},
 		{"in order", `{"url":%q,"events":["a.b"],"ordering":"fifo","retry":{"attempts":9,"waits":["4s"]}}`, 5},
@@ -69,7 +69,7 @@ func TestPowerCutRepeatsNothingAnswered(t *testing.T) {
 			clear(endpoint.got)
 			endpoint.mu.Unlock()
 			a = run(t, after)
-			// All that came back is looked at when it is due.
+			// Every delivery that came back is looked up when it is due.
 			until(t, func() bool {
 				return count(deliveries+"&state=waiting", `"eventId"`)+count(deliveries+"&state=inFlight", `"eventId"`) == 0
 			})

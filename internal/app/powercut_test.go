@@ -17,12 +17,12 @@ import (
 	"github.com/relay-events/relay/internal/store/sqlite/powercut"
 )
 
-// target counts what arrives of each event, and answers as it is told.
+// target counts the arrivals of each event, and answers as configured.
 type target struct {
 	*httptest.Server
 	mu     sync.Mutex
 	status int
-	hang   chan struct{}  // if set, nothing is answered before it is closed
+	hang   chan struct{}  // if set, requests are answered only after it is closed
 	got    map[string]int // requests, by their bodies
 }
 
@@ -44,7 +44,7 @@ func newTarget(t *testing.T) *target {
 	return g
 }
 
-// have reports whether each of n events has arrived at least so many times.
+// have reports whether each of n events has arrived at least the given number of times.
 func (g *target) have(n, times int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -57,8 +57,8 @@ func (g *target) have(n, times int) bool {
 	return enough >= n
 }
 
-// What a person asked for and was told is done happens, also when the power goes
-// right after the answer.
+// A request that a person was told has succeeded takes effect, even if the power fails right after
+// the answer.
 func TestPowerCutKeepsWhatWasAskedFor(t *testing.T) {
 	const events = 12
 	one := `{"url":%q,"events":["a.b"],"retry":{"attempts":1}}`
@@ -67,7 +67,7 @@ func TestPowerCutKeepsWhatWasAskedFor(t *testing.T) {
 	tests := []struct {
 		name    string
 		webhook string
-		first   int // what the endpoint answers at first
+		first   int // the endpoint's first answer
 		ask     func(t *testing.T, a *App, hook string, ids []string)
 	}{
 		{"resend", one, http.StatusOK, resendAll},
@@ -96,16 +96,16 @@ func TestPowerCutKeepsWhatWasAskedFor(t *testing.T) {
 				ids = append(ids, e.ID)
 			}
 			until(t, func() bool { return endpoint.have(events, 1) })
-			until(t, func() bool { // the results are recorded, and nothing is under way
+			until(t, func() bool { // the results are recorded, and no attempt is in progress
 				return strings.Count(string(call(t, a, "GET", "/v1/webhooks/"+hook.ID+"/attempts?limit=100", "")), `"outcome"`) >= events
 			})
-			if tt.name == "retry of waiting" { // what waits is on the disk, with its old time
+			if tt.name == "retry of waiting" { // waiting deliveries are on the disk, with their old time
 				ask(t, a, "POST", "/v1/events/"+ids[0]+"/resend", "{}", nil)
 				until(t, func() bool {
 					return strings.Count(string(call(t, a, "GET", "/v1/webhooks/"+hook.ID+"/attempts?limit=100", "")), `"outcome"`) > events
 				})
 			}
-			// From here nothing that is asked for comes to an end before the cut.
+			// From here, no requested operation finishes before the cut.
 			hang := make(chan struct{})
 			endpoint.mu.Lock()
 			endpoint.hang = hang
@@ -136,8 +136,7 @@ func TestPowerCutKeepsWhatWasAskedFor(t *testing.T) {
 	}
 }
 
-// ask makes a request as admin, which must succeed, and reads the answer into v
-// unless that is nil.
+// ask makes a request as admin, which must succeed, and reads the answer into v unless v is nil.
 func ask(t *testing.T, a *App, method, path, body string, v any) {
 	t.Helper()
 	head, doc, _ := bytes.Cut(call(t, a, method, path, body), []byte("\r\n{"))
@@ -168,7 +167,7 @@ func retryAll(t *testing.T, a *App, _ string, ids []string) {
 	}
 }
 
-// job starts a job and waits until it says that it is done.
+// job starts a job and waits until it is done.
 func job(kind string) func(t *testing.T, a *App, hook string, ids []string) {
 	return func(t *testing.T, a *App, hook string, ids []string) {
 		since := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)

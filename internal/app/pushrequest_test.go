@@ -17,8 +17,8 @@ import (
 	"github.com/relay-events/relay/client"
 )
 
-// TestPushRequests is the three requests that push-event-webhook.txt prints under "Authentication", as they come out of
-// the socket: the printed header fields, and none twice, and the printed body.
+// TestPushRequests compares the requests on the socket with the three printed in
+// push-event-webhook.txt under "Authentication": the header fields, each once, and the body.
 func TestPushRequests(t *testing.T) {
 	printed, err := os.ReadFile("testdata/push-event.json")
 	if err != nil {
@@ -120,7 +120,7 @@ func TestPushRequests(t *testing.T) {
 				}
 				delete(fields, name)
 			}
-			for name := range fields { // what Relay adds to every request
+			for name := range fields { // added by Relay to every request
 				switch name {
 				case "Host", "User-Agent", "Content-Length", "X-Relay-Event", "X-Relay-Delivery", "X-Relay-Attempt":
 				default:

@@ -8,7 +8,7 @@ import (
 	"github.com/relay-events/relay/internal/store/sqlite"
 )
 
-// ready tells why requests cannot be served now.
+// ready returns the reason why requests cannot be served now, or nil.
 func (a *App) ready(context.Context) error {
 	s := a.engine.Snapshot()
 	intake := a.ingester.Failing()
@@ -31,8 +31,8 @@ func (a *App) ready(context.Context) error {
 	return nil
 }
 
-// notStored says what an operator can do something about: a full or failing
-// disk is named, everything else is in the log.
+// notStored describes a failure that an operator can fix: it names a full or failing disk, and
+// refers to the log otherwise.
 func notStored(err error, what string) error {
 	var disk *sqlite.DiskError
 	switch {

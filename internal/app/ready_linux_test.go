@@ -20,9 +20,8 @@ import (
 
 const anEvent = `{"type":"a.b","data":1}`
 
-// A full disk is told by all there is to ask, from the first event that cannot be
-// stored, and also where there is no webhook, so that nothing is to be recorded;
-// and it is over without anybody publishing.
+// A full disk is reported by every status route from the first event that cannot be stored, even
+// without webhooks, when there are no results to record. It ends without a further publication.
 func TestFullDiskIsTold(t *testing.T) {
 	if os.Geteuid() != 0 {
 		testenv.Skip(t, "only root can mount a small file system")
@@ -39,7 +38,7 @@ func TestFullDiskIsTold(t *testing.T) {
 	c.Data = filepath.Join(disk, "data")
 	filler := filepath.Join(disk, "filler")
 	fullAndBack(t, c, "the disk of "+c.Data+" is full: ", "no space left on device in \""+c.Data+"\" (", func() {
-		// What is written meanwhile takes the last bytes itself.
+		// Concurrent writes may take the last bytes.
 		f, err := os.Create(filler)
 		if err != nil {
 			t.Fatal(err)
@@ -57,7 +56,7 @@ func TestFullDiskIsTold(t *testing.T) {
 	})
 }
 
-// The same for whatever else keeps events from being stored.
+// The same for any other error that prevents storing events.
 func TestFailingDiskIsTold(t *testing.T) {
 	for errno, want := range map[syscall.Errno]string{
 		syscall.ENOSPC: "the disk of DATA is full: ",
@@ -80,7 +79,7 @@ func fullAndBack(t *testing.T, c config.Config, ready, answer string, begin, end
 	ask(t, a, "POST", "/v1/events", anEvent, nil)
 	begin()
 	var refused []byte
-	until(t, func() bool { // there may have been room for some
+	until(t, func() bool { // there may have been room for a few events
 		refused = call(t, a, "POST", "/v1/events", anEvent)
 		return strings.Contains(string(refused), "problem+json")
 	})

@@ -10,44 +10,47 @@ import (
 	"github.com/relay-events/relay/internal/config"
 )
 
-// expirer removes what is too old; the store is one.
+// expirer removes old data; the stores implement it.
 type expirer interface {
 	Expire(ctx context.Context, eventsBefore, attemptsBefore time.Time) error
-	// Newest returns the time of the newest id below that of a time, zero without one.
+	// Newest returns the time of the newest id before the given time, or zero.
 	Newest(ctx context.Context, before time.Time) (time.Time, error)
 }
 
-// The store is swept every hour, and soon after the start, so that a server which is restarted every day is swept, too;
-// removing days is cheap, see "relay bench --case expire". Both are jittered: several servers on a machine shall not march in step.
+// The store is swept every hour, and soon after the start, so that a server that is restarted every
+// day is swept as well; removing days is cheap, see "relay bench --case expire". Both times are
+// jittered, so that several servers on a machine do not sweep in step.
 const (
 	firstSweep = 10 * time.Second
 	sweepEvery = time.Hour
 )
 
-// Nothing is removed by a clock that may be wrong. While Relay works, hardly a day passes in which it stores nothing; so
-// where what was stored before the last day ends more than a day before that, the clock may have been set ahead, or the
-// server has been off. Whoever looks at the log or the metrics has a day to set it right, by the clock that cannot be set.
+// Retention must not rely on a clock that may be wrong. A working Relay stores data on almost every
+// day. If the newest data from before the last day is more than a day older than that, the clock
+// may have been set ahead, or the server has been off. Retention then pauses for a day, measured by
+// the monotonic clock, which gives the operator time to notice it in the log or the metrics and to
+// correct the clock.
 const (
-	clockTrust = 24 * time.Hour // what was stored before that is not this clock's doing
-	clockGap   = 24 * time.Hour // without anything stored before it makes one doubt the clock
+	clockTrust = 24 * time.Hour // data stored before that does not depend on the current clock setting
+	clockGap   = 24 * time.Hour // a gap that makes the clock doubtful
 )
 
-// retention removes what is too old.
+// retention removes old data.
 type retention struct {
 	store expirer
 	keep  config.Retention
 	log   *slog.Logger
-	now   func() time.Time // the clock that may be set
+	now   func() time.Time // a clock that may be set
 
-	held  atomic.Bool // nothing is removed, because the clock is doubted
-	since time.Time   // with a monotonic reading: from when on; of run alone
+	held  atomic.Bool // suspended because the clock is doubtful
+	since time.Time   // start of the suspension, with a monotonic reading; used only by run
 }
 
 func newRetention(store expirer, keep config.Retention, log *slog.Logger) *retention {
 	return &retention{store: store, keep: keep, log: log, now: time.Now}
 }
 
-// run removes what the retention no longer keeps, until ctx ends.
+// run removes expired data until ctx ends.
 func (r *retention) run(ctx context.Context) {
 	wait := firstSweep
 	for {
@@ -60,7 +63,7 @@ func (r *retention) run(ctx context.Context) {
 		}
 		wait = sweepEvery
 		if err := r.sweep(ctx); err != nil && ctx.Err() == nil {
-			r.log.ErrorContext(ctx, "removing what is too old failed, trying again in an hour", "error", err)
+			r.log.ErrorContext(ctx, "removing expired data failed, trying again in an hour", "error", err)
 		}
 	}
 }
@@ -76,7 +79,7 @@ func (r *retention) sweep(ctx context.Context) error {
 			r.since = time.Now()
 		}
 		if left := clockTrust - time.Since(r.since); left > 0 {
-			r.log.WarnContext(ctx, "nothing is removed by the retention for now: hardly anything was stored for long, so that this machine's clock may be ahead",
+			r.log.WarnContext(ctx, "retention is suspended: there is a long gap in the stored data, so this machine's clock may be ahead",
 				"clock", now.UTC(), "storedBefore", newest, "resumesIn", left.Round(time.Minute))
 			return nil
 		}
@@ -86,5 +89,5 @@ func (r *retention) sweep(ctx context.Context) error {
 	return r.store.Expire(ctx, now.Add(-r.keep.Events), now.Add(-r.keep.Attempts))
 }
 
-// holding reports whether removal waits because the clock may be wrong.
+// holding reports whether removal is suspended because the clock may be wrong.
 func (r *retention) holding() bool { return r.held.Load() }

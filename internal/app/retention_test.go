@@ -16,9 +16,9 @@ import (
 	"github.com/relay-events/relay/internal/store/storetest"
 )
 
-// A start with a clock that is far ahead removes nothing, however much is published meanwhile and however often it is
-// started, and neither does one whose clock is set ahead while it runs. What is too old by a clock that has been trusted
-// for a day is removed.
+// A start with a clock that is far ahead removes nothing, regardless of publications and restarts,
+// and neither does a server whose clock is set ahead while it runs. Data that is expired by a clock
+// trusted for a day is removed.
 func TestRetentionDoubtsTheClock(t *testing.T) {
 	keep := config.Retention{Events: 14 * 24 * time.Hour, Attempts: 14 * 24 * time.Hour}
 	for _, ahead := range []time.Duration{3 * 24 * time.Hour, 20 * 24 * time.Hour, 40 * 24 * time.Hour, 4000 * 24 * time.Hour} {
@@ -29,7 +29,7 @@ func TestRetentionDoubtsTheClock(t *testing.T) {
 				dir := t.TempDir()
 				var logged strings.Builder
 				log := slog.New(slog.NewTextHandler(&logged, nil))
-				// run has a server for a while, which publishes an event every six hours.
+				// run runs a server for a while, which publishes an event every six hours.
 				run := func(d time.Duration, publish bool, meanwhile func()) (r *retention) {
 					t.Helper()
 					s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Log: log, Now: now})
@@ -91,7 +91,7 @@ func TestRetentionDoubtsTheClock(t *testing.T) {
 				if !strings.Contains(logged.String(), "clock may be ahead") {
 					t.Errorf("log: got %q, want it to tell of the clock", logged.String())
 				}
-				// Off for long, and then on for more than a day: that is the time, indeed.
+				// Off for a long time, then on for more than a day: the time is right.
 				time.Sleep(60 * 24 * time.Hour)
 				if r := run(50*time.Hour, true, nil); r.holding() {
 					t.Error("removal is still held after two days")

@@ -20,7 +20,7 @@ import (
 	"github.com/relay-events/relay/internal/config"
 )
 
-// forms are the spellings in which a secret could slip out.
+// forms returns the encodings in which a secret could leak.
 func forms(secret string) []string {
 	list := []string{secret, hex.EncodeToString([]byte(secret)), base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret))}
 	if raw, ok := strings.CutPrefix(secret, "whsec_"); ok {
@@ -32,7 +32,7 @@ func forms(secret string) []string {
 	return list
 }
 
-// A watch looks for secrets in all that leaves the server.
+// A watch searches everything that leaves the server for secrets.
 type watch struct {
 	t       *testing.T
 	secrets []string
@@ -79,8 +79,9 @@ func (s *syncBuffer) Write(p []byte) (int, error) {
 	return s.b.Write(p)
 }
 
-// TestSecretsStayIn is S14: what signs requests, what logs in and what encrypts is nowhere in clear: not in a file of
-// the data folder, the WAL among them, not in the log, the metrics, or answers other than those that hand it out.
+// TestSecretsStayIn checks that signing secrets, credentials and encryption keys appear unencrypted
+// nowhere: not in files of the data folder, including the WAL, not in the log, the metrics, or
+// answers other than those that return them on purpose.
 func TestSecretsStayIn(t *testing.T) {
 	const master = "canary-master-key-0123456789abcdef"
 	cfg := settings(t)
@@ -112,7 +113,8 @@ func TestSecretsStayIn(t *testing.T) {
 		}
 	}))
 	defer endpoint.Close()
-	// Credentials for the endpoint, which repeats them, and for a token server, which does so while it refuses.
+	// Credentials for an endpoint that repeats them, and for a token server that repeats them while
+	// refusing.
 	echo := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		rw.Header().Set("X-Echo", r.Header.Get("Authorization")+r.Header.Get("ApiKey"))
@@ -218,7 +220,7 @@ func TestSecretsStayIn(t *testing.T) {
 	}
 }
 
-// call makes a request as admin and returns the whole answer, header included.
+// call makes a request as admin and returns the whole answer, including the header.
 func call(t *testing.T, a *App, method, path, body string) []byte {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, a.URL()+path, strings.NewReader(body))
@@ -240,7 +242,7 @@ func call(t *testing.T, a *App, method, path, body string) []byte {
 	return b.Bytes()
 }
 
-// A server that cannot have its keys says so and leaves everything as it is.
+// A server that cannot get its keys says so and changes nothing.
 func TestKeyFileIsNeeded(t *testing.T) {
 	cfg := settings(t)
 	cfg.SecretKey = "0123456789abcdef0123456789abcdef"

@@ -22,7 +22,7 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// store is what the parts ask of storage; both stores are one.
+// store combines the storage interfaces of all parts; both stores implement it.
 type store interface {
 	account.Store
 	access.AuditStore
@@ -38,12 +38,12 @@ type store interface {
 	Close() error
 }
 
-// keyFile is the file in the data folder that holds the keys by which secrets are encrypted at rest. Servers that share
-// a database and have a master key share the keys, too, and have no such file.
+// keyFile is the file in the data folder with the keys that encrypt secrets at rest. Servers that
+// share a database and have a master key store the keys in the database instead.
 const keyFile = "relay.key"
 
-// openStore opens the database, or the folder where there is none. The keys are to be saved once all that is sealed with
-// them was read.
+// openStore opens the database or, without one, the folder. The caller must save the keys once all
+// sealed values have been read.
 func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store, *secret.Keyring, error) {
 	path, master := filepath.Join(cfg.Data, keyFile), []byte(cfg.SecretKey.Reveal())
 	if cfg.Database != "" {
@@ -71,8 +71,8 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 	return s, keys, nil
 }
 
-// refresh takes over what other servers on the same database have changed. A newer server may have kinds that this one does
-// not know.
+// refresh takes over what other servers on the same database have changed. A newer server may have
+// kinds that this one does not know.
 func (a *App) refresh(ctx context.Context, changed []registry.Kind) error {
 	read := map[registry.Kind]func(context.Context) error{
 		registry.Webhooks: a.webhooks.Refresh, registry.Keys: a.keys.Refresh, registry.Catalogue: a.types.Reload, registry.Gate: a.gate.Refresh,

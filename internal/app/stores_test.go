@@ -25,7 +25,7 @@ func onStores(t *testing.T, f func(t *testing.T, c config.Config)) {
 	t.Run("database", func(t *testing.T) { f(t, databaseSettings(t)) })
 }
 
-// databaseSettings are those of a server on a fresh database.
+// databaseSettings returns the settings of a server on a fresh database.
 func databaseSettings(t *testing.T) config.Config {
 	t.Helper()
 	c := settings(t)
@@ -33,8 +33,8 @@ func databaseSettings(t *testing.T) config.Config {
 	return c
 }
 
-// Servers that share a database share the keys by their master key, or by a copy of the key file; one that has neither
-// is refused before it can do anything, and with words.
+// Servers that share a database share the keys by their master key, or by a copy of the key file. A
+// server with neither is refused, with an explanation, before it can act.
 func TestServersShareKeys(t *testing.T) {
 	const master = "0123456789abcdef0123456789abcdef"
 	url := "http://127.0.0.1:9999/"
@@ -65,7 +65,7 @@ func TestServersShareKeys(t *testing.T) {
 		}
 		stop(t, first)
 		c.SecretKey = master
-		first = run(t, c) // takes its keys to the database
+		first = run(t, c) // moves its keys to the database
 		second := c
 		second.Data = t.TempDir()
 		if got := secrets(t, run(t, second)); got != w.Secret {
@@ -81,7 +81,7 @@ func TestServersShareKeys(t *testing.T) {
 	})
 	t.Run("key file", func(t *testing.T) {
 		c := databaseSettings(t)
-		run(t, c) // no webhooks yet: nothing but the check tells
+		run(t, c) // no webhooks yet: only the check detects it
 		second := c
 		second.Data = t.TempDir()
 		refused(t, "sealed with other keys", second)
@@ -92,7 +92,7 @@ func TestServersShareKeys(t *testing.T) {
 	})
 }
 
-// A database that does not answer ends the start with words that do not hold its password.
+// A database that does not answer ends the start with a message that does not contain its password.
 func TestNoDatabase(t *testing.T) {
 	c := settings(t)
 	c.Database = "postgres://relay:hush@127.0.0.1:1/name?connect_timeout=1"
@@ -102,7 +102,7 @@ func TestNoDatabase(t *testing.T) {
 	}
 }
 
-// A key made at one server is good at another within a second, and so is its revocation.
+// A key created on one server is valid on another within a second, and so is its revocation.
 func TestServersShareConfiguration(t *testing.T) {
 	c := databaseSettings(t)
 	first, second := run(t, c), run(t, c)
@@ -122,7 +122,7 @@ func TestServersShareConfiguration(t *testing.T) {
 			case err != nil && (!errors.As(err, &refused) || refused.Status != http.StatusUnauthorized):
 				t.Fatal(err)
 			case (err == nil) == want:
-				// The promise is a second; a busy machine is given more.
+				// The promise is a second; a busy machine gets more.
 				if took := time.Since(begun); took > 5*time.Second {
 					t.Errorf("the other server followed after %v, want about 1s", took)
 				}

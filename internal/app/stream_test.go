@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A server that is stopped does not wait for a stream whose publisher has nothing
-// to say at the moment, nor calls it a failure: what was sent is stored and answered.
+// A server that is stopped does not wait for a stream that is currently silent, nor treat it as a
+// failure: events sent so far are stored and answered.
 func TestStopEndsStreams(t *testing.T) {
 	for name, sent := range map[string]string{
 		"after a line":     `{"type":"a.b","data":1}` + "\n",

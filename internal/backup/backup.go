@@ -1,14 +1,13 @@
-// Package backup copies the data folder of a Relay that keeps running, and
-// makes a folder of such a copy again.
+// Package backup copies the data folder of a running Relay, and restores a data folder from the
+// copy.
 //
-// A backup is a folder, or a tar file, with the same files as the data folder
-// and one more, backup.json, that names them with their checksums. It is made
-// beside its place and moved there when it is complete and on the disk: what
-// bears the name of a backup is whole. package sqlite says why the files fit
-// each other (Cut).
+// A backup is a folder, or a tar file, with the same files as the data folder, and with
+// backup.json, which lists them with their checksums. It is created under a temporary name and
+// renamed when it is complete and synced, so that any file or folder with the name of a backup is
+// complete. Package sqlite explains why the files are consistent with each other (Cut).
 //
-// Known weak points: a backup is always a full one; and the file of keys in it
-// is as it is in the data folder, in clear unless a master key encrypts it.
+// Known weak points: a backup is always a full one. It contains the key file as it is in the data
+// folder: unencrypted unless a master key encrypts it.
 package backup
 
 import (
@@ -30,31 +29,31 @@ import (
 )
 
 const (
-	// ManifestName is the name of the file that names the others.
+	// ManifestName is the name of the file that lists the others.
 	ManifestName = "backup.json"
-	// KeyName is the name of the file of keys, in the data folder and in a backup.
+	// KeyName is the name of the key file, in the data folder and in a backup.
 	KeyName = "relay.key"
 
 	format      = 1
-	maxManifest = 16 << 20 // bytes; a file takes some 120
+	maxManifest = 16 << 20 // bytes; a file takes about 120
 	maxKey      = 1 << 20
 )
 
-// Manifest says what a backup holds.
+// Manifest lists the content of a backup.
 type Manifest struct {
 	Format    int       `json:"relayBackup"`
 	Version   string    `json:"version"` // of the Relay that made it
 	StartedAt time.Time `json:"startedAt"`
-	// Files are all files but the manifest, in the order in which they were copied.
+	// Files lists all files except the manifest, in the order in which they were copied.
 	Files []File `json:"files"`
-	// Damaged names what could not be read back when the backup was made, a
-	// sentence each: the disk had changed it. The files hold it as it was.
+	// Damaged describes data that could not be read back when the backup was made, one sentence
+	// each, because the disk had changed it. The files contain the data as it was.
 	Damaged []string `json:"damaged,omitempty"`
 }
 
 // File is a file of a backup.
 type File struct {
-	Name   string `json:"name"` // with slashes, below the data folder
+	Name   string `json:"name"` // with slashes, relative to the data folder
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"` // in hexadecimal
 }
@@ -67,7 +66,7 @@ func (m *Manifest) Bytes() (n int64) {
 	return n
 }
 
-// HasKey reports whether the file of keys is part of the backup.
+// HasKey reports whether the backup contains the key file.
 func (m *Manifest) HasKey() bool {
 	for _, f := range m.Files {
 		if f.Name == KeyName {
@@ -77,32 +76,32 @@ func (m *Manifest) HasKey() bool {
 	return false
 }
 
-// Progress is told how far a file is, in bytes.
+// Progress receives the progress of a file, in bytes.
 type Progress func(name string, done, total int64)
 
-// CreateOptions says what is copied, and where to.
+// CreateOptions says what to copy, and where.
 type CreateOptions struct {
 	// Data is the data folder.
 	Data string
-	// To is where the backup is made: a tar file if it ends in .tar, else a
-	// folder. It must not exist.
+	// To is the path of the backup: a tar file if it ends in .tar, else a folder. It must not
+	// exist.
 	To string
-	// Mkdir makes the folder that To is in, if it is not there; otherwise the
-	// error wraps ErrNoFolder.
+	// Mkdir creates the folder that contains To, if it does not exist; without Mkdir the error then
+	// wraps ErrNoFolder.
 	Mkdir bool
-	// NoKey leaves the file of keys out.
+	// NoKey omits the key file.
 	NoKey bool
-	// Version is that of this Relay.
+	// Version is the version of this Relay.
 	Version string
 	// Progress may be nil.
 	Progress Progress
 }
 
-// ErrExists is returned (wrapped) where something would have been overwritten.
-var ErrExists = errors.New("it exists already")
+// ErrExists is returned (wrapped) instead of overwriting a file or folder.
+var ErrExists = errors.New("it already exists")
 
-// Create makes a backup. Everything that was acknowledged before the call is
-// part of it. When it fails, or ctx ends, nothing is left.
+// Create makes a backup, which contains all events acknowledged before the call. If it fails, or
+// ctx ends, it leaves no files.
 func Create(ctx context.Context, o CreateOptions) (*Manifest, error) {
 	m, err := create(ctx, o)
 	if err != nil {
@@ -138,8 +137,8 @@ func create(ctx context.Context, o CreateOptions) (_ *Manifest, err error) {
 		return nil, err
 	}
 	m.Damaged = cut.Damaged()
-	// After the configuration: a key that sealed something of it is in the file
-	// by then, and no key ever leaves it.
+	// The key file is copied after the configuration: by then it contains every key that sealed a
+	// part of the configuration, and no key is ever removed from it while in use.
 	if !o.NoKey {
 		if err := m.copyKey(o.Data, out); err != nil {
 			return nil, err
@@ -158,7 +157,7 @@ func create(ctx context.Context, o CreateOptions) (_ *Manifest, err error) {
 	return m, out.finish()
 }
 
-// outside refuses to make a backup within the folder it is of.
+// outside returns an error if the backup would be inside the folder to back up.
 func outside(data, to string) error {
 	data, err := filepath.Abs(data)
 	if err != nil {
@@ -169,7 +168,7 @@ func outside(data, to string) error {
 	}
 	rel, err := filepath.Rel(data, to)
 	if err == nil && filepath.IsLocal(rel) {
-		return fmt.Errorf("it is within the data folder %q: choose a place outside, best on another disk", data)
+		return fmt.Errorf("it is inside the data folder %q: choose a place outside, preferably on another disk", data)
 	}
 	return nil
 }
@@ -189,7 +188,7 @@ func (m *Manifest) copyDatabase(ctx context.Context, cut *sqlite.Cut, out target
 func (m *Manifest) copyKey(data string, out target) error {
 	f, err := os.Open(filepath.Join(data, KeyName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // nothing was ever sealed
+		return nil // no value was ever sealed
 	}
 	if err != nil {
 		return err
@@ -204,7 +203,7 @@ func (m *Manifest) copyKey(data string, out target) error {
 	return out.write(KeyName, b)
 }
 
-// add puts a copied file into the manifest and the backup.
+// add adds a copied file to the manifest and the backup.
 func (m *Manifest) add(ctx context.Context, out target, name, file string) error {
 	f, err := os.Open(file)
 	if err != nil {
@@ -219,7 +218,7 @@ func (m *Manifest) add(ctx context.Context, out target, name, file string) error
 	return out.placed(name, file)
 }
 
-// reader is a reader that fails once a context ends.
+// reader is a reader that fails when its context ends.
 type reader struct {
 	ctx context.Context
 	r   io.Reader
@@ -232,10 +231,10 @@ func (r reader) Read(b []byte) (int, error) {
 	return r.r.Read(b)
 }
 
-// check refuses a manifest that is none, or names files that no backup has.
+// check returns an error if the manifest is invalid or names files that a backup cannot contain.
 func (m *Manifest) check() error {
 	if m.Format > format {
-		return fmt.Errorf("it was made by a newer Relay (%s, format %d), this one reads format %d", m.Version, m.Format, format)
+		return fmt.Errorf("it was made by a newer Relay (%s, format %d); this Relay reads format %d", m.Version, m.Format, format)
 	}
 	if m.Format < 1 {
 		return errNoBackup
@@ -245,7 +244,7 @@ func (m *Manifest) check() error {
 		dir, base := path.Split(f.Name)
 		known := f.Name == KeyName || strings.HasSuffix(base, ".db")
 		if seen[f.Name] || !known || path.Clean(f.Name) != f.Name || strings.Count(dir, "/") > 1 || !filepath.IsLocal(filepath.FromSlash(f.Name)) || strings.ContainsAny(f.Name, "\\:") {
-			return fmt.Errorf("%s names the file %q, which no backup has", ManifestName, f.Name)
+			return fmt.Errorf("%s names the file %q, which a backup cannot contain", ManifestName, f.Name)
 		}
 		seen[f.Name] = true
 	}
@@ -255,4 +254,4 @@ func (m *Manifest) check() error {
 	return nil
 }
 
-var errNoBackup = errors.New("it is no backup of Relay, or not a whole one: " + ManifestName + " is missing or damaged")
+var errNoBackup = errors.New("it is not a backup of Relay, or it is incomplete: " + ManifestName + " is missing or damaged")

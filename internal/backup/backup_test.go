@@ -43,10 +43,11 @@ func open(t *testing.T, dir string) *sqlite.Store {
 	return s
 }
 
-// load stores events, settles every second intake and owes a delivery of the others, until stop.
+// load stores events, settles every second intake and leaves a delivery of the others owed, until
+// stop.
 type load struct {
 	acked  atomic.Pointer[[]event.ID] // all ids acknowledged
-	people atomic.Pointer[[]event.ID] // likewise, of respondents
+	people atomic.Pointer[[]event.ID] // all ids of acknowledged respondents
 	ended  sync.WaitGroup
 	stop   context.CancelFunc
 }
@@ -115,7 +116,7 @@ func startLoad(t *testing.T, s *sqlite.Store) *load {
 
 func (l *load) end() { l.stop(); l.ended.Wait() }
 
-// check opens a restored folder: every id is there, and is settled, owed or open.
+// check opens a restored folder and checks that every id is there, and is settled, owed or open.
 func check(t *testing.T, dir string, ids []event.ID) {
 	t.Helper()
 	s := open(t, dir)
@@ -155,7 +156,8 @@ func check(t *testing.T, dir string, ids []event.ID) {
 	}
 }
 
-// checkPeople checks that respondents are in a restored folder, whole, with their campaigns and the gate's settings.
+// checkPeople checks that respondents are complete in a restored folder, with their campaigns and
+// the gate's settings.
 func checkPeople(t *testing.T, dir string, ids []event.ID) {
 	t.Helper()
 	s := open(t, dir)
@@ -191,7 +193,7 @@ func TestBackupUnderLoad(t *testing.T) {
 			}
 			l := startLoad(t, s)
 			for len(*l.acked.Load()) < 60 {
-				time.Sleep(time.Millisecond) // for the load; nothing depends on how long
+				time.Sleep(time.Millisecond) // gives load time to work; the duration does not matter
 			}
 			if err := os.WriteFile(filepath.Join(data, KeyName), []byte("key"), 0o600); err != nil {
 				t.Fatal(err)
@@ -248,7 +250,7 @@ func TestNothingIsOverwritten(t *testing.T) {
 	if _, err := Create(t.Context(), CreateOptions{Data: data, To: place}); !errors.Is(err, ErrExists) {
 		t.Errorf("a backup where there is one: got %v, want ErrExists", err)
 	}
-	if _, err := Create(t.Context(), CreateOptions{Data: data, To: filepath.Join(data, "b")}); err == nil || !strings.Contains(err.Error(), "within the data folder") {
+	if _, err := Create(t.Context(), CreateOptions{Data: data, To: filepath.Join(data, "b")}); err == nil || !strings.Contains(err.Error(), "inside the data folder") {
 		t.Errorf("a backup into the data: got %v, want a refusal", err)
 	}
 	if _, err := Create(t.Context(), CreateOptions{Data: t.TempDir(), To: place + "2"}); !errors.Is(err, sqlite.ErrNoData) {
@@ -258,7 +260,7 @@ func TestNothingIsOverwritten(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(full, "mine"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Restore(t.Context(), RestoreOptions{From: place, Data: full}); err == nil || !strings.Contains(err.Error(), `not empty (it holds "mine")`) {
+	if _, err := Restore(t.Context(), RestoreOptions{From: place, Data: full}); err == nil || !strings.Contains(err.Error(), `not empty (it contains "mine")`) {
 		t.Errorf("a restore where there is something: got %v, want a refusal", err)
 	}
 	empty := t.TempDir()
@@ -359,16 +361,16 @@ func TestDamagedBackupsAreRefused(t *testing.T) {
 		"cut":         {func(_ *testing.T, dir string) { os.Truncate(filepath.Join(dir, "relay.db"), 4096) }, `"relay.db" has 4096 bytes`},
 		"longer":      {edit(func(m *Manifest) { m.Files[0].Bytes-- }), "longer than it was"},
 		"gone":        {func(_ *testing.T, dir string) { os.Remove(filepath.Join(dir, "work.db")) }, `"work.db" is missing`},
-		"no manifest": {func(_ *testing.T, dir string) { os.Remove(filepath.Join(dir, ManifestName)) }, "no backup of Relay"},
-		"no json":     {func(_ *testing.T, dir string) { os.WriteFile(filepath.Join(dir, ManifestName), []byte("{"), 0o600) }, "no backup of Relay"},
+		"no manifest": {func(_ *testing.T, dir string) { os.Remove(filepath.Join(dir, ManifestName)) }, "not a backup of Relay"},
+		"no json":     {func(_ *testing.T, dir string) { os.WriteFile(filepath.Join(dir, ManifestName), []byte("{"), 0o600) }, "not a backup of Relay"},
 		"newer":       {edit(func(m *Manifest) { m.Format, m.Version = 2, "9.0.0" }), "made by a newer Relay (9.0.0, format 2)"},
-		"empty":       {edit(func(m *Manifest) { m.Files = nil }), "no backup of Relay"},
-		"outside":     {rename("../a.db"), "no backup has"},
-		"absolute":    {rename("/etc/a.db"), "no backup has"},
-		"drive":       {rename(`c:\a.db`), "no backup has"},
-		"other kind":  {rename("events/a.sh"), "no backup has"},
-		"twice":       {rename("relay.db"), "no backup has"},
-		"not clean":   {rename("events//a.db"), "no backup has"},
+		"empty":       {edit(func(m *Manifest) { m.Files = nil }), "not a backup of Relay"},
+		"outside":     {rename("../a.db"), "a backup cannot contain"},
+		"absolute":    {rename("/etc/a.db"), "a backup cannot contain"},
+		"drive":       {rename(`c:\a.db`), "a backup cannot contain"},
+		"other kind":  {rename("events/a.sh"), "a backup cannot contain"},
+		"twice":       {rename("relay.db"), "a backup cannot contain"},
+		"not clean":   {rename("events//a.db"), "a backup cannot contain"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			place, _ := made(t, "b")
@@ -378,7 +380,7 @@ func TestDamagedBackupsAreRefused(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if _, err := os.Stat(data); errors.Is(err, os.ErrNotExist) {
-				return // it was refused before anything was written
+				return // it was rejected before any write
 			}
 			if s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: data}); err == nil {
 				s.Close()
@@ -429,8 +431,8 @@ func TestDamagedTarIsRefused(t *testing.T) {
 	refused("a backup with one file more", more.Bytes())
 }
 
-// A backup of a folder whose disk has changed something is made, and tells what is damaged. One of a folder without
-// damage tells of none.
+// Backing up a folder with damage from the disk succeeds and lists the damaged data. For a folder
+// without damage the list is empty.
 func TestDamagedData(t *testing.T) {
 	for _, damaged := range []int{0, 1, 3} {
 		dir := t.TempDir()
@@ -469,7 +471,7 @@ func TestDamagedData(t *testing.T) {
 	}
 }
 
-// A folder that is not there is a disk that is not mounted, or a slip: nothing is made.
+// A missing folder means that a disk is not mounted, or a misspelt path: no backup is made.
 func TestFolderOfTheBackupMustExist(t *testing.T) {
 	for _, name := range []string{"x.tar", "x", filepath.Join("deeper", "x.tar")} {
 		missing := filepath.Join(t.TempDir(), "missing")

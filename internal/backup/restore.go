@@ -16,22 +16,21 @@ import (
 	"github.com/relay-events/relay/internal/store/sqlite"
 )
 
-// RestoreOptions says what is restored, and where to.
+// RestoreOptions says what to restore, and where.
 type RestoreOptions struct {
-	// From is a backup.
+	// From is the path of a backup.
 	From string
-	// Data is the data folder that is made; it must be empty or not exist.
+	// Data is the data folder to create; it must be empty or not exist.
 	Data string
 	// Progress may be nil.
 	Progress Progress
 }
 
-// errDamaged is returned (wrapped) for a backup whose files are not what was copied.
+// errDamaged is returned (wrapped) if the files of a backup differ from those that were copied.
 var errDamaged = errors.New("the backup is damaged")
 
-// Restore makes a data folder of a backup. Every file is compared with its
-// checksum; a folder that is not complete keeps servers from starting on it
-// and can be restored into again.
+// Restore creates a data folder from a backup and compares every file with its checksum. Servers do
+// not start on an incomplete folder; running Restore into it again completes it.
 func Restore(ctx context.Context, o RestoreOptions) (*Manifest, error) {
 	m, err := restore(ctx, o)
 	if err != nil {
@@ -59,7 +58,7 @@ func restore(ctx context.Context, o RestoreOptions) (*Manifest, error) {
 	err = src.files(m, func(name string, r io.Reader) error {
 		f, ok := want[name]
 		if !ok {
-			return fmt.Errorf("%w: it has a file %q that %s does not name", errDamaged, name, ManifestName)
+			return fmt.Errorf("%w: it contains a file %q that %s does not name", errDamaged, name, ManifestName)
 		}
 		delete(want, name)
 		to := filepath.Join(o.Data, filepath.FromSlash(name))
@@ -83,8 +82,8 @@ func restore(ctx context.Context, o RestoreOptions) (*Manifest, error) {
 	return m, syncDir(o.Data)
 }
 
-// prepare makes the data folder, with the mark that it is not complete. What
-// a restore that was interrupted has left there is removed.
+// prepare creates the data folder, with a marker that it is incomplete. It removes the remains of
+// an interrupted restore.
 func prepare(data string) error {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
@@ -96,9 +95,9 @@ func prepare(data string) error {
 	}
 	if _, err := os.Lstat(mark); errors.Is(err, fs.ErrNotExist) {
 		if len(entries) > 0 {
-			return fmt.Errorf("the folder is not empty (it holds %q): move it away, or restore to another", entries[0].Name())
+			return fmt.Errorf("the folder is not empty (it contains %q): move it away, or restore to another folder", entries[0].Name())
 		}
-		if err := writeFile(mark, []byte("A restore is under way here, or was interrupted.\n")); err != nil {
+		if err := writeFile(mark, []byte("A restore into this folder is in progress, or was interrupted.\n")); err != nil {
 			return err
 		}
 		return syncDir(data)
@@ -150,7 +149,7 @@ func restoreFile(ctx context.Context, want File, r io.Reader, to string, progres
 
 // source is a backup being read.
 type source interface {
-	// files calls f for each file but the manifest.
+	// files calls f for each file except the manifest.
 	files(m *Manifest, f func(name string, r io.Reader) error) error
 	close() error
 }
@@ -190,7 +189,7 @@ func openSource(from string) (source, *Manifest, error) {
 	return src, m, nil
 }
 
-// dirSource is a backup that is a folder.
+// dirSource is a backup in a folder.
 type dirSource string
 
 func (d dirSource) close() error { return nil }
@@ -211,8 +210,8 @@ func (d dirSource) files(m *Manifest, f func(name string, r io.Reader) error) er
 	return nil
 }
 
-// tarSource is a backup that is a tar file. Its manifest comes last, when the
-// checksums are known, so that it is read twice: headers first.
+// tarSource is a backup in a tar file. Its manifest comes last, when the checksums are known, so
+// the file is read twice.
 type tarSource struct{ f *os.File }
 
 func openTar(name string) (*tarSource, error) {

@@ -15,25 +15,26 @@ import (
 
 // target is a backup being made: a folder or a tar file.
 type target interface {
-	// place returns where a file is to be written, and placed takes it.
+	// place returns the path to which to write a file, and placed adds the written file to the
+	// backup.
 	place(name string) (file string, err error)
 	placed(name, file string) error
 	// write adds a small file.
 	write(name string, content []byte) error
-	// finish moves the backup, synced, to its place.
+	// finish syncs the backup and moves it to its final path.
 	finish() error
-	// discard removes what is not in its place.
+	// discard removes the backup unless finish has moved it.
 	discard() error
 }
 
 // isTar reports whether a backup is a tar file.
 func isTar(name string) bool { return strings.HasSuffix(strings.ToLower(name), ".tar") }
 
-// ErrNoFolder is returned (wrapped) when the folder that a backup is to be made in is
-// not there: a disk that is not mounted perhaps, or a slip of the pen.
-var ErrNoFolder = errors.New("there is no folder for the backup")
+// ErrNoFolder is returned (wrapped) if the parent folder of the backup does not exist, because a
+// disk is not mounted or the path is misspelt.
+var ErrNoFolder = errors.New("the folder for the backup does not exist")
 
-// newTarget makes a folder beside the backup's place, in which it grows.
+// newTarget creates a temporary folder next to the backup's final path, and the backup inside it.
 func newTarget(to string, mkdir bool) (target, error) {
 	to, err := filepath.Abs(to)
 	if err != nil {
@@ -62,9 +63,9 @@ func newTarget(to string, mkdir bool) (target, error) {
 	return &tarTarget{dirTarget: d, f: f, tar: tar.NewWriter(f)}, nil
 }
 
-// dirTarget is a backup that is a folder.
+// dirTarget is a backup in a folder.
 type dirTarget struct {
-	dir string // where it grows
+	dir string // temporary folder
 	to  string
 }
 
@@ -92,8 +93,8 @@ func (d *dirTarget) finish() error {
 	if err := errors.Join(err, syncDir(d.dir)); err != nil {
 		return err
 	}
-	// Moving a folder never takes the place of one that is not empty, and of
-	// none on Windows.
+	// Renaming a folder never replaces a non-empty folder and, on Windows, no existing folder at
+	// all.
 	if err := os.Rename(d.dir, d.to); err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func (d *dirTarget) finish() error {
 
 func (d *dirTarget) discard() error { return os.RemoveAll(d.dir) }
 
-// tarTarget is a backup that is a tar file.
+// tarTarget is a backup in a tar file.
 type tarTarget struct {
 	dirTarget
 	f   *os.File
@@ -152,12 +153,12 @@ func (t *tarTarget) finish() error {
 	if err := errors.Join(err, t.f.Close()); err != nil {
 		return err
 	}
-	// A link, unlike a rename, never takes the place of a file.
+	// A link, unlike a rename, never replaces a file.
 	if err := os.Link(t.f.Name(), t.to); err != nil {
 		if errors.Is(err, os.ErrExist) {
 			return ErrExists
 		}
-		if err := os.Rename(t.f.Name(), t.to); err != nil { // some file systems have no links
+		if err := os.Rename(t.f.Name(), t.to); err != nil { // some file systems have no hard links
 			return err
 		}
 	}
@@ -165,11 +166,11 @@ func (t *tarTarget) finish() error {
 }
 
 func (t *tarTarget) discard() error {
-	_ = t.f.Close() // it is closed when the backup is whole
+	_ = t.f.Close() // already closed when the backup is complete
 	return t.dirTarget.discard()
 }
 
-// writeFile writes a file that must not exist, synced.
+// writeFile creates a file, which must not exist, and syncs it.
 func writeFile(file string, content []byte) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -185,7 +186,7 @@ func writeFile(file string, content []byte) error {
 // syncDir makes the entries of a folder durable.
 func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
-		return nil // cannot open folders; NTFS logs such changes
+		return nil // folders cannot be opened there; NTFS logs such changes
 	}
 	d, err := os.Open(dir)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 )
 
-// The actions on the catalogue, as the audit log names them.
+// Actions on the catalogue, as named in the audit log.
 const (
 	actionUpdate     = "catalogue.update"
 	actionTypeCreate = "event-type.create"
@@ -18,25 +18,25 @@ const (
 	actionRuleDelete = "rule.delete"
 )
 
-// who says who makes a change, and what it is to them.
-type who struct {
+// auditInfo says who makes a change, what they do, and to which targets.
+type auditInfo struct {
 	p       *access.Principal
 	action  string
 	targets []access.Target
 }
 
-func by(p *access.Principal, action string, targets ...access.Target) who {
-	return who{p, action, targets}
+func by(p *access.Principal, action string, targets ...access.Target) auditInfo {
+	return auditInfo{p, action, targets}
 }
 
 func typeTarget(name string) access.Target { return access.Target{Type: "event-type", ID: name} }
 
 func ruleTarget(name string) access.Target { return access.Target{Type: "rule", ID: name} }
 
-// maxTargets bounds how many things an entry names.
+// maxTargets bounds the targets that an entry names.
 const maxTargets = 50
 
-// importTargets names what an import changes.
+// importTargets returns the types and rules that an import changes.
 func importTargets(records []Record) []access.Target {
 	var list []access.Target
 	for i := range records {
@@ -57,8 +57,8 @@ func (k RecordKey) names(r *Record) bool {
 	return r.Kind == k.Kind && r.Name == k.Name && (r.Version == k.Version || k.Version == "")
 }
 
-// entry returns the audit entry of a change: the records as they were and as they are.
-func (w who) entry(s *state, put []Record, remove []RecordKey) (*access.Entry, error) {
+// entry returns the audit entry of a change, with the records before and after it.
+func (w auditInfo) entry(s *state, put []Record, remove []RecordKey) (*access.Entry, error) {
 	type shown struct {
 		Kind    Kind            `json:"kind"`
 		Name    string          `json:"name"`

@@ -1,12 +1,13 @@
-// Package catalogue knows event types: what they are called, when they fire, the schema and an example of each, and
-// which events follow from others.
+// Package catalogue describes event types: their names, when their events are published, the schema
+// and an example of each, and which events are derived from others.
 //
-// Types come in packs, which are data files in the binary (folder packs), from a file of the operator's (ReadFile), and
-// from tenants (Registry). A type that nobody described is as good as any other: the catalogue describes events, and
-// decides which may be published only where a tenant asked for that (Mode Strict).
+// Types come in packs, which are data files in the binary (folder packs), from the operator's file
+// (ReadFile), and from tenants (Registry). Types without a description are equally valid: the
+// catalogue only decides which types may be published if a tenant asks for that (Mode Strict).
 //
-// Schemas are for documentation, for test payloads and for Type.Validate. They never refuse additional properties: what
-// reads events is to be tolerant, as push-events-catalogue.txt asks, so what checks them must be too.
+// Schemas serve documentation, test payloads and Type.Validate. The packs' schemas never reject
+// additional properties: readers of events must be tolerant, as push-events-catalogue.txt demands,
+// so checks of events must be as well.
 package catalogue
 
 import (
@@ -16,62 +17,65 @@ import (
 	"time"
 )
 
-// DefaultVersion is the version of a type that is given none.
+// DefaultVersion is the version of a type that does not state one.
 const DefaultVersion = "1"
 
-// Type describes one event type. A *Type handed out by the Registry is immutable.
+// Type describes one event type. A *Type returned by the Registry is immutable.
 type Type struct {
 	Name        string `json:"name"`        // "call.completed"
 	Version     string `json:"version"`     // of the schema: "1"
-	Description string `json:"description"` // what happened, what it is used for
+	Description string `json:"description"` // what happened, and the use of the event
 	Fires       string `json:"fires"`       // when the event is published
-	// Aliases are other names of the type, by which documents or publishers know it.
+	// Aliases are other names by which documents or publishers know the type.
 	Aliases []string `json:"aliases,omitempty"`
-	// Schema is the JSON Schema of the data (2020-12 unless it says otherwise), nil for none.
+	// Schema is the JSON Schema of the data (2020-12 unless it declares another draft), nil for
+	// none.
 	Schema json.RawMessage `json:"schema,omitempty"`
-	// AttributesSchema is that of the attributes, nil for none.
+	// AttributesSchema is the JSON Schema of the attributes, nil for none.
 	AttributesSchema json.RawMessage `json:"attributesSchema,omitempty"`
-	// ExampleID, ExampleTime and ExampleAttributes complete the example where a document prints them; zero otherwise.
+	// ExampleID, ExampleTime and ExampleAttributes complete the example if a document prints them;
+	// zero otherwise.
 	ExampleID         string          `json:"exampleId,omitempty"`
 	ExampleTime       time.Time       `json:"exampleTime,omitzero"`
 	ExampleAttributes json.RawMessage `json:"exampleAttributes,omitempty"`
-	// Example is the data of one such event, never nil in a type of the catalogue.
+	// Example is the data of an example event, never nil in a type of the catalogue.
 	Example json.RawMessage `json:"example"`
 
-	// Pack is the pack it belongs to: "calls"; empty for a tenant's own.
+	// Pack is the pack to which the type belongs, such as "calls"; empty for a tenant's own type.
 	Pack string `json:"-"`
-	// Validation says what becomes of events that violate the schemas. Types and Lookup leave it empty, which means the
-	// default, Warn; the Registry fills it in.
+	// Validation says how events that violate the schemas are treated. Types and Lookup leave it
+	// empty, which means the default, Warn; the Registry sets it.
 	Validation Mode `json:"-"`
-	// Deprecated types may be published still, but should not be used for new work.
+	// Deprecated types may still be published, but should not be used in new code.
 	Deprecated bool `json:"-"`
-	// Archived types are hidden from lists that people choose from, and are not checked.
+	// Archived types are hidden from selection lists and are not checked.
 	Archived bool `json:"-"`
-	// CreatedAt and UpdatedAt are when a tenant added and changed the version; zero in packs.
+	// CreatedAt and UpdatedAt are when a tenant added and last changed the version; zero in packs.
 	CreatedAt time.Time `json:"-"`
 	UpdatedAt time.Time `json:"-"`
 
-	// Sketch tells that Example was made from a schema too intricate for that, and violates it.
+	// Sketch means that Example was generated from a schema too complex for the generator, and
+	// violates it.
 	Sketch bool `json:"-"`
 
-	normalized bool    // normalize has checked and completed it
-	checks     *checks // compiled schemas, shared by all copies of the type; nil only in a Type made by hand
+	normalized bool    // checked and completed by normalize
+	checks     *checks // compiled schemas, shared by all copies of the type; nil only in a Type built by hand
 }
 
-// Mode says what becomes of published events that violate their type's schema.
+// Mode says how published events that violate their type's schema are treated.
 type Mode string
 
 // The modes. The default is Warn.
 const (
-	Off    Mode = "off"    // not checked at all
-	Warn   Mode = "warn"   // accepted; the violations are shown beside the event
-	Strict Mode = "strict" // refused
+	Off    Mode = "off"    // not checked
+	Warn   Mode = "warn"   // accepted; the violations are shown with the event
+	Strict Mode = "strict" // rejected
 )
 
 // KnownMode reports whether m is one of the modes.
 func KnownMode(m Mode) bool { return m == Off || m == Warn || m == Strict }
 
-// builtin is all packs of the binary, which a test has read before: a mistake in them is one of the program.
+// builtin holds all packs of the binary. A test reads them, so an error in them is a bug.
 var builtin, builtinTypes, builtinNames = mustLoad()
 
 func mustLoad() ([]*Pack, []Type, map[string]int) {
@@ -87,7 +91,7 @@ func mustLoad() ([]*Pack, []Type, map[string]int) {
 	return list, types, indexNames(types)
 }
 
-// indexNames finds types by name and alias.
+// indexNames maps names and aliases to types.
 func indexNames(types []Type) map[string]int {
 	index := make(map[string]int, len(types))
 	for i := range types {
@@ -99,7 +103,8 @@ func indexNames(types []Type) map[string]int {
 	return index
 }
 
-// Types returns all types of the built-in packs, by name. The result is the caller's; the bytes in it must not be changed.
+// Types returns all types of the built-in packs, sorted by name. The caller owns the slice but must
+// not change the bytes in it.
 func Types() []Type { return slices.Clone(builtinTypes) }
 
 // Lookup returns the built-in type with the name or alias.
@@ -111,8 +116,9 @@ func Lookup(name string) (Type, bool) {
 	return builtinTypes[i], true
 }
 
-// Canonical returns the name of the built-in type that name is an alias of, else name:
-// "notification.auth_link_used" for "notification.auth_link_clicked" (push-event-webhook.txt calls it so).
+// Canonical returns the name of the built-in type of which name is an alias, or name itself:
+// "notification.auth_link_used" for "notification.auth_link_clicked", its name in
+// push-event-webhook.txt.
 func Canonical(name string) string {
 	if i, ok := builtinNames[name]; ok {
 		return builtinTypes[i].Name
@@ -126,5 +132,5 @@ func Example(name string) (json.RawMessage, bool) {
 	return t.Example, ok
 }
 
-// Generic is the data of a test event of a type without an example. It must not be changed.
+// Generic is the data of a test event for a type without an example. It must not be changed.
 var Generic = json.RawMessage(`{"message":"This is a test event."}`)

@@ -8,8 +8,8 @@ import (
 	"testing/fstest"
 )
 
-// pushTypes are the 20 types of push-events-catalogue.txt, with the numbers of documented properties of the data and of the
-// attributes.
+// pushTypes lists the 20 types of push-events-catalogue.txt, with the numbers of documented
+// properties of the data and of the attributes.
 var pushTypes = []struct {
 	name             string
 	data, attributes int
@@ -17,7 +17,7 @@ var pushTypes = []struct {
 	{"account.deactivate", 8, 0},
 	{"channel_consent.update", 9, 0},
 	{"message.action_taken", 17, 0},
-	{"message.delivered", 20, 0}, // 13 of its own document, 7 that only the sample in push-event-webhook.txt has
+	{"message.delivered", 20, 0}, // 13 of its own document, 7 only in the sample of push-event-webhook.txt
 	{"message.undelivered", 15, 0},
 	{"notification.attempted", 18, 0},
 	{"notification.auth_link_used", 14, 0},
@@ -36,7 +36,7 @@ var pushTypes = []struct {
 	{"twoway_webhook.system_message_sent", 10, 17},
 }
 
-// property is what tests look at of a schema.
+// property is the part of a schema that the tests read.
 type property struct {
 	Type             any
 	Format           string
@@ -138,7 +138,8 @@ func mustType(t testing.TB, name string) *Type {
 	return &typ
 }
 
-// TestExamplesFitTheirSchemas also compiles every schema of the binary, so that Validate cannot meet one that does not.
+// TestExamplesFitTheirSchemas also compiles every schema of the binary, so that Validate cannot
+// encounter a broken one.
 func TestExamplesFitTheirSchemas(t *testing.T) {
 	for _, typ := range Types() {
 		if err := typ.CheckSchemas(); err != nil {
@@ -151,7 +152,7 @@ func TestExamplesFitTheirSchemas(t *testing.T) {
 		if typ.Schema == nil {
 			t.Errorf("%s: got no schema", typ.Name)
 		}
-		// No schema of the binary may refuse additional properties.
+		// No schema of the binary may reject additional properties.
 		if strings.Contains(string(typ.Schema), "dditionalProperties") || strings.Contains(string(typ.Schema), "nevaluated") {
 			t.Errorf("%s: the schema restricts additional properties", typ.Name)
 		}
@@ -184,7 +185,7 @@ func TestEnumerations(t *testing.T) {
 	if m := schemaOf(t, mustType(t, "message.undelivered").Schema).Properties["error_type"].EnumDescriptions; len(m) != 9 {
 		t.Errorf("meanings of error_type: got %d, want 9: %v", len(m), m)
 	}
-	// The document calls the source channels examples, so that others are no violation.
+	// The document calls the source channels examples, so other channels must not be violations.
 	source := schemaOf(t, mustType(t, "channel_consent.update").Schema).Properties["source_channel"]
 	if len(source.Enum) != 0 || len(source.Examples) != 13 {
 		t.Errorf("source_channel: got enum %v and %d examples, want no enum and 13 examples", source.Enum, len(source.Examples))
@@ -226,7 +227,7 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		{"misspelled field", map[string]string{"packs/p/a.json": `{"name":"a",` + full + `,"exmaple":{}}`}, "exmaple"},
 		{"no example", map[string]string{"packs/p/a.json": `{"name":"a","version":"1","description":"d","fires":"f"}`}, "not fully described"},
-		{"other name", map[string]string{"packs/p/a.json": `{"name":"b",` + full + `}`}, `holds type "b"`},
+		{"other name", map[string]string{"packs/p/a.json": `{"name":"b",` + full + `}`}, `contains type "b"`},
 		{"twice", map[string]string{"packs/p/a.json": `{"name":"a",` + full + `}`, "packs/q/a.json": `{"name":"a",` + full + `}`}, "taken"},
 		{"alias taken", map[string]string{"packs/p/a.json": `{"name":"a",` + full + `}`, "packs/p/b.json": `{"name":"b","aliases":["a"],` + full + `}`}, "taken"},
 		{"rule without data", map[string]string{"packs/p/rules.json": `[{"name":"r","on":"a","type":"b"}]`}, "data must be given"},

@@ -11,16 +11,17 @@ import (
 	"github.com/relay-events/relay/internal/problem"
 )
 
-// ruleSteps is what looking at an event costs a rule at least.
+// ruleSteps is the minimum cost of a rule for each event it looks at.
 const ruleSteps = 2
 
-// Rules is a set of compiled rules. It is immutable and safe for concurrent use; a nil *Rules derives nothing.
+// Rules is a set of compiled rules. It is immutable and safe for concurrent use; a nil *Rules
+// derives no events.
 type Rules struct {
-	on map[string][]*compiledRule // by the type they are on, in the order given
+	on map[string][]*compiledRule // by the type they apply to, in the given order
 }
 
-// CompileRules compiles the rules. ev may be nil, see Evaluator. The error is a *problem.Error about the first rule that
-// does not compile.
+// CompileRules compiles the rules. ev may be nil, see Evaluator. The error is a *problem.Error
+// about the first rule that does not compile.
 func CompileRules(rules []Rule, ev Evaluator) (*Rules, error) {
 	rs := &Rules{on: make(map[string][]*compiledRule)}
 	for i := range rules {
@@ -33,38 +34,39 @@ func CompileRules(rules []Rule, ev Evaluator) (*Rules, error) {
 	return rs, nil
 }
 
-// On reports whether a rule looks at events of the type.
+// On reports whether any rule applies to events of the type.
 func (rs *Rules) On(eventType string) bool { return rs != nil && len(rs.on[eventType]) > 0 }
 
-// Derived is an event that follows from another.
+// Derived is an event derived from another.
 type Derived struct {
-	// Event has the tenant, time, version, ordering key and delivery time of its cause. It has no id and no name yet, and
-	// its Cause is for the caller to set, once the cause has its id.
+	// Event has the tenant, time, version, ordering key and delivery time of its cause. It has no
+	// id and no name yet. The caller sets its Cause once the cause has an id.
 	Event event.Event
-	// Cause is the derived event it follows from, nil when that is the published one.
+	// Cause is the derived event that is the direct cause, nil if the published event is.
 	Cause *Derived
-	// Rule is the name of the rule, Index the number of the list's element, from 0.
+	// Rule is the name of the rule, Index the position of the list element, from 0.
 	Rule  string
 	Index int
 }
 
-// Derivation is what follows from one published event.
+// Derivation holds the events derived from one published event.
 type Derivation struct {
-	// Before and After are the events to store before and behind the published one, in their order.
+	// Before and After are the events to store before and after the published one, in order.
 	Before, After []*Derived
-	// Failures says which rules could not be carried out, and why: Path is "rule NAME", or "rule NAME[3]" for a list's
-	// element. What other rules and elements gave is there all the same.
+	// Failures lists the rules that failed and why. Path is "rule NAME", or "rule NAME[3]" for a
+	// list element. The results of other rules and elements are present nevertheless.
 	Failures []Violation
 }
 
-// Derive returns what follows from e, at all depths. An event derives no type that is in its own chain of causes, and
-// chains end at MaxDepth, so derivation ends whatever the rules are. Derived bytes may alias e's. The error is a
-// *problem.Error, when more follows than may; then nothing of it should be stored.
+// Derive returns all events derived from e, directly and indirectly. An event never derives a type
+// that occurs in its own chain of causes, and chains end at MaxDepth, so derivation ends for any
+// rules. Derived bytes may alias e's. If there are too many derived events, the error is a
+// *problem.Error and the caller should store none of them.
 func (rs *Rules) Derive(ctx context.Context, e *event.Event) (Derivation, error) {
 	return rs.derive(ctx, nil, e)
 }
 
-// derive is Derive within the work of a request.
+// derive is Derive within the work budget of a request.
 func (rs *Rules) derive(ctx context.Context, w *Work, e *event.Event) (Derivation, error) {
 	var out Derivation
 	if !rs.On(e.Type) {
@@ -87,11 +89,11 @@ type deriver struct {
 	rules        *Rules
 	out          *Derivation
 	count, bytes int
-	work         int // left of maxExprWork
+	work         int // remaining part of maxExprWork
 	request      *Work
 }
 
-// maxFailures bounds what is noted of rules that fail: a list of wrong elements fails once for each.
+// maxFailures bounds the recorded failures: a list of bad elements fails once per element.
 const maxFailures = 20
 
 func (d *deriver) fail(rule string, index int, format string, args ...any) {
@@ -105,7 +107,7 @@ func (d *deriver) fail(rule string, index int, format string, args ...any) {
 	d.out.Failures = append(d.out.Failures, Violation{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
-// follow returns what follows from e, whose chain of types, its own last, is given.
+// follow returns the events derived from e. chain holds the types of its causes and, last, its own.
 func (d *deriver) follow(ctx context.Context, e *event.Event, cause *Derived, chain []string) (before, after []*Derived, err error) {
 	if len(chain) > MaxDepth {
 		return nil, nil, nil
@@ -133,7 +135,7 @@ func (d *deriver) follow(ctx context.Context, e *event.Event, cause *Derived, ch
 	return before, after, nil
 }
 
-// apply returns what one rule makes of e.
+// apply returns the events that one rule derives from e.
 func (d *deriver) apply(ctx context.Context, r *compiledRule, e *event.Event, cause *Derived) ([]*Derived, error) {
 	run := &exprRun{left: &d.work, request: d.request}
 	if d.request.spend(ruleSteps) != nil {
@@ -169,7 +171,7 @@ func (d *deriver) apply(ctx context.Context, r *compiledRule, e *event.Event, ca
 	case raw == nil || string(raw) == "null":
 		return nil, nil
 	case raw[0] != '[':
-		d.fail(r.Name, -1, "wants a list, %q is none", clip(r.ForEach))
+		d.fail(r.Name, -1, "needs a list, but %q is not one", clip(r.ForEach))
 		return nil, nil
 	}
 	var list []*Derived
@@ -184,7 +186,7 @@ func (d *deriver) apply(ctx context.Context, r *compiledRule, e *event.Event, ca
 	return list, err
 }
 
-// make makes one event. It is nil without an error when that fails for reasons that are the rule's.
+// make creates one event. It returns nil without an error if the rule itself fails for this event.
 func (d *deriver) make(ctx context.Context, r *compiledRule, e *event.Event, item []byte, index int, run *exprRun) (*Derived, error) {
 	if run.charge(itemWork) != nil {
 		return nil, tooMuchWork(r, e, d.request)
@@ -210,7 +212,7 @@ func (d *deriver) make(ctx context.Context, r *compiledRule, e *event.Event, ite
 		case string(attributes) == "null":
 			attributes = nil
 		case attributes != nil && attributes[0] != '{':
-			err = fmt.Errorf("%q is no object", clip(r.Attributes))
+			err = fmt.Errorf("%q is not an object", clip(r.Attributes))
 		case len(attributes) > event.MaxAttributeBytes:
 			err = fmt.Errorf("they have more than %d bytes", event.MaxAttributeBytes)
 		}
@@ -230,7 +232,7 @@ func (d *deriver) make(ctx context.Context, r *compiledRule, e *event.Event, ite
 	}}, nil
 }
 
-// tooMuchWork is the problem of an event whose rules cost more than they may.
+// tooMuchWork returns the problem of an event whose rules exceed their budget.
 func tooMuchWork(r *compiledRule, e *event.Event, w *Work) error {
 	if err := w.failure(); err != nil {
 		return err

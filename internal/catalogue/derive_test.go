@@ -15,7 +15,7 @@ import (
 	"github.com/relay-events/relay/internal/problem"
 )
 
-// filterEvaluator compiles conditions with package filter, as the program does.
+// filterEvaluator compiles conditions with package filter, like the program.
 type filterEvaluator struct{}
 
 func (filterEvaluator) Condition(text string) (Condition, error) { return filter.Compile(text) }
@@ -46,7 +46,8 @@ func published(typ, data string) *event.Event {
 	}
 }
 
-// lines shows a derivation: what comes before, the published event, what comes after, and failures.
+// lines formats a derivation: the events before, the published event, the events after, and
+// failures.
 func lines(d Derivation) []string {
 	var out []string
 	show := func(list []*Derived) {
@@ -68,7 +69,7 @@ func lines(d Derivation) []string {
 }
 
 func TestShippedRules(t *testing.T) {
-	// Numbers, escapes, white space and unknown members must arrive as they were published.
+	// Numbers, escapes, whitespace and unknown members must arrive as published.
 	const call = `{"sid":"CA\u0031", "tenantId":"tnt_1","duration":1.420e2,"urgency":"ur\u0067ent","appointmentsBooked":[ {"eventId":"e1","startUtc": "2026-05-07T15:00:00Z" , "big":12345678901234567890.10},{"eventId":"e2","sid":"CA2"}, {} ] }`
 	const account = `{"product_group_id":"default","ccid":"c","relay_tracking_id":"r","client_id":"n","job_id":null,"customer_id":"u","source_channel":"deactivate-api","notification_channels":[{"channel_addr":"11058559276","channel_type":"sms"},{"channel_addr":"11904477901","channel_type":"sms"}]}`
 	tests := []struct {
@@ -92,7 +93,7 @@ func TestShippedRules(t *testing.T) {
 			"! rule booked-appointments[0] cannot make the data: argument 2 of merge is no object",
 		}},
 		{"a list that is none", "call.completed", `{"appointmentsBooked":{"eventId":"e1"}}`, []string{
-			"*", `! rule booked-appointments wants a list, "event.data.appointmentsBooked" is none`,
+			"*", `! rule booked-appointments needs a list, but "event.data.appointmentsBooked" is not one`,
 		}},
 		{"urgent as such", "call.urgent", call, []string{"*"}},
 		{"account", "account.deactivate", account, []string{
@@ -124,7 +125,8 @@ func TestShippedRules(t *testing.T) {
 	}
 }
 
-// TestDerivedExamplesFit: what the shipped rules make of the documents' examples fits the schemas of what they make.
+// TestDerivedExamplesFit checks that events derived from the documents' examples by the shipped
+// rules fit the schemas of their types.
 func TestDerivedExamplesFit(t *testing.T) {
 	booked, _ := Example("appointment.booked")
 	call, _ := Example("call.completed")
@@ -189,7 +191,7 @@ func TestDerivationBounds(t *testing.T) {
 	if problem.KindOf(err) != problem.TooLarge {
 		t.Errorf("%d appointments: got %v, want a problem TooLarge", MaxDerived+1, err)
 	}
-	// A list of large entries under two rules that both copy the whole.
+	// A list of large entries under two rules that both copy the whole event.
 	big := `{"appointmentsBooked":[` + strings.TrimSuffix(strings.Repeat(`{},`, 900), ",") + `],"x":"` + strings.Repeat("x", 100_000) + `"}`
 	rs, err := CompileRules([]Rule{{Name: "r", On: "a", ForEach: "event.data.appointmentsBooked", Type: "b", Data: "event.data"}}, nil)
 	if err != nil {
@@ -204,7 +206,8 @@ func TestDerivationBounds(t *testing.T) {
 	}
 }
 
-// TestNativeConditionsAgreeWithCEL: what this package evaluates itself means the same as in package filter.
+// TestNativeConditionsAgreeWithCEL checks that conditions evaluated by this package mean the same
+// as in package filter.
 func TestNativeConditionsAgreeWithCEL(t *testing.T) {
 	conditions := []string{
 		`event.data.urgency == "urgent"`, `event.data.a.b == 'x'`, `event.data["a"].b == "x"`, `event.data.flag == true`,
@@ -228,7 +231,7 @@ func TestNativeConditionsAgreeWithCEL(t *testing.T) {
 			e.Attributes = []byte(`{"x":"y"}`)
 			got, gotErr := exprCondition{x}.Match(t.Context(), e)
 			want, wantErr := program.Match(t.Context(), e)
-			// CEL complains about a name asked of a list; here it is merely absent.
+			// CEL reports an error for a member of a list; here the member is absent.
 			if got != want || gotErr != nil && wantErr == nil {
 				t.Errorf("%s of %s: got %v, %v; package filter says %v, %v", text, d, got, gotErr, want, wantErr)
 			}

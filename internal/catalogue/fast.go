@@ -10,25 +10,26 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// fastNode is a schema of the plain kind that most are: types, members, required ones, elements, constants, a few formats.
-// It tells in one walk over the raw bytes that an event fits, at a tenth of what the library takes to decode it and to
-// look. When it does not say so, for whatever reason, the library judges: a fastNode never refuses anything.
+// fastNode is a simple schema, as most are: types, members, required members, elements, constants,
+// a few formats. One walk over the raw bytes establishes that an event fits, in a tenth of the time
+// that the library needs to decode and check it. In all other cases the library decides: a fastNode
+// never rejects an event.
 type fastNode struct {
-	types    kinds // zero: any
+	types    kinds // zero means any
 	members  map[string]fastMember
-	required uint64                 // the bits of all members that must be there
-	items    *fastNode              // nil: any
-	constant map[string]bool        // nil: any; the JSON of strings without escapes, integers, true, false, null
-	format   func(text []byte) bool // of strings; nil: any
-	minimum  int64                  // of numbers; math.MinInt64: none
+	required uint64                 // the bits of all required members
+	items    *fastNode              // nil means any
+	constant map[string]bool        // nil means any; the JSON of strings without escapes, integers, true, false, null
+	format   func(text []byte) bool // of strings; nil means any
+	minimum  int64                  // of numbers; math.MinInt64 means none
 }
 
 type fastMember struct {
-	*fastNode // nil: any
+	*fastNode // nil means any
 	bit       uint64
 }
 
-// kinds is a set of rawjson.Kind, and isInteger.
+// kinds is a set of rawjson.Kind values and isInteger.
 type kinds uint16
 
 const isInteger kinds = 1 << 15
@@ -38,7 +39,7 @@ var kindsByName = map[string]kinds{
 	"string": 1 << rawjson.String, "array": 1 << rawjson.Array, "object": 1 << rawjson.Object,
 }
 
-// annotations are keywords that assert nothing.
+// annotations are keywords that do not restrict values.
 var annotations = map[string]bool{
 	"title": true, "description": true, "default": true, "examples": true, "example": true, "deprecated": true,
 	"readOnly": true, "writeOnly": true, "$comment": true,
@@ -46,7 +47,8 @@ var annotations = map[string]bool{
 
 const draft2020 = "https://json-schema.org/draft/2020-12/schema"
 
-// compileFast returns the fast form of a decoded schema, nil if it has something that this form has not.
+// compileFast returns the fast form of a decoded schema, or nil if the schema uses features beyond
+// it.
 func compileFast(doc any) *fastNode {
 	m, ok := doc.(map[string]any)
 	if !ok {
@@ -83,7 +85,7 @@ func compileFast(doc any) *fastNode {
 	return n
 }
 
-// add takes a keyword over and reports whether it could.
+// add adds a keyword and reports whether the fast form supports it.
 func (n *fastNode) add(keyword string, v any, bits map[string]uint64) bool {
 	switch keyword {
 	case "type":
@@ -168,7 +170,7 @@ func (n *fastNode) fits(raw []byte) bool {
 	return ok
 }
 
-// walk consumes the value at the scanner. After false the scanner is anywhere.
+// walk consumes the value at the scanner. If it returns false, the scanner's position is undefined.
 func (n *fastNode) walk(s *rawjson.Scanner) bool {
 	kind := s.Kind()
 	if n.types != 0 && n.types&(1<<kind) == 0 && (kind != rawjson.Number || n.types&isInteger == 0) {
@@ -211,7 +213,7 @@ func (n *fastNode) object(s *rawjson.Scanner) bool {
 	for s.Next() {
 		m, known := n.members[string(s.Name())]
 		if !known {
-			continue // Next passes over it
+			continue // Next skips it
 		}
 		seen |= m.bit
 		if m.fastNode != nil && !m.walk(s) {
@@ -221,10 +223,11 @@ func (n *fastNode) object(s *rawjson.Scanner) bool {
 	return s.Err() == nil && seen&n.required == n.required
 }
 
-// fastFormats recognise the usual ways to write a format. What they do not know may be right all the same.
+// fastFormats recognise the usual spellings of a format. Spellings that they do not recognise may
+// still be valid.
 var fastFormats = map[string]func([]byte) bool{"date-time": fastDateTime, "uuid": fastUUID, "uri": fastURI}
 
-// fastDateTime knows times in UTC, on days that every month has (RFC 3339, section 5.6).
+// fastDateTime recognises times in UTC, on days that every month has (RFC 3339, section 5.6).
 func fastDateTime(b []byte) bool {
 	const layout = "0000-00-00T00:00:00"
 	if len(b) <= len(layout) || b[len(b)-1] != 'Z' {
@@ -273,7 +276,7 @@ func fastUUID(b []byte) bool {
 	return true
 }
 
-// fastURI knows web addresses without ports, user names and escapes.
+// fastURI recognises web addresses without ports, user names and escapes.
 func fastURI(b []byte) bool {
 	s := string(b)
 	rest, ok := strings.CutPrefix(s, "https://")

@@ -10,12 +10,13 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Formats are checked as JSON Schema 2020-12 defines them (validation document, section 7.3): date-time, date, time,
-// duration, email, hostname, ipv4, ipv6, uri, uri-reference, iri, iri-reference, uri-template, uuid, json-pointer,
-// relative-json-pointer and regex. All others are annotations; the two that the library knows besides are not standard, and
-// a schema that uses the names may mean something else. idn-email and idn-hostname are annotations too.
+// Formats are checked as JSON Schema 2020-12 defines them (validation document, section 7.3):
+// date-time, date, time, duration, email, hostname, ipv4, ipv6, uri, uri-reference, iri,
+// iri-reference, uri-template, uuid, json-pointer, relative-json-pointer and regex. All others are
+// annotations. That includes idn-email, idn-hostname and two non-standard formats of the library,
+// whose names may mean something else in a user's schema.
 //
-// Where the library refuses values that the standards allow, the checks are our own.
+// This package has its own checks where the library rejects values that the standards allow.
 func registerFormats(c *jsonschema.Compiler) {
 	for name, valid := range ownFormats {
 		c.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(v any) error {
@@ -42,8 +43,8 @@ var ownFormats = map[string]func(string) bool{
 	"semver":                func(string) bool { return true },
 }
 
-// regexFormat is the format "regex" of an event's text: read, never compiled, as compiling costs far more than the text is
-// long.
+// regexFormat checks the format "regex" in an event's text by parsing. It never compiles the text,
+// because the cost of compiling is out of proportion to its length.
 var regexFormat = &jsonschema.Format{Name: "regex", Validate: func(v any) error {
 	text, is := v.(string)
 	if !is || len(text) > maxRegexText {
@@ -60,7 +61,7 @@ func isHex(c byte) bool    { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f'
 // isEncoded reports whether s begins with %XX.
 func isEncoded(s string) bool { return len(s) >= 3 && s[0] == '%' && isHex(s[1]) && isHex(s[2]) }
 
-// isURITemplate knows URI templates of all levels (RFC 6570, section 2).
+// isURITemplate recognises URI templates of all levels (RFC 6570, section 2).
 func isURITemplate(s string) bool {
 	for s != "" {
 		switch c := s[0]; {
@@ -81,7 +82,7 @@ func isURITemplate(s string) bool {
 				return false
 			}
 			s = s[n:]
-		case c <= ' ' || c == 0x7f || strings.IndexByte("\"<>\\^`|}", c) >= 0: // the apostrophe is allowed by erratum 6937
+		case c <= ' ' || c == 0x7f || strings.IndexByte("\"<>\\^`|}", c) >= 0: // erratum 6937 allows the apostrophe
 			return false
 		default:
 			s = s[1:]
@@ -90,7 +91,8 @@ func isURITemplate(s string) bool {
 	return true
 }
 
-// isTemplateExpression knows what stands between braces: an operator, and variables with their modifiers.
+// isTemplateExpression recognises the content of braces: an operator, and variables with their
+// modifiers.
 func isTemplateExpression(s string) bool {
 	if s != "" && strings.IndexByte("+#./;?&=,!@|", s[0]) >= 0 {
 		s = s[1:]
@@ -112,7 +114,7 @@ func isTemplateExpression(s string) bool {
 }
 
 func isTemplateVariable(s string) bool {
-	dot := true // none may come next
+	dot := true // a dot may not follow
 	for s != "" {
 		switch {
 		case isLetter(s[0]) || isDigit(s[0]) || s[0] == '_':
@@ -128,8 +130,8 @@ func isTemplateVariable(s string) bool {
 	return !dot
 }
 
-// isURI knows what RFC 3986 and RFC 3987 call an absolute URI or IRI, with or without a fragment, or any reference. It is as
-// tolerant as net/url where that is more so.
+// isURI recognises the absolute URIs and IRIs of RFC 3986 and RFC 3987, with or without a fragment,
+// or any reference. It also accepts everything that net/url accepts.
 func isURI(s string, absolute bool) bool {
 	if !absolute && strings.Contains(s, `\`) {
 		return false
@@ -140,7 +142,7 @@ func isURI(s string, absolute bool) bool {
 	return followsURIGrammar(s, absolute)
 }
 
-// isHost finds addresses of IPv6 that net/url does not look into.
+// isHost rejects malformed IPv6 addresses, which net/url does not check.
 func isHost(host, name string) bool {
 	if !strings.Contains(name, ":") {
 		return true
@@ -211,7 +213,8 @@ func isAuthority(s string) bool {
 	return areURICharacters(host, "") && strings.Trim(port, "0123456789") == ""
 }
 
-// areURICharacters reports whether s is of unreserved characters, sub-delims, %XX, those of more, and others than ASCII.
+// areURICharacters reports whether s consists of unreserved characters, sub-delims, %XX, the
+// characters in more, and characters outside ASCII.
 func areURICharacters(s, more string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -226,7 +229,8 @@ func areURICharacters(s, more string) bool {
 	return utf8.ValidString(s)
 }
 
-// isRelativePointer knows relative JSON pointers (draft-bhutton-relative-json-pointer-00, section 3).
+// isRelativePointer recognises relative JSON pointers (draft-bhutton-relative-json-pointer-00,
+// section 3).
 func isRelativePointer(s string) bool {
 	number := func() bool {
 		n := 0
@@ -259,8 +263,8 @@ func isRelativePointer(s string) bool {
 	return true
 }
 
-// isEmail knows mailboxes (RFC 5321, section 4.1.2): a local part of atoms or in quotes, and a host name or an address in
-// brackets.
+// isEmail recognises mailboxes (RFC 5321, section 4.1.2): a local part of atoms or in quotes, and a
+// host name or an address in brackets.
 func isEmail(s string) bool {
 	at := strings.LastIndexByte(s, '@')
 	if at < 1 || at > 64 || len(s) > 254 {
@@ -304,7 +308,7 @@ func isEmail(s string) bool {
 	return isHostname(domain)
 }
 
-// isHostname knows the names of hosts (RFC 1123, section 2.1), with or without a dot at the end.
+// isHostname recognises host names (RFC 1123, section 2.1), with or without a final dot.
 func isHostname(s string) bool {
 	s = strings.TrimSuffix(s, ".")
 	if len(s) > 253 {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestFormats: values that the standards allow fit, and the usual mistakes do not.
+// TestFormats checks that values allowed by the standards fit, and that common mistakes do not.
 func TestFormats(t *testing.T) {
 	for format, tt := range map[string]struct{ fit, unfit []string }{
 		"uri-template": {
@@ -28,7 +28,7 @@ func TestFormats(t *testing.T) {
 		"ipv6":                  {[]string{"::", "::1", "::ffff:1.2.3.4", "2001:db8::8a2e:370:7334"}, []string{"1.2.3.4", ":1", "fe80::1%eth0", "12345::"}},
 		"uuid":                  {[]string{"325030D6-8135-4e55-82b3-272eab6e77e3"}, []string{"325030d681354e5582b3272eab6e77e3", "x"}},
 		"regex":                 {[]string{"^a$", "(?!x)", "[^]", `\u00e6`, strings.Repeat("(", 2000)}, []string{"(", "[a", `\`}},
-		"semver":                {[]string{"v1.2", "latest"}, nil}, // no format of JSON Schema: whatever its author means by it
+		"semver":                {[]string{"v1.2", "latest"}, nil}, // not a format of JSON Schema, so its author may mean anything
 		"period":                {[]string{"2026-Q1"}, nil},
 		"of their own":          {[]string{"anything"}, nil},
 	} {

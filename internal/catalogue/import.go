@@ -16,9 +16,9 @@ import (
 // MaxImport bounds the types of one import.
 const MaxImport = 1000
 
-// ImportJSONSchema makes a type of a JSON Schema document, in JSON or YAML. An empty name is taken from the schema's
-// title, where that is a type's name. Description and example come from the schema too, as far as it has them. The errors are
-// problems; field names begin with "schema".
+// ImportJSONSchema creates a type from a JSON Schema document, in JSON or YAML. If name is empty,
+// it uses the schema's title, if that is a valid name. It takes description and example from the
+// schema if present. The errors are problems; their field names begin with "schema".
 func ImportJSONSchema(w *Work, name string, document []byte) (Type, error) {
 	doc, err := importable(document)
 	if err != nil {
@@ -32,7 +32,7 @@ func ImportJSONSchema(w *Work, name string, document []byte) (Type, error) {
 	return t, (&importing{work: w}).take(&t)
 }
 
-// importable returns a document as JSON.
+// importable converts a document to JSON.
 func importable(document []byte) ([]byte, error) {
 	if len(document) > MaxFileBytes {
 		return nil, problem.New(problem.TooLarge, "the document must have at most %d bytes, got %d", MaxFileBytes, len(document))
@@ -47,8 +47,8 @@ func importable(document []byte) ([]byte, error) {
 	return doc, nil
 }
 
-// imported checks a type like one that a tenant writes, but replaces an example that does not fit: examples in documents
-// from elsewhere are often sketches.
+// imported checks a type like one written by a tenant, but replaces an example that does not fit,
+// because examples in external documents are often only sketches.
 func (t *Type) imported() error {
 	err := t.normalize()
 	if err != nil && t.Example != nil {
@@ -58,28 +58,30 @@ func (t *Type) imported() error {
 	return err
 }
 
-// Bounds of one import. A short document can stand for much: what it refers to is written out for each type.
+// Limits of one import. A short document can expand to a large one, because references are expanded
+// for each type.
 const (
 	maxImportBytes    = 16 << 20 // of schemas
 	maxImportNodes    = 200_000  // objects and arrays in them
 	maxImportPatterns = 200_000  // instructions of their patterns
 )
 
-// importing adds up what the types of an import take.
+// importing totals the resources used by the types of an import.
 type importing struct {
-	work                   *Work // nil: unbounded in time
+	work                   *Work // nil for unlimited time
 	bytes, nodes, patterns int
-	last                   *checks // of the type before, as the webhooks of a document often have the same schema
+	last                   *checks // of the type before; webhooks of a document often share a schema
 }
 
-// take checks a type like imported, keeps nothing compiled of it, and refuses it when the import has become too large. The
-// types are taken one after the other, as the tenant's share of work allows, until the request ends.
+// take checks a type with imported, keeps none of its compiled schemas, and rejects it if the
+// import has become too large. Types are checked one after the other, at the pace of the tenant's
+// share of work, until the request ends.
 func (im *importing) take(t *Type) error { return im.takeBy(t, t.imported) }
 
-// takeStrict is take for a type whose example must fit.
+// takeStrict is like take, for a type whose example must fit.
 func (im *importing) takeStrict(t *Type) error { return im.takeBy(t, t.normalize) }
 
-// checkLabels holds texts for people to the rule of those that come by the API.
+// checkLabels applies to texts for people the same rules as the API.
 func (t *Type) checkLabels() error {
 	for _, f := range []struct{ name, text string }{{"description", t.Description}, {"fires", t.Fires}} {
 		if err := event.CheckLabel(f.text, true); err != nil {
@@ -107,7 +109,7 @@ func (im *importing) takeBy(t *Type, check func() error) error {
 	err := check()
 	if c := t.checks; c != nil && c != im.last {
 		im.last = c
-		im.work.owe((len(t.Schema) + len(t.AttributesSchema) + 100) * compileSteps)
+		im.work.chargeTenant((len(t.Schema) + len(t.AttributesSchema) + 100) * compileSteps)
 		if done := c.compiled.Load(); done != nil {
 			for _, s := range []*schema{done.data, done.attributes} {
 				if s != nil {
@@ -140,16 +142,17 @@ func (im *importing) check() error {
 	return nil
 }
 
-// endsImport tells errors that end the whole import from those of one type.
+// endsImport distinguishes errors that end the whole import from errors of one type.
 func endsImport(err error) bool {
 	k := problem.KindOf(err)
 	return k != problem.Invalid && k != problem.Malformed
 }
 
-// ImportOpenAPI makes types of the webhooks of an OpenAPI 3 document (webhooks, or x-webhooks), in JSON or YAML, in their order:
-// the name of a webhook, without a slash before it, is that of the type, the body it sends is the data. Schemas that are referred to
-// are taken along; nothing outside the document is read. What cannot be a type is skipped, with the reason. The errors are
-// problems that name the place in the document.
+// ImportOpenAPI creates types from the webhooks of an OpenAPI 3 document (webhooks, or x-webhooks),
+// in JSON or YAML, in order. The name of a webhook, without a leading slash, becomes the type's
+// name, and the body it sends is the data. Referenced schemas are included; references to other
+// documents are not followed. Webhooks that cannot become types are skipped, with the reason. The
+// errors are problems that name the place in the document.
 func ImportOpenAPI(w *Work, document []byte) (types []Type, skipped []Imported, err error) {
 	doc, err := importable(document)
 	if err != nil {
@@ -171,7 +174,7 @@ func ImportOpenAPI(w *Work, document []byte) (types []Type, skipped []Imported, 
 	}
 	im := importing{work: w}
 	seen := make(map[string]bool)
-	var first error // that skipped a webhook
+	var first error // the first error that skipped a webhook
 	err = rawjson.Members(webhooks.Raw, rawjson.Limits{Depth: event.MaxDepth}, func(name []byte, v rawjson.Value) error {
 		if len(types)+len(skipped) == MaxImport {
 			return problem.InvalidField("webhooks", "must be at most %d", MaxImport)
@@ -210,8 +213,8 @@ func ImportOpenAPI(w *Work, document []byte) (types []Type, skipped []Imported, 
 // openAPI reads one webhook of a document.
 type openAPI struct {
 	doc     []byte
-	at      string // for errors
-	old     bool   // OpenAPI 3.0, whose schemas are not quite JSON Schema
+	at      string // place in the document, for errors
+	old     bool   // OpenAPI 3.0, whose schemas differ from JSON Schema
 	imports *importing
 }
 
@@ -289,7 +292,7 @@ func (o *openAPI) webhook(name string, item []byte) (Type, error) {
 	return t, nil
 }
 
-// jsonMedia returns the media type object of a request body that is JSON, nil without one.
+// jsonMedia returns the media type object for JSON in a request body, or nil.
 func jsonMedia(body []byte) (media []byte) {
 	content, ok := rawjson.Pick(body, "content")
 	if !ok || content.Kind != rawjson.Object {
@@ -306,7 +309,7 @@ func jsonMedia(body []byte) (media []byte) {
 	return media
 }
 
-// textAt returns a member that is a string, else nothing.
+// textAt returns the member if it is a string, else "".
 func textAt(raw []byte, name string) string {
 	v, ok := rawjson.Pick(raw, name)
 	if !ok {
@@ -316,8 +319,8 @@ func textAt(raw []byte, name string) string {
 	return s
 }
 
-// exampleAt returns the example of a schema or a media type object: example, the first of a list of examples, or the value of
-// the first of OpenAPI's named ones.
+// exampleAt returns the example of a schema or a media type object: example, the first of a list of
+// examples, or the value of the first of OpenAPI's named examples.
 func exampleAt(raw []byte) json.RawMessage {
 	if v, ok := rawjson.Pick(raw, "example"); ok {
 		return json.RawMessage(v.Raw)
@@ -342,9 +345,10 @@ func exampleAt(raw []byte) json.RawMessage {
 	return nil
 }
 
-// modern returns what a keyword of a schema of OpenAPI 3.0 is in JSON Schema, empty for nothing; ok is false where it stays as
-// it is. Such schemas have nullable, and bounds that a flag makes exclusive (3.0.3, section 4.7.24).
-func modern(schema []byte, key string, v rawjson.Value) (member []byte, ok bool) {
+// convertKeyword converts a keyword of an OpenAPI 3.0 schema to JSON Schema; an empty member means
+// to drop it. ok is false if the keyword stays as it is. These schemas have nullable, and flags
+// that make bounds exclusive (3.0.3, section 4.7.24).
+func convertKeyword(schema []byte, key string, v rawjson.Value) (member []byte, ok bool) {
 	flag := func(name string) bool {
 		f, has := rawjson.Pick(schema, name)
 		return has && string(f.Raw) == "true"
@@ -376,11 +380,11 @@ const (
 	defs       = "#/$defs/"
 )
 
-// componentName is what OpenAPI allows as a name of a component (3.1.0, section 4.8.7).
+// componentName matches the component names that OpenAPI allows (3.1.0, section 4.8.7).
 var componentName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
 
-// schema returns a schema of the document that stands by itself: components that it refers to, over others too, become its
-// $defs. The order of members stays.
+// schema returns a schema of the document as a self-contained schema: components that it
+// references, directly or indirectly, become its $defs. The order of members is preserved.
 func (o *openAPI) schema(raw []byte) (json.RawMessage, error) {
 	if raw[0] != '{' { // true or false
 		return raw, nil
@@ -398,7 +402,7 @@ func (o *openAPI) schema(raw []byte) (json.RawMessage, error) {
 		out = append(out, ',')
 	}
 	out = append(out, `"$defs":{`...)
-	for i := 0; i < len(m.needed); i++ { // grows while it is walked
+	for i := 0; i < len(m.needed); i++ { // grows during the loop
 		name := m.needed[i]
 		component, ok := pointer(o.doc, components+name)
 		if !ok {
@@ -411,14 +415,14 @@ func (o *openAPI) schema(raw []byte) (json.RawMessage, error) {
 		if out, err = m.rewrite(out, component, inner); err != nil {
 			return nil, err
 		}
-		if len(out) > MaxSchemaBytes { // before the next one is written out
+		if len(out) > MaxSchemaBytes { // before the next one is appended
 			return nil, o.invalid("has a schema of more than %d bytes, with what it refers to", MaxSchemaBytes)
 		}
 	}
 	return append(out, "}}"...), nil
 }
 
-// place says what an object is that mover meets.
+// place classifies an object that the mover visits.
 type place int
 
 const (
@@ -430,14 +434,14 @@ const (
 // namedSchemas are the keywords whose value is an object of schemas.
 var namedSchemas = []string{"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
 
-// mover rewrites references to components and notes which ones there are.
+// mover rewrites references to components and collects the components.
 type mover struct {
 	*openAPI
 	needed []string
 }
 
-// rewrite appends the schema raw to dst. Of the outermost one $defs and $id are left out: what refers to them would be a
-// reference into the OpenAPI document, not into the schema.
+// rewrite appends the schema raw to dst. It drops $defs and $id of the outermost schema, because
+// references to them would mean the OpenAPI document, not the schema.
 func (m *mover) rewrite(dst, raw []byte, at place) ([]byte, error) {
 	switch raw[0] {
 	case '{':
@@ -446,7 +450,7 @@ func (m *mover) rewrite(dst, raw []byte, at place) ([]byte, error) {
 		err := rawjson.Members(raw, rawjson.Limits{Depth: event.MaxDepth}, func(name []byte, v rawjson.Value) error {
 			key := string(name)
 			if m.old && at != byName {
-				if replaced, ok := modern(raw, key, v); ok {
+				if replaced, ok := convertKeyword(raw, key, v); ok {
 					if len(replaced) > 0 {
 						if len(dst) > start+1 {
 							dst = append(dst, ',')

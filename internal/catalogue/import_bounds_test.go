@@ -11,7 +11,8 @@ import (
 	"github.com/relay-events/relay/internal/problem"
 )
 
-// TestImportsAreBounded: a short document that stands for much is refused before it is written out and compiled.
+// TestImportsAreBounded checks that a short document that expands to a large one is rejected before
+// it is expanded and compiled.
 func TestImportsAreBounded(t *testing.T) {
 	var members, hooks, types strings.Builder
 	for i := range 2000 {
@@ -46,7 +47,7 @@ func TestImportsAreBounded(t *testing.T) {
 	} {
 		before := r.Stats().Size.Load()
 		w := r.work(t.Context(), 7)
-		w.meter.balance = 1e12 // this is about the bounds, not about the share
+		w.meter.balance = 1e12 // this test is about the limits, not about the share
 		err := tt.read(w)
 		if problem.KindOf(err) != problem.TooLarge || !strings.Contains(err.Error(), tt.want) || r.Stats().Size.Load() != before+1 {
 			t.Errorf("%s: got %v, want it refused for its %s, and counted", name, err, tt.want)
@@ -60,7 +61,8 @@ func TestImportsAreBounded(t *testing.T) {
 	}
 }
 
-// TestImportKeepsNothingCompiled: the compiled schemas of an import are let go, one after the other.
+// TestImportKeepsNothingCompiled checks that the compiled schemas of an import are released, one
+// after the other.
 func TestImportKeepsNothingCompiled(t *testing.T) {
 	typ, err := ImportJSONSchema(nil, "a.b", []byte(`{"type":"integer"}`))
 	check(t, err)
@@ -69,7 +71,8 @@ func TestImportKeepsNothingCompiled(t *testing.T) {
 	}
 }
 
-// TestCatalogueBytes: what a tenant adds is bounded in bytes. What is there may shrink, and what other tenants have is their own.
+// TestCatalogueBytes checks that a tenant's additions are limited in bytes. Existing ones may
+// shrink, and other tenants are unaffected.
 func TestCatalogueBytes(t *testing.T) {
 	store := new(memory)
 	open := func(most int64) *Registry {
@@ -95,7 +98,7 @@ func TestCatalogueBytes(t *testing.T) {
 	}
 	_, err = r.Create(t.Context(), access.System(2), Type{Name: "t.n0", Schema: large}, Settings{})
 	check(t, err)
-	r = open(50_000) // an operator has lowered it
+	r = open(50_000) // an operator has lowered the limit
 	if len(r.Versions(1, "t.n2")) != 1 {
 		t.Error("what was stored under a higher limit is not there")
 	}
@@ -104,7 +107,7 @@ func TestCatalogueBytes(t *testing.T) {
 	check(t, r.Delete(t.Context(), access.System(1), "t.n1"))
 }
 
-// TestImportOpenAPIAsItIsWritten: documents as they are found.
+// TestImportOpenAPIAsItIsWritten imports documents as they occur in practice.
 func TestImportOpenAPIAsItIsWritten(t *testing.T) {
 	const old = `{"post":{"requestBody":{"content":{"application/json":{"schema":{"type":"object","required":["a"],"properties":{"a":{"type":"string","nullable":true},"n":{"type":"number","minimum":1,"exclusiveMinimum":true}}}}}}}}`
 	body := strings.Replace(old, `"minimum":1,"exclusiveMinimum":true`, `"exclusiveMinimum":1`, 1)

@@ -113,7 +113,7 @@ func TestImportOpenAPI(t *testing.T) {
 			t.Errorf("%s %s: got %v, want %q", types[c.typ].Name, c.data, list, c.want)
 		}
 	}
-	// The order of members survives, for people who read the schema.
+	// The order of members is preserved for people who read the schema.
 	if s := string(types[0].Schema); strings.Index(s, `"id"`) > strings.Index(s, `"amount":{`) || strings.Contains(s, "#/components") {
 		t.Errorf("schema: got %s, want members in the document's order and no reference into it", s)
 	}
@@ -256,7 +256,7 @@ func TestSample(t *testing.T) {
 			t.Errorf("Sample(%s): got %s, want %s", tt.schema, got, tt.want)
 		}
 	}
-	// Forty properties of forty of forty: the sample stays small.
+	// Forty properties, nested without end: the sample must stay small.
 	wide := `{"properties":{` + strings.TrimSuffix(strings.Repeat(`"p%":{"$ref":"#"},`, 40), ",") + `}}`
 	for i := range 40 {
 		wide = strings.Replace(wide, "%", string(rune('A'+i)), 1)

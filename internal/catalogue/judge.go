@@ -9,47 +9,51 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// This file applies compiled schemas to events. The library compiles schemas and could apply them too, but its validator
-// cannot be interrupted, has no bound on its work or on the errors it collects, and reports wrong places (it shares a slice
-// between siblings). FuzzJudge holds both to the same verdicts.
+// This file applies compiled schemas to events. The library compiles schemas and could also apply
+// them. But its validator cannot be interrupted, has no bound on its work or on the errors it
+// collects, and reports wrong places (it shares a slice between siblings). FuzzJudge checks that
+// both reach the same verdicts.
 
 const (
-	// maxSteps bounds the work of checking one event against one schema, in subschemas applied and values compared. A step
-	// takes about 0.3 µs, so the worst schema takes a fraction of a second. An array of 200,000 plain values, as many as fit
-	// 1 MiB, passes.
+	// maxSteps bounds the work of checking one event against one schema, in subschemas applied and
+	// values compared. A step takes about 0.3 µs, so the worst schema takes a fraction of a second.
+	// An array of 200,000 simple values, as many as fit into 1 MiB, passes.
 	maxSteps = 800_000
-	// maxNested bounds the subschemas that are applied one inside the other, and with them the stack.
+	// maxNested bounds the nesting of applied subschemas, and with it the stack.
 	maxNested = 10_000
-	// maxFindings bounds the violations kept while an event is checked; the others are only counted.
+	// maxFindings bounds the violations kept while an event is checked; further ones are only
+	// counted.
 	maxFindings = 1000
-	// maxAlternativeFindings likewise bounds them while one alternative of an anyOf or oneOf is tried.
+	// maxAlternativeFindings bounds the violations kept while trying one alternative of an anyOf or
+	// oneOf.
 	maxAlternativeFindings = 20
 )
 
-// errTooMuch ends the checking of an event that takes more than maxSteps. It is a panic inside of this file only.
+// errTooMuch ends the check of an event that takes more than maxSteps. It is a panic value that
+// never leaves this file.
 var errTooMuch = errors.New("too much work")
 
 // judge applies a schema to one event. It belongs to one goroutine.
 type judge struct {
-	work  *Work // of the publication
-	steps int   // left of maxSteps
+	work  *Work // work budget of the publication
+	steps int   // remaining part of maxSteps
 	root  string
-	at    []token    // the place of the value being checked
-	stack []applied  // the subschemas being applied, the outermost first
-	found *findings  // nil: only the verdict is wanted
+	at    []token    // position of the value being checked
+	stack []applied  // the subschemas being applied, outermost first
+	found *findings  // nil if only the verdict is needed
 	scope *resources // for dynamic references
 }
 
-// token is a step from a value into it: the name of a member, or the index of an element.
+// token is one step of a path into a value: the name of a member, or the index of an element.
 type token struct {
 	name  string
-	index int // -1: a member
+	index int // -1 for a member
 }
 
 // applied is a subschema that is being applied.
 type applied struct {
 	s    *jsonschema.Schema
-	same bool // to the same value as the one before it on the stack
+	same bool // applied to the same value as the subschema before it on the stack
 }
 
 // findings are the violations found so far.
@@ -61,15 +65,16 @@ type findings struct {
 
 type finding struct {
 	Violation
-	weight int // how far the event is from fitting: see judge.alternatives
+	weight int // how far the event is from fitting, see judge.alternatives
 }
 
-// evaluated notes the members and elements that subschemas have looked at, for unevaluatedProperties and unevaluatedItems.
+// evaluated records the members and elements that subschemas have evaluated, for
+// unevaluatedProperties and unevaluatedItems.
 type evaluated struct {
 	allProps, allItems bool
 	props              map[string]bool
 	items              map[int]bool
-	upTo               int // the elements before it
+	upTo               int // all elements before this index
 }
 
 func (ev *evaluated) prop(name string) {
@@ -104,7 +109,7 @@ func (ev *evaluated) merge(o *evaluated) {
 	}
 }
 
-// spend takes n steps from the budgets, before the work is done.
+// spend takes n steps from the budgets; call it before doing the work.
 func (j *judge) spend(n int) {
 	if j.steps -= n; j.steps < 0 {
 		panic(errTooMuch)
@@ -114,7 +119,7 @@ func (j *judge) spend(n int) {
 	}
 }
 
-// bad notes a violation at the place being checked.
+// bad records a violation at the current position.
 func (j *judge) bad(k jsonschema.ErrorKind) {
 	j.note(pathOf(j.root, j.at), phrase(k), weightOf(k, len(j.at)))
 }
@@ -126,8 +131,8 @@ func (j *judge) note(path, message string, weight int) {
 	}
 }
 
-// apply applies s to v, which is the value of the subschema before it on the stack if same, and reports whether v fits.
-// ev is nil if nobody wants to know what was evaluated.
+// apply applies s to v and reports whether v fits. same means that v is also the value of the
+// subschema before s on the stack. ev is nil if evaluated members need not be recorded.
 func (j *judge) apply(s *jsonschema.Schema, v any, same bool, ev *evaluated) bool {
 	j.spend(1)
 	if s.Bool != nil {
@@ -174,7 +179,7 @@ func (j *judge) inPlace(s *jsonschema.Schema, v any, ev *evaluated) bool {
 	return true
 }
 
-// quietly runs f for its verdict alone.
+// quietly runs f only for its verdict, without collecting violations.
 func (j *judge) quietly(f func() bool) bool {
 	found := j.found
 	j.found = nil
@@ -197,17 +202,17 @@ func (j *judge) element(s *jsonschema.Schema, v any, i int) bool {
 	return ok
 }
 
-// own applies the keywords of s. Where only the verdict is wanted it returns with the first violation.
+// own applies the keywords of s. If only the verdict is needed, it returns at the first violation.
 func (j *judge) own(s *jsonschema.Schema, v any, ev *evaluated) bool {
 	quiet := j.found == nil
 	if s.DraftVersion < 2019 && s.Ref != nil { // its siblings are ignored (draft-07, section 8.3)
 		return j.inPlace(s.Ref, v, ev)
 	}
 	if !j.plain(s, v) {
-		return false // what other keywords have against a value of the wrong type would not help
+		return false // violations of other keywords by a value of the wrong type would not help
 	}
 	ok := true
-	all := func(fits bool) bool { // reports whether to go on
+	all := func(fits bool) bool { // reports whether to continue
 		ok = ok && fits
 		return ok || !quiet
 	}
@@ -244,7 +249,7 @@ func (j *judge) own(s *jsonschema.Schema, v any, ev *evaluated) bool {
 	return ok
 }
 
-// plain applies the keywords that come before all others: type, const, enum and format.
+// plain applies the keywords that come first: type, const, enum and format.
 func (j *judge) plain(s *jsonschema.Schema, v any) bool {
 	if s.Types != nil && !s.Types.IsEmpty() && !hasType(*s.Types, v) {
 		if j.found != nil {
@@ -350,16 +355,17 @@ func (j *judge) object(s *jsonschema.Schema, v map[string]any, ev *evaluated) bo
 	return ok
 }
 
-// sorted tells that members are looked at by their names: few violations of an alternative are kept, and which must not depend
-// on chance. Of the event's own, all are kept and then sorted.
+// sorted reports whether members must be visited in the order of their names: only a few violations
+// of an alternative are kept, and the selection must not depend on chance. For the event itself,
+// all violations are kept and sorted afterwards.
 func (j *judge) sorted() bool { return j.found != nil && j.found.most == maxAlternativeFindings }
 
-// members applies what a schema says about the members of an object by their names.
+// members applies the keywords of a schema about members by name.
 func (j *judge) members(s *jsonschema.Schema, v map[string]any, ev *evaluated) bool {
 	ok, quiet := true, j.found == nil
 	if len(s.PatternProperties) == 0 && s.AdditionalProperties == nil && len(s.Properties) < len(v) {
 		j.spend(len(s.Properties) / 4)
-		names := maps.Keys(s.Properties) // the event has more than the schema knows
+		names := maps.Keys(s.Properties) // the event has more members than the schema
 		if j.sorted() {
 			names = slices.Values(slices.Sorted(names))
 		}
@@ -377,7 +383,7 @@ func (j *judge) members(s *jsonschema.Schema, v map[string]any, ev *evaluated) b
 	var others []string
 	j.spend(len(v) / 4)
 	names := maps.Keys(v)
-	if j.sorted() { // those that are kept must not depend on chance
+	if j.sorted() { // the selection must not depend on chance
 		names = slices.Values(slices.Sorted(names))
 	}
 	for name := range names {

@@ -9,9 +9,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// alternatives notes that v fits none of the alternatives, and the reason for the one that came closest: the fewest
-// violations, where a wrong type of v itself counts most, and a wrong constant just below it, which is what tells
-// alternatives apart, counts more than others.
+// alternatives records that v fits none of the alternatives, and the reason for the closest one:
+// the one with the fewest violations. A wrong type of v itself weighs most. A wrong constant just
+// below v weighs second, because constants distinguish alternatives.
 func (j *judge) alternatives(list []*jsonschema.Schema, v any, k jsonschema.ErrorKind) {
 	outer, depth := j.found, len(j.at)
 	var best findings
@@ -44,7 +44,8 @@ func (j *judge) alternatives(list []*jsonschema.Schema, v any, k jsonschema.Erro
 	j.note(path, message, 1)
 }
 
-// Weights of findings tell, with the depth of their place added, those apart that say that an alternative was not meant.
+// Weights of findings, plus the depth of their position, mark findings that suggest that an
+// alternative was not intended.
 const (
 	typeWeight  = 1 << 20
 	valueWeight = 1 << 21
@@ -60,11 +61,11 @@ func weightOf(k jsonschema.ErrorKind, depth int) int {
 	return 1
 }
 
-// closestPhrase goes on behind the phrase for a value that fits no alternative.
+// closestPhrase returns the continuation of the phrase for a value that fits no alternative.
 func closestPhrase(number int, s *jsonschema.Schema, why *findings) string {
 	list := why.violations("")
 	first := list[0]
-	for _, v := range list { // a wrong constant says more than all that follows from it
+	for _, v := range list { // a wrong constant is more informative than its consequences
 		for _, f := range why.list {
 			if f.weight >= valueWeight && f.Violation == v && first != v && !strings.Contains(first.Message, "must be one of") {
 				first = v
@@ -82,7 +83,7 @@ func closestPhrase(number int, s *jsonschema.Schema, why *findings) string {
 	if n := why.total - 1; n > 0 {
 		text += fmt.Sprintf(", and %d more", n)
 	}
-	const most = 400 // alternatives of alternatives
+	const most = 400 // alternatives may contain alternatives
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}

@@ -6,14 +6,14 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// resources finds the targets of $dynamicRef and $recursiveRef, which depend on the schemas that are being applied. It is
-// nil for schemas without such references, as nearly all are.
+// resources finds the targets of $dynamicRef and $recursiveRef, which depend on the schemas being
+// applied. It is nil for schemas without such references, which is nearly all.
 type resources struct {
-	of      map[*jsonschema.Schema]*jsonschema.Schema            // the root of a schema's resource
-	anchors map[*jsonschema.Schema]map[string]*jsonschema.Schema // of a resource, by its root
+	of      map[*jsonschema.Schema]*jsonschema.Schema            // root of a schema's resource
+	anchors map[*jsonschema.Schema]map[string]*jsonschema.Schema // anchors of a resource, by its root
 }
 
-// newResources returns what all, the subschemas of a compiled schema, need for their references.
+// newResources returns the resources for all, the subschemas of a compiled schema.
 func newResources(all []*jsonschema.Schema) *resources {
 	needed := false
 	roots := make(map[string]*jsonschema.Schema)
@@ -53,8 +53,8 @@ func newResources(all []*jsonschema.Schema) *resources {
 	return r
 }
 
-// dynamic returns the target of s's $dynamicRef: the anchor of the outermost resource being applied that has it
-// (JSON Schema 2020-12, section 8.2.3.2).
+// dynamic returns the target of s's $dynamicRef: the anchor in the outermost resource being applied
+// that has it (JSON Schema 2020-12, section 8.2.3.2).
 func (r *resources) dynamic(s *jsonschema.Schema, stack []applied) *jsonschema.Schema {
 	d := s.DynamicRef
 	if d == nil {
@@ -71,7 +71,7 @@ func (r *resources) dynamic(s *jsonschema.Schema, stack []applied) *jsonschema.S
 	return d.Ref
 }
 
-// recursive is dynamic for $recursiveRef (2019-09, section 8.2.4.2.1).
+// recursive is like dynamic, for $recursiveRef (2019-09, section 8.2.4.2.1).
 func (r *resources) recursive(s *jsonschema.Schema, stack []applied) *jsonschema.Schema {
 	to := s.RecursiveRef
 	if to == nil || r == nil || !to.RecursiveAnchor {

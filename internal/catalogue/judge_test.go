@@ -14,7 +14,7 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// judged pairs schemas with data, for the tests that hold for every pair.
+// judgedSchemas pairs with data for the tests that hold for every pair.
 var judgedSchemas = []string{
 	`true`, `false`, `{}`, `{"type":"integer"}`, `{"type":["number","null"],"minimum":-2,"exclusiveMaximum":10}`, `{"multipleOf":0.5}`, `{"enum":["a",1.0,null,{"a":[1]}]}`, `{"const":{"a":[1,2],"b":null}}`,
 	`{"properties":{"a":{"propertyNames":{"maxLength":4}},"deep":{"properties":{"deeper":{"propertyNames":{"maxLength":4}}}}}}`,
@@ -55,7 +55,8 @@ func byLibrary(t testing.TB, s *schema, data string) (fits, ok bool) {
 	return err == nil, err == nil || errors.As(err, &broken)
 }
 
-// TestJudgeAgreesWithTheLibrary: the same events fit; and each place of a violation is in the event.
+// TestJudgeAgreesWithTheLibrary checks that both accept the same events, and that each place of a
+// violation exists in the event.
 func TestJudgeAgreesWithTheLibrary(t *testing.T) {
 	for _, text := range judgedSchemas {
 		s, err := compileSchema([]byte(text))
@@ -63,7 +64,7 @@ func TestJudgeAgreesWithTheLibrary(t *testing.T) {
 			t.Fatalf("%s: %v", text, err)
 		}
 		for _, data := range judgedData {
-			list, _ := s.slowly(nil, []byte(data), "data")
+			list, _ := s.judgeDecoded(nil, []byte(data), "data")
 			if fits, ok := byLibrary(t, s, data); ok && fits != (list == nil) {
 				t.Errorf("schema %s, data %s: got %v, the library says it fits: %v", text, data, list, fits)
 			}
@@ -90,9 +91,9 @@ func FuzzJudge(f *testing.F) {
 		if err != nil {
 			return
 		}
-		list, _ := s.slowly(nil, data, "data")
+		list, _ := s.judgeDecoded(nil, data, "data")
 		if len(list) > 0 && strings.HasPrefix(list[0].Message, "cannot be") || strings.Contains(text, "$ref") && len(schema) > 500 {
-			return // the library would go on for ever
+			return // the library would never end
 		}
 		if fits, ok := byLibrary(t, s, string(data)); ok && fits != (list == nil) {
 			t.Errorf("got %v, the library says it fits: %v", list, fits)
@@ -105,7 +106,8 @@ func FuzzJudge(f *testing.F) {
 	})
 }
 
-// TestPlacesOfViolations: siblings that fail have places of their own. The library mixes those of propertyNames up.
+// TestPlacesOfViolations checks that failing siblings have their own places. The library confuses
+// those of propertyNames.
 func TestPlacesOfViolations(t *testing.T) {
 	for _, tt := range []struct{ schema, data, want string }{
 		{judgedSchemas[8], `{"title":"t","deep":{"deeper":{"toolong":2}},"a":{"fine":{"x":{"y":1}}}}`, `data.deep.deeper must not have a member of the name "toolong"`},
@@ -120,7 +122,8 @@ func TestPlacesOfViolations(t *testing.T) {
 	}
 }
 
-// TestClosestAlternative: a value that fits no alternative is compared with the one that was probably meant.
+// TestClosestAlternative checks that a value that fits no alternative is compared with the one that
+// was probably intended.
 func TestClosestAlternative(t *testing.T) {
 	const events = `{"oneOf":[{"type":"string"},
 		{"title":"opened","type":"object","required":["action","issue"],"properties":{"action":{"const":"opened"},"issue":{"type":"object","required":["id"]}}},
@@ -141,7 +144,7 @@ func TestClosestAlternative(t *testing.T) {
 	}
 }
 
-// TestManyViolations: the count is of the part that has them.
+// TestManyViolations checks that the count belongs to the part with the violations.
 func TestManyViolations(t *testing.T) {
 	typ := &Type{Name: "a", Schema: []byte(`{"items":{"type":"integer"}}`), AttributesSchema: []byte(`{"additionalProperties":{"type":"integer"}}`)}
 	check(t, typ.normalize())
@@ -163,7 +166,8 @@ func TestManyViolations(t *testing.T) {
 	}
 }
 
-// TestPlacesInSchemas: what is wrong with a schema is named at its place, also below siblings.
+// TestPlacesInSchemas checks that errors in a schema are reported with their place, including below
+// siblings.
 func TestPlacesInSchemas(t *testing.T) {
 	for schema, want := range map[string]string{
 		`{"properties":{"a":{"type":"object","properties":{"b":{"minLength":-1}}},"c":{"title":"x"}}}`: "properties.a.properties.b.minLength must be at least 0",
@@ -178,7 +182,7 @@ func TestPlacesInSchemas(t *testing.T) {
 	}
 }
 
-// TestEventsOfATypeAreCheckedAtOnce: nothing that belongs to one check is shared with another.
+// TestEventsOfATypeAreCheckedAtOnce checks that concurrent checks share no state.
 func TestEventsOfATypeAreCheckedAtOnce(t *testing.T) {
 	typ := typeWith(t, `{"$dynamicAnchor":"n","properties":{"a":{"$dynamicRef":"#n"},"b":{"pattern":"^x*$"}},"unevaluatedProperties":false}`)
 	var wg sync.WaitGroup

@@ -12,7 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// typeMasks are the library's bits of types.
+// typeMasks are the library's type bits.
 var typeMasks = func() map[string]jsonschema.Types {
 	masks := make(map[string]jsonschema.Types)
 	for name := range typeNames {
@@ -67,7 +67,7 @@ func numberOf(v any) (json.Number, bool) {
 	return n, is
 }
 
-// isIntegral reports whether a number has no fraction: 1, 1.0 and 10e-1 have none.
+// isIntegral reports whether a number is an integer: 1, 1.0 and 10e-1 are.
 func isIntegral(n json.Number) bool {
 	if !strings.ContainsAny(string(n), ".eE") {
 		return true
@@ -76,7 +76,7 @@ func isIntegral(n json.Number) bool {
 	return r != nil && r.IsInt()
 }
 
-// ratOf returns the number exactly. decode keeps exponents within bounds.
+// ratOf returns the exact value of a number. decode bounds the exponents.
 func ratOf(n json.Number) *big.Rat {
 	r, ok := new(big.Rat).SetString(string(n))
 	if !ok {
@@ -141,7 +141,8 @@ func (j *judge) text(s *jsonschema.Schema, v string) bool {
 	return ok
 }
 
-// matches matches a pattern of the schema, whose cost is charged first. What an unchecked pattern says is unchecked.
+// matches matches a pattern of the schema and charges its cost first. For an unchecked pattern it
+// returns unchecked.
 func (j *judge) matches(re jsonschema.Regexp, v string, unchecked bool) bool {
 	p, is := re.(*pattern)
 	if !is {
@@ -155,7 +156,7 @@ func (j *judge) matches(re jsonschema.Regexp, v string, unchecked bool) bool {
 	return p.MatchString(v)
 }
 
-// sameValue tells whether two JSON values are equal: numbers by their value, objects whatever the order.
+// sameValue reports whether two JSON values are equal: numbers by value, objects in any order.
 func (j *judge) sameValue(a, b any) bool {
 	j.spend(1)
 	switch a := a.(type) {
@@ -173,7 +174,7 @@ func (j *judge) sameValue(a, b any) bool {
 			return is
 		}
 		if !strings.ContainsAny(string(a)+string(o), ".eE-") {
-			return false // integers as JSON writes them, which has no leading zeros
+			return false // integers without leading zeros, as JSON requires
 		}
 		j.spend((len(a) + len(o)) / 8)
 		x, y := ratOf(a), ratOf(o)
@@ -229,7 +230,7 @@ func (j *judge) twins(list []any) (a, b int) {
 	return 0, 0
 }
 
-// appendKey appends a text that equal values, and only they, have in common.
+// appendKey appends a text that is the same for equal values and different for others.
 func (j *judge) appendKey(dst []byte, v any) []byte {
 	j.spend(2)
 	switch v := v.(type) {

@@ -16,24 +16,28 @@ import (
 const DefaultWork = 2_000_000
 
 const (
-	// lookEvery is how many steps pass between two looks at the caller's context: about 2 ms.
-	lookEvery = 5_000
-	// heavySteps is what a request may take before it waits for others of its tenant that have taken as much.
+	// checkpointSteps is the number of steps between two checks of the caller's context: about 2
+	// ms.
+	checkpointSteps = 5_000
+	// heavySteps is the work after which a request waits for other requests of its tenant that have
+	// done as much.
 	heavySteps = 20_000
-	// maxWaiting bounds the requests of a tenant that wait for its share of work. Each of them holds its body.
+	// maxWaiting bounds the requests of a tenant that wait for its share of work. Each of them
+	// holds its body in memory.
 	maxWaiting = 32
-	// stepBytes is how many bytes an expression passes over or copies in a step.
+	// stepBytes is how many bytes an expression skips or copies in a step.
 	stepBytes = 64
-	// payTime is the time in which a tenant may take Limits.Work again, however many requests it sends.
+	// payTime is the time in which a tenant may use Limits.Work again, for any number of requests.
 	payTime = 2 * time.Second
 )
 
-// Limits bound what a tenant's catalogue may cost. Zero fields have their defaults.
+// Limits bound the cost of a tenant's catalogue. Zero fields mean the defaults.
 type Limits struct {
-	// Work is what the checks and rules of one request may take, in steps of about 0.3 µs, and what all of a tenant may
-	// take in two seconds on average. Only what is not plain counts: see fastNode. Default: DefaultWork.
+	// Work bounds the checks and rules of one request, in steps of about 0.3 µs, and those of a
+	// tenant in two seconds on average. Checks against simple schemas do not count: see fastNode.
+	// The default is DefaultWork.
 	Work int
-	// Bytes bounds what a tenant adds to the catalogue, as stored. Default: DefaultBytes.
+	// Bytes bounds a tenant's additions to the catalogue, as stored. The default is DefaultBytes.
 	Bytes int64
 }
 
@@ -47,38 +51,38 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Stats counts what the limits did since the start.
+// Stats counts the effects of the limits since the start.
 type Stats struct {
 	Steps                                atomic.Int64 // of checks, rules and imports
 	Waits                                atomic.Int64 // requests that waited for their tenant's share
-	RequestWork, TenantWork, Bytes, Size atomic.Int64 // refusals by Limits.Work, of one request and of a tenant's; by Limits.Bytes; by the bounds of imports
+	RequestWork, TenantWork, Bytes, Size atomic.Int64 // rejections by Limits.Work for one request and for a tenant, by Limits.Bytes, and by the limits of imports
 }
 
-// errRequestWork is returned when a request has taken all that it may.
+// errRequestWork is returned when a request has used up its work budget.
 var errRequestWork = errors.New("the checks and rules of one request take more work than is allowed")
 
-// Work is the checking and deriving for one request. It belongs to one goroutine. A nil *Work is unbounded.
+// Work is the work budget of one request. It belongs to one goroutine. A nil *Work is unlimited.
 type Work struct {
 	ctx     context.Context
 	meter   *meter
-	left    int  // of Limits.Work
-	pending int  // steps taken since the last look
-	bytes   int  // of expressions, not yet a step
-	used    int  // steps up to the last look
-	holds   bool // the tenant's place for heavy requests
+	left    int  // remaining part of Limits.Work
+	pending int  // steps taken since the last checkpoint
+	bytes   int  // bytes of expressions that do not make up a step yet
+	used    int  // steps taken up to the last checkpoint
+	holds   bool // holds the tenant's slot for heavy requests
 	stop    error
 }
 
-// meter is a tenant's share of work. What requests take is paid afterwards; a tenant that is in debt waits before it takes
-// more. Its other requests, whose events are not checked or fit a plain schema, do not.
+// meter is a tenant's share of work. Requests pay after the work; a tenant in debt waits before it
+// does more. Its other requests, whose events are unchecked or fit a simple schema, do not wait.
 type meter struct {
 	stats   *Stats
 	limit   int           // Limits.Work
-	heavy   chan struct{} // holds one: the heavy request under way
+	heavy   chan struct{} // one slot, for the current heavy request
 	waiting atomic.Int32
 
 	mu      sync.Mutex
-	balance float64 // steps, at most limit
+	balance float64 // in steps, at most limit
 	at      time.Time
 }
 
@@ -86,7 +90,8 @@ func newMeter(limit int, stats *Stats) *meter {
 	return &meter{stats: stats, limit: limit, heavy: make(chan struct{}, 1), balance: float64(limit), at: time.Now()}
 }
 
-// pay takes steps from the balance, and returns how long the tenant has to wait until it is out of debt.
+// pay subtracts steps from the balance and returns how long the tenant must wait until it is out of
+// debt.
 func (m *meter) pay(steps int) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -100,7 +105,7 @@ func (m *meter) pay(steps int) time.Duration {
 	return time.Duration(-m.balance / rate * float64(time.Second))
 }
 
-// wait counts a waiting request, unless too many do.
+// wait counts a waiting request, or returns an error if too many are waiting.
 func (m *meter) wait() error {
 	if m.waiting.Add(1) > maxWaiting {
 		m.waiting.Add(-1)
@@ -123,10 +128,11 @@ func (r *Registry) meter(tenant event.TenantID) *meter {
 // Stats returns the counters of the limits.
 func (r *Registry) Stats() *Stats { return &r.stats }
 
-// Work returns the budget of one request, which ends with ctx. The caller calls End.
+// Work returns the work budget of one request, which ends with ctx. The caller must call End.
 func (v View) Work(ctx context.Context) *Work { return v.r.work(ctx, v.tenant) }
 
-// Importing returns the budget of an import, which the tenant's other costly requests wait for. The caller calls End.
+// Importing returns the work budget of an import. The tenant's other costly requests wait for the
+// import. The caller must call End.
 func (r *Registry) Importing(ctx context.Context, tenant event.TenantID) (*Work, error) {
 	w := r.work(ctx, tenant)
 	if err := w.begin(); err != nil {
@@ -135,7 +141,7 @@ func (r *Registry) Importing(ctx context.Context, tenant event.TenantID) (*Work,
 	return w, w.hold()
 }
 
-// paced lets the tenant pay for compiling schemas of so many bytes, once it is out of debt.
+// paced waits until the tenant is out of debt and then charges it for compiling the schemas.
 func (r *Registry) paced(ctx context.Context, tenant event.TenantID, schemas ...[]byte) error {
 	w := r.work(ctx, tenant)
 	defer w.End()
@@ -146,7 +152,7 @@ func (r *Registry) paced(ctx context.Context, tenant event.TenantID, schemas ...
 	for _, s := range schemas {
 		n += len(s)
 	}
-	w.owe(n * compileSteps)
+	w.chargeTenant(n * compileSteps)
 	return nil
 }
 
@@ -154,7 +160,7 @@ func (r *Registry) work(ctx context.Context, tenant event.TenantID) *Work {
 	return &Work{ctx: ctx, meter: r.meter(tenant), left: r.limits.Work}
 }
 
-// begin is called before work that is not plain. It waits while the tenant is in debt.
+// begin must be called before costly work. It waits while the tenant is in debt.
 func (w *Work) begin() error {
 	if w == nil || w.stop != nil && !errors.Is(w.stop, errRequestWork) {
 		return w.failure()
@@ -188,18 +194,18 @@ func (w *Work) ended() error {
 	return w.stop
 }
 
-// spend takes n steps. It is called before the work is done.
+// spend takes n steps from the budget; call it before doing the work.
 func (w *Work) spend(n int) error {
 	if w == nil {
 		return nil
 	}
-	if w.pending += n; w.pending < lookEvery && w.stop == nil {
+	if w.pending += n; w.pending < checkpointSteps && w.stop == nil {
 		return nil
 	}
-	return w.look()
+	return w.checkpoint()
 }
 
-// spendBytes takes what passing over or copying n bytes costs.
+// spendBytes takes the cost of skipping or copying n bytes.
 func (w *Work) spendBytes(n int) error {
 	if w == nil {
 		return nil
@@ -210,27 +216,27 @@ func (w *Work) spendBytes(n int) error {
 	return w.spend(steps)
 }
 
-// owe has the tenant pay for n steps that do not count for the request: who publishes first after a start must not be refused
-// for the compiling.
-func (w *Work) owe(n int) {
+// chargeTenant charges the tenant n steps that do not count for the request: the first publisher
+// after a start must not be rejected for the cost of compiling.
+func (w *Work) chargeTenant(n int) {
 	if w != nil {
 		w.meter.pay(n)
 		w.meter.stats.Steps.Add(int64(n))
 	}
 }
 
-// look pays for what was taken, and tells whether to go on.
-func (w *Work) look() error {
+// checkpoint pays for the steps taken and returns an error if the request must stop.
+func (w *Work) checkpoint() error {
 	if w.stop != nil {
 		return w.stop
 	}
 	if w.ctx.Err() != nil {
-		w.pending = 0 // it is not done any more
+		w.pending = 0 // the work will not be done
 		return w.ended()
 	}
 	w.left -= w.pending
 	if w.left < 0 {
-		w.pending = 0 // likewise
+		w.pending = 0 // the work will not be done
 		w.meter.stats.RequestWork.Add(1)
 		w.stop = errRequestWork
 		return w.stop
@@ -249,7 +255,7 @@ func (w *Work) settle() {
 	w.pending = 0
 }
 
-// hold waits for the tenant's place for heavy requests, of which one is under way at a time.
+// hold waits for the tenant's slot for heavy requests, of which only one runs at a time.
 func (w *Work) hold() error {
 	if w == nil || w.holds {
 		return nil
@@ -274,7 +280,7 @@ func (w *Work) hold() error {
 	}
 }
 
-// End pays for the rest. Calling it again, or on nil, is harmless.
+// End pays for the remaining steps. Calling it again, or on nil, is harmless.
 func (w *Work) End() {
 	if w == nil {
 		return
@@ -288,8 +294,8 @@ func (w *Work) End() {
 	}
 }
 
-// failure returns why the request must end: its context has, or too many wait. Having taken all its steps is no failure of
-// the request by itself.
+// failure returns why the request must end: its context has ended, or too many requests are
+// waiting. An exhausted work budget alone is not a failure of the request.
 func (w *Work) failure() error {
 	if w == nil || errors.Is(w.stop, errRequestWork) {
 		return nil

@@ -12,7 +12,8 @@ import (
 	"github.com/relay-events/relay/internal/problem"
 )
 
-// normalize checks a type from outside and fills in what it leaves open. The errors are problems that name the field.
+// normalize checks an external type and fills in its defaults. The errors are problems that name
+// the field.
 func (t *Type) normalize() error {
 	t.normalized = false
 	if err := event.CheckType(t.Name); err != nil {
@@ -96,7 +97,7 @@ func (t *Type) normalize() error {
 	return nil
 }
 
-// checkPublic refuses the names of events that Relay itself publishes.
+// checkPublic rejects the names of events that Relay itself publishes.
 func checkPublic(name string) error {
 	if strings.HasPrefix(name, event.OperationalPrefix) {
 		return fmt.Errorf("must not begin with %q: Relay itself publishes those", event.OperationalPrefix)

@@ -18,9 +18,9 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// gitHub is what npm has of GitHub's webhooks: a schema for each event, and payloads.
+// gitHub holds the schemas and payloads of GitHub's webhooks, as published on npm.
 type gitHub struct {
-	schemas  map[string]json.RawMessage // by the event's name, with the definitions they refer to
+	schemas  map[string]json.RawMessage // by the event's name, with the definitions they reference
 	payloads map[string][]json.RawMessage
 }
 
@@ -75,7 +75,7 @@ func octokit(t *testing.T) gitHub {
 	return g
 }
 
-// closure returns a definition as a schema of its own, with the definitions it needs.
+// closure returns a definition as a self-contained schema, with the definitions it needs.
 func closure(definitions map[string]json.RawMessage, name string) json.RawMessage {
 	needed, queue := map[string]json.RawMessage{}, []string{name}
 	for len(queue) > 0 {
@@ -97,8 +97,8 @@ func closure(definitions map[string]json.RawMessage, name string) json.RawMessag
 	return b
 }
 
-// misfits are the payloads that violate the schemas by the verdict of ajv 8.20 with ajv-formats, too: most are the first of their
-// event, copied from documentation that is older than members which the schemas require.
+// misfits are the payloads that violate the schemas according to ajv 8.20 with ajv-formats as well.
+// Most are the first of their event, copied from documentation that predates required members.
 const misfits = `branch_protection_rule[0] check_run[0] check_run[7] check_run[8] check_suite[0] code_scanning_alert[0] commit_comment[0] create[0]
 	delete[0] dependabot_alert[0] deploy_key[0] deployment[0] deployment_status[0] discussion[0] discussion_comment[0] fork[0] gollum[0] installation[0]
 	installation_repositories[0] issue_comment[0] issues[0] label[0] member[0] merge_group[0] meta[0] milestone[0] package[0] page_build[0] ping[0] project[0]
@@ -106,8 +106,8 @@ const misfits = `branch_protection_rule[0] check_run[0] check_run[7] check_run[8
 	release[0] repository_dispatch[0] repository[0] repository_import[0] repository_vulnerability_alert[0] security_advisory[0] sponsorship[1] star[0]
 	status[0] team[0] team_add[0] watch[0] workflow_dispatch[0] workflow_job[0] workflow_run[0]`
 
-// TestGitHub holds all payloads of GitHub's webhooks against octokit's schemas: none that fits is refused, and importing the schemas
-// again changes nothing.
+// TestGitHub checks all payloads of GitHub's webhooks against octokit's schemas: none that fits is
+// rejected, and importing the schemas again changes nothing.
 func TestGitHub(t *testing.T) {
 	g := octokit(t)
 	r, store, reopen := newRegistry(t)
@@ -161,7 +161,7 @@ func TestGitHub(t *testing.T) {
 		t.Errorf("got %d payloads and %d refused, want 329 and %d", checked, refused, want)
 	}
 
-	// Spoilt payloads: whatever is wrong with them, the places are there.
+	// Corrupted payloads: all reported places must exist.
 	for name, payloads := range g.payloads {
 		typ, _ := r.Lookup(1, "github."+name)
 		for _, data := range payloads[:min(2, len(payloads))] {
@@ -180,7 +180,8 @@ func TestGitHub(t *testing.T) {
 	}
 }
 
-// resolves tells whether the place of a violation is in the event. Of what is missing the place around it is.
+// resolves reports whether the place of a violation exists in the event. For a missing member, its
+// parent must exist.
 func resolves(data string, v Violation) bool {
 	tokens, ok := tokensOf(strings.TrimPrefix(strings.TrimPrefix(v.Path, "data"), "attributes"))
 	if !ok {
@@ -213,7 +214,7 @@ func resolves(data string, v Violation) bool {
 	return true
 }
 
-// tokensOf reads a path that pathOf has written.
+// tokensOf parses a path written by pathOf.
 func tokensOf(path string) (out []token, ok bool) {
 	for path != "" {
 		switch {

@@ -13,7 +13,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 )
 
-// Pack is a set of types that belong together, and the rules that ship with them.
+// Pack is a set of related types and the rules that ship with them.
 type Pack struct {
 	Name  string
 	Types []Type
@@ -23,20 +23,20 @@ type Pack struct {
 //go:embed packs/*/*.json
 var files embed.FS
 
-// rulesFile is the name of the file in a pack's folder that is no type.
+// rulesFile is the file in a pack's folder that contains its rules.
 const rulesFile = "rules.json"
 
 // Builtin returns the packs of the binary. They must not be changed.
 func Builtin() []*Pack { return slices.Clone(builtin) }
 
-// loadPacks reads every folder below packs: one file per type, and perhaps rules.json.
+// loadPacks reads every folder below packs: one file per type, and optionally rules.json.
 func loadPacks(files fs.FS) ([]*Pack, error) {
 	names, err := fs.Glob(files, "packs/*/*.json")
 	if err != nil {
 		return nil, fmt.Errorf("listing packs: %w", err)
 	}
 	var packs []*Pack
-	seen := make(map[string]string) // name or alias to the type that has it
+	seen := make(map[string]string) // maps a name or alias to its type
 	for _, name := range names {
 		b, err := fs.ReadFile(files, name)
 		if err != nil {
@@ -64,7 +64,7 @@ func loadPacks(files fs.FS) ([]*Pack, error) {
 			return nil, fmt.Errorf("reading %q: %w", name, err)
 		}
 		if want := path.Base(name); t.Name+".json" != want {
-			return nil, fmt.Errorf("reading %q: the file holds type %q", name, t.Name)
+			return nil, fmt.Errorf("reading %q: the file contains type %q", name, t.Name)
 		}
 		if err := t.complete(); err != nil {
 			return nil, fmt.Errorf("reading %q: %w", name, err)
@@ -80,15 +80,15 @@ func loadPacks(files fs.FS) ([]*Pack, error) {
 	return packs, nil
 }
 
-// strictJSON decodes one JSON value into v and refuses fields that v does not have.
+// strictJSON decodes one JSON value into v and rejects fields that v does not have.
 func strictJSON(b []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	return dec.Decode(v)
 }
 
-// complete checks that a type of a pack or a file is fully described, brings its JSON into compact form and prepares its
-// checks.
+// complete checks that a type of a pack or a file is fully described, compacts its JSON and
+// prepares its checks.
 func (t *Type) complete() error {
 	if err := event.CheckType(t.Name); err != nil {
 		return fmt.Errorf("name %q %w", t.Name, err)
@@ -115,7 +115,7 @@ func (t *Type) complete() error {
 	return nil
 }
 
-// defaultFires returns the sentence for a type that does not say when it fires.
+// defaultFires returns the default for Type.Fires.
 func defaultFires(name string) string {
 	return "When the application publishes " + strings.TrimSpace(name) + "."
 }

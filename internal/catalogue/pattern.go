@@ -16,34 +16,37 @@ import (
 )
 
 const (
-	// maxPattern bounds a pattern of a schema, in instructions of its compiled form; filters have the same bound.
+	// maxPattern bounds a pattern of a schema, in instructions of its compiled form; filters have
+	// the same limit.
 	maxPattern = 1000
-	// maxPatterns bounds the different patterns of a schema together, likewise. Compiling them takes tenths of a second.
+	// maxPatterns bounds the different patterns of a schema together, in instructions. Compiling
+	// that many takes a few tenths of a second.
 	maxPatterns = 20_000
-	// patternBytes is how many instructions × bytes of text are one step of a check. Go's matcher takes up to 15 ns for each.
+	// patternBytes is how many instructions × bytes of text count as one step of a check. Go's
+	// matcher takes up to 15 ns for each.
 	patternBytes = 25
 	// maxPatternBytes bounds the text of a pattern.
 	maxPatternBytes = 16 << 10
-	// maxRegexText bounds the texts of events that are checked for the format "regex", in bytes: reading longer ones costs
-	// too much, so they pass.
+	// maxRegexText bounds the texts of events that are checked for the format "regex", in bytes:
+	// parsing longer ones costs too much, so they pass.
 	maxRegexText = 1 << 10
 )
 
 // pattern is a pattern of a schema. It implements jsonschema.Regexp.
 type pattern struct {
-	text      string // as the schema has it
+	text      string // as written in the schema
 	re        *regexp.Regexp
 	size      int    // estimated instructions
-	unchecked string // why it is not checked; empty: it is
-	// least and most bound the characters of a text: the pattern was ^x{least,most}$ with more than RE2 can count. most is
-	// -1 for no bound, counted false for any other pattern.
+	unchecked string // why it is not checked; empty if it is
+	// counted means that the pattern was ^x{least,most}$ with bounds beyond those of RE2. least and
+	// most then bound the number of characters; most is -1 for no bound.
 	counted     bool
 	least, most int
 }
 
 func (p *pattern) String() string { return p.text }
 
-// MatchString reports whether the text has a match. An unchecked pattern matches everything.
+// MatchString reports whether the text has a match. An unchecked pattern matches every text.
 func (p *pattern) MatchString(s string) bool {
 	if p.unchecked != "" {
 		return true
@@ -56,13 +59,13 @@ func (p *pattern) MatchString(s string) bool {
 	return p.re.MatchString(s)
 }
 
-// cost returns the steps that matching a text of n bytes takes at most.
+// cost returns the maximum number of steps to match a text of n bytes.
 func (p *pattern) cost(n int) int { return 1 + p.size*n/patternBytes }
 
 // patterns compiles the patterns of one schema, each different one once.
 type patterns struct {
 	known map[string]*pattern
-	size  int // of all that are checked
+	size  int // size of all checked patterns
 }
 
 // engine is a jsonschema.RegexpEngine.
@@ -74,7 +77,7 @@ func (ps *patterns) engine(text string) (jsonschema.Regexp, error) {
 	return p, nil
 }
 
-// read reads a pattern without compiling it.
+// read parses a pattern without compiling it.
 func (ps *patterns) read(text string) (*pattern, error) {
 	if p := ps.known[text]; p != nil {
 		return p, nil
@@ -107,8 +110,9 @@ func (ps *patterns) compile(text string) (*pattern, error) {
 	return p, nil
 }
 
-// readPattern reads an ECMA-262 pattern, the dialect of JSON Schema (2020-12 core, section 6.4). What RE2 cannot express
-// makes it unchecked; an error means that it is no pattern at all.
+// readPattern parses an ECMA-262 pattern, the dialect of JSON Schema (2020-12 core, section 6.4). A
+// pattern that RE2 cannot express becomes unchecked; an error means that the text is not a valid
+// pattern.
 func readPattern(text string) (*pattern, error) {
 	if len(text) > maxPatternBytes {
 		return &pattern{text: text, unchecked: fmt.Sprintf("it has more than %d bytes", maxPatternBytes)}, nil
@@ -134,7 +138,7 @@ func readPattern(text string) (*pattern, error) {
 	return p, nil
 }
 
-// reasonOf leaves the translated pattern out of a complaint about it.
+// reasonOf returns the error without the translated pattern, which its author does not know.
 func reasonOf(err error) string {
 	var bad *syntax.Error
 	if errors.As(err, &bad) {
@@ -143,7 +147,7 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// Unchecked is a part of a type's schemas that events are not held against.
+// Unchecked is a part of a type's schemas that is not enforced.
 type Unchecked struct {
 	// Path is the place in the schema: "schema#/properties/name/pattern".
 	Path string
@@ -154,7 +158,8 @@ type Unchecked struct {
 // maxUnchecked bounds the list of unchecked patterns.
 const maxUnchecked = 50
 
-// scan reads every pattern of a decoded schema, returns those that are not checked, and refuses those that are none.
+// scan parses every pattern of a decoded schema, returns those that are not checked, and rejects
+// invalid ones.
 func (ps *patterns) scan(doc any, path string, at place, out []Unchecked) ([]Unchecked, error) {
 	one := func(text, at string) error {
 		p, err := ps.read(text)
@@ -216,7 +221,7 @@ func clipPath(s string) string {
 	return s
 }
 
-// pointerToken writes a name in a JSON pointer (RFC 6901).
+// pointerToken escapes a name for a JSON pointer (RFC 6901).
 func pointerToken(s string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(s) }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -11,33 +11,34 @@ import (
 	"unicode/utf8"
 )
 
-// translation is an ECMA-262 pattern in RE2's syntax. Where RE2 has something of its own that is nothing in ECMA-262, such
-// as (?i) or \A, it keeps RE2's meaning.
+// translation translates an ECMA-262 pattern to RE2's syntax. RE2's own syntax that has no meaning
+// in ECMA-262, such as (?i) or \A, keeps RE2's meaning.
 type translation struct {
 	out       strings.Builder
 	in        string
 	pos       int
-	unchecked string // what RE2 has not
-	backwards bool   // a repetition has its bounds the wrong way round
+	unchecked string // the feature that RE2 lacks
+	backwards bool   // a repetition has its bounds reversed
 	err       error
 
-	// What is needed to see ^x{least,most}$ in it.
+	// Fields for patterns like ^x{least,most}$.
 	counted     bool
 	least, most int
 }
 
 const (
-	// ecmaSpace and ecmaNoSpace are \s and \S of ECMA-262, in a class.
+	// ecmaSpace and ecmaNoSpace are \s and \S of ECMA-262, for use in a class.
 	ecmaSpace   = `\t-\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}`
 	ecmaNoSpace = `\x00-\x08\x0e-\x1f!-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{fefe}\x{ff00}-\x{10ffff}`
 	ecmaDot     = `[^\n\r\x{2028}\x{2029}]`
 	anything    = `[\x00-\x{10ffff}]`
 	nothing     = `[^\x00-\x{10ffff}]`
-	maxRepeat   = 1000 // RE2's
-	fewRepeats  = 100  // up to which x{1,n} is compiled as it stands
+	maxRepeat   = 1000 // RE2's limit
+	fewRepeats  = 100  // up to which x{1,n} is compiled unchanged
 )
 
-// translate translates a pattern. What it does not know it leaves to RE2's parser, whose complaints are then the pattern's.
+// translate translates a pattern. It leaves unknown syntax to RE2's parser, which then reports the
+// errors of the pattern.
 func translate(text string) *translation {
 	t := &translation{in: text}
 	if !utf8.ValidString(text) {
@@ -68,7 +69,7 @@ func translate(text string) *translation {
 	return t
 }
 
-// put writes text for the next n bytes of the pattern.
+// put writes text in place of the next n bytes of the pattern.
 func (t *translation) put(text string, n int) {
 	t.out.WriteString(text)
 	t.pos += n
@@ -80,7 +81,7 @@ func (t *translation) lacks(what string) {
 	}
 }
 
-// group translates what stands behind an opening parenthesis.
+// group translates an opening parenthesis and the syntax after it.
 func (t *translation) group() {
 	rest := t.in[t.pos:]
 	for start, what := range map[string]string{"(?=": "look-ahead", "(?!": "look-ahead", "(?<=": "look-behind", "(?<!": "look-behind"} {
@@ -91,7 +92,7 @@ func (t *translation) group() {
 		}
 	}
 	if strings.HasPrefix(rest, "(?<") {
-		if end := strings.IndexByte(rest, '>'); end > 3 { // its name is of no use without back-references
+		if end := strings.IndexByte(rest, '>'); end > 3 { // names are useless without back-references
 			t.put("(", end+1)
 			return
 		}
@@ -101,7 +102,7 @@ func (t *translation) group() {
 
 var quantifier = regexp.MustCompile(`^\{(\d{1,9})(,(\d{0,9}))?\}`)
 
-// repeat translates {1,2}, or a brace that is a character.
+// repeat translates {1,2}, or a brace that stands for itself.
 func (t *translation) repeat() {
 	m := quantifier.FindStringSubmatch(t.in[t.pos:])
 	if m == nil {
@@ -123,7 +124,7 @@ func (t *translation) repeat() {
 	t.put(m[0], len(m[0]))
 }
 
-// escape translates a backslash outside of a class.
+// escape translates a backslash outside a class.
 func (t *translation) escape() {
 	text, n, kind := t.escaped(t.in[t.pos:])
 	if kind == classEscape {
@@ -134,16 +135,16 @@ func (t *translation) escape() {
 	t.put(text, n)
 }
 
-// kinds of escapes.
+// escapeKind is a kind of escape.
 type escapeKind int
 
 const (
 	charEscape  escapeKind = iota // one character
-	classEscape                   // a set of characters, as it stands in a class
-	otherEscape                   // neither: \b outside of a class
+	classEscape                   // a set of characters, in the syntax within a class
+	otherEscape                   // neither: \b outside a class
 )
 
-// escaped translates the escape at the start of s, n bytes long.
+// escaped translates the escape at the start of s, which is n bytes long.
 func (t *translation) escaped(s string) (text string, n int, kind escapeKind) {
 	if len(s) < 2 {
 		t.err = errors.New(`is not a regular expression: trailing backslash at end of expression`)
@@ -164,7 +165,7 @@ func (t *translation) escaped(s string) (text string, n int, kind escapeKind) {
 		return s[:n], n, charEscape
 	case '0':
 		if len(s) > n && s[n] >= '0' && s[n] <= '7' {
-			break // octal, of old
+			break // an old-style octal escape
 		}
 		return `\x00`, n, charEscape
 	case 'c':
@@ -237,7 +238,7 @@ func (t *translation) character(r rune) string {
 
 func runeEscape(r rune) string { return fmt.Sprintf(`\x{%x}`, r) }
 
-// hexadecimal reads n hexadecimal digits.
+// hexadecimal parses n hexadecimal digits.
 func hexadecimal(s string, n int) (rune, bool) {
 	if len(s) < n || n > 8 {
 		return 0, false
@@ -246,7 +247,7 @@ func hexadecimal(s string, n int) (rune, bool) {
 	return rune(v & 0x7fffffff), err == nil && v <= 0x7fffffff
 }
 
-// longCategories are the general categories by the long names that ECMA-262 allows.
+// longCategories maps the long names of general categories that ECMA-262 allows to the short ones.
 var longCategories = map[string]string{
 	"Letter": "L", "Cased_Letter": "LC", "Uppercase_Letter": "Lu", "Lowercase_Letter": "Ll", "Titlecase_Letter": "Lt", "Modifier_Letter": "Lm", "Other_Letter": "Lo",
 	"Mark": "M", "Combining_Mark": "M", "Nonspacing_Mark": "Mn", "Spacing_Mark": "Mc", "Enclosing_Mark": "Me",
@@ -315,7 +316,7 @@ func (t *translation) class() {
 		return
 	}
 	var b strings.Builder
-	set, wide := false, false // what stands before: a set of characters; anything at all
+	set, wide := false, false // the item before is a set of characters; there is an item before
 	for {
 		rest := t.in[t.pos:]
 		if rest == "" {
@@ -331,7 +332,7 @@ func (t *translation) class() {
 			return
 		}
 		if rest[0] == '-' {
-			// A range only between two characters: [\w-.] has a hyphen of its own.
+			// A hyphen is a range only between two characters: in [\w-.] it stands for itself.
 			kind = charEscape
 			if text = `-`; !wide || set || rest[1:] == "" || rest[1] == ']' || t.setFollows(rest[1:]) {
 				text = `\-`
@@ -353,14 +354,14 @@ func (t *translation) class() {
 	}
 }
 
-// setFollows tells whether a set of characters, not one of them, is next in a class.
+// setFollows reports whether the next item in a class is a set of characters.
 func (t *translation) setFollows(s string) bool {
 	probe := &translation{in: s}
 	_, _, kind := probe.classItem(s)
 	return probe.err == nil && kind == classEscape
 }
 
-// posixClass is RE2's [:alpha:].
+// posixClass matches RE2's [:alpha:].
 var posixClass = regexp.MustCompile(`^\[:\^?[a-z]+:\]`)
 
 // classItem translates a character or an escape in a class.
@@ -391,10 +392,10 @@ func (t *translation) classItem(s string) (text string, n int, kind escapeKind) 
 	return regexp.QuoteMeta(s[:n]), n, charEscape
 }
 
-// countable is ^x{1,2000}$ where x is one character: a dot, an escape or a class.
+// countable matches ^x{1,2000}$ where x is one character: a dot, an escape or a class.
 var countable = regexp.MustCompile(`^\^(\.|\\[sSdDwW]|\[(?:[^\]\\\[]|\\.)*\]|[A-Za-z0-9 ])\{(\d{1,9})(,(\d{0,9}))?\}\??\$$`)
 
-// countedPattern takes a pattern apart that counts beyond RE2's bound.
+// countedPattern splits a pattern whose repetition exceeds RE2's limit.
 func countedPattern(text string) (x string, least, most int, ok bool) {
 	m := countable.FindStringSubmatch(text)
 	if m == nil {

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestPatterns: patterns are those of ECMA-262. What RE2 cannot do is left unchecked, with the place and the reason.
+// TestPatterns checks that patterns follow ECMA-262, and that patterns that RE2 cannot express are
+// left unchecked, with the place and the reason.
 func TestPatterns(t *testing.T) {
 	for _, tt := range []struct{ pattern, fit, unfit, unchecked string }{
 		{`^[a-z]+$`, "abc", "Abc", ""},
@@ -44,7 +45,7 @@ func TestPatterns(t *testing.T) {
 		{`^\/\_\-\e$`, "/_-e", "x", ""},
 		{`^\$\{x\}$`, "${x}", "x", ""},
 		{`^.$`, "x", "\u2028", ""},
-		{`(?i)^abc$`, "ABC", "x", ""}, // RE2's, which was accepted before
+		{`(?i)^abc$`, "ABC", "x", ""}, // RE2 syntax that earlier versions accepted
 		{`\Aabc\z`, "abc", "abcd", ""},
 		{`^(?<year>\d{4})$`, "2026", "x", ""},
 		{`^(a{1,300}){3}$`, "", "", "instructions"},
@@ -88,7 +89,7 @@ func FuzzPattern(f *testing.F) {
 	})
 }
 
-// TestUncheckedPatterns: a schema with patterns that cannot be checked is kept, and says which.
+// TestUncheckedPatterns checks that a schema with unsupported patterns is accepted and lists them.
 func TestUncheckedPatterns(t *testing.T) {
 	typ := &Type{Name: "a", Schema: []byte(`{"properties":{"n/a":{"type":"string","pattern":"^(?!foo)[a-z]+$","maxLength":3},"pattern":{"type":"integer"}},
 		"patternProperties":{"(?<=x)y":{"type":"integer"},"^z":{"type":"integer"}},"default":{"pattern":"("}}`), AttributesSchema: []byte(`{"propertyNames":{"pattern":"(a)\\1"}}`)}
@@ -111,7 +112,8 @@ func TestUncheckedPatterns(t *testing.T) {
 	}
 }
 
-// TestManyPatternsAreBounded: the patterns of a schema together have a bound, and equal ones count once.
+// TestManyPatternsAreBounded checks that the patterns of a schema are limited together, and that
+// equal ones count once.
 func TestManyPatternsAreBounded(t *testing.T) {
 	var equal, different strings.Builder
 	for i := range 200 {

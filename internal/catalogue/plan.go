@@ -10,34 +10,34 @@ import (
 	"github.com/relay-events/relay/internal/nearest"
 )
 
-// View is a tenant's catalogue at one moment, for whoever accepts events. It never changes.
+// View is a snapshot of a tenant's catalogue, for accepting events. It never changes.
 type View struct {
 	s      *state
 	r      *Registry
 	tenant event.TenantID
 }
 
-// View returns the tenant's catalogue as it is now.
+// View returns the tenant's current catalogue.
 func (r *Registry) View(tenant event.TenantID) View { return View{r.state(tenant), r, tenant} }
 
-// Plan says what there is to do about events of a type before they are stored. It is made when the catalogue changes, so
-// that an event costs one look.
+// Plan says how to process events of a type before they are stored. Plans are created when the
+// catalogue changes, so that an event costs one lookup.
 type Plan struct {
-	// Name is the type's name, also where the event has an alias of it.
+	// Name is the type's name, even if the event uses an alias.
 	Name string
-	// Derives reports whether a rule looks at such events.
+	// Derives reports whether a rule applies to such events.
 	Derives bool
-	// Version is what an event that names no version is given: the newest version of a tenant's own type. Empty: none, as
-	// for the version of a pack and for DefaultVersion, the first of a type.
+	// Version is the version for events that name none: the newest version of a tenant's own type.
+	// It is empty for the version of a pack and for DefaultVersion, the first version of a type.
 	Version string
 
 	s      *state
-	t      *Type       // nil: not checked
-	refuse []Violation // why no such event is accepted; nil: it may be
-	odd    []Violation // what is odd about any such event
+	t      *Type       // nil if events are not checked
+	refuse []Violation // why all such events are rejected; nil if they are not
+	odd    []Violation // warnings about all such events
 }
 
-// Plan returns what there is to do about events of a type; nil: nothing.
+// Plan returns how to process events of a type, nil if no processing is needed.
 func (v View) Plan(eventType string) *Plan {
 	if p, ok := v.s.plans[eventType]; ok {
 		return p
@@ -45,12 +45,12 @@ func (v View) Plan(eventType string) *Plan {
 	return v.s.planUnknown(eventType)
 }
 
-// maxTypos bounds how many unknown names of types are remembered with what they were meant to be. Beyond that nothing is
-// said about others.
+// maxTypos bounds the unknown type names for which a suggestion is stored. Further names get no
+// suggestion.
 const maxTypos = 4096
 
-// planUnknown is Plan for a type that nobody has described. A name that is nearly that of a type which is described gets
-// a plan of its own that says so; the look at all types is taken once for each name.
+// planUnknown is Plan for a type without a description. A name similar to that of a described type
+// gets its own plan with a suggestion; the search through all types happens once per name.
 func (s *state) planUnknown(eventType string) *Plan {
 	if p, ok := s.typos.Load(eventType); ok {
 		return p.(*Plan)
@@ -71,12 +71,13 @@ func (s *state) planUnknown(eventType string) *Plan {
 	return p
 }
 
-// Derive returns what follows from an event, see Rules.Derive.
+// Derive returns the events derived from an event, see Rules.Derive.
 func (v View) Derive(ctx context.Context, w *Work, e *event.Event) (Derivation, error) {
 	return v.s.rules.derive(ctx, w, e)
 }
 
-// Fits reports whether an event is certainly as the tenant wants it, for what that costs at least. Check says more of others.
+// Fits reports whether an event certainly conforms to the tenant's settings, at the least cost. If
+// it returns false, call Check.
 func (p *Plan) Fits(e *event.Event) bool {
 	if p.refuse != nil {
 		return false
@@ -92,9 +93,10 @@ func (p *Plan) Fits(e *event.Event) bool {
 	return c != nil && c.err == nil && (c.data == nil || c.data.fast != nil && c.data.fast.fits(e.Data)) && (c.attributes == nil || len(e.Attributes) == 0)
 }
 
-// Check holds an event that is about to be published against its type's schema, as the tenant's settings want it: nothing
-// is checked when the mode is Off. The schema is that of the version the event names, where the tenant has such a version,
-// else the current one. refuse means that the event must not be accepted, an error that the request must end.
+// Check checks an event that is about to be published against its type's schema, according to the
+// tenant's settings: in mode Off it checks nothing. It uses the version that the event names, if
+// the tenant has it, else the current one. refuse means that the event must be rejected, an error
+// that the request must end.
 func (p *Plan) Check(w *Work, e *event.Event) (violations []Violation, refuse bool, err error) {
 	if p.refuse != nil {
 		return p.refuse, true, nil
@@ -115,7 +117,7 @@ func (p *Plan) Check(w *Work, e *event.Event) (violations []Violation, refuse bo
 	return violations, len(violations) > 0 && t.Validation == Strict, err
 }
 
-// Canonical returns the name of the type that name is an alias of, else name.
+// Canonical returns the name of the type of which name is an alias, or name itself.
 func (r *Registry) Canonical(tenant event.TenantID, name string) string {
 	return r.state(tenant).canonical(name)
 }
@@ -130,15 +132,16 @@ func (s *state) canonical(name string) string {
 	return name
 }
 
-// Check is Plan.Check for one event, without a bound on the work of requests.
+// Check is Plan.Check for one event, without a limit on the work.
 func (r *Registry) Check(e *event.Event) (violations []Violation, refuse bool) {
 	if p := r.View(e.Tenant).Plan(e.Type); p != nil {
-		violations, refuse, _ = p.Check(nil, e) // which never ends early
+		violations, refuse, _ = p.Check(nil, e) // nil never ends early
 	}
 	return violations, refuse
 }
 
-// plan fills plans and unknown from the rest of the state. Where there is nothing to do it says so: nil is a plan, too.
+// plan computes plans and unknown from the rest of the state. A nil plan is stored for types that
+// need no processing.
 func (s *state) plan() {
 	strict := s.settings[AllTypes].Validation == Strict
 	refusing := func(name, why string) *Plan {
@@ -168,7 +171,7 @@ func (s *state) plan() {
 			continue
 		}
 		p := s.plans[name]
-		if p == nil { // the name is to be put right all the same
+		if p == nil { // the alias must still be replaced by the name
 			p = &Plan{Name: name, s: s}
 		}
 		s.plans[alias] = p

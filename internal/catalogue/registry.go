@@ -17,12 +17,13 @@ import (
 	"github.com/relay-events/relay/internal/problem"
 )
 
-// Bounds of what a tenant may add.
+// Limits of a tenant's additions.
 const (
 	MaxTypes    = 2000 // types of a tenant
-	MaxVersions = 50   // versions of one of them
+	MaxVersions = 50   // versions of one type
 
-	// DefaultBytes is the default of Limits.Bytes. In memory a catalogue takes some six times of it.
+	// DefaultBytes is the default of Limits.Bytes. In memory a catalogue takes about six times as
+	// much.
 	DefaultBytes = 32 << 20
 
 	maxDescription  = 16 << 10 // bytes
@@ -30,18 +31,19 @@ const (
 	maxAliases      = 20
 )
 
-// Options says what a Registry offers to every tenant.
+// Options configures a Registry.
 type Options struct {
-	// Packs are the types and rules that everybody has. Nil: Builtin().
+	// Packs are the types and rules for all tenants; nil means Builtin().
 	Packs []*Pack
-	// Limits bound what tenants may add, and the work of their schemas and rules.
+	// Limits bound the additions of tenants, and the work of their schemas and rules.
 	Limits Limits
-	// Evaluator compiles the expressions of rules that this package does not evaluate itself. Nil: those are refused.
+	// Evaluator compiles the expressions of rules that this package does not evaluate itself; nil
+	// means that those are rejected.
 	Evaluator Evaluator
 }
 
-// Registry holds the catalogue of every tenant in memory and changes it: in the store first, then for everybody who
-// reads. It is safe for concurrent use; what it hands out never changes.
+// Registry holds the catalogue of every tenant in memory. It applies changes to the store first and
+// then makes them visible. It is safe for concurrent use; the values it returns never change.
 type Registry struct {
 	store Store
 	ev    Evaluator
@@ -52,33 +54,33 @@ type Registry struct {
 	stats  Stats
 	meters sync.Map // of tenants whose events take work: *meter by event.TenantID
 
-	change sync.Mutex // serialises changes; not held by readers
+	change sync.Mutex // serialises changes; readers do not take it
 
-	// tenants holds the states by tenant. The map and the states are replaced, not changed: accepting an event reads them
-	// and must not wait.
+	// tenants holds the states by tenant. The map and the states are replaced, never changed,
+	// because accepting an event reads them and must not wait.
 	tenants atomic.Pointer[map[event.TenantID]*state]
 }
 
 // state is the catalogue of one tenant.
 type state struct {
-	list     []Record // as in the store, the first created first
+	list     []Record // as in the store, oldest first
 	records  map[RecordKey]Record
-	types    map[string]*Type   // the current version of each, by name
-	versions map[string][]*Type // of the tenant's own types, the oldest first
+	types    map[string]*Type   // the current version of each type, by name
+	versions map[string][]*Type // of the tenant's own types, oldest first
 	aliases  map[string]string
 	settings map[string]Settings
 	ruleList []RuleState
 	rules    *Rules
 	compiled map[Rule]compilation // of every rule in ruleList
-	plans    map[string]*Plan     // what there is to do about an event, by the type's name or alias; see View.Plan
-	unknown  *Plan                // likewise, of a type that has no plan
-	broken   []string             // records that could not be read, in words
+	plans    map[string]*Plan     // how to process an event, by the type's name or alias; see View.Plan
+	unknown  *Plan                // how to process an event of a type without a plan
+	broken   []string             // descriptions of records that could not be read
 
-	typos     sync.Map     // what there is to do about an event of a name that is not described, see planUnknown: string to *Plan
-	typoCount atomic.Int64 // entries of typos, and those that were not kept
+	typos     sync.Map     // plans for unknown type names, see planUnknown: string to *Plan
+	typoCount atomic.Int64 // unknown names seen, including those not stored in typos
 }
 
-// NewRegistry returns a registry with everything the store holds.
+// NewRegistry returns a registry with all records of the store.
 func NewRegistry(ctx context.Context, store Store, o Options) (*Registry, error) {
 	r := &Registry{store: store, ev: o.Evaluator, packs: o.Packs, limits: o.Limits.withDefaults()}
 	if r.packs == nil {
@@ -91,7 +93,7 @@ func NewRegistry(ctx context.Context, store Store, o Options) (*Registry, error)
 	return r, r.Reload(ctx)
 }
 
-// Reload reads everything from the store again: another node may have changed it.
+// Reload reads all records from the store again, because another node may have changed them.
 func (r *Registry) Reload(ctx context.Context) error {
 	r.change.Lock()
 	defer r.change.Unlock()
@@ -113,8 +115,8 @@ func (r *Registry) Reload(ctx context.Context) error {
 	return nil
 }
 
-// Broken lists what was read from the store and could not be used, for the log: a version of Relay that knows
-// more than this one wrote it. It is left in the store as it is.
+// Broken describes the records in the store that could not be used, for the log: a newer version of
+// Relay wrote them. They stay in the store unchanged.
 func (r *Registry) Broken() []string {
 	var out []string
 	for tenant, s := range *r.tenants.Load() {
@@ -135,15 +137,15 @@ func (r *Registry) state(tenant event.TenantID) *state {
 	return r.base
 }
 
-// replace makes a state the tenant's. The caller holds change.
+// replace replaces the tenant's state. The caller holds change.
 func (r *Registry) replace(tenant event.TenantID, s *state) {
 	tenants := maps.Clone(*r.tenants.Load())
 	tenants[tenant] = s
 	r.tenants.Store(&tenants)
 }
 
-// build makes the state from all records of a tenant, the first created first. Types that old has too keep their
-// compiled schemas.
+// build builds the state from all records of a tenant, oldest first. Types that are also in old
+// keep their compiled schemas.
 func (r *Registry) build(old *state, records []Record) (*state, error) {
 	s := &state{
 		list:    records,
@@ -225,14 +227,15 @@ func (s *state) addType(old *state, rec Record) error {
 	return nil
 }
 
-// settingsOf returns the settings that hold for a type, its own before those of all, before what its pack says.
+// settingsOf returns the settings of a type: its own settings first, then those for all types, then
+// those of its pack.
 func (s *state) settingsOf(name string) Settings {
 	set, has := s.settings[name]
 	if t := s.types[name]; !has && t != nil {
 		set = Settings{t.Validation, t.Deprecated, t.Archived}
 	}
 	if t := s.types[name]; set.Validation == "" && t != nil {
-		set.Validation = t.Validation // what the operator's file says
+		set.Validation = t.Validation // from the operator's file
 	}
 	if set.Validation == "" {
 		set.Validation = s.settings[AllTypes].Validation
@@ -243,7 +246,8 @@ func (s *state) settingsOf(name string) Settings {
 	return set
 }
 
-// Lookup returns the type with the name or alias, as the tenant sees it: its own before one of a pack.
+// Lookup returns the type with the name or alias, as the tenant sees it: its own types take
+// precedence over those of packs.
 func (r *Registry) Lookup(tenant event.TenantID, name string) (*Type, bool) {
 	return r.state(tenant).lookup(name)
 }
@@ -256,12 +260,12 @@ func (s *state) lookup(name string) (*Type, bool) {
 	return t, ok
 }
 
-// List returns the tenant's types, by name. The slice is the caller's.
+// List returns the tenant's types, sorted by name. The caller owns the slice.
 func (r *Registry) List(tenant event.TenantID) []*Type {
 	return slices.SortedFunc(maps.Values(r.state(tenant).types), func(a, b *Type) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// Versions returns the versions of a tenant's own type, the oldest first; nil for types of packs.
+// Versions returns the versions of a tenant's own type, oldest first, or nil for types of packs.
 func (r *Registry) Versions(tenant event.TenantID, name string) []*Type {
 	return slices.Clone(r.state(tenant).versions[name])
 }
@@ -275,9 +279,9 @@ func (r *Registry) Default(tenant event.TenantID) Settings {
 	return set
 }
 
-// Put adds a version of a type, which becomes the current one, or changes the version with the same name. See
-// Type: Name is required; an empty Version is "1", an absent example is made from the schema. The errors are problems
-// that name the field.
+// Put adds a version of a type, which becomes the current one, or changes the version with the same
+// name. Name is required; an empty Version means "1", and a missing example is generated from the
+// schema. The errors are problems that name the field.
 func (r *Registry) Put(ctx context.Context, p *access.Principal, t Type) (*Type, error) {
 	list, err := r.PutMany(ctx, p, []Type{t})
 	if err != nil {
@@ -289,7 +293,7 @@ func (r *Registry) Put(ctx context.Context, p *access.Principal, t Type) (*Type,
 // PutMany is Put for several types, all or none: an import.
 func (r *Registry) PutMany(ctx context.Context, p *access.Principal, types []Type) ([]*Type, error) {
 	types = slices.Clone(types)
-	for i := range types { // before the lock: schemas are compiled
+	for i := range types { // before the lock, because it compiles schemas
 		if err := types[i].normalize(); err != nil {
 			return nil, inItem(err, len(types) > 1, types[i].Name)
 		}
@@ -313,7 +317,8 @@ func (r *Registry) PutMany(ctx context.Context, p *access.Principal, types []Typ
 	return out, nil
 }
 
-// version returns a version of a type, the current one without an own one of that name.
+// version returns the tenant's own version of a type, or the current version if there is no such
+// version.
 func (s *state) version(name, version string) *Type {
 	for _, v := range s.versions[name] {
 		if v.Version == version && version != s.types[name].Version {
@@ -323,14 +328,14 @@ func (s *state) version(name, version string) *Type {
 	return s.types[name]
 }
 
-// typeRecords checks types and returns them as they are stored.
+// typeRecords checks types and returns their records.
 func (s *state) typeRecords(tenant event.TenantID, types []Type) ([]Record, error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	records := make([]Record, 0, len(types))
 	added, aliased := make(map[string]bool), make(map[string]string)
 	for i := range types {
 		t := types[i]
-		if !t.normalized { // an import's types are
+		if !t.normalized { // already true for types of an import
 			if err := t.normalize(); err != nil {
 				return nil, inItem(err, len(types) > 1, t.Name)
 			}
@@ -365,7 +370,7 @@ func (s *state) typeRecords(tenant event.TenantID, types []Type) ([]Record, erro
 	return records, nil
 }
 
-// inItem names the type that an import's error is about.
+// inItem adds the name of the type to an error of an import.
 func inItem(err error, many bool, name string) error {
 	var p *problem.Error
 	if !many || !errors.As(err, &p) {
@@ -379,9 +384,8 @@ func inItem(err error, many bool, name string) error {
 	return &own
 }
 
-// put stores records and makes the tenant's state anew.
-// apply stores records and removes others, all or nothing, for everybody who reads.
-func (r *Registry) apply(ctx context.Context, w who, s *state, put []Record, remove []RecordKey) error {
+// apply stores records and removes others, all or nothing, and makes the result visible to readers.
+func (r *Registry) apply(ctx context.Context, w auditInfo, s *state, put []Record, remove []RecordKey) error {
 	all := slices.DeleteFunc(slices.Clone(s.list), func(o Record) bool {
 		return slices.ContainsFunc(remove, func(k RecordKey) bool { return k.names(&o) })
 	})
@@ -395,7 +399,7 @@ func (r *Registry) apply(ctx context.Context, w who, s *state, put []Record, rem
 	if err := r.checkBytes(s.list, all); err != nil {
 		return err
 	}
-	// Built before it is stored: what cannot be used must not be stored.
+	// Built before it is stored, so that unusable records are not stored.
 	next, err := r.build(s, all)
 	if err != nil {
 		return err
@@ -412,7 +416,7 @@ func (r *Registry) apply(ctx context.Context, w who, s *state, put []Record, rem
 	return nil
 }
 
-// checkBytes refuses records that have more bytes than a tenant may have, unless they have fewer than before.
+// checkBytes rejects records beyond the tenant's byte limit, unless the total shrinks.
 func (r *Registry) checkBytes(before, after []Record) error {
 	sum := func(list []Record) (n int64) {
 		for i := range list {
@@ -422,12 +426,12 @@ func (r *Registry) checkBytes(before, after []Record) error {
 	}
 	if n := sum(after); n > r.limits.Bytes && n > sum(before) {
 		r.stats.Bytes.Add(1)
-		return problem.New(problem.Forbidden, "the event types and rules of a tenant may have %d bytes together (catalogueBytes), with these they have %d: delete types that are not needed any more, or use smaller schemas", r.limits.Bytes, n)
+		return problem.New(problem.Forbidden, "the event types and rules of a tenant may have %d bytes together (catalogueBytes), with these they have %d: delete types that are no longer needed, or use smaller schemas", r.limits.Bytes, n)
 	}
 	return nil
 }
 
-// Set lets change edit the settings of a type, of a pack or the tenant's own, or of AllTypes.
+// Set calls change to edit the settings of a type, of a pack or the tenant's own, or of AllTypes.
 func (r *Registry) Set(ctx context.Context, p *access.Principal, name string, change func(*Settings)) error {
 	r.change.Lock()
 	defer r.change.Unlock()
@@ -466,7 +470,8 @@ func (r *Registry) Set(ctx context.Context, p *access.Principal, name string, ch
 	return r.apply(ctx, w, s, []Record{rec}, nil)
 }
 
-// Archive hides a type from lists and stops its checks, or takes that back. Its events stay what they are.
+// Archive hides a type from lists and stops its checks, or undoes that. Its events remain
+// unchanged.
 func (r *Registry) Archive(ctx context.Context, p *access.Principal, name string, archived bool) error {
 	if name == AllTypes {
 		return problem.New(problem.NotFound, "there is no event type %q", name)
@@ -474,7 +479,7 @@ func (r *Registry) Archive(ctx context.Context, p *access.Principal, name string
 	return r.Set(ctx, p, name, func(s *Settings) { s.Archived = archived })
 }
 
-// record returns v as it is stored.
+// record returns v as a record.
 func (s *state) record(tenant event.TenantID, kind Kind, name string, v any) (Record, error) {
 	body, err := encode(v)
 	if err != nil {

@@ -14,23 +14,25 @@ import (
 	"github.com/relay-events/relay/internal/problem"
 )
 
-// Change is what is to change of a type; nil leaves a thing as it is.
+// Change is a partial change of a type; nil fields stay unchanged.
 type Change struct {
 	Description, Fires *string
-	// Version names the version that is changed, or a new one. Nil: the current one, unless a schema changes; then a new one
-	// is made, numbered on.
+	// Version names the version to change, or a new one. If it is nil, the current version changes,
+	// unless a schema changes; then a new version with the next number is created.
 	Version                                              *string
 	Aliases                                              *[]string
 	Schema, AttributesSchema, Example, ExampleAttributes *json.RawMessage
 
-	Validation           *Mode // empty: the default again
+	Validation           *Mode // empty resets it to the default
 	Deprecated, Archived *bool
 }
 
-// Create adds a type of the tenant's own. A name that is in the catalogue, be it as an alias, is a Conflict.
+// Create adds a type of the tenant's own. A name that is already in the catalogue, even as an
+// alias, is a Conflict.
 func (r *Registry) Create(ctx context.Context, p *access.Principal, t Type, set Settings) (*Type, error) {
 	tenant := p.Tenant
-	// Before the lock: the schemas are compiled. A name that is taken is told before what else is wrong.
+	// Normalizing compiles the schemas, so it happens before the lock. A taken name is reported
+	// before other errors.
 	var wrong error
 	if _, taken := r.state(tenant).lookup(t.Name); !taken {
 		if err := r.paced(ctx, tenant, t.Schema, t.AttributesSchema); err != nil {
@@ -72,14 +74,15 @@ func (r *Registry) Create(ctx context.Context, p *access.Principal, t Type, set 
 	return r.state(tenant).types[t.Name], nil
 }
 
-// Update changes a type and how the tenant treats it, all or nothing. What describes a type of a pack is not changed: the
-// tenant gets a version of its own, which takes that one's place until it is deleted.
+// Update changes a type and its settings, all or nothing. The description of a pack's type is never
+// changed: the tenant gets its own version, which replaces the pack's type until it is deleted.
 func (r *Registry) Update(ctx context.Context, p *access.Principal, name string, c Change) (*Type, error) {
 	tenant := p.Tenant
 	var s *state
 	var current *Type
 	var records []Record
-	// The schemas are compiled without the lock, unless others change the catalogue each time meanwhile.
+	// The schemas are compiled without the lock. If others change the catalogue during each
+	// attempt, the last attempt takes the lock.
 	for _, given := range []*json.RawMessage{c.Schema, c.AttributesSchema} {
 		if given != nil {
 			if err := r.paced(ctx, tenant, *given); err != nil {
@@ -151,7 +154,7 @@ func apply[T any](from, into *T) {
 	}
 }
 
-// update returns the record of a type's new or changed version, none if nothing changes.
+// update returns the record of a type's new or changed version, or none if nothing changes.
 func (s *state) update(tenant event.TenantID, current *Type, c *Change) ([]Record, error) {
 	t := *current
 	if c.Version != nil {
@@ -164,17 +167,17 @@ func (s *state) update(tenant event.TenantID, current *Type, c *Change) ([]Recor
 	apply(c.Schema, &t.Schema)
 	apply(c.AttributesSchema, &t.AttributesSchema)
 	if t.Sketch {
-		t.Example, t.Sketch = nil, false // made again
+		t.Example, t.Sketch = nil, false // generated again
 	}
 	apply(c.Example, &t.Example)
 	apply(c.ExampleAttributes, &t.ExampleAttributes)
 	if c.Example != nil || c.ExampleAttributes != nil {
-		// A document's example has an id and a time; this one is another.
+		// The id and time of a document's example do not belong to this example.
 		t.ExampleID, t.ExampleTime = "", time.Time{}
 	}
 	err := t.normalize()
 	if err != nil && c.Example == nil && c.ExampleAttributes == nil {
-		// The example was that of the schema before.
+		// The example belonged to the previous schema.
 		t.Example, t.ExampleAttributes, t.ExampleID, t.ExampleTime = nil, nil, "", time.Time{}
 		err = t.normalize()
 	}
@@ -201,7 +204,8 @@ func (t *Type) same(o *Type) bool {
 		sameJSON(t.Example, o.Example) && sameJSON(t.ExampleAttributes, o.ExampleAttributes)
 }
 
-// nextVersion numbers a type's versions on. Versions that are dates, as those of pack calls, go on with today's date.
+// nextVersion returns the version after the current one. Versions that are dates, such as those of
+// pack calls, continue with today's date.
 func (s *state) nextVersion(current *Type) (string, error) {
 	taken := func(v string) bool {
 		return v == current.Version || slices.ContainsFunc(s.versions[current.Name], func(t *Type) bool { return t.Version == v })
@@ -230,8 +234,8 @@ func (s *state) nextVersion(current *Type) (string, error) {
 	return "", problem.InvalidField("version", "must be given: the numbers that follow are taken")
 }
 
-// Delete removes all versions of a type of the tenant's own, and how the tenant treats it. Events of the type may be
-// published still. Where a pack has a type of that name, that is the tenant's again.
+// Delete removes all versions of a type of the tenant's own, and its settings. Events of the type
+// may still be published. If a pack has a type of that name, the tenant uses that one again.
 func (r *Registry) Delete(ctx context.Context, p *access.Principal, name string) error {
 	r.change.Lock()
 	defer r.change.Unlock()
@@ -245,11 +249,11 @@ func (r *Registry) Delete(ctx context.Context, p *access.Principal, name string)
 	return r.apply(ctx, by(p, actionTypeDelete, typeTarget(name)), s, nil, []RecordKey{{Kind: KindType, Name: name}, {Kind: KindSettings, Name: name}})
 }
 
-// Imported is what an import did, or would do, with a type.
+// Imported is the result of an import for one type, or its expected result.
 type Imported struct {
 	Name, Version string
 	Outcome       Outcome
-	Reason        string // of Skipped
+	Reason        string // for Skipped
 }
 
 // Outcome says what an import does with a type.
@@ -257,19 +261,19 @@ type Outcome string
 
 // The outcomes.
 const (
-	Skipped   Outcome = "skipped" // it cannot be a type, see Imported.Reason
+	Skipped   Outcome = "skipped" // it cannot become a type, see Imported.Reason
 	Created   Outcome = "created"
-	Updated   Outcome = "updated" // a version was changed, or a new one made
+	Updated   Outcome = "updated" // a version was changed or created
 	Unchanged Outcome = "unchanged"
 )
 
-// Import takes types and rules over, all or nothing: types that are there get a new version if their schemas differ,
-// and are changed otherwise. The Validation and Deprecated of a type become the tenant's settings for it, where they are
-// given. With dryRun everything is checked and nothing is changed.
+// Import imports types and rules, all or nothing. Existing types get a new version if their schemas
+// differ, and are changed otherwise. Validation and Deprecated of a type, if given, become the
+// tenant's settings for it. With dryRun, everything is checked and nothing is changed.
 func (r *Registry) Import(ctx context.Context, p *access.Principal, types []Type, rules []Rule, dryRun bool) ([]Imported, error) {
 	tenant := p.Tenant
 	types = slices.Clone(types)
-	for i := range types { // before the lock; those of a document are checked already
+	for i := range types { // before the lock; types of a document are already checked
 		if !types[i].normalized {
 			if err := types[i].normalize(); err != nil {
 				return nil, inItem(err, len(types) > 1, types[i].Name)
@@ -329,10 +333,10 @@ func (r *Registry) Import(ctx context.Context, p *access.Principal, types []Type
 	return out, r.apply(ctx, by(p, actionImport, importTargets(records)...), s, records, nil)
 }
 
-// errOwn is returned for a document that cannot be a pack.
+// errOwn is returned for a document that is not a pack.
 var errOwn = errors.New("has neither types nor rules")
 
-// ImportPack reads a document as ReadFile does, for a tenant. The errors are problems.
+// ImportPack reads a document like ReadFile, for a tenant. The errors are problems.
 func ImportPack(w *Work, document []byte) ([]Type, []Rule, error) {
 	if len(document) > MaxFileBytes {
 		return nil, nil, problem.New(problem.TooLarge, "the document must have at most %d bytes, got %d", MaxFileBytes, len(document))

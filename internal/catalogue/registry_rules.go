@@ -16,21 +16,21 @@ type RuleState struct {
 	On bool
 }
 
-// Rules returns the tenant's rules that are on, compiled.
+// Rules returns the tenant's enabled rules, compiled.
 func (r *Registry) Rules(tenant event.TenantID) *Rules { return r.state(tenant).rules }
 
-// RuleList returns the tenant's rules, those of packs first. The slice is the caller's.
+// RuleList returns the tenant's rules, those of packs first. The caller owns the slice.
 func (r *Registry) RuleList(tenant event.TenantID) []RuleState {
 	return slices.Clone(r.state(tenant).ruleList)
 }
 
-// compilation is a rule compiled, or the reason why it cannot be.
+// compilation is a compiled rule, or the reason why it does not compile.
 type compilation struct {
 	rule *compiledRule
 	err  error
 }
 
-// compileRule compiles a rule unless one of the states has it compiled.
+// compileRule compiles a rule unless one of the states has it compiled already.
 func (r *Registry) compileRule(rule Rule, states ...*state) (*compiledRule, error) {
 	for _, s := range states {
 		if s != nil {
@@ -42,8 +42,8 @@ func (r *Registry) compileRule(rule Rule, states ...*state) (*compiledRule, erro
 	return rule.compile(r.ev)
 }
 
-// addRules compiles the rules, but those that old has. A rule that does not compile any more is listed and skipped; one of
-// a pack must.
+// addRules compiles the rules, except those already compiled in old. A tenant's rule that no longer
+// compiles is listed and skipped; the rules of packs must compile.
 func (r *Registry) addRules(old, s *state, own []Rule, off map[string]bool) error {
 	s.compiled = make(map[Rule]compilation)
 	s.rules = &Rules{on: make(map[string][]*compiledRule)}
@@ -62,7 +62,7 @@ func (r *Registry) addRules(old, s *state, own []Rule, off map[string]bool) erro
 				return fmt.Errorf("compiling rule %q of pack %q: %w", rule.Name, p.Name, err)
 			}
 			if x, taken := s.rule(rule.Name); taken {
-				return fmt.Errorf("reading pack %q: its rule %q is one of the pack %q, too: call it otherwise", p.Name, rule.Name, x.Pack)
+				return fmt.Errorf("reading pack %q: its rule %q is also in the pack %q: choose another name", p.Name, rule.Name, x.Pack)
 			}
 			add(rule, c, nil)
 		}
@@ -93,7 +93,7 @@ func (s *state) rule(name string) (RuleState, bool) {
 	return s.ruleList[i], true
 }
 
-// CreateRule adds a rule of the tenant's own, switched off if it is not to be on.
+// CreateRule adds a rule of the tenant's own, disabled unless on is set.
 func (r *Registry) CreateRule(ctx context.Context, p *access.Principal, rule Rule, on bool) (RuleState, error) {
 	tenant := p.Tenant
 	r.change.Lock()
@@ -121,8 +121,8 @@ func (r *Registry) CreateRule(ctx context.Context, p *access.Principal, rule Rul
 	return created, nil
 }
 
-// UpdateRule lets change edit a rule of the tenant's own, and switches a rule of a pack or of the tenant's own on or off,
-// unless on is nil. Both together are one change.
+// UpdateRule calls change to edit a rule of the tenant's own, and enables or disables a rule of a
+// pack or of the tenant, unless on is nil. Both together are one change.
 func (r *Registry) UpdateRule(ctx context.Context, p *access.Principal, name string, change func(*Rule), on *bool) error {
 	tenant := p.Tenant
 	r.change.Lock()
@@ -163,7 +163,7 @@ func (r *Registry) UpdateRule(ctx context.Context, p *access.Principal, name str
 	return r.apply(ctx, by(p, actionRuleUpdate, ruleTarget(name)), s, records, remove)
 }
 
-// ruleRecords checks rules of the tenant's own and returns them as they are stored.
+// ruleRecords checks rules of the tenant's own and returns their records.
 func (r *Registry) ruleRecords(s *state, tenant event.TenantID, rules []Rule) ([]Record, error) {
 	own := make(map[string]bool)
 	for _, other := range s.ruleList {
@@ -185,7 +185,7 @@ func (r *Registry) ruleRecords(s *state, tenant event.TenantID, rules []Rule) ([
 			return nil, problem.New(problem.Forbidden, "a tenant may have %d rules of its own", MaxRules)
 		}
 		if x, there := s.rule(rule.Name); there && x.Rule == rule {
-			continue // as it is
+			continue // unchanged
 		}
 		rec, err := s.record(tenant, KindRule, rule.Name, rule)
 		if err != nil {
@@ -196,7 +196,7 @@ func (r *Registry) ruleRecords(s *state, tenant event.TenantID, rules []Rule) ([
 	return records, nil
 }
 
-// DeleteRule removes a rule of the tenant's own. Those of packs can be switched off.
+// DeleteRule removes a rule of the tenant's own. Rules of packs can only be disabled.
 func (r *Registry) DeleteRule(ctx context.Context, p *access.Principal, name string) error {
 	r.change.Lock()
 	defer r.change.Unlock()

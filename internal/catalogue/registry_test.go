@@ -14,7 +14,8 @@ import (
 	"github.com/relay-events/relay/internal/problem"
 )
 
-// memory keeps records as the contract says. The real stores run the same operations in storetest.
+// memory stores records according to the contract. The real stores run the same operations in
+// storetest.
 type memory struct {
 	mu   sync.Mutex
 	list []Record
@@ -50,7 +51,8 @@ func (m *memory) CatalogueChange(_ context.Context, c RecordChange) error {
 	return nil
 }
 
-// newRegistry returns a registry and a function that opens another on the same store: a restart.
+// newRegistry returns a registry and a function that opens another on the same store, like a
+// restart.
 func newRegistry(t testing.TB) (*Registry, *memory, func() *Registry) {
 	t.Helper()
 	store := new(memory)
@@ -109,7 +111,7 @@ func TestRegistryTypes(t *testing.T) {
 		if list, _ := r.Check(e); list != nil {
 			t.Errorf("Check of version 1: got %v, want none", list)
 		}
-		e.Version = "2026-05-05" // a version that nobody described: the current schema
+		e.Version = "2026-05-05" // an unknown version: the current schema applies
 		if list, _ := r.Check(e); len(list) != 1 {
 			t.Errorf("Check of an unknown version: got %v, want that of the current one", list)
 		}
@@ -122,7 +124,7 @@ func TestRegistryTypes(t *testing.T) {
 	}
 }
 
-// TestRegistryKeepsSketches takes types whose schemas are too intricate for an example to be made of them.
+// TestRegistryKeepsSketches adds types whose schemas are too complex to generate an example.
 func TestRegistryKeepsSketches(t *testing.T) {
 	r, _, reopen := newRegistry(t)
 	const digits, letters = `{"type":"string","pattern":"^[0-9]{5}$"}`, `{"type":"string","pattern":"^[A-Z]{5}$"}`
@@ -169,7 +171,7 @@ func TestRegistryModes(t *testing.T) {
 	steps := []struct {
 		what                       string
 		do                         func()
-		violated, refused, stopped bool // stopped: an unknown type is refused
+		violated, refused, stopped bool // stopped means that an unknown type is rejected
 	}{
 		{"default", func() {}, true, false, false},
 		{"all strict", set(AllTypes, Strict), true, true, true},
@@ -292,7 +294,7 @@ func TestRegistryRefuses(t *testing.T) {
 	if _, err := r.PutMany(ctx, access.System(1), []Type{{Name: "good"}, {Name: "a..b"}}); err == nil {
 		t.Error("PutMany with a bad type: got no error")
 	}
-	// What the store refuses nobody sees.
+	// A change that the store rejects stays invisible.
 	store.fail = errors.New("disk full")
 	if _, err := r.Put(ctx, access.System(1), Type{Name: "good"}); !errors.Is(err, store.fail) {
 		t.Errorf("Put on a broken store: got %v, want its error", err)
@@ -317,8 +319,8 @@ func TestRegistryRefuses(t *testing.T) {
 	}
 }
 
-// TestNamesAndAliasesAreTakenOnce: an import of several types cannot take what another type is called by, of those that are there
-// and of its own.
+// TestNamesAndAliasesAreTakenOnce checks that an import cannot use names or aliases of other types,
+// whether existing or in the same import.
 func TestNamesAndAliasesAreTakenOnce(t *testing.T) {
 	r, _, _ := newRegistry(t)
 	const tenant = 1
@@ -345,7 +347,7 @@ func TestNamesAndAliasesAreTakenOnce(t *testing.T) {
 	if x, ok := r.Lookup(tenant, "order.placed"); !ok || x.Name != "order.created" {
 		t.Errorf("order.placed: got %+v, %v, want the alias as it was", x, ok)
 	}
-	// The same type again, with its aliases, takes nothing from anybody.
+	// Importing the same type with its aliases again takes no name from another type.
 	again := []Type{{Name: "order.created", Aliases: []string{"order.placed", "order.made"}}, {Name: "a", Aliases: []string{"b"}}}
 	if list, err := r.Import(t.Context(), access.System(tenant), again, nil, false); err != nil || len(list) != 2 {
 		t.Errorf("importing %+v: got %+v, %v, want both", again, list, err)

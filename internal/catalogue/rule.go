@@ -9,78 +9,87 @@ import (
 	"github.com/relay-events/relay/internal/problem"
 )
 
-// Rule says which events follow from which. It is data: the packs ship three, and tenants add their own.
+// Rule says which events are derived from which. It is data: the packs ship three rules, and
+// tenants add their own.
 //
-// Its expressions are CEL over event (as package filter has it: event.type, event.data, event.attributes, event.key, …)
-// and, in Data and Attributes of a rule with ForEach, item. Besides what CEL has there are merge(a, b, …), an object with the
-// members of all, of which the later win, and pick(object, ["a", "b"]), the object reduced to those members.
-// Paths, literals, object literals, merge and pick work on the raw bytes: what they take over arrives byte for byte as
-// it was published. All else is left to an Evaluator.
+// Its expressions are CEL over event (with the fields of package filter: event.type, event.data,
+// event.attributes, event.key, …) and over item, in Data and Attributes of a rule with ForEach.
+// There are two additional functions: merge(a, b, …) returns an object with the members of all
+// arguments, where later ones win, and pick(object, ["a", "b"]) returns the object reduced to those
+// members. Paths, literals, object literals, merge and pick work on the raw bytes: values that they
+// copy arrive byte for byte as published. All other expressions are left to an Evaluator.
 type Rule struct {
 	// Name identifies the rule within its tenant: lower case letters, digits and "-".
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
-	// On is the type of the events the rule looks at.
+	// On is the type of the events to which the rule applies.
 	On string `json:"on"`
-	// When is the condition; empty: always. What is absent makes it false.
+	// When is the condition; empty means always. If a member that it reads is absent, it is false.
 	When string `json:"when,omitempty"`
-	// ForEach is a list: an event follows for each of its elements. Empty: one event follows. An absent or null list is empty.
+	// ForEach is a list; one event is derived for each of its elements. If it is empty, one event
+	// is derived. An absent or null list is empty.
 	ForEach string `json:"forEach,omitempty"`
-	// Type is the type of the events that follow.
+	// Type is the type of the derived events.
 	Type string `json:"type"`
-	// Data is the data of an event that follows.
+	// Data is the data of a derived event.
 	Data string `json:"data"`
-	// Attributes is an object of attributes for it; empty: none. What is absent gives none.
+	// Attributes is an object of attributes for a derived event, empty for none. An absent value
+	// gives none.
 	Attributes string `json:"attributes,omitempty"`
-	// Before puts the events that follow before their cause instead of behind it.
+	// Before places the derived events before their cause instead of after it.
 	Before bool `json:"before,omitempty"`
 
-	// Pack is the pack the rule ships with; empty for a tenant's own.
+	// Pack is the pack with which the rule ships; empty for a tenant's own.
 	Pack string `json:"-"`
 }
 
-// Bounds of rules.
+// Limits of rules.
 const (
 	// MaxRules bounds a tenant's own rules.
 	MaxRules = 100
-	// MaxDepth bounds the derivations one after another: what follows from a published event, what follows from that, …
+	// MaxDepth bounds the chain of derivations: events derived from a published event, events
+	// derived from those, …
 	MaxDepth = 4
-	// MaxDerived bounds the events that follow from one published event. It is the number of events a publisher may send in
-	// one array.
+	// MaxDerived bounds the events derived from one published event. It equals the number of events
+	// that a publisher may send in one array.
 	MaxDerived = 1000
-	// maxDerivedBytes bounds their data and attributes together, as the size of an array of events is bounded.
+	// maxDerivedBytes bounds their data and attributes together, like the size of an array of
+	// events.
 	maxDerivedBytes = 16 << 20
 
 	maxRuleName = 64
 	maxRuleText = 8 << 10 // of one expression
 )
 
-// Condition is a compiled When. *filter.Program is one.
+// Condition is a compiled When. *filter.Program implements it.
 type Condition interface {
-	// Match tells whether the event fulfils the condition. What is absent makes it false without an error.
+	// Match reports whether the event fulfils the condition. If a member is absent, it returns
+	// false without an error.
 	Match(ctx context.Context, e *event.Event) (bool, error)
 }
 
-// Metered is a Condition that tells what it took, in steps of about 0.3 µs.
+// Metered is a Condition that also returns the cost of an evaluation, in steps of about 0.3 µs.
 type Metered interface {
 	MatchSteps(ctx context.Context, e *event.Event) (fits bool, steps int, err error)
 }
 
 // Value is a compiled ForEach, Data or Attributes.
 type Value interface {
-	// Eval returns the JSON of the value: bytes of the event's where it can, nil for what is absent. item is the list's
-	// element, nil in ForEach and in rules without one. The result must not be changed.
+	// Eval returns the JSON of the value, or nil if it is absent. The result may alias the event's
+	// bytes and must not be changed. item is the element of the list, nil in ForEach and in rules
+	// without ForEach.
 	Eval(ctx context.Context, e *event.Event, item []byte) ([]byte, error)
 }
 
-// Evaluator compiles what this package does not evaluate itself. Its errors are for the author of the expression.
+// Evaluator compiles the expressions that this package does not evaluate itself. Its errors are
+// meant for the author of the expression.
 type Evaluator interface {
 	Condition(text string) (Condition, error)
 	// Value compiles a ForEach (withItem is false), or a Data or Attributes.
 	Value(text string, withItem bool) (Value, error)
 }
 
-// check reports what is wrong with a rule, apart from its expressions.
+// check returns an error if a rule is invalid, without checking its expressions.
 func (r *Rule) check() error {
 	if err := checkRuleName(r.Name); err != nil {
 		return problem.InvalidField("name", "%v", err)
@@ -126,7 +135,8 @@ func checkRuleName(s string) error {
 	return nil
 }
 
-// compiledRule is a rule ready to run. A nil when is always true, a nil forEach runs once, nil attributes are none.
+// compiledRule is a rule ready to run. A nil when is always true, a nil forEach runs once, and nil
+// attributes mean none.
 type compiledRule struct {
 	Rule
 	when       Condition
@@ -135,8 +145,8 @@ type compiledRule struct {
 	attributes Value
 }
 
-// compile compiles the rule's expressions. ev may be nil: then only what this package evaluates itself is allowed. The
-// errors are problems that name the field.
+// compile compiles the rule's expressions. If ev is nil, only expressions that this package
+// evaluates itself are allowed. The errors are problems that name the field.
 func (r *Rule) compile(ev Evaluator) (*compiledRule, error) {
 	if err := r.check(); err != nil {
 		return nil, err

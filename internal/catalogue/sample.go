@@ -10,17 +10,17 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// Bounds of a sample made from a schema.
+// Limits of a sample generated from a schema.
 const (
-	maxSampleDepth = 8         // objects nested, below which only required members are made
+	maxSampleDepth = 8         // nesting of objects; deeper ones get only required members
 	maxSampleStack = 100       // schemas followed one inside the other
 	maxSampleBytes = 128 << 10 // of a sample
-	maxSampleSteps = 20_000    // schemas looked at
+	maxSampleSteps = 20_000    // schemas visited
 )
 
-// Sample returns data that fits a JSON Schema, as far as that can be told without trying: the schema's own examples and
-// constants where it has some, else plain values of the right types. It returns Generic for no schema. The schema must be
-// valid JSON.
+// Sample returns data that should fit a JSON Schema: the schema's own examples and constants if it
+// has any, else simple values of the right types. It does not check the result. It returns Generic
+// for an empty schema. The schema must be valid JSON.
 func Sample(schema json.RawMessage) json.RawMessage {
 	if len(schema) == 0 {
 		return Generic
@@ -28,17 +28,18 @@ func Sample(schema json.RawMessage) json.RawMessage {
 	return sample(schema, asTheSchemaSays)
 }
 
-// sampling says how samples are made. When one does not fit its schema, the next way may.
+// sampling is a way to generate samples. If a sample does not fit its schema, the next way may
+// succeed.
 type sampling int
 
 const (
 	asTheSchemaSays sampling = iota // with the schema's own examples and defaults
-	plainValues                     // without them: they may be sketches
-	requiredOnly                    // likewise, and only what is required
+	plainValues                     // without them, because they may be sketches
+	requiredOnly                    // plain values, and only for required members
 	samplings
 )
 
-// fittingSample returns a sample that fits, or one that does not if none was found.
+// fittingSample returns a sample that fits, or sketch set if it found none.
 func fittingSample(schema json.RawMessage, fits func(json.RawMessage) bool) (out json.RawMessage, sketch bool) {
 	if len(schema) == 0 {
 		return Generic, !fits(Generic)
@@ -68,7 +69,8 @@ func sample(schema []byte, how sampling) json.RawMessage {
 	return compact.Bytes()
 }
 
-// sampler makes one sample. A value is made for several schemas at once, all of which it is to fit.
+// sampler generates one sample. It generates a value for several schemas at once, all of which the
+// value should fit.
 type sampler struct {
 	root    []byte
 	how     sampling
@@ -77,13 +79,13 @@ type sampler struct {
 	nodes   map[*byte]*sampleNode // by the schema's first byte
 	targets map[string][]byte     // of references
 	choices [][]byte              // lists of alternatives to choose from
-	refs    []string              // references being followed, to see that one comes back to itself
+	refs    []string              // references being followed, to detect cycles
 }
 
-// sampleNode is a schema with its keywords taken apart.
+// sampleNode is a schema split into its keywords.
 type sampleNode struct {
 	keywords   map[string]rawjson.Value
-	names      []string // of the properties, in their order
+	names      []string // of the properties, in order
 	properties map[string][]byte
 }
 
@@ -112,7 +114,8 @@ func (s *sampler) done(dst []byte) bool {
 	return s.steps > maxSampleSteps || s.stack > maxSampleStack || len(dst) > maxSampleBytes
 }
 
-// spread lists the schema, the targets of its references and the parts of its allOf. Its alternatives become choices.
+// spread appends the schema, the targets of its references and the parts of its allOf. It adds its
+// alternatives to choices.
 func (s *sampler) spread(out []*sampleNode, schema []byte, nested int) []*sampleNode {
 	if s.done(nil) || nested > maxSampleStack || len(schema) == 0 || schema[0] != '{' {
 		return out
@@ -140,13 +143,14 @@ func (s *sampler) spread(out []*sampleNode, schema []byte, nested int) []*sample
 	return out
 }
 
-// all lists every schema that holds where the given ones do.
+// all lists every schema that applies where the given ones do.
 func (s *sampler) all(schemas [][]byte) (nodes []*sampleNode) {
 	before := len(s.choices)
 	for _, schema := range schemas {
 		nodes = s.spread(nodes, schema, 0)
 	}
-	// Alternatives are chosen last, when what they must go with is known. They may bring others.
+	// Alternatives are chosen last, when the schemas they must be compatible with are known. They
+	// may add further alternatives.
 	for len(s.choices) > before && !s.done(nil) {
 		list := s.choices[before]
 		s.choices = slices.Delete(s.choices, before, before+1)
@@ -156,7 +160,7 @@ func (s *sampler) all(schemas [][]byte) (nodes []*sampleNode) {
 	return nodes
 }
 
-// target returns the schema that a reference leads to, nil if there is none.
+// target returns the schema to which a reference leads, or nil.
 func (s *sampler) target(ref string) []byte {
 	target, known := s.targets[ref]
 	if !known {
@@ -166,7 +170,7 @@ func (s *sampler) target(ref string) []byte {
 	return target
 }
 
-// kindOf returns the type of one schema, of its target if it is a reference.
+// kindOf returns the type of one schema, or of its target if it is a reference.
 func (s *sampler) kindOf(schema []byte) string {
 	for range 5 {
 		if len(schema) == 0 || schema[0] != '{' {
@@ -183,8 +187,9 @@ func (s *sampler) kindOf(schema []byte) string {
 	return ""
 }
 
-// alternative returns the first alternative that is not null, of the type that others demand, and that is not being followed
-// already; else the first.
+// alternative returns the best alternative: one that is not null, has the type that other schemas
+// demand, and is not being followed already. If no alternative is ideal, it prefers null, then a
+// cycle, then another type.
 func (s *sampler) alternative(list []byte, others []*sampleNode) (choice []byte) {
 	best := 4
 	wanted := kindIn(others)
@@ -210,7 +215,7 @@ func (s *sampler) alternative(list []byte, others []*sampleNode) (choice []byte)
 	return choice
 }
 
-// recurs reports whether the schema is a reference that is being followed already.
+// recurs reports whether the schema is a reference that is already being followed.
 func (s *sampler) recurs(schema []byte) bool {
 	if len(schema) == 0 || schema[0] != '{' {
 		return false
@@ -223,7 +228,7 @@ func (s *sampler) recurs(schema []byte) bool {
 	return slices.Contains(s.refs, ref)
 }
 
-// value appends a value that fits the schemas. Past the bounds it appends null.
+// value appends a value that fits the schemas. Beyond the limits it appends null.
 func (s *sampler) value(dst []byte, schemas [][]byte, depth int) []byte {
 	if s.done(dst) {
 		return append(dst, "null"...)
@@ -253,7 +258,8 @@ func (s *sampler) value(dst []byte, schemas [][]byte, depth int) []byte {
 	return append(dst, "null"...)
 }
 
-// given returns a value that one of the schemas has itself: a constant, one of an enumeration, an example.
+// given returns a value that one of the schemas contains: a constant, a value of an enumeration, an
+// example.
 func (s *sampler) given(nodes []*sampleNode) []byte {
 	for _, n := range nodes {
 		if v, ok := n.keywords["const"]; ok {
@@ -310,7 +316,7 @@ func (s *sampler) given(nodes []*sampleNode) []byte {
 
 func (s *sampler) object(dst []byte, nodes []*sampleNode, depth int) []byte {
 	required := make(map[string]bool)
-	var names []string // required ones too, in the order of the schema
+	var names []string // including required ones, in the order of the schema
 	seen := make(map[string]bool)
 	add := func(name string) {
 		if !seen[name] {
@@ -358,12 +364,12 @@ func (s *sampler) object(dst []byte, nodes []*sampleNode, depth int) []byte {
 		if s.done(out) {
 			break
 		}
-		if recurs && depth >= maxSampleDepth { // required without end
+		if recurs && depth >= maxSampleDepth { // an endless chain of required members
 			out = appendMember(out, name, []byte("null"))
 			continue
 		}
 		if !slices.ContainsFunc(schemas, func(b []byte) bool { return b[0] == '{' && len(b) > 2 }) {
-			out = appendMember(out, name, []byte(`"text"`)) // anything does
+			out = appendMember(out, name, []byte(`"text"`)) // any value fits
 			continue
 		}
 		out = appendMember(out, name, s.value(nil, schemas, depth+1))
@@ -420,7 +426,7 @@ func (s *sampler) array(dst []byte, nodes []*sampleNode, depth int) []byte {
 	return append(dst, ']')
 }
 
-// pointer returns the value a reference like "#/$defs/name" points at (RFC 6901).
+// pointer returns the value to which a reference such as "#/$defs/name" points (RFC 6901).
 func pointer(root []byte, ref string) ([]byte, bool) {
 	path, ok := strings.CutPrefix(ref, "#")
 	if !ok {

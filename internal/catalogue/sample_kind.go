@@ -25,7 +25,7 @@ func firstOf(list []byte) (first []byte) {
 	return nil
 }
 
-// kindIn returns a type that all of the schemas allow, other than null where they leave the choice, or guesses it from other
+// kindIn returns a type that all schemas allow, preferably not null, or guesses it from other
 // keywords.
 func kindIn(nodes []*sampleNode) string {
 	var allowed []string

@@ -11,7 +11,8 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// formatSamples are values of the formats of JSON Schema 2020-12, section 7.3 of its validation document.
+// formatSamples are values of the formats in JSON Schema 2020-12, section 7.3 of the validation
+// document.
 var formatSamples = map[string]string{
 	"date-time": "2026-05-05T14:23:00Z", "date": "2026-05-05", "time": "14:23:00Z", "duration": "PT5M",
 	"email": "name@example.com", "idn-email": "name@example.com", "hostname": "example.com", "idn-hostname": "example.com",
@@ -20,7 +21,8 @@ var formatSamples = map[string]string{
 	"json-pointer": "/name", "regex": "^.*$", "relative-json-pointer": "1/name", "uri-template": "https://example.com/{id}",
 }
 
-// sampleString returns a text that fits the schemas: of their format, or made of their pattern, of the right length.
+// sampleString returns a text for the schemas: of their format, or generated from their pattern, or
+// of the right length.
 func sampleString(nodes []*sampleNode) string {
 	text := ""
 	least, most := 0, -1
@@ -55,8 +57,8 @@ func sampleString(nodes []*sampleNode) string {
 	return text
 }
 
-// matching returns a text that a pattern matches, of at least so many characters if that is easily done; empty if it is not
-// found.
+// matching returns a text that matches a pattern, of at least least characters if that is easy, or
+// "".
 func matching(pattern string, least int) string {
 	p, err := readPattern(pattern)
 	if err != nil || p.unchecked != "" {
@@ -81,7 +83,7 @@ func matching(pattern string, least int) string {
 	return b.String()
 }
 
-// write writes a text that re matches; loops without a bound repeat at least spare times.
+// write writes a text that matches re; unbounded loops repeat at least spare times.
 func write(b *strings.Builder, re *syntax.Regexp, spare int) {
 	const most = 2000
 	if b.Len() > most {
@@ -126,7 +128,7 @@ func times(b *strings.Builder, re *syntax.Regexp, n int) {
 	}
 }
 
-// fromClass returns a character of a class that reads well: a letter or a digit, if there is one.
+// fromClass returns a readable character of a class: a letter or a digit, if possible.
 func fromClass(ranges []rune) rune {
 	in := func(r rune) bool {
 		for i := 0; i+1 < len(ranges); i += 2 {
@@ -152,7 +154,7 @@ func fromClass(ranges []rune) rune {
 	return 'x'
 }
 
-// sampleNumber returns a number within the bounds that the schemas set.
+// sampleNumber returns a number within the bounds of the schemas.
 func sampleNumber(nodes []*sampleNode) string {
 	var least, most, step *big.Rat
 	openLeast, openMost := false, false

@@ -11,11 +11,12 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Bounds of a schema that comes from outside the binary.
+// Limits of an external schema.
 const (
 	// MaxSchemaBytes bounds the text of one schema.
 	MaxSchemaBytes = 256 << 10
-	// maxSchemaNodes bounds the objects and arrays of a schema: compiling takes time with their square.
+	// maxSchemaNodes bounds the objects and arrays of a schema, because compiling takes quadratic
+	// time.
 	maxSchemaNodes = 5000
 )
 
@@ -24,21 +25,21 @@ type checks struct {
 	rawData, rawAttr []byte
 
 	scan      sync.Once
-	unchecked []Unchecked // once scanned
+	unchecked []Unchecked // valid after scan
 
 	mu       sync.Mutex
-	compiled atomic.Pointer[compiled] // nil: not yet, or let go
+	compiled atomic.Pointer[compiled] // nil if not compiled yet, or released
 }
 
-// compiled is both schemas of a type.
+// compiled holds both schemas of a type.
 type compiled struct {
-	data, attributes *schema // nil: none
+	data, attributes *schema // nil for none
 	err              error
 }
 
 func newChecks(data, attributes []byte) *checks { return &checks{rawData: data, rawAttr: attributes} }
 
-// compile compiles the schemas unless that was done before. What is wrong with them is in the result.
+// compile compiles the schemas unless that was done before. The result includes the error.
 func (c *checks) compile() *compiled {
 	if done := c.compiled.Load(); done != nil {
 		return done
@@ -68,7 +69,7 @@ func (c *checks) compile() *compiled {
 	return done
 }
 
-// compileWithin is compile within the work of a request.
+// compileWithin is compile within the work budget of a request.
 func (c *checks) compileWithin(w *Work) (*compiled, error) {
 	if done := c.compiled.Load(); done != nil {
 		return done, nil
@@ -77,36 +78,37 @@ func (c *checks) compileWithin(w *Work) (*compiled, error) {
 		return nil, err
 	}
 	done := c.compile()
-	w.owe((len(c.rawData) + len(c.rawAttr)) * compileSteps)
+	w.chargeTenant((len(c.rawData) + len(c.rawAttr)) * compileSteps)
 	return done, nil
 }
 
-// compileSteps is what compiling a schema costs, in steps for each byte of it.
+// compileSteps is the cost of compiling a schema, in steps per byte.
 const compileSteps = 8
 
 // schema is a compiled JSON Schema.
 type schema struct {
 	sch   *jsonschema.Schema
 	scope *resources
-	// choices tells that it has an anyOf or oneOf.
+	// choices means that the schema has an anyOf or oneOf.
 	choices bool
-	fast    *fastNode // nil if the schema is not of the plain kind
+	fast    *fastNode // nil if the schema has no fast form
 	// patterns is the size of its patterns, in instructions.
 	patterns int
 }
 
-// noLoader refuses every reference out of a schema. The library's default would read local files.
+// noLoader rejects references to other documents. The library's default would read local files.
 type noLoader struct{}
 
 func (noLoader) Load(url string) (any, error) {
 	return nil, errors.New("references to other documents are not followed")
 }
 
-// schemaURL is where a schema lives for the library; nothing ever looks there.
+// schemaURL is the library's address for a schema; it is never accessed.
 const schemaURL = "relay:///schema"
 
-// compileSchema compiles a JSON Schema, draft 4 to 2020-12. References must point into the schema itself. Formats are
-// asserted ("format" is no mere annotation): people who write "date-time" into a schema expect it to be looked at.
+// compileSchema compiles a JSON Schema, draft 4 to 2020-12. References must point into the schema
+// itself. "format" is an assertion, not just an annotation, because authors of schemas expect
+// "date-time" to be checked.
 func compileSchema(raw []byte) (s *schema, err error) {
 	if len(raw) > MaxSchemaBytes {
 		return nil, fmt.Errorf("must have at most %d bytes, got %d", MaxSchemaBytes, len(raw))
@@ -125,7 +127,7 @@ func compileSchema(raw []byte) (s *schema, err error) {
 		return nil, err
 	}
 	defer func() {
-		if r := recover(); r != nil { // the library was handed something it was not made for
+		if r := recover(); r != nil { // the library panicked on an unexpected schema
 			s, err = nil, errors.New("cannot be compiled")
 		}
 	}()
@@ -146,7 +148,7 @@ func compileSchema(raw []byte) (s *schema, err error) {
 	return s, nil
 }
 
-// compiler is the library's, with the subschemas that it has compiled.
+// compiler is the library's compiler, and the subschemas that it has compiled.
 type compiler struct {
 	*jsonschema.Compiler
 	all []*jsonschema.Schema
@@ -159,11 +161,11 @@ func newCompiler(ps *patterns) *compiler {
 	c.AssertFormat()
 	registerFormats(c.Compiler)
 	c.UseRegexpEngine(ps.engine)
-	// A vocabulary without keywords, whose purpose is to be shown every subschema.
+	// A vocabulary without keywords, which only collects every subschema.
 	c.RegisterVocabulary(&jsonschema.Vocabulary{
 		URL: "relay:///all",
 		Compile: func(ctx *jsonschema.CompilerContext, _ map[string]any) (jsonschema.SchemaExt, error) {
-			c.all = append(c.all, ctx.Enqueue(nil)) // the subschema that is being compiled
+			c.all = append(c.all, ctx.Enqueue(nil)) // the subschema being compiled
 			return nil, nil
 		},
 	})
@@ -186,7 +188,7 @@ func (c *compiler) compile(url string) (s *jsonschema.Schema, scope *resources, 
 	return s, scope, choices, nil
 }
 
-// plain puts the library's errors about a schema into words, without the address that only the library knows.
+// plain rephrases the library's errors about a schema, without the library's internal address.
 func plain(err error, doc any) error {
 	var invalid *jsonschema.SchemaValidationError
 	if errors.As(err, &invalid) {
@@ -199,7 +201,8 @@ func plain(err error, doc any) error {
 	return errors.New(strings.ReplaceAll(strings.ReplaceAll(err.Error(), schemaURL, ""), "jsonschema: ", ""))
 }
 
-// againstMetaschema returns what a schema violates of its draft, at the right places, which the library's own error lacks.
+// againstMetaschema returns the violations of a schema against its draft, with the right places,
+// which the library's own error lacks.
 func againstMetaschema(doc any) []Violation {
 	url := draft2020
 	if m, is := doc.(map[string]any); is {
@@ -222,10 +225,10 @@ func orElse(s, other string) string {
 	return s
 }
 
-// notSchemas are keywords whose values are instances: what looks like a reference in them is data.
+// notSchemas are keywords whose values are instances: a reference inside them is only data.
 var notSchemas = []string{"const", "enum", "default", "examples", "example"}
 
-// checkReferences refuses references that leave the schema, and schemas with too many nodes.
+// checkReferences rejects references to other documents, and schemas with too many nodes.
 func checkReferences(v any, path string, nodes *int) error {
 	if *nodes++; *nodes > maxSchemaNodes {
 		return fmt.Errorf("must have at most %d objects and arrays", maxSchemaNodes)
@@ -238,7 +241,7 @@ func checkReferences(v any, path string, nodes *int) error {
 				switch name {
 				case "$ref", "$dynamicRef", "$recursiveRef":
 					if !strings.HasPrefix(text, "#") {
-						return fmt.Errorf("%s: must point into the same schema, as %q does; other documents are not read", clip(at), "#/$defs/name")
+						return fmt.Errorf("%s: must point into the same schema, such as %q; other documents are not read", clip(at), "#/$defs/name")
 					}
 				}
 				continue

@@ -10,65 +10,66 @@ import (
 	"github.com/relay-events/relay/internal/problem"
 )
 
-// Kind says what a Record holds.
+// Kind is the kind of a Record.
 type Kind string
 
-// The kinds. A record's body is the JSON of the type named here; storage does not look into it.
+// The kinds. A record's body is the JSON of the type named here; stores do not read it.
 const (
 	KindType     Kind = "type"     // one version of a tenant's type: Type
-	KindSettings Kind = "settings" // how the tenant treats a type, or AllTypes: Settings
+	KindSettings Kind = "settings" // the tenant's settings for a type, or for AllTypes: Settings
 	KindRule     Kind = "rule"     // a tenant's own rule: Rule
-	KindSwitch   Kind = "switch"   // a rule, shipped or own, that is switched off: {}
+	KindSwitch   Kind = "switch"   // a disabled rule, shipped or own: {}
 )
 
-// Record is a thing that a tenant has added to the catalogue or changed in it, as stored.
+// Record is a tenant's addition or change to the catalogue, as stored.
 type Record struct {
 	Tenant  event.TenantID
 	Kind    Kind
-	Name    string // of the type, or of the rule
+	Name    string // name of the type or rule
 	Version string // of a type; empty for other kinds
 	Body    json.RawMessage
 	// CreatedAt and UpdatedAt are in UTC, to the millisecond.
 	CreatedAt, UpdatedAt time.Time
 }
 
-// RecordKey names a record of a tenant.
+// RecordKey identifies a record of a tenant.
 type RecordKey struct {
 	Kind    Kind
 	Name    string
-	Version string // to remove: empty for all versions
+	Version string // in removals, empty means all versions
 }
 
 func (r *Record) key() RecordKey { return RecordKey{r.Kind, r.Name, r.Version} }
 
-// RecordChange is a change of a tenant's records, made all or not at all.
+// RecordChange is a change of a tenant's records, all or nothing.
 type RecordChange struct {
 	Tenant event.TenantID
-	// Put are stored. A record with the same key as one that is there replaces its Body and UpdatedAt; CreatedAt and the
-	// place in CatalogueList stay.
+	// Put are the records to store. A record whose key exists replaces Body and UpdatedAt;
+	// CreatedAt and the position in CatalogueList stay.
 	Put []Record
-	// Remove are removed, as far as they are there.
+	// Remove are the records to remove, if they exist.
 	Remove []RecordKey
-	// Audit is the entry of the change; nil: there is none.
+	// Audit is the audit entry of the change, nil for none.
 	Audit *access.Entry
 }
 
-// Store keeps what tenants add to the catalogue. A change is durable when the call returns. All methods are safe for
-// concurrent use. There are at most some thousand records per tenant, and they are read once, at the start.
+// Store stores the additions of tenants to the catalogue. A change is durable on return. All
+// methods are safe for concurrent use. There are at most a few thousand records per tenant, and
+// they are read once, at start.
 type Store interface {
-	// CatalogueList returns every record of every tenant, the first created first.
+	// CatalogueList returns every record of every tenant, oldest first.
 	CatalogueList(ctx context.Context) ([]Record, error)
-	// CatalogueChange stores and removes records in one transaction, and the entry with it.
+	// CatalogueChange stores and removes records in one transaction, together with the audit entry.
 	CatalogueChange(ctx context.Context, c RecordChange) error
 }
 
-// AllTypes is the name of the settings that hold for every type without settings of its own. Strict there also refuses
-// types that are not in the catalogue.
+// AllTypes is the name of the settings for all types without settings of their own. With Strict
+// there, types outside the catalogue are also rejected.
 const AllTypes = "*"
 
-// Settings is how a tenant treats a type.
+// Settings says how a tenant treats a type.
 type Settings struct {
-	Validation Mode `json:"validation,omitempty"` // empty: as for AllTypes, there: Warn
+	Validation Mode `json:"validation,omitempty"` // empty means as for AllTypes, and there Warn
 	Deprecated bool `json:"deprecated,omitempty"`
 	Archived   bool `json:"archived,omitempty"`
 }

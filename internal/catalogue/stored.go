@@ -9,7 +9,7 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// storedType is a Type as records hold it.
+// storedType is a Type as stored in records.
 type storedType struct {
 	*Type
 	Sketch bool `json:"sketch,omitempty"` // see Type.Sketch
@@ -17,7 +17,7 @@ type storedType struct {
 
 func (t *Type) stored() storedType { return storedType{t, t.Sketch} }
 
-// readStored reads the body of a record of a type.
+// readStored parses the body of a type's record.
 func readStored(body []byte) (*Type, error) {
 	s := storedType{Type: new(Type)}
 	if err := json.Unmarshal(body, &s); err != nil {
@@ -27,7 +27,7 @@ func readStored(body []byte) (*Type, error) {
 	return s.Type, nil
 }
 
-// encode is json.Marshal without turning <, > and & in a user's JSON into escapes: it is stored as it was given.
+// encode is json.Marshal without escaping <, > and & in users' JSON, which is stored as given.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -38,8 +38,8 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// sameJSON tells whether two compact JSON texts differ at most in how they write the characters of strings. Versions of Relay
-// before stored some of them as escapes.
+// sameJSON reports whether two compact JSON texts differ at most in the spelling of characters in
+// strings. Earlier versions of Relay stored some of them as escapes.
 func sameJSON(a, b []byte) bool {
 	if bytes.Equal(a, b) || len(a) == 0 || len(b) == 0 {
 		return len(a) == len(b)
@@ -55,7 +55,7 @@ func sameJSON(a, b []byte) bool {
 	return err == nil && bytes.Equal(x, y)
 }
 
-// plainStrings appends raw with every string written in the same way.
+// plainStrings appends raw with a uniform spelling of all strings.
 func plainStrings(dst, raw []byte) ([]byte, error) {
 	if len(raw) == 0 {
 		return dst, fmt.Errorf("reading JSON: it is empty")

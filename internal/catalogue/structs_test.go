@@ -15,7 +15,8 @@ import (
 
 var update = flag.Bool("update", false, "write receiver/push/types.go")
 
-// TestStructsOfReceivers makes the structs of package receiver/push of the schemas, and holds the file to them.
+// TestStructsOfReceivers generates the structs of package receiver/push from the schemas, and
+// compares them with the file.
 func TestStructsOfReceivers(t *testing.T) {
 	file := filepath.Join("..", "..", "receiver", "push", "types.go")
 	var g structs
@@ -39,10 +40,10 @@ func TestStructsOfReceivers(t *testing.T) {
 	}
 }
 
-// structs writes Go.
+// structs generates Go structs.
 type structs struct {
 	out  strings.Builder
-	next []string // structs of members, to be written behind the one they are in
+	next []string // structs of members, to be written after the struct that contains them
 }
 
 func (g *structs) printf(format string, args ...any) { fmt.Fprintf(&g.out, format, args...) }
@@ -78,7 +79,7 @@ func (g *structs) members(t *testing.T, in string, schema []byte) {
 	}
 }
 
-// goType returns the type of a member; null is nil.
+// goType returns the Go type of a member, a pointer if it may be null.
 func (g *structs) goType(t *testing.T, name string, schema []byte) string {
 	pointer := ""
 	if v, ok := rawjson.Pick(schema, "type"); ok && v.Kind == rawjson.Array {
@@ -113,7 +114,7 @@ func (g *structs) goType(t *testing.T, name string, schema []byte) string {
 	}
 }
 
-// goName writes notification_channel.add as NotificationChannelAdd.
+// goName converts notification_channel.add to NotificationChannelAdd.
 func goName(s string) string {
 	var b strings.Builder
 	for _, word := range strings.FieldsFunc(s, func(r rune) bool { return r == '.' || r == '_' || r == '-' || r == ' ' }) {
@@ -126,7 +127,7 @@ func goName(s string) string {
 	return b.String()
 }
 
-// typeOf returns the type that a schema says.
+// typeOf returns the type that a schema declares.
 func typeOf(schema []byte) string {
 	s := sampler{nodes: make(map[*byte]*sampleNode)}
 	return kindIn([]*sampleNode{s.node(schema)})

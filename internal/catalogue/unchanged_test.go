@@ -12,10 +12,10 @@ import (
 	"github.com/relay-events/relay/internal/event"
 )
 
-// awkward are texts that encoders like to rewrite.
+// awkward are texts that encoders tend to rewrite.
 var awkward = []string{"a < b && c > d", "\u2028 \u2029", "søren/ø", "quote \" and \\", "tab\tand\nline", "\u007f\u0001", "😀", "plain", "</script>", `\u003c`}
 
-// awkwardJSON returns JSON with awkward texts in every place, written in different ways.
+// awkwardJSON returns JSON with awkward texts in every place, in different spellings.
 func awkwardJSON(r *rand.Rand, v any) string {
 	b, err := encode(v)
 	if err != nil {
@@ -31,14 +31,15 @@ func awkwardJSON(r *rand.Rand, v any) string {
 	return string(escaped)
 }
 
-// TestImportingAgainChangesNothing: whatever a document holds, importing or saving it again finds it unchanged, also after a
-// restart and when an earlier version of Relay stored it with its characters escaped.
+// TestImportingAgainChangesNothing checks that importing or saving any document a second time finds
+// it unchanged, even after a restart and if an earlier version of Relay stored it with escaped
+// characters.
 func TestImportingAgainChangesNothing(t *testing.T) {
 	r, store, reopen := newRegistry(t)
 	ctx := t.Context()
 	random := rand.New(rand.NewPCG(1, 2))
 	text := func() string { return awkward[random.IntN(len(awkward))] + awkward[random.IntN(len(awkward))] }
-	label := func() string { // what a text for people may be
+	label := func() string { // allowed in a text for people
 		for {
 			if s := text(); event.CheckLabel(s, true) == nil {
 				return s
@@ -101,7 +102,7 @@ func TestImportingAgainChangesNothing(t *testing.T) {
 		}
 	}
 
-	// As records were stored before: json.Marshal escapes <, > and & in what users gave.
+	// Records as earlier versions stored them: json.Marshal escapes <, > and & in users' texts.
 	for i := range store.list {
 		var v map[string]json.RawMessage
 		check(t, json.Unmarshal(store.list[i].Body, &v))
@@ -121,7 +122,8 @@ func TestImportingAgainChangesNothing(t *testing.T) {
 	}
 }
 
-// TestStoredAsGiven: what users give is handed out byte for byte, apart from the space between tokens.
+// TestStoredAsGiven checks that users' JSON is returned byte for byte, except for the space between
+// tokens.
 func TestStoredAsGiven(t *testing.T) {
 	r, _, reopen := newRegistry(t)
 	const schema = `{"description":"a < b \u003c & \/ ü","type":"object"}`
@@ -136,8 +138,8 @@ func TestStoredAsGiven(t *testing.T) {
 	}
 }
 
-// TestSamplesFit: an example made from a schema fits it, however deep what is required lies; where none is found, the type
-// says so.
+// TestSamplesFit checks that an example generated from a schema fits it, however deep the required
+// members are, and that the type says so if none was found.
 func TestSamplesFit(t *testing.T) {
 	nested := func(n int) string {
 		defs := make([]string, 0, n)

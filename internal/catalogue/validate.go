@@ -18,10 +18,11 @@ import (
 	"github.com/relay-events/relay/internal/event/rawjson"
 )
 
-// Violation says how an event departs from its type's schema. It names places of the event and parts of the schema, never
-// values of the event.
+// Violation describes how an event violates its type's schema. It names places of the event and
+// parts of the schema, never values of the event.
 type Violation struct {
-	// Path is where: "data.caller", "data.appointmentsBooked[0].startUtc", "attributes.event_type".
+	// Path is the place: "data.caller", "data.appointmentsBooked[0].startUtc",
+	// "attributes.event_type".
 	Path string `json:"path"`
 	// Message is a phrase that completes "PATH …": "must be a string, got a number".
 	Message string `json:"message"`
@@ -30,13 +31,14 @@ type Violation struct {
 // String returns the violation as a sentence.
 func (v Violation) String() string { return v.Path + " " + v.Message }
 
-// maxViolations bounds what one validation reports; a last entry then says that there are more.
+// maxViolations bounds the violations that one validation returns; if there are more, a last entry
+// says so.
 const maxViolations = 20
 
-// CheckSchemas compiles the type's schemas and returns what is wrong with them.
+// CheckSchemas compiles the type's schemas and returns the error, if any.
 func (t *Type) CheckSchemas() error { return t.prepared().compile().err }
 
-// prepared returns the type's checks, also those of a Type made by hand.
+// prepared returns the type's checks, including those of a Type built by hand.
 func (t *Type) prepared() *checks {
 	if t.checks == nil {
 		return newChecks(t.Schema, t.AttributesSchema)
@@ -44,8 +46,8 @@ func (t *Type) prepared() *checks {
 	return t.checks
 }
 
-// Unchecked lists the patterns of the type's schemas that events are not held against, and why; nil for none. It does not
-// compile the schemas.
+// Unchecked lists the patterns of the type's schemas that are not enforced, with reasons; nil for
+// none. It does not compile the schemas.
 func (t *Type) Unchecked() []Unchecked {
 	c := t.prepared()
 	c.scan.Do(func() {
@@ -69,19 +71,21 @@ func (t *Type) Unchecked() []Unchecked {
 	return c.unchecked
 }
 
-// Validate checks an event's data and attributes against the type's schemas and returns what violates them, in the order
-// of their paths; nil when nothing does. Attributes may be nil: an event without them violates nothing. Numbers keep
-// their precision. A type without schemas is passed by everything, and so is one whose schemas do not compile, which the
-// Registry and the packs' test rule out.
+// Validate checks an event's data and attributes against the type's schemas and returns the
+// violations in the order of their paths, or nil. Attributes may be nil: an event without
+// attributes does not violate their schema. Numbers keep their precision. Every event passes a type
+// without schemas, and a type whose schemas do not compile, which the Registry and the packs' test
+// exclude.
 //
-// It costs about 2 µs for an event of 1 KB that fits a plain schema (see fastNode) and about 20 µs otherwise, so a caller
-// whose mode is Off does not call it. It is safe for concurrent use.
+// It takes about 2 µs for an event of 1 KB that fits a simple schema (see fastNode) and about 20 µs
+// otherwise, so callers in mode Off should not call it. It is safe for concurrent use.
 func (t *Type) Validate(data, attributes []byte) []Violation {
-	list, _ := t.validate(nil, data, attributes) // no Work, no error
+	list, _ := t.validate(nil, data, attributes) // without a Work there is no error
 	return list
 }
 
-// validate is Validate within the work of a request. An error means that the request must end.
+// validate is Validate within the work budget of a request. An error means that the request must
+// end.
 func (t *Type) validate(w *Work, data, attributes []byte) ([]Violation, error) {
 	c, err := t.prepared().compileWithin(w)
 	if err != nil || c.err != nil {
@@ -107,22 +111,22 @@ func (s *schema) validate(w *Work, raw []byte, root string) ([]Violation, error)
 	if s.fast != nil && s.fast.fits(raw) {
 		return nil, nil
 	}
-	return s.slowly(w, raw, root)
+	return s.judgeDecoded(w, raw, root)
 }
 
-// largeDocument is the length from which on documents are looked at two at a time, however many are published: decoded,
-// 1 MiB of JSON can take a hundred times as much memory.
+// largeDocument is the length from which at most two documents are checked at a time, in the whole
+// server: 1 MiB of JSON can take a hundred times as much memory when decoded.
 const largeDocument = 64 << 10
 
 var large = make(chan struct{}, 2)
 
-// slowly decodes the value and judges it.
-func (s *schema) slowly(w *Work, raw []byte, root string) ([]Violation, error) {
+// judgeDecoded decodes the value and judges it.
+func (s *schema) judgeDecoded(w *Work, raw []byte, root string) ([]Violation, error) {
 	if err := w.begin(); err != nil {
 		return nil, err
 	}
 	if len(raw) > largeDocument {
-		// First in line among its tenant's: one tenant has one of the two places at most.
+		// The tenant's slot comes first, so that a tenant has at most one of the two places.
 		if err := w.hold(); err != nil {
 			return nil, err
 		}
@@ -144,8 +148,8 @@ func (s *schema) slowly(w *Work, raw []byte, root string) ([]Violation, error) {
 	return out, w.failure()
 }
 
-// judge returns what violates the schema in v, a decoded value. Where there are alternatives it is found out first
-// whether v fits, without collecting what it violates of each.
+// judge returns the violations of the schema in v, a decoded value. If the schema has alternatives,
+// it first finds out whether v fits, without collecting the violations of each alternative.
 func (s *schema) judge(w *Work, v any, root string) (out []Violation) {
 	j := judge{work: w, steps: maxSteps, root: root, scope: s.scope}
 	found := findings{most: maxFindings}
@@ -179,7 +183,7 @@ func (s *schema) judge(w *Work, v any, root string) (out []Violation) {
 	return found.violations(root)
 }
 
-// violations returns what was found in the order of the paths, the first of it if it is much.
+// violations returns the findings in the order of their paths, truncated to maxViolations.
 func (f *findings) violations(root string) []Violation {
 	out := make([]Violation, 0, len(f.list))
 	for _, one := range f.list {
@@ -199,7 +203,7 @@ func (f *findings) violations(root string) []Violation {
 	return out
 }
 
-// pathOf writes a place of the event.
+// pathOf formats a place in the event.
 func pathOf(root string, at []token) string {
 	var b strings.Builder
 	b.WriteString(root)
@@ -213,7 +217,8 @@ func pathOf(root string, at []token) string {
 	return b.String()
 }
 
-// memberOf writes the step to a member: ".name", or `["na.me"]` for a name that would mislead.
+// memberOf formats the step to a member: ".name", or `["na.me"]` for a name that would be
+// ambiguous.
 func memberOf(name string) string {
 	plain := name != ""
 	for i := range len(name) {
@@ -226,7 +231,7 @@ func memberOf(name string) string {
 	return "[" + strconv.Quote(clip(name)) + "]"
 }
 
-// maxClip bounds what messages repeat of names, in bytes.
+// maxClip bounds the part of a name that messages repeat, in bytes.
 const maxClip = 64
 
 func clip(s string) string {
@@ -236,7 +241,8 @@ func clip(s string) string {
 	return s
 }
 
-// phrase says what a schema wants. The library's own words repeat the event's values, which have no business in logs.
+// phrase describes the requirement of a schema. It replaces the library's messages, which repeat
+// the event's values; those must not get into logs.
 func phrase(k jsonschema.ErrorKind) string {
 	switch k := k.(type) {
 	case *kind.Type:
@@ -358,11 +364,12 @@ func number(r *big.Rat) string {
 // decoders serves decode; a Scanner keeps its memory.
 var decoders = sync.Pool{New: func() any { return new(rawjson.Scanner) }}
 
-// maxExponent bounds the exponent of numbers that are compared with a schema. The library turns every number it
-// compares into a fraction of integers: 1e999999 would take a megabit and milliseconds each. A double ends at 1e308.
+// maxExponent bounds the exponent of numbers that are compared with a schema. The library converts
+// every number that it compares into a fraction of integers: 1e999999 would take a megabit and
+// milliseconds. A double ends at 1e308.
 const maxExponent = 400
 
-// decode reads JSON as the schema library wants it: numbers as json.Number, in full precision.
+// decode decodes JSON for the schema library: numbers become json.Number, in full precision.
 func decode(raw []byte) (any, error) {
 	s := decoders.Get().(*rawjson.Scanner)
 	defer func() {
@@ -377,7 +384,8 @@ func decode(raw []byte) (any, error) {
 	return v, err
 }
 
-// decodeValue reads the value at the scanner. The first error is returned after all has been passed over.
+// decodeValue decodes the value at the scanner. It returns the first error after consuming the
+// whole value.
 func decodeValue(s *rawjson.Scanner) (v any, err error) {
 	switch s.Kind() {
 	case rawjson.Object:

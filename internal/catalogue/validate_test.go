@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// messageDelivered is the payload of the sample in push-event-webhook.txt, which has members that the catalogue does not.
+// messageDelivered is the payload of the sample in push-event-webhook.txt, which has members
+// missing from the catalogue.
 const messageDelivered = `{"action_type":null,"product_group_id":"default","trigger_id":"91c08533-3ebe-49e3-a44a-4d885744feaf","channel_addr":"","channel_type":"","ccid":"relay_pushAPI_customer","journey_id":"ee0af7fa-e278-4bbb-83b6-b04cf6612e04","action_value":null,"relay_tracking_id":"6d5d4d44-3982-456f-b694-7ce39b229889","message_id":"43244abd-45dc-4b27-8682-54337554c876","message_name":"Relay Push API Message","notification_id":null,"action_label":null,"client_id":"relay_push_api_sample","event_type":"message","client_message_tag":"","job_id":"6f7970db-6040-4fb2-80e1-f43646e9e75e","customer_id":"325030d6-8135-4e55-82b3-272eab6e77e3","event_subtype":"delivered"}`
 
 func TestValidate(t *testing.T) {
@@ -88,7 +89,7 @@ func TestValidateKeepsPrecision(t *testing.T) {
 	}
 }
 
-// TestMessagesHideValues: what people publish has no business in violations, which go to logs.
+// TestMessagesHideValues checks that violations, which get into logs, contain no published values.
 func TestMessagesHideValues(t *testing.T) {
 	typ := typeWith(t, `{"properties":{
 		"a":{"type":"number"},"b":{"enum":["x"]},"c":{"const":1},"d":{"pattern":"^z$"},"e":{"format":"email"},"f":{"maxLength":1},
@@ -202,8 +203,8 @@ func TestOlderDrafts(t *testing.T) {
 	}
 }
 
-// TestFastNeverContradicts: what the fast form lets through the library finds nothing in. It must also be of use: the
-// documents' examples all take it.
+// TestFastNeverContradicts checks that the library finds no violation in data that the fast form
+// accepts. The fast form must also be useful: it accepts all the documents' examples.
 func TestFastNeverContradicts(t *testing.T) {
 	schemas := []string{
 		`{"type":"integer","minimum":3}`, `{"type":["number","null"],"minimum":-2}`, `{"minimum":1}`, `{"enum":["a",1,null,true]}`, `{"enum":[1.0]}`,
@@ -224,7 +225,7 @@ func TestFastNeverContradicts(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, d := range data {
-			if list, _ := s.slowly(nil, []byte(d), "data"); s.fast != nil && s.fast.fits([]byte(d)) && list != nil {
+			if list, _ := s.judgeDecoded(nil, []byte(d), "data"); s.fast != nil && s.fast.fits([]byte(d)) && list != nil {
 				t.Errorf("schema %s, data %s: the fast form lets it through, the library says %v", text, d, list)
 			}
 		}
@@ -273,7 +274,7 @@ func BenchmarkValidate(b *testing.B) {
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			if list, _ := typ.checks.compile().data.slowly(nil, data, "data"); list != nil {
+			if list, _ := typ.checks.compile().data.judgeDecoded(nil, data, "data"); list != nil {
 				b.Fatal(list)
 			}
 		}
@@ -300,14 +301,15 @@ func FuzzValidate(f *testing.F) {
 			return
 		}
 		s := typ.checks.compile().data
-		list, _ := s.slowly(nil, data, "data") // no panic, and an end
+		list, _ := s.judgeDecoded(nil, data, "data") // must not panic, and must end
 		if s.fast != nil && s.fast.fits(data) && list != nil {
 			t.Errorf("the fast form lets it through, the library says %v", list)
 		}
 	})
 }
 
-// TestLargeDocumentsAreJudgedInTurn: of wrong documents that cost much memory two are looked at at a time; others do not wait.
+// TestLargeDocumentsAreJudgedInTurn checks that of invalid documents that take much memory at most
+// two are checked at a time, and that others do not wait.
 func TestLargeDocumentsAreJudgedInTurn(t *testing.T) {
 	typ := mustType(t, "account.deactivate")
 	was := large
@@ -315,7 +317,7 @@ func TestLargeDocumentsAreJudgedInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		large = make(chan struct{}, cap(was))
 		for range cap(large) {
-			large <- struct{}{} // being looked at
+			large <- struct{}{} // being checked
 		}
 		wrong := func(n int) []byte { return []byte(`{"notification_channels":[` + strings.Repeat("1,", n) + `1]}`) }
 		done := make(chan int, 1)

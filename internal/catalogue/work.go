@@ -8,29 +8,30 @@ import (
 )
 
 const (
-	// maxExprWork bounds what deriving from one published event may cost, in bytes that expressions pass over or copy. They take some
-	// tenths of a second, where the usual event takes microseconds; and no more than so many are held.
+	// maxExprWork bounds the work and memory of deriving from one published event, in bytes that
+	// expressions skip or copy. This many take a few tenths of a second, while a usual event takes
+	// microseconds.
 	maxExprWork = 64 << 20
-	// itemWork is charged for each element of a rule's list, whatever is done with it.
+	// itemWork is charged for each element of a rule's list, in addition to its expressions.
 	itemWork = 64
-	// mergeWork and pickWork are for each byte of their arguments: walking an object with all its names takes longer than passing over
-	// it, and remembering them longer still.
+	// mergeWork and pickWork are charged per byte of the arguments: walking an object with all its
+	// names takes longer than skipping it, and recording the names longer still.
 	mergeWork = 10
 	pickWork  = 4
 )
 
-// errWork is returned by expressions that take more than is allowed.
+// errWork is returned by expressions that exceed their budget.
 var errWork = errors.New("it takes more work than is allowed for one event")
 
-// exprRun bounds the evaluations of expressions, and remembers what is the same in all of them: what does not depend on the
-// element of a rule's list. It is for one rule and one event; the bound may be shared with others.
+// exprRun bounds the evaluations of expressions, and caches the results that do not depend on the
+// element of a rule's list. It serves one rule and one event; the budget may be shared with others.
 type exprRun struct {
-	left    *int  // bytes
-	request *Work // nil: no other bound
+	left    *int  // remaining bytes
+	request *Work // nil for no other limit
 	memo    map[*onceExpr]onceValue
 }
 
-// freshRun returns one with a bound of its own.
+// freshRun returns a run with its own budget.
 func freshRun() *exprRun {
 	left := maxExprWork
 	return &exprRun{left: &left}

@@ -12,7 +12,7 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// manyMembers returns members of an object, about so many bytes of them, each with a comma behind it.
+// manyMembers returns about size bytes of members of an object, each followed by a comma.
 func manyMembers(size int) string {
 	var b strings.Builder
 	for i := 0; b.Len() < size; i++ {
@@ -21,8 +21,9 @@ func manyMembers(size int) string {
 	return b.String()
 }
 
-// TestDerivingFromLargeEvents: what does not depend on a list's element is computed once, and objects are walked once, so that the
-// largest event costs tenths of a second. Computed for each of 999 channels it took the rule that ships half a minute.
+// TestDerivingFromLargeEvents checks that expressions that do not depend on a list's element are
+// computed once, and objects are walked once, so that the largest event takes tenths of a second.
+// Computing them for each of 999 channels took the shipped rule half a minute.
 func TestDerivingFromLargeEvents(t *testing.T) {
 	r, _, _ := newRegistry(t)
 	size := 1<<20 - 64<<10
@@ -41,7 +42,7 @@ func TestDerivingFromLargeEvents(t *testing.T) {
 		rules       *Rules
 		typ, data   string
 		events      int
-		first, last string // parts of the first's and the last's data
+		first, last string // parts of the first and the last event's data
 	}{
 		{r.Rules(1), "account.deactivate", members + `"ccid":"c","notification_channels":[` + strings.Repeat(`{},`, 998) + `{"channel_addr":"1"}]`, 999, `"ccid":"c"`, `"channel_addr":"1"`},
 		{own, "a", members + `"z":2`, 1, `"k1":"won"`, `"z":2`},
@@ -64,10 +65,11 @@ func TestDerivingFromLargeEvents(t *testing.T) {
 	}
 }
 
-// TestWorkOfRulesIsBounded: rules that copy or search too much refuse the event, instead of filling the memory or keeping a core.
+// TestWorkOfRulesIsBounded checks that an event is rejected if rules copy or search too much,
+// instead of exhausting memory or a core.
 func TestWorkOfRulesIsBounded(t *testing.T) {
 	if testenv.Race {
-		return // nothing here is concurrent, and it takes most of a minute
+		return // this test is not concurrent, and it would take most of a minute
 	}
 	var copies, paths []string
 	for i := range 300 {
@@ -93,7 +95,7 @@ func TestWorkOfRulesIsBounded(t *testing.T) {
 		if problem.KindOf(err) != problem.TooLarge || !strings.Contains(err.Error(), "rule r") || len(d.Before)+len(d.After) > 0 {
 			t.Errorf("%s: got %d events, %v; want it refused as too much work", name, len(d.Before)+len(d.After), err)
 		}
-		// The same rule is fine with an event of the usual size.
+		// The same rule accepts an event of the usual size.
 		if _, err := rules.Derive(t.Context(), &event.Event{Tenant: 1, Type: "a", Data: []byte(`{"list":[1,2],"x1":1}`)}); err != nil {
 			t.Errorf("%s: with a small event: %v", name, err)
 		}

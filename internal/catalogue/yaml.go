@@ -15,9 +15,10 @@ import (
 )
 
 const (
-	// MaxFileBytes bounds a file of types, and a document that is imported.
+	// MaxFileBytes bounds a file of types, and an imported document.
 	MaxFileBytes = 16 << 20
-	// maxYAMLBytes bounds those in YAML, which take a hundred times as much memory while they are read.
+	// maxYAMLBytes bounds documents in YAML, which take a hundred times as much memory while they
+	// are read.
 	maxYAMLBytes = 8 << 20
 )
 
@@ -29,7 +30,7 @@ const FilePack = "file"
 //	types:
 //	  - name: order.created
 //	    description: An order was placed.
-//	    fires: Once the payment is confirmed.    # optional, as all that follows
+//	    fires: Once the payment is confirmed.    # optional, like all fields below
 //	    version: "1"
 //	    aliases: [order.placed]
 //	    validation: warn                         # off, warn, strict
@@ -44,10 +45,11 @@ const FilePack = "file"
 //	    type: order.large
 //	    data: event.data
 //
-// Unknown fields are refused. A type may have the name of one of a pack that comes before it and then replaces it.
+// Unknown fields are rejected. A type with the name of a type in an earlier pack replaces that
+// type.
 func ReadFile(b []byte) (*Pack, error) { return readFile(nil, b) }
 
-// readFile is ReadFile within the work of a request.
+// readFile is ReadFile within the work budget of a request.
 func readFile(w *Work, b []byte) (*Pack, error) {
 	im := importing{work: w}
 	doc, err := toJSON(b)
@@ -79,7 +81,7 @@ func readFile(w *Work, b []byte) (*Pack, error) {
 			return nil, fmt.Errorf("reading event type %q: validation must be %q, %q or %q, got %q", t.Name, Off, Warn, Strict, f.Validation)
 		}
 		if seen[t.Name] {
-			return nil, fmt.Errorf("reading event types: type %q is there twice", t.Name)
+			return nil, fmt.Errorf("reading event types: type %q occurs twice", t.Name)
 		}
 		seen[t.Name] = true
 		t.Pack, t.Validation, t.Deprecated = FilePack, f.Validation, f.Deprecated
@@ -93,14 +95,15 @@ func readFile(w *Work, b []byte) (*Pack, error) {
 			return nil, fmt.Errorf("reading rule %q: %w", clip(rule.Name), err)
 		}
 		if names[rule.Name] {
-			return nil, fmt.Errorf("reading rules: rule %q is there twice", rule.Name)
+			return nil, fmt.Errorf("reading rules: rule %q occurs twice", rule.Name)
 		}
 		names[rule.Name] = true
 	}
 	return p, nil
 }
 
-// toJSON returns a JSON or YAML document as JSON that passes rawjson.Check. Numbers keep their text.
+// toJSON converts a JSON or YAML document to JSON that passes rawjson.Check. Numbers keep their
+// spelling.
 func toJSON(b []byte) ([]byte, error) {
 	if len(b) > MaxFileBytes {
 		return nil, fmt.Errorf("must have at most %d bytes, got %d", MaxFileBytes, len(b))
@@ -116,7 +119,7 @@ func toJSON(b []byte) ([]byte, error) {
 		if bad != nil {
 			return nil, bad
 		}
-		return nil, fmt.Errorf("must have at most %d bytes as YAML, got %d: give it as JSON", maxYAMLBytes, len(b))
+		return nil, fmt.Errorf("must have at most %d bytes as YAML, got %d: use JSON instead", maxYAMLBytes, len(b))
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(withoutVersion(b)))
 	var doc yaml.Node
@@ -125,7 +128,7 @@ func toJSON(b []byte) ([]byte, error) {
 			return nil, errors.New("is empty")
 		}
 		if bad != nil {
-			return nil, bad // JSON was meant
+			return nil, bad // it was meant to be JSON
 		}
 		return nil, fmt.Errorf("is neither JSON nor YAML: %w", err)
 	}
@@ -142,7 +145,8 @@ func toJSON(b []byte) ([]byte, error) {
 	return y.out, nil
 }
 
-// withoutVersion blanks a directive such as %YAML 1.2, which the library refuses though it reads such documents.
+// withoutVersion blanks a directive such as %YAML 1.2, which the library rejects although it can
+// read such documents.
 func withoutVersion(b []byte) []byte {
 	rest := b
 	for len(rest) > 0 {
@@ -165,10 +169,11 @@ func withoutVersion(b []byte) []byte {
 	return b
 }
 
-// yamlReader writes YAML nodes as JSON.
+// yamlReader converts YAML nodes to JSON.
 type yamlReader struct{ out []byte }
 
-// append writes a node. Aliases are written out, so the output is bounded: a few nested ones can stand for gigabytes.
+// append appends a node. Aliases are expanded, so the output is limited: a few nested ones can
+// expand to gigabytes.
 func (y *yamlReader) append(n *yaml.Node, depth int) error {
 	if len(y.out) > MaxFileBytes || depth > event.MaxDepth {
 		return fmt.Errorf("line %d: is too large or too deep when its aliases are written out", n.Line)
@@ -176,7 +181,7 @@ func (y *yamlReader) append(n *yaml.Node, depth int) error {
 	switch n.Kind {
 	case yaml.DocumentNode:
 		if len(n.Content) != 1 {
-			return errors.New("must hold one value")
+			return errors.New("must contain one value")
 		}
 		return y.append(n.Content[0], depth)
 	case yaml.AliasNode:
@@ -216,7 +221,8 @@ func (y *yamlReader) append(n *yaml.Node, depth int) error {
 	return fmt.Errorf("line %d: cannot be read", n.Line)
 }
 
-// merged returns the members of a mapping, those that a merge key (<<) brings last, as far as the mapping has not its own.
+// merged returns the members of a mapping, followed by those of its merge keys (<<) that the
+// mapping does not have itself.
 func merged(n *yaml.Node, depth int) (members [][2]*yaml.Node, err error) {
 	var from []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -292,13 +298,13 @@ func (y *yamlReader) scalar(n *yaml.Node) error {
 		}
 		text, err := json.Marshal(v)
 		if err != nil {
-			return fmt.Errorf("line %d: %q is no number that JSON has", n.Line, clip(n.Value))
+			return fmt.Errorf("line %d: %q is not a number that JSON can express", n.Line, clip(n.Value))
 		}
 		y.out = append(y.out, text...)
 	case "!!str", "!!timestamp":
 		y.out = rawjson.AppendQuoted(y.out, n.Value)
 	default:
-		return fmt.Errorf("line %d: the tag %q is not read", n.Line, clip(n.Tag))
+		return fmt.Errorf("line %d: the tag %q is not supported", n.Line, clip(n.Tag))
 	}
 	return nil
 }

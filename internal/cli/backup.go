@@ -16,7 +16,7 @@ import (
 	"github.com/relay-events/relay/internal/config"
 )
 
-// placeFlags adds the settings that say where data are, and the file of settings.
+// placeFlags adds the flags for the location of the data, and for the configuration file.
 func placeFlags(flags *pflag.FlagSet) (file *string) {
 	file = flags.String("config", "", "YAML `file` with settings (RELAY_CONFIG)")
 	addSettings(flags, func(s config.Setting) bool {
@@ -34,25 +34,25 @@ func (e *Env) place(flags *pflag.FlagSet, file string) (config.Config, error) {
 	return cfg, nil
 }
 
-// errInDatabase is returned for commands on the folder of a server that stores in PostgreSQL.
-var errInDatabase = errors.New("this installation stores everything in PostgreSQL: back that up with its own tools, pg_dump or archived WAL, and the key file apart")
+// errInDatabase is returned for commands on a data folder when the server stores in PostgreSQL.
+var errInDatabase = errors.New("this installation stores everything in PostgreSQL: back it up with PostgreSQL's tools (pg_dump or archived WAL), and back up the key file separately")
 
 func newBackup(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "backup --to FILE.tar|DIR", Short: "Copy the data folder while the server runs", Args: noArgs,
 		Long: "Copy the data folder, whether a server runs on it or not, to a tar file or a folder that does not exist yet.\n" +
-			"Every event acknowledged before the backup began is in it. Run it as the user the server runs as.\n\n" +
-			"The file of keys (relay.key), which opens the secrets of webhooks, is part of the backup unless --no-key leaves\n" +
-			"it out: keep a copy of it apart then, a backup without it does not start.\n\n" +
-			"A backup that fails or is interrupted leaves nothing; one that is killed leaves a folder NAME.partial-…,\n" +
-			"which can be removed. \"relay restore\" makes a data folder of a backup.\n\n" +
-			fmt.Sprintf("Exit codes: 0 there is a backup, %d there is one, but some of the data is damaged, 1 there is none.", exitDamaged),
+			"The backup contains every event acknowledged before it began. Run it as the server's user.\n\n" +
+			"The backup contains the key file (relay.key), which opens the webhooks' secrets, unless you give --no-key. In that\n" +
+			"case keep a separate copy: a server does not start on a restored folder without it.\n\n" +
+			"A backup that fails or is interrupted leaves no files; one that is killed leaves a folder NAME.partial-…,\n" +
+			"which you can remove. Use \"relay restore\" to create a data folder from a backup.\n\n" +
+			fmt.Sprintf("Exit codes: 0 the backup was made, %d it was made but some of the data is damaged, 1 it was not made.", exitDamaged),
 		Example: "  relay backup --data /var/lib/relay --to /backup/relay-$(date +%F).tar\n  relay backup --to /mnt/backup/relay",
 	}
 	f := cmd.Flags()
-	to := f.String("to", "", "`place` of the backup: a tar file if it ends in .tar, else a folder")
-	mkdir := f.Bool("mkdir", false, "make the folder that the backup is to be in")
-	noKey := f.Bool("no-key", false, "leave the file of keys out")
+	to := f.String("to", "", "`path` of the backup: a tar file if it ends in .tar, else a folder")
+	mkdir := f.Bool("mkdir", false, "create the folder that contains the backup")
+	noKey := f.Bool("no-key", false, "omit the key file")
 	file := placeFlags(f)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := env.place(f, *file)
@@ -61,7 +61,7 @@ func newBackup(env *Env) *cobra.Command {
 		}
 		switch {
 		case *to == "":
-			return usageError{errors.New("--to must say where the backup is made")}
+			return usageError{errors.New("--to must give the path of the backup")}
 		case cfg.Database != "":
 			return usageError{errInDatabase}
 		}
@@ -73,13 +73,13 @@ func newBackup(env *Env) *cobra.Command {
 	return cmd
 }
 
-// backupResult is what the commands print for programs.
+// backupResult is the output of the commands for programs.
 type backupResult struct {
 	Backup    string    `json:"backup"`
 	Data      string    `json:"data"`
 	Files     int       `json:"files"`
 	Bytes     int64     `json:"bytes"`
-	Key       bool      `json:"key"` // the file of keys is part of it
+	Key       bool      `json:"key"` // the backup contains the key file
 	Damaged   []string  `json:"damaged,omitempty"`
 	StartedAt time.Time `json:"startedAt"`
 	Seconds   float64   `json:"seconds"`
@@ -108,11 +108,11 @@ func (e *Env) backup(ctx context.Context, o backup.CreateOptions) error {
 	p.Clear()
 	switch {
 	case ctx.Err() != nil:
-		return errors.New("interrupted: there is no backup")
+		return errors.New("interrupted: no backup was made")
 	case errors.Is(err, backup.ErrExists):
-		return fmt.Errorf("%q exists already: choose another place with --to", o.To)
+		return fmt.Errorf("%q already exists: choose another path with --to", o.To)
 	case errors.Is(err, backup.ErrNoFolder):
-		return fmt.Errorf("%w: is its disk mounted? --mkdir makes the folder", err)
+		return fmt.Errorf("%w: is its disk mounted? Use --mkdir to create the folder", err)
 	case err != nil:
 		return err
 	}
@@ -120,7 +120,7 @@ func (e *Env) backup(ctx context.Context, o backup.CreateOptions) error {
 	err = e.result(r, func() {
 		fmt.Fprintf(e.Stdout, "%s %s: %d files, %s, in %.1f s\n", style.green("Backup made:"), printable(r.Backup), r.Files, bytesText(r.Bytes), r.Seconds)
 		if r.Key {
-			fmt.Fprintln(e.Stdout, style.yellow("It holds the file of keys: who has it can read the webhooks' secrets, unless secretKey encrypts that file."))
+			fmt.Fprintln(e.Stdout, style.yellow("It contains the key file: anyone who has it can read the webhooks' secrets, unless secretKey encrypts that file."))
 		}
 	})
 	if err == nil && len(m.Damaged) > 0 {
@@ -136,16 +136,16 @@ const exitDamaged = 3
 type damagedError struct{ damaged []string }
 
 func (e *damagedError) Error() string {
-	return "the backup was made, but the disk has changed some of the data, which is in it as it is now:\n" +
+	return "the backup was made, but the disk has damaged some of the data, which the backup contains in its damaged form:\n" +
 		strings.Join(e.damaged, "\n") + "\nKeep an older backup that still has it."
 }
 
 func newRestore(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "restore --from FILE.tar|DIR", Short: "Make a data folder of a backup", Args: noArgs,
-		Long: "Make a data folder of a backup. The folder must be empty or not exist; nothing is ever overwritten. Every file is\n" +
-			"compared with its checksum. Run it as the user the server is to run as.\n\n" +
-			"A server does not start on a folder whose restore was interrupted; restoring into it again begins anew.",
+		Use: "restore --from FILE.tar|DIR", Short: "Restore a data folder from a backup", Args: noArgs,
+		Long: "Restore a data folder from a backup. The folder must be empty or not exist; files are never overwritten. Every file\n" +
+			"is compared with its checksum. Run the command as the server's user.\n\n" +
+			"A server does not start on a folder whose restore was interrupted. Restore into it again to start over.",
 		Example: "  relay restore --from /backup/relay-2026-11-21.tar --data /var/lib/relay",
 	}
 	f := cmd.Flags()
@@ -174,18 +174,18 @@ func (e *Env) restore(ctx context.Context, o backup.RestoreOptions) error {
 	p.Clear()
 	switch {
 	case ctx.Err() != nil:
-		return errors.New("interrupted: the folder is not complete, run the restore again")
+		return errors.New("interrupted: the folder is incomplete, run the restore again")
 	case err != nil:
 		return err
 	}
 	r := newBackupResult(o.From, o.Data, m, start)
-	// On standard error, where scripts do not take it for the result.
-	fmt.Fprintln(e.Stderr, "relay: warning: never run two servers on copies of one folder: both give the same ids to different events, and\n"+
-		"       receivers drop those as repeated. If the original still runs, keep this copy away from its receivers.")
+	// To standard error, so that scripts do not take it for the result.
+	fmt.Fprintln(e.Stderr, "relay: warning: never run two servers on copies of one folder: they assign the same ids to different events, and\n"+
+		"       receivers drop these as duplicates. If the original still runs, keep this copy away from its receivers.")
 	return e.result(r, func() {
 		fmt.Fprintf(e.Stdout, "%s %s: %d files, %s, of %s\n", style.green("Restored to"), printable(r.Data), r.Files, bytesText(r.Bytes), r.StartedAt.Format(time.DateTime+" MST"))
 		if _, err := os.Stat(filepath.Join(o.Data, backup.KeyName)); err != nil {
-			fmt.Fprintln(e.Stdout, style.yellow("The backup has no file of keys: put relay.key into the folder before you start the server."))
+			fmt.Fprintln(e.Stdout, style.yellow("The backup has no key file: put relay.key into the folder before you start the server."))
 		}
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/relay-events/relay/internal/store/storetest"
 )
 
-// A script that makes backups must notice that the disk has changed what is backed up: there is a backup, and an exit
-// code that is neither that of success nor that of failure.
+// A backup script must notice that the disk has damaged the data: the backup is made, with an exit
+// code that means neither success nor failure.
 func TestBackupOfDamagedData(t *testing.T) {
 	dir := t.TempDir()
 	s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir})
@@ -33,8 +33,8 @@ func TestBackupOfDamagedData(t *testing.T) {
 	}
 }
 
-// Whoever restores is told what a second server on a copy would do, whatever
-// becomes of the result; a restore that failed has made no copy.
+// Restoring always warns about running a second server on a copy, even if the result cannot be
+// printed; a failed restore has made no copy.
 func TestRestoreWarnsOfTwoServers(t *testing.T) {
 	dir := t.TempDir()
 	s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: filepath.Join(dir, "data")})

@@ -1,7 +1,8 @@
-// Package cli holds the commands of the program relay.
+// Package cli implements the commands of the program relay.
 //
-// A command prints for people on a terminal and JSON elsewhere, logs to standard error, and answers a failure with one
-// line that says the way out. Everything it touches comes in an Env, so that tests run commands as they are typed.
+// A command prints text on a terminal and JSON elsewhere, logs to standard error, and reports a
+// failure with a message that names the way out. It reaches the outside only through an Env, so
+// that tests can run commands as they are typed.
 package cli
 
 import (
@@ -18,13 +19,13 @@ import (
 	"github.com/relay-events/relay/internal/config"
 )
 
-// Env is what a command has of the outside.
+// Env is a command's access to the outside.
 type Env struct {
 	Stdout, Stderr io.Writer
-	// LookupEnv finds a variable, as os.LookupEnv does. Nil: there are none.
+	// LookupEnv looks up a variable, like os.LookupEnv; nil means no variables.
 	LookupEnv func(name string) (string, bool)
-	// Signals tell the program to end: the first one ends the context of the command, a second one makes a server
-	// hurry. Nil: none come.
+	// Signals asks the program to end: the first signal ends the context of the command, and a
+	// second one makes a server stop immediately. Nil means no signals.
 	Signals <-chan os.Signal
 }
 
@@ -36,7 +37,8 @@ func (e *Env) getenv(name string) string {
 	return v
 }
 
-// untilSignal returns a context that ends with ctx or the first signal. release must be called.
+// untilSignal returns a context that ends with ctx or the first signal. The caller must call
+// release.
 func (e *Env) untilSignal(ctx context.Context) (_ context.Context, release func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
@@ -51,14 +53,14 @@ func (e *Env) untilSignal(ctx context.Context) (_ context.Context, release func(
 	return ctx, func() { cancel(); <-ended }
 }
 
-// The exit codes.
+// Exit codes.
 const (
 	exitOK    = 0
-	exitError = 1 // it was tried and failed
-	exitUsage = 2 // the command line or the configuration cannot be used
+	exitError = 1 // the command was tried and failed
+	exitUsage = 2 // the command line or the configuration is invalid
 )
 
-// usageError is a mistake in how the command was called or configured.
+// usageError is a mistake in the command line or the configuration.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -84,7 +86,7 @@ func Run(args []string, env Env) int {
 	}
 	var usage usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintf(env.Stderr, "%q shows how it is called.\n", cmd.CommandPath()+" --help")
+		fmt.Fprintf(env.Stderr, "Run %q for usage.\n", cmd.CommandPath()+" --help")
 		return exitUsage
 	}
 	return exitError
@@ -94,12 +96,12 @@ func newRoot(env *Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "relay",
 		Short: "A self-hosted event relay",
-		Long: "Relay stores the events that an application publishes, and delivers them over HTTPS to everybody who\n" +
-			"subscribed: signed, retried and logged.\n\n" +
-			"New here? \"relay demo\" shows it at work in ten seconds.",
+		Long: "Relay stores the events that an application publishes and delivers them over HTTPS to their subscribers:\n" +
+			"signed, retried and logged.\n\n" +
+			"New here? Run \"relay demo\" to see it at work in ten seconds.",
 		SilenceErrors: true, // Run prints them
 		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs, // or cobra answers unknown commands itself
+		Args:          cobra.ArbitraryArgs, // otherwise cobra answers unknown commands itself
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Help()
@@ -122,7 +124,7 @@ func unknownCommand(root *cobra.Command, name string) error {
 	return fmt.Errorf("there is no command %q", name)
 }
 
-// noArgs refuses arguments, which are mostly flags without their dashes.
+// noArgs rejects arguments, which are usually flags without their dashes.
 func noArgs(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usageError{fmt.Errorf("unexpected argument %q", args[0])}

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// script runs a command line as it would be typed, in this process.
+// script runs a command line in this process as it would be typed.
 func script(env map[string]string, signals <-chan os.Signal, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	code = Run(args, Env{
@@ -30,7 +30,7 @@ func script(env map[string]string, signals <-chan os.Signal, args ...string) (co
 	return code, out.String(), errs.String()
 }
 
-// The commands as they are typed: arguments, what is printed where, and the exit code. %DIR% is a folder of the test,
+// Commands as they are typed: arguments, output, and exit code. %DIR% is a folder of the test,
 // %TAKEN% an address that another program listens on.
 func TestScripts(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -51,20 +51,20 @@ func TestScripts(t *testing.T) {
 		args   string
 		env    map[string]string
 		code   int
-		stdout string // a regular expression, as is stderr; empty: nothing is printed
+		stdout string // a regular expression, like stderr; empty means no output
 		stderr string
 	}{
 		{"version", nil, 0, `^relay \S+\n$`, ``},
-		{"", nil, 0, `(?s)New here\? "relay demo".*demo .*serve `, ``},
+		{"", nil, 0, `(?s)New here\? Run "relay demo".*demo .*serve `, ``},
 		{"--help", nil, 0, `(?s)demo .*serve `, ``},
-		{"serve --help", nil, 0, `(?s)--config.*--listen.*default 127.0.0.1:8080.*--data.*--dev .*never on a server others.*--retention-events duration.*default 30d`, ``},
+		{"serve --help", nil, 0, `(?s)--config.*--listen.*default 127.0.0.1:8080.*--data.*--dev .*never set it on a server that others.*--retention-events duration.*default 30d`, ``},
 		{"demo --help", nil, 0, `(?s)--count`, ``},
 		{"completion bash", nil, 0, `(?s)__start_relay`, ``},
 		{"completion zsh", nil, 0, `(?s)compdef _relay relay`, ``},
 
-		{"serf", nil, 2, ``, `^relay: there is no command "serf"; did you mean "serve"\?\n"relay --help" shows how it is called.\n$`},
+		{"serf", nil, 2, ``, `^relay: there is no command "serf"; did you mean "serve"\?\nRun "relay --help" for usage.\n$`},
 		{"frobnicate", nil, 2, ``, `^relay: there is no command "frobnicate"\n`},
-		{"serve extra", nil, 2, ``, `^relay: unexpected argument "extra"\n"relay serve --help" shows`},
+		{"serve extra", nil, 2, ``, `^relay: unexpected argument "extra"\nRun "relay serve --help" for usage`},
 		{"serve --lisen x", nil, 2, ``, `^relay: unknown flag: --lisen\n`},
 		{"serve --listen", nil, 2, ``, `^relay: flag needs an argument: --listen\n`},
 		{"serve --admin-key 0123456789abcdef", nil, 2, ``, `^relay: unknown flag: --admin-key\n`},
@@ -79,26 +79,26 @@ func TestScripts(t *testing.T) {
 		{"serve --data %DIR%/file --listen 127.0.0.1:0", nil, 1, ``, `^relay: opening the key file ".*/file/relay.key": `},
 		{"serve --data %DIR%/a --listen 127.0.0.1:0 --catalogue %DIR%/none.yaml", nil, 2, ``, `^relay: reading setting catalogue: open .*none.yaml: no such file`},
 		{"serve --data %DIR%/a --listen 127.0.0.1:0 --catalogue %DIR%/relay.yaml", nil, 2, ``, `^relay: reading setting catalogue: file ".*relay.yaml": `},
-		{"backup --help", nil, 0, `(?s)acknowledged before the backup began.*--to place.*--no-key.*--data`, ``},
-		{"backup", nil, 2, ``, `^relay: --to must say where the backup is made\n"relay backup --help" shows`},
+		{"backup --help", nil, 0, `(?s)acknowledged before it began.*--to path.*--no-key.*--data`, ``},
+		{"backup", nil, 2, ``, `^relay: --to must give the path of the backup\nRun "relay backup --help" for usage`},
 		{"backup --data %DIR%/none --to %DIR%/b", nil, 1, ``, `^relay: the data folder: stat .*none: no such file`},
 		{"backup --data %DIR% --to %DIR%/../b", nil, 1, ``, `reading ".*": there is no data of Relay here\n$`},
-		{"backup --to x", map[string]string{"RELAY_DATABASE": "postgres://h/d"}, 2, ``, `stores everything in PostgreSQL: back that up with its own tools`},
+		{"backup --to x", map[string]string{"RELAY_DATABASE": "postgres://h/d"}, 2, ``, `stores everything in PostgreSQL: back it up with PostgreSQL's tools`},
 		{"restore", nil, 2, ``, `^relay: --from must name the backup\n`},
 		{"restore --from %DIR%/none --data %DIR%/a", nil, 1, ``, `^relay: restoring ".*none" to ".*a": stat .*: no such file`},
-		{"restore --from %DIR%/file --data %DIR%/a", nil, 1, ``, `it is no backup of Relay, or not a whole one`},
+		{"restore --from %DIR%/file --data %DIR%/a", nil, 1, ``, `it is not a backup of Relay, or it is incomplete`},
 		{"migrate", nil, 0, `(?s)status .*up `, ``},
-		{"migrate copy", nil, 2, ``, `^relay: --from must name the data folder, as sqlite:DIR\n`},
+		{"migrate copy", nil, 2, ``, `^relay: --from must name the data folder in the form sqlite:DIR\n`},
 		{"migrate copy --from sqlite:x", nil, 2, ``, `^relay: --to or RELAY_DATABASE must name the database`},
-		{"migrate copy --from sqlite:%DIR%/none --to postgres://127.0.0.1:1/x", nil, 1, ``, `holds no data of Relay\n$`},
+		{"migrate copy --from sqlite:%DIR%/none --to postgres://127.0.0.1:1/x", nil, 1, ``, `contains no data of Relay\n$`},
 		{"migrate frob", nil, 2, ``, `^relay: there is no command "frob"\n`},
 		{"migrate status --data %DIR%", nil, 1, ``, `there is no data of Relay here`},
-		{"migrate up --data %DIR%", nil, 1, ``, `holds no data of Relay: name its folder with --data\n$`},
+		{"migrate up --data %DIR%", nil, 1, ``, `contains no data of Relay: name the right folder with --data\n$`},
 		{"migrate status --database postgres://127.0.0.1:1/x", nil, 1, ``, `reading the schema's version: `},
 		{"demo extra", nil, 2, ``, `^relay: unexpected argument "extra"\n`},
-		{"demo --every 0s", nil, 2, ``, `^relay: --count and --every must not be negative`},
+		{"demo --every 0s", nil, 2, ``, `^relay: --count must not be negative`},
 		{"demo --log-level loud", nil, 2, ``, `must be debug, info, warn or error`},
-		{"demo --listen %TAKEN%", nil, 1, ``, `^relay: address %TAKEN% is already in use`}, // asked for by name: no other will do
+		{"demo --listen %TAKEN%", nil, 1, ``, `^relay: address %TAKEN% is already in use`}, // requested by name, so no other will do
 		{"version extra", nil, 2, ``, `^relay: unexpected argument`},
 		{"serve \x1b[2J", nil, 2, ``, `^relay: unexpected argument "\\x1b\[2J"\n`},
 	}
@@ -133,7 +133,7 @@ func TestPrintable(t *testing.T) {
 		"\x1b[31mred":             `\u{1b}[31mred`,
 		"a\r\nb\tc":               `a\r\nb\tc`,
 		"\x00\x7f\u0085\u009b31m": `\u{0}\u{7f}\u{85}\u{9b}31m`,
-		"\u202eabc\u2066\u200b":   `\u{202e}abc\u{2066}\u{200b}`, // direction overrides, nothing to see
+		"\u202eabc\u2066\u200b":   `\u{202e}abc\u{2066}\u{200b}`, // direction overrides, invisible
 		"bad \xff\xfe utf-8":      "bad \ufffd\ufffd utf-8",
 		"\ufffd":                  "\ufffd",
 		"":                        "",
@@ -198,7 +198,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// Where the usual address is taken and nobody asked for it, the demo takes any other.
+// If the default address is taken and was not requested, the demo uses another one.
 func TestDemoFindsAPort(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -216,7 +216,7 @@ func TestDemoFindsAPort(t *testing.T) {
 	}
 }
 
-// A folder that a demo has used before works again: its old webhook is replaced, its key too.
+// A folder used by an earlier demo works again: its old webhook and its key are replaced.
 func TestDemoAgain(t *testing.T) {
 	dir := t.TempDir()
 	for run := range 2 {

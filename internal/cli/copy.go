@@ -24,23 +24,23 @@ import (
 
 func newMigrateCopy(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "copy --from sqlite:DIR --to postgres://…", Short: "Move an installation from a folder to PostgreSQL", Args: noArgs,
-		Long: "Move an installation, with its history, from a data folder to a PostgreSQL database that no Relay has used. Stop the\n" +
-			"server first. The folder is left as it is. What is copied is compared with it before servers may use the database.\n\n" +
-			"If the copy is interrupted, run it again: it goes on where it was, and no server starts on the database until it is\n" +
-			"done. Without --to the database is the one of RELAY_DATABASE or RELAY_DATABASE_FILE, which other users of this\n" +
-			"machine cannot read. RELAY_SECRET_KEY must be what the server has.",
+		Use: "copy --from sqlite:DIR --to postgres://…", Short: "Copy an installation from a folder to PostgreSQL", Args: noArgs,
+		Long: "Copy an installation with its history from a data folder to a PostgreSQL database that no Relay has used. Stop the\n" +
+			"server first. The folder stays unchanged. The copy is compared with it before servers may use the database.\n\n" +
+			"If the copy is interrupted, run the command again: it resumes the copy. No server starts on the database until the\n" +
+			"copy is done. Without --to, set the database in RELAY_DATABASE or RELAY_DATABASE_FILE, which other users of this\n" +
+			"machine cannot read. Set RELAY_SECRET_KEY to the server's value.",
 		Example: "  RELAY_DATABASE=postgres://relay:secret@db/relay relay migrate copy --from sqlite:/var/lib/relay",
 	}
 	f := cmd.Flags()
-	from := f.String("from", "", "the `folder`, as sqlite:DIR")
-	to := f.String("to", "", "the `database`, as postgres://user@host/name")
+	from := f.String("from", "", "the `folder`, in the form sqlite:DIR")
+	to := f.String("to", "", "the `database`, in the form postgres://user@host/name")
 	file := f.String("config", "", "YAML `file` with settings (RELAY_CONFIG)")
 	addSettings(f, func(s config.Setting) bool { return s.Name == "databaseFile" || s.Name == "secretKeyFile" })
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		dir, ok := strings.CutPrefix(*from, "sqlite:")
 		if !ok || dir == "" {
-			return usageError{errors.New("--from must name the data folder, as sqlite:DIR")}
+			return usageError{errors.New("--from must name the data folder in the form sqlite:DIR")}
 		}
 		settings := given(f)
 		if *to != "" {
@@ -51,7 +51,7 @@ func newMigrateCopy(env *Env) *cobra.Command {
 			return usageError{err}
 		}
 		if cfg.Database == "" {
-			return usageError{errors.New("--to or RELAY_DATABASE must name the database, as postgres://user@host/name")}
+			return usageError{errors.New("--to or RELAY_DATABASE must name the database in the form postgres://user@host/name")}
 		}
 		cfg.Data = dir
 		return env.migrateCopy(cmd.Context(), &cfg)
@@ -61,7 +61,7 @@ func newMigrateCopy(env *Env) *cobra.Command {
 
 func (e *Env) migrateCopy(ctx context.Context, cfg *config.Config) (err error) {
 	if _, err := os.Stat(filepath.Join(cfg.Data, "relay.db")); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%q holds no data of Relay", cfg.Data)
+		return fmt.Errorf("%q contains no data of Relay", cfg.Data)
 	}
 	if err := sameUser(cfg.Data); err != nil {
 		return err
@@ -85,11 +85,11 @@ func (e *Env) migrateCopy(ctx context.Context, cfg *config.Config) (err error) {
 			return secret.OpenShared(path, master, kept)
 		}},
 		Progress: func(what string, n int64) { p.Show("%s  %d", printable(what), n) },
-		Damaged:  func(err error) { log.Warn("a damaged part of the folder is left out", "error", err) },
+		Damaged:  func(err error) { log.Warn("omitting a damaged part of the folder", "error", err) },
 	})
 	p.Clear()
 	if ctx.Err() != nil {
-		return errors.New("interrupted: run it again, it goes on where it was")
+		return errors.New("interrupted: run the command again to resume")
 	}
 	if err != nil {
 		return err
@@ -98,13 +98,13 @@ func (e *Env) migrateCopy(ctx context.Context, cfg *config.Config) (err error) {
 		transfer.Result
 		Seconds float64 `json:"seconds"`
 	}{r, time.Since(start).Round(time.Millisecond).Seconds()}, func() {
-		fmt.Fprintf(e.Stdout, "%s %d events, %d attempts, %d deliveries owed, %d webhooks, in %.1f s; %d compared whole\n",
+		fmt.Fprintf(e.Stdout, "%s %d events, %d attempts, %d deliveries owed, %d webhooks, in %.1f s; %d compared in full\n",
 			style.green("Copied:"), r.Events, r.Attempts, r.Owed, r.Webhooks, time.Since(start).Seconds(), r.Compared)
 		if r.Damaged > 0 {
-			fmt.Fprintln(e.Stdout, style.yellow(fmt.Sprintf("%d blocks of the folder are damaged and were left out, see above.", r.Damaged)))
+			fmt.Fprintln(e.Stdout, style.yellow(fmt.Sprintf("%d blocks of the folder are damaged and were omitted, see above.", r.Damaged)))
 		}
 		if r.Replaced > 0 {
-			fmt.Fprintln(e.Stdout, style.yellow(fmt.Sprintf("In %d rows characters that PostgreSQL does not store (NUL, invalid UTF-8) were replaced by U+FFFD:", r.Replaced)))
+			fmt.Fprintln(e.Stdout, style.yellow(fmt.Sprintf("In %d rows, characters that PostgreSQL cannot store (NUL, invalid UTF-8) were replaced by U+FFFD:", r.Replaced)))
 			for _, row := range r.ReplacedIn {
 				fmt.Fprintln(e.Stdout, "  "+printable(row))
 			}

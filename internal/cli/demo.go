@@ -17,13 +17,13 @@ import (
 	"github.com/relay-events/relay/internal/config"
 )
 
-// demoTypes are the events that the demo publishes, in turn: pack "calls".
+// demoTypes are the events that the demo publishes in turn, from the pack "calls".
 var demoTypes = []string{"call.completed", "call.urgent", "appointment.booked"}
 
-// demoWebhook is the description by which the demo finds the webhook of an earlier run again.
+// demoWebhook is the description by which the demo finds the webhook of an earlier run.
 const demoWebhook = "receiver of relay demo"
 
-// demoOptions is what the command line says.
+// demoOptions holds the flags of the demo.
 type demoOptions struct {
 	listen      string
 	listenGiven bool
@@ -36,31 +36,31 @@ type demoOptions struct {
 func newDemo(env *Env) *cobra.Command {
 	var o demoOptions
 	cmd := &cobra.Command{
-		Use: "demo", Short: "See it work: a server, a receiver that checks signatures, and sample events", Args: noArgs,
+		Use: "demo", Short: "Run a demo: a server, a receiver that checks signatures, and sample events", Args: noArgs,
 		Long: "Run a server, a receiver that checks signatures, and a program that publishes sample events.\n" +
-			"Nothing is left behind, unless --data names a folder. To show a retry, the receiver answers every fifth\n" +
-			"event with 503 the first time.",
+			"The demo leaves no files behind, unless --data names a folder. To show a retry, the receiver answers every\n" +
+			"fifth event with 503 the first time.",
 		Example: "  relay demo\n  relay demo --count 10 --every 100ms",
 	}
 	def := config.Default()
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.listen, "listen", def.Listen, "`address` of the API; if it is taken and not given here: any free port")
-	f.StringVar(&o.data, "data", "", "keep the data in this `folder`, whose admin key is replaced (default: a temporary one)")
-	f.IntVar(&o.count, "count", 0, "end after this many deliveries (default: go on until Ctrl-C)")
-	f.DurationVar(&o.every, "every", time.Second, "publish an event so often")
+	f.StringVar(&o.listen, "listen", def.Listen, "`address` of the API; without this flag any free port, if the address is taken")
+	f.StringVar(&o.data, "data", "", "keep the data in this `folder` and replace its admin key (default: a temporary folder)")
+	f.IntVar(&o.count, "count", 0, "end after this many deliveries (default: run until Ctrl-C)")
+	f.DurationVar(&o.every, "every", time.Second, "interval between events")
 	f.StringVar(&o.logLevel, "log-level", "warn", "lowest `level` of the server's log: debug, info, warn, error")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.listenGiven = cmd.Flags().Changed("listen")
 		if o.count < 0 || o.every <= 0 {
-			return usageError{errors.New("--count and --every must not be negative, --every not zero")}
+			return usageError{errors.New("--count must not be negative, and --every must be positive")}
 		}
 		return env.demo(cmd.Context(), o)
 	}
 	return cmd
 }
 
-// demo runs the demo until ctx ends, the count is reached, or something fails.
+// demo runs the demo until ctx ends, the count is reached, or an error occurs.
 func (e *Env) demo(ctx context.Context, o demoOptions) (err error) {
 	undo := func(f func() error) { err = errors.Join(err, f()) }
 
@@ -84,7 +84,7 @@ func (e *Env) demo(ctx context.Context, o demoOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	defer undo(rec.stop) // after the server, whose last deliveries it takes
+	defer undo(rec.stop) // after the server, whose last deliveries it receives
 
 	a, err := e.startDemo(ctx, cfg, o)
 	if err != nil {
@@ -127,11 +127,12 @@ func (e *Env) demo(ctx context.Context, o demoOptions) (err error) {
 	default:
 		rec.say(fmt.Sprintf("\n%d deliveries arrived, each verified by its signature.", n))
 	}
-	rec.say("\"relay serve\" runs a server of your own.")
+	rec.say("Run \"relay serve\" to start a server of your own.")
 	return errors.Join(err, publishErr)
 }
 
-// startDemo starts the server; when the usual address is taken and nobody insists on it, at any free port.
+// startDemo starts the server. If the default address is taken and was not requested, it uses any
+// free port.
 func (e *Env) startDemo(ctx context.Context, cfg config.Config, o demoOptions) (*app.App, error) {
 	log := e.logger(cfg.Log)
 	a, err := app.New(ctx, cfg, log)
@@ -148,7 +149,7 @@ func (e *Env) startDemo(ctx context.Context, cfg config.Config, o demoOptions) (
 	return a, nil
 }
 
-// demoHook makes the webhook of the demo, in place of one that an earlier run left in the folder.
+// demoHook creates the demo's webhook, replacing one from an earlier run.
 func demoHook(ctx context.Context, c *client.Client, url string) (client.Webhook, error) {
 	page, err := c.Webhooks(ctx, client.PageQuery{Limit: 250})
 	if err != nil {
@@ -163,7 +164,7 @@ func demoHook(ctx context.Context, c *client.Client, url string) (client.Webhook
 	}
 	hook, err := c.CreateWebhook(ctx, client.WebhookSettings{
 		URL: client.Ptr(url), Description: client.Ptr(demoWebhook),
-		// The usual policy waits 30 s for the first retry: nobody watches for so long.
+		// The default policy waits 30 s before the first retry, which is too long to watch.
 		Retry: &client.Retry{Attempts: 5, Waits: []client.Duration{client.Duration(time.Second)}},
 	})
 	if err != nil {
@@ -172,7 +173,7 @@ func demoHook(ctx context.Context, c *client.Client, url string) (client.Webhook
 	return hook, nil
 }
 
-// introduce says what is going on, and what to try.
+// introduce explains what is happening and what to try.
 func (e *Env) introduce(a *app.App, key, hook string, o demoOptions) {
 	s := newStyle(e)
 	auth := "-H 'Authorization: Bearer " + key + "'"
@@ -215,8 +216,8 @@ func publishSamples(ctx context.Context, c *client.Client, rec *demoReceiver, ev
 	}
 }
 
-// demoFolder makes a folder for a demo's data that goes with it: among what is temporary or, where the system has no such place, as in a
-// container of nothing but the binary, where the server's data would be.
+// demoFolder creates a temporary folder for a demo's data: in the system's temporary folder or, if
+// there is none, as in a container with only the binary, in the server's data folder.
 func demoFolder() (string, error) {
 	folder, err := os.MkdirTemp("", "relay-demo-")
 	if err == nil {
@@ -226,5 +227,5 @@ func demoFolder() (string, error) {
 	if folder, second := os.MkdirTemp(data, "relay-demo-"); second == nil {
 		return folder, nil
 	}
-	return "", fmt.Errorf("making a folder for the demo (--data names one): %w", err)
+	return "", fmt.Errorf("creating a folder for the demo (use --data to choose one): %w", err)
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A demo needs no place for temporary files.
+// A demo works without a place for temporary files.
 func TestDemoFolder(t *testing.T) {
 	data := t.TempDir()
 	t.Setenv("RELAY_DATA", data)

@@ -13,35 +13,35 @@ import (
 	"github.com/relay-events/relay/receiver"
 )
 
-// demoReceiver is a program that Relay delivers to, as a user would write it with package receiver, but for the lines
-// it prints and for refusing every fifth event once.
+// demoReceiver is a receiver as a user would write it with package receiver, except that it prints
+// lines and refuses every fifth event once.
 type demoReceiver struct {
 	out    *Env
 	style  style
 	listen net.Listener
 	server *http.Server
 	ended  chan error // receives when the server has ended
-	want   int        // accepted deliveries after which reached is closed; zero: never
+	want   int        // accepted deliveries after which reached is closed; zero means never
 
 	reached chan struct{}
 
-	mu       sync.Mutex // guards what follows, and the order of lines
+	mu       sync.Mutex // guards the fields below and the order of lines
 	started  map[sample]time.Time
 	events   int             // events seen
 	refused  map[string]bool // by webhookId
 	accepted int
 }
 
-// sample is by which a sample event is told from others when it arrives: its type, and its time in ms.
+// sample identifies a sample event on arrival: by its type, and its time in ms.
 type sample struct {
 	eventType string
 	at        int64
 }
 
-// everyNth event is refused once.
+// Every everyNth event is refused once.
 const everyNth = 5
 
-// maxTracked bounds the events whose start is remembered.
+// maxTracked bounds the events whose start time is stored.
 const maxTracked = 1000
 
 func newDemoReceiver(out *Env, want int) (*demoReceiver, error) {
@@ -57,14 +57,14 @@ func newDemoReceiver(out *Env, want int) (*demoReceiver, error) {
 
 func (d *demoReceiver) url() string { return "http://" + d.listen.Addr().String() + "/hook" }
 
-// start begins to take deliveries signed with the secret.
+// start begins to accept deliveries signed with the secret.
 func (d *demoReceiver) start(secret string) error {
 	rc, err := receiver.New(receiver.Config{
 		Secrets: []string{secret},
 		OnError: func(_ *http.Request, err error) { d.say("refused a request: " + printable(err.Error())) },
 	})
 	if err != nil {
-		return fmt.Errorf("making the demo's receiver: %w", err)
+		return fmt.Errorf("creating the demo's receiver: %w", err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("POST /hook", rc.Middleware(http.HandlerFunc(d.take)))
@@ -89,8 +89,8 @@ func (d *demoReceiver) stop() error {
 	return nil
 }
 
-// publishing notes that a sample event of the type is published now, and returns the time to give it: one that no other
-// sample of its type under way has.
+// publishing records that a sample event of the type is being published, and returns a time for it
+// that differs from the times of other pending samples of the type.
 func (d *demoReceiver) publishing(eventType string, now time.Time) time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -105,10 +105,10 @@ func (d *demoReceiver) publishing(eventType string, now time.Time) time.Time {
 	return time.UnixMilli(key.at)
 }
 
-// take answers a request whose signature has been checked.
+// take answers a request whose signature has been verified.
 func (d *demoReceiver) take(w http.ResponseWriter, r *http.Request) {
 	e, ok := receiver.EventFrom(r.Context())
-	if !ok { // Middleware puts it there
+	if !ok { // set by Middleware
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
@@ -116,7 +116,7 @@ func (d *demoReceiver) take(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.want > 0 && d.accepted >= d.want {
-		return // the demo is ending: as many as were asked for have been shown
+		return // the demo is ending: it has shown the requested number
 	}
 	key := sample{e.Type, e.Timestamp.UnixMilli()}
 	begun, ours := d.started[key]
@@ -142,7 +142,7 @@ func (d *demoReceiver) take(w http.ResponseWriter, r *http.Request) {
 	}
 	d.print(fmt.Sprintf("%s  %-20s  %-24s  attempt %-2s %9s  %s", arrived.Format("15:04:05"), clip(printable(e.Type), 40),
 		printable(e.WebhookID), printable(clip(attempt, 4)), latency(arrived.Sub(begun)), verdict))
-	if !ours { // not one of the samples: its sender wants to see it
+	if !ours { // not one of the samples, so its sender wants to see the data
 		d.print("          " + d.style.dim(clip(printable(string(e.Data)), 120)))
 	}
 	if refuse {
@@ -156,10 +156,10 @@ func (d *demoReceiver) take(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// latency shows the time from publishing to arrival.
+// latency formats the time from publishing to arrival.
 func latency(t time.Duration) string {
 	switch {
-	case t < 0 || t > time.Hour: // an event with a time of its own
+	case t < 0 || t > time.Hour: // an event with its own time
 		return ""
 	case t < 100*time.Millisecond:
 		return fmt.Sprintf("%.1f ms", float64(t)/float64(time.Millisecond))
@@ -170,7 +170,7 @@ func latency(t time.Duration) string {
 	}
 }
 
-// count returns how many deliveries were accepted.
+// count returns the number of accepted deliveries.
 func (d *demoReceiver) count() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -28,8 +28,8 @@ import (
 
 const operatorKey = "correct-horse-battery-staple"
 
-// Bounds that the program keeps, see the tests that use them. The machine may be busy with other tests: measurements
-// are repeated, and the best counts.
+// Limits of the program, see the tests that use them. The machine may be busy with other tests, so
+// measurements are repeated and the best counts.
 const (
 	readyWithin = 500 * time.Millisecond // on an empty folder
 	idleMemory  = 60 << 20               // bytes resident
@@ -37,7 +37,7 @@ const (
 	tries       = 3
 )
 
-// ready is the line that "relay serve" prints when its output is read by a program.
+// ready is the line that "relay serve" prints for programs.
 type ready struct {
 	Ready    bool   `json:"ready"`
 	URL      string `json:"url"`
@@ -47,7 +47,7 @@ type ready struct {
 	FirstKey string `json:"firstKey"`
 }
 
-// process is a "relay serve" that the test has started.
+// process is a "relay serve" started by the test.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -74,7 +74,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// command prepares the binary with an environment of nothing but the given variables.
+// command prepares the binary with an environment of only the given variables.
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(testenv.BuildRelay(t), args...)
@@ -83,7 +83,7 @@ func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// launch starts a server and waits until it says that it is ready.
+// launch starts a server and waits until it is ready.
 func launch(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{t: t, cmd: cmd, stderr: &lockedBuffer{}, ended: make(chan error, 1)}
@@ -110,12 +110,13 @@ func launch(t *testing.T, cmd *exec.Cmd) *process {
 	return p
 }
 
-// signal sends a signal and waits for the end; it returns how long that took and how it ended.
+// signal sends a signal and waits for the end; it returns how long that took and how the process
+// ended.
 func (p *process) signal(s ...os.Signal) (time.Duration, error) {
 	p.t.Helper()
 	begun := time.Now()
 	for n, s := range s {
-		for n > 0 && !strings.Contains(p.stderr.String(), `"msg":"stopping`) { // two signals at once may arrive as one
+		for n > 0 && !strings.Contains(p.stderr.String(), `"msg":"shutting down`) { // two signals at once may arrive as one
 			if time.Since(begun) > time.Minute {
 				p.t.Fatalf("a minute after a signal: got stderr %s, want the server to be stopping", p.stderr)
 			}
@@ -152,7 +153,7 @@ func serveArgs(dir string, more ...string) []string {
 
 var keyEnv = []string{"RELAY_ADMIN_KEY=" + operatorKey}
 
-// The way of an event from start to stop, with the binary as it is shipped.
+// An event from start to stop, with the binary as shipped.
 func TestServe(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	p := launch(t, command(t, keyEnv, serveArgs(dir, "--dev")...))
@@ -160,7 +161,7 @@ func TestServe(t *testing.T) {
 		t.Errorf("ready line: got %+v, want the folder, the documentation and no key", p.ready)
 	}
 
-	// A second server on the folder is refused soon, in words.
+	// A second server on the folder is refused quickly, with an explanation.
 	second := command(t, keyEnv, serveArgs(dir)...)
 	begun := time.Now()
 	out, err := second.CombinedOutput()
@@ -198,7 +199,7 @@ func TestServe(t *testing.T) {
 		t.Fatalf("nothing arrived within 30 s; stderr %s", p.stderr)
 	}
 
-	// The metrics page knows of it, and needs a key.
+	// The metrics page counts it, and needs a key.
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.ready.URL+"/metrics", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +217,7 @@ func TestServe(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 
 	took, err := p.signal(syscall.SIGTERM)
-	if err != nil || took > 11*time.Second { // 10 s that an attempt may take, and one more
+	if err != nil || took > 11*time.Second { // 10 s for an attempt, and one more
 		t.Errorf("SIGTERM: got %v after %v, want exit code 0 within 11 s; stderr %s", err, took, p.stderr)
 	}
 	for line := range strings.Lines(p.stderr.String()) {
@@ -226,7 +227,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// The first start shows a key that works, later ones show none.
+// The first start shows a key that works; later starts show none.
 func TestServeShowsFirstKey(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	p := launch(t, command(t, nil, serveArgs(dir)...))
@@ -246,8 +247,8 @@ func TestServeShowsFirstKey(t *testing.T) {
 	}
 }
 
-// hangingServer starts a server with an attempt under way that will not end by itself, and returns it with a channel
-// that receives for every attempt.
+// hangingServer starts a server with an attempt in progress that does not end by itself, and
+// returns it with a channel that receives for every attempt.
 func hangingServer(t *testing.T, dir string, more ...string) (*process, <-chan struct{}) {
 	t.Helper()
 	arrived := make(chan struct{}, 100)
@@ -285,7 +286,7 @@ func TestStopWithHangingEndpoint(t *testing.T) {
 	if err != nil || took < time.Second || took > 10*time.Second {
 		t.Errorf("SIGTERM with an attempt under way: got %v after %v, want exit code 0 soon after 1 s; stderr %s", err, took, p.stderr)
 	}
-	// It is owed, and comes again after the next start.
+	// It is owed, and repeated after the next start.
 	launch(t, command(t, keyEnv, serveArgs(dir, "--dev")...))
 	select {
 	case <-arrived:
@@ -302,7 +303,7 @@ func TestSecondSignalHurries(t *testing.T) {
 	}
 }
 
-// Somebody who tries it out waits for nothing, and a small machine has room for it.
+// The server starts quickly for people who try it out, and fits a small machine.
 func TestReadyAndIdle(t *testing.T) {
 	var fastest time.Duration
 	var smallest int64
@@ -316,7 +317,7 @@ func TestReadyAndIdle(t *testing.T) {
 		}
 		memory := int64(0)
 		if runtime.GOOS == "linux" {
-			time.Sleep(500 * time.Millisecond) // idle: that is what is measured
+			time.Sleep(500 * time.Millisecond) // idle, as the measurement requires
 			memory = resident(t, p.cmd.Process.Pid)
 		}
 		if smallest == 0 || memory < smallest {
@@ -356,7 +357,8 @@ func resident(t *testing.T, pid int) int64 {
 	return kb << 10
 }
 
-// Shells allow 1,024 open files by default, and 4,096 attempts need more: the limit is raised as far as it goes.
+// Shells allow 1,024 open files by default, and 4,096 attempts need more: the limit is raised as
+// far as possible.
 func TestRaisesFileLimit(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		testenv.Skip(t, "reads /proc/PID/limits")
@@ -407,7 +409,8 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// The retry that the demo shows comes, and the events one publishes oneself are shown without their tricks.
+// The demo shows the promised retry, and prints a user's own events with control characters
+// escaped.
 func TestDemoShowsRetryAndPayload(t *testing.T) {
 	cmd := command(t, nil, "demo", "--listen", "127.0.0.1:0", "--every", "200ms")
 	out, err := cmd.StdoutPipe()
@@ -432,7 +435,7 @@ func TestDemoShowsRetryAndPayload(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Until the line that follows has come the webhook is there already.
+			// The webhook exists once the following line is printed.
 			if _, err := c.Publish(t.Context(), client.NewEvent{Type: "hello.world", Data: "tricky \x1b[2J\u202e"}); err != nil {
 				t.Fatal(err)
 			}

@@ -15,19 +15,19 @@ import (
 	"github.com/relay-events/relay/internal/store/sqlite"
 )
 
-// exitPending is the exit code of "relay migrate status" for a schema that is to be migrated.
+// exitPending is the exit code of "relay migrate status" if a migration is pending.
 const exitPending = 3
 
-// pendingError ends a command with exitPending; what there is to say is said.
+// pendingError ends a command with exitPending and without a further message.
 type pendingError struct{}
 
-func (pendingError) Error() string { return "the schema is to be migrated" }
+func (pendingError) Error() string { return "a migration of the schema is pending" }
 
 func newMigrate(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "migrate", Short: "Look at, update or move what is stored",
-		Long: "A server that starts updates the schema by itself. These commands do it beforehand, tell whether it is to be\n" +
-			"done, and move an installation from a folder to PostgreSQL.",
+		Use: "migrate", Short: "Check or update the schema, or move to PostgreSQL",
+		Long: "A server updates the schema when it starts. Use these commands to update it beforehand, to check whether an\n" +
+			"update is pending, and to move an installation from a folder to PostgreSQL.",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -40,14 +40,14 @@ func newMigrate(env *Env) *cobra.Command {
 	return cmd
 }
 
-// schemaPart is a database or file with a schema of its own, as it is printed for programs.
+// schemaPart is a database or file with its own schema, as printed for programs.
 type schemaPart struct {
 	Name    string `json:"name"`
 	Version int    `json:"version"`
 	Latest  int    `json:"latest"`
 }
 
-// schema is what "relay migrate status" prints.
+// schema is the output of "relay migrate status".
 type schema struct {
 	Store string       `json:"store"` // "sqlite" or "postgres"
 	State string       `json:"state"` // "current", "pending" or "newer"
@@ -56,9 +56,9 @@ type schema struct {
 
 func newMigrateStatus(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "status", Short: "Tell whether the schema is up to date", Args: noArgs,
-		Long: fmt.Sprintf("Tell whether the schema is up to date. Nothing is changed, and a server may run meanwhile.\n\n"+
-			"Exit codes: 0 it is, %d it is to be migrated, 1 a newer Relay has changed it or it cannot be read.", exitPending),
+		Use: "status", Short: "Check whether the schema is up to date", Args: noArgs,
+		Long: fmt.Sprintf("Check whether the schema is up to date, without changing it. A server may be running.\n\n"+
+			"Exit codes: 0 it is up to date, %d a migration is pending, 1 a newer Relay has changed it or it cannot be read.", exitPending),
 	}
 	file := placeFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -75,7 +75,7 @@ func newMigrateStatus(env *Env) *cobra.Command {
 		}
 		switch s.State {
 		case "newer":
-			return errors.New("it was changed by a newer Relay: run that version or a later one")
+			return errors.New("the schema was changed by a newer Relay: run that version or a later one")
 		case "pending":
 			return pendingError{}
 		}
@@ -101,7 +101,7 @@ func readSchema(ctx context.Context, cfg *config.Config) (s schema, err error) {
 	return s.judged(), err
 }
 
-// judged returns the schema with its state.
+// judged returns the schema with its state filled in.
 func (s schema) judged() schema {
 	s.State = "current"
 	for _, p := range s.Parts {
@@ -124,7 +124,7 @@ func (e *Env) showSchema(s schema) {
 		case p.Version > p.Latest:
 			state = st.yellow(fmt.Sprintf("newer: this Relay knows %d", p.Latest))
 		case p.Version < p.Latest:
-			state = st.yellow(fmt.Sprintf("to be migrated to %d", p.Latest))
+			state = st.yellow(fmt.Sprintf("migration to %d pending", p.Latest))
 		}
 		fmt.Fprintf(e.Stdout, "%-28s schema %d  %s\n", printable(p.Name), p.Version, state)
 	}
@@ -132,10 +132,11 @@ func (e *Env) showSchema(s schema) {
 
 func newMigrateUp(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "up", Short: "Bring the schema up to date", Args: noArgs,
-		Long: "Bring the schema up to date, as a server does when it starts. With PostgreSQL, servers of the version before may\n" +
-			"go on meanwhile; in a folder no server may run.\n\n" +
-			"Exit codes: 0 it is up to date now, 1 it failed or a newer Relay has changed it; nothing is half done.",
+		Use: "up", Short: "Update the schema", Args: noArgs,
+		Long: "Update the schema, as a server does when it starts. With PostgreSQL, servers of the previous version may keep\n" +
+			"running; with a folder, no server may be running.\n\n" +
+			"Exit codes: 0 the schema is up to date, 1 the update failed or a newer Relay has changed the schema. A failed\n" +
+			"update leaves no half-done step.",
 	}
 	file := placeFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -159,7 +160,7 @@ func (e *Env) migrateUp(ctx context.Context, cfg *config.Config) error {
 		err = postgres.Migrate(ctx, cfg.Database.Reveal(), func(s postgres.SchemaStatus) { step("database", s.Version, s.Latest) })
 	} else {
 		if _, statErr := os.Stat(filepath.Join(cfg.Data, "relay.db")); errors.Is(statErr, fs.ErrNotExist) {
-			return fmt.Errorf("%q holds no data of Relay: name its folder with --data", cfg.Data)
+			return fmt.Errorf("%q contains no data of Relay: name the right folder with --data", cfg.Data)
 		}
 		if err = sameUser(cfg.Data); err == nil {
 			err = sqlite.Migrate(ctx, cfg.Data, func(f sqlite.FileSchema) { step(f.Name, f.Latest, f.Latest) })

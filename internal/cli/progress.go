@@ -24,7 +24,7 @@ func (e *Env) result(v any, people func()) error {
 	return err
 }
 
-// bytesText returns a size as people read it.
+// bytesText formats a size for people.
 func bytesText(n int64) string {
 	switch {
 	case n < 10_000:

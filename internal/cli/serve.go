@@ -27,15 +27,15 @@ func newServe(env *Env) *cobra.Command {
 		Use: "serve", Short: "Run the server", Args: noArgs,
 		Long: "Run the server. It starts with no configuration; the first start prints an API key.\n\n" +
 			"Each setting can be a flag, a variable (--log-level is RELAY_LOG_LEVEL) or a line in the file that --config\n" +
-			"names (log: {level: warn}); flags win over variables, variables over the file. RELAY_ADMIN_KEY sets the API\n" +
-			"key of the operator, which cannot be a flag; RELAY_ADMIN_KEY_FILE names a file that holds it.\n\n" +
-			"/metrics needs a key that may read; --metrics-listen gives it an address of its own, where it needs none.",
+			"names (log: {level: warn}). Flags override variables, and variables override the file. RELAY_ADMIN_KEY sets the\n" +
+			"operator's API key, which cannot be a flag; RELAY_ADMIN_KEY_FILE names a file that contains it.\n\n" +
+			"/metrics needs a key with the scope read. Use --metrics-listen to serve it without a key on another address.",
 		Example: "  relay serve\n  relay serve --data /var/lib/relay --listen :8080\n  RELAY_ADMIN_KEY=$(openssl rand -hex 24) relay serve",
 	}
 	file := cmd.Flags().String("config", "", "YAML `file` with settings (RELAY_CONFIG)")
 	addSettings(cmd.Flags(), func(config.Setting) bool { return true })
 	profile := cmd.Flags().String("cpuprofile", "", "write a processor profile to `file`")
-	_ = cmd.Flags().MarkHidden("cpuprofile") // it exists
+	_ = cmd.Flags().MarkHidden("cpuprofile") // the flag exists
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *profile != "" {
 			end, err := profileTo(*profile)
@@ -64,18 +64,18 @@ func profileTo(file string) (end func(), err error) {
 	}
 	return func() {
 		pprof.StopCPUProfile()
-		_ = f.Close() // a profile cut short says so itself
+		_ = f.Close() // readers detect a truncated profile
 	}, nil
 }
 
-// setting is a flag for one setting; package config reads its text.
+// setting is a flag for one setting; package config parses its text.
 type setting struct{ kind, text string }
 
 func (s *setting) String() string     { return s.text }
 func (s *setting) Set(v string) error { s.text = v; return nil }
 func (s *setting) Type() string       { return s.kind }
 
-// addSettings adds a flag for each setting that can be one.
+// addSettings adds a flag for each wanted setting that can be a flag.
 func addSettings(flags *pflag.FlagSet, want func(config.Setting) bool) {
 	flags.SortFlags = false
 	for _, s := range config.Settings() {
@@ -89,7 +89,7 @@ func addSettings(flags *pflag.FlagSet, want func(config.Setting) bool) {
 	}
 }
 
-// given returns the settings among the flags that were given.
+// given returns the settings given as flags.
 func given(flags *pflag.FlagSet) map[string]string {
 	m := make(map[string]string)
 	flags.Visit(func(f *pflag.Flag) {
@@ -100,7 +100,7 @@ func given(flags *pflag.FlagSet) map[string]string {
 	return m
 }
 
-// logger returns the logger of a server, on standard error.
+// logger returns the logger of a server, to standard error.
 func (e *Env) logger(cfg config.Log) *slog.Logger {
 	return observe.NewLogger(e.Stderr, observe.LogOptions{
 		Level: cfg.Level, Format: cfg.Format, Terminal: isTerminal(e.Stderr), NoColor: e.getenv("NO_COLOR") != "",
@@ -119,7 +119,7 @@ func (e *Env) serve(ctx context.Context, cfg config.Config) error {
 
 	select {
 	case <-ctx.Done():
-		log.Info("stopping: finishing what is under way, another signal hurries", "atMost", cfg.ShutdownTimeout.String())
+		log.Info("shutting down; send the signal again to stop immediately", "atMost", cfg.ShutdownTimeout.String())
 	case err = <-a.Failed():
 	}
 	if stopErr := e.stop(a, cfg.ShutdownTimeout); stopErr != nil {
@@ -142,14 +142,14 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (*app.App, 
 	return a, nil
 }
 
-// stopNow stops a server that has nothing under way.
+// stopNow stops a server without work in progress.
 func stopNow(a *app.App) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	return a.Stop(ctx)
 }
 
-// stop stops a server within the time, sooner when another signal comes.
+// stop stops a server within the time, or immediately on another signal.
 func (e *Env) stop(a *app.App, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
@@ -165,7 +165,7 @@ func (e *Env) stop(a *app.App, within time.Duration) error {
 	return a.Stop(ctx)
 }
 
-// announce says where the server is and how to get in.
+// announce prints where the server is and how to log in.
 func (e *Env) announce(a *app.App, cfg *config.Config) {
 	data, err := filepath.Abs(cfg.Data)
 	if err != nil {
@@ -194,7 +194,7 @@ func (e *Env) announce(a *app.App, cfg *config.Config) {
 	fmt.Fprintf(e.Stdout, "  API   %s\n  Docs  %s\n  Data  %s\n", a.URL(), a.URL()+"/docs", printable(data))
 	switch {
 	case a.FirstKey() != "":
-		fmt.Fprintf(e.Stdout, "  Key   %s\n        %s\n", s.bold(a.FirstKey()), s.yellow("Keep it: it may do everything, and it is shown only this once."))
+		fmt.Fprintf(e.Stdout, "  Key   %s\n        %s\n", s.bold(a.FirstKey()), s.yellow("Save it now: it has all permissions and will not be shown again."))
 	case cfg.AdminKey != "":
 		fmt.Fprintln(e.Stdout, "  Key   the one you gave (adminKey)")
 	default:
@@ -203,28 +203,28 @@ func (e *Env) announce(a *app.App, cfg *config.Config) {
 	fmt.Fprintf(e.Stdout, "\n%s\n\n", s.dim("Ctrl-C stops it."))
 }
 
-// warn logs settings that are right only if they are meant.
+// warn logs settings that are dangerous unless intended.
 func warn(log *slog.Logger, a *app.App, cfg *config.Config) {
 	here := false
 	if addr, ok := a.Addr().(*net.TCPAddr); ok {
 		here = addr.IP.IsLoopback()
 	}
 	if !here {
-		log.Warn("listening beyond this machine in clear text: put a proxy that speaks TLS in front", "listen", cfg.Listen)
+		log.Warn("listening for unencrypted connections from other machines: put a proxy with TLS in front", "listen", cfg.Listen)
 	}
 	if cfg.Dev && !here {
-		log.Warn("dev permits everybody with a key to reach what listens on this machine's loopback interface")
+		log.Warn("with dev, everyone with a key can reach the programs on this machine's loopback interface")
 	}
 }
 
-// explain turns a failed start into words that say the way out.
+// explain adds the way out to the error of a failed start.
 func explain(err error, cfg *config.Config) error {
 	listening := isListen(err)
 	switch {
 	case addressTaken(err):
 		return fmt.Errorf("address %s is already in use: stop the other program or choose another with --listen", cfg.Listen)
 	case listening && isErrno(err, syscall.EACCES, wsaAccess):
-		return fmt.Errorf("may not listen on %s, ports below 1024 need privileges: choose another with --listen", cfg.Listen)
+		return fmt.Errorf("no permission to listen on %s; ports below 1024 need privileges: choose another address with --listen", cfg.Listen)
 	case listening && isErrno(err, syscall.EADDRNOTAVAIL, wsaAddrNotAvail):
 		return fmt.Errorf("this machine does not have the address %s: choose another with --listen", cfg.Listen)
 	case listening:
@@ -246,14 +246,14 @@ func addressTaken(err error) bool {
 	return isListen(err) && isErrno(err, syscall.EADDRINUSE, wsaAddrInUse)
 }
 
-// Windows' numbers for the same failures (winerror.h); elsewhere no error has them.
+// The numbers of the same failures on Windows (winerror.h); other systems do not use them.
 const (
 	wsaAccess       = syscall.Errno(10013)
 	wsaAddrInUse    = syscall.Errno(10048)
 	wsaAddrNotAvail = syscall.Errno(10049)
 )
 
-// errLockViolation returns ERROR_LOCK_VIOLATION, whose number means something else elsewhere.
+// errLockViolation returns ERROR_LOCK_VIOLATION, whose number has another meaning on other systems.
 func errLockViolation() syscall.Errno {
 	if runtime.GOOS == "windows" {
 		return 33

@@ -10,19 +10,19 @@ import (
 	"golang.org/x/term"
 )
 
-// isTerminal reports whether a person is likely to read what is written.
+// isTerminal reports whether the output is probably read by a person.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// printable returns text from outside for a terminal: control characters, also those that turn the direction of
-// writing or hide, are escaped, so that no payload moves the cursor, sets a title or forges a line of ours.
+// printable escapes control characters in external text for a terminal, including those that hide
+// or change the direction of writing. No payload can move the cursor, set a title or forge a line.
 func printable(s string) string {
 	return escape(s, func(rune) bool { return false })
 }
 
-// printableLines is printable for text of several lines, whose tabs become spaces.
+// printableLines is like printable, for text with several lines; tabs become spaces.
 func printableLines(s string) string {
 	return escape(strings.ReplaceAll(s, "\t", "  "), func(r rune) bool { return r == '\n' })
 }
@@ -70,7 +70,7 @@ func clip(s string, n int) string {
 	return string([]rune(s)[:n-1]) + "…"
 }
 
-// style colours text on terminals and leaves it alone elsewhere.
+// style colours text on terminals and leaves it unchanged elsewhere.
 type style struct{ on bool }
 
 // newStyle follows the convention of NO_COLOR (no-color.org).

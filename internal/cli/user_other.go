@@ -2,5 +2,5 @@
 
 package cli
 
-// sameUser does nothing where files do not belong to one user.
+// sameUser is a no-op where files do not belong to a user.
 func sameUser(string) error { return nil }

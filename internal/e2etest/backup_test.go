@@ -123,7 +123,7 @@ func TestBackupUnderLoadRestores(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &result); err != nil || result.Backup != tar || result.Files < 5 || !result.Key {
 		t.Errorf("got %s, %v, want what was made", out, err)
 	}
-	if _, err := r.run("backup", "--data", r.dir, "--to", tar); err == nil || !strings.Contains(err.Error(), "exists already") {
+	if _, err := r.run("backup", "--data", r.dir, "--to", tar); err == nil || !strings.Contains(err.Error(), "already exists") {
 		t.Errorf("a second backup of the same name: got %v, want a refusal", err)
 	}
 

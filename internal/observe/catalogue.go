@@ -8,15 +8,15 @@ import (
 	"github.com/relay-events/relay/internal/catalogue"
 )
 
-// registerCatalogue adds the counters of the catalogue's limits.
+// registerCatalogue registers the counters of the catalogue's limits.
 func registerCatalogue(reg *prometheus.Registry, s *catalogue.Stats) {
 	add := func(name, help string, labels prometheus.Labels, n *atomic.Int64) {
 		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels},
 			func() float64 { return float64(n.Load()) }))
 	}
-	add("relay_catalogue_steps_total", "Steps that checks by schemas, derivation rules and imports took; a step takes about 0.3 µs.", nil, &s.Steps)
+	add("relay_catalogue_steps_total", "Steps of work by schema checks, derivation rules and imports; a step takes about 0.3 µs.", nil, &s.Steps)
 	add("relay_catalogue_waits_total", "Requests that waited for their tenant's share of steps (catalogueWork).", nil, &s.Waits)
-	const name, help = "relay_catalogue_limited_total", "Requests or checks that a limit of the catalogue ended, by the limit."
+	const name, help = "relay_catalogue_limited_total", "Requests or checks ended by a limit of the catalogue, by limit."
 	for label, n := range map[string]*atomic.Int64{"request_work": &s.RequestWork, "tenant_work": &s.TenantWork, "bytes": &s.Bytes, "import": &s.Size} {
 		add(name, help, prometheus.Labels{"limit": label}, n)
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/relay-events/relay/internal/web"
 )
 
-// httpCollector reads what the HTTP server counts.
+// httpCollector reads the counters of the HTTP server.
 type httpCollector struct {
 	counts                                              func() web.Counts
 	connections, busy, closed, refused, memory, streams *prometheus.Desc
@@ -18,19 +18,19 @@ func newHTTPCollector(counts func() web.Counts) *httpCollector {
 	}
 	return &httpCollector{
 		counts:      counts,
-		connections: desc("connections", "Connections to the API that are open."),
-		busy:        desc("connections_busy", "Connections with a request under way that has shown a valid key."),
-		closed:      desc("connections_closed_total", "Connections closed for a bound: idle ones to make room for others, new ones without room, and times that the system had no descriptor.", "why"),
-		refused:     desc("requests_refused_total", "Requests answered 503 for a bound: on requests at a time, on the memory of bodies, on streams at a time.", "bound"),
-		memory:      desc("body_bytes", "Memory that the bodies of requests take."),
-		streams:     desc("streams", "Streams of events that are open."),
+		connections: desc("connections", "Open connections to the API."),
+		busy:        desc("connections_busy", "Connections with an authenticated request in progress."),
+		closed:      desc("connections_closed_total", "Connections closed by a limit: idle ones to make room, new ones without room, and those for which the system had no descriptor.", "why"),
+		refused:     desc("requests_refused_total", "Requests answered 503 by a limit: on concurrent requests, on the memory of bodies, or on concurrent streams.", "bound"),
+		memory:      desc("body_bytes", "Memory used by request bodies."),
+		streams:     desc("streams", "Open streams of events."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *httpCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.connections, c.busy, c.closed, c.refused, c.memory, c.streams} {
-		ch <- d // not by collecting: the server is made after its metrics
+		ch <- d // not by collecting, because the server is created after its metrics
 	}
 }
 

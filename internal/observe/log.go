@@ -1,7 +1,9 @@
-// Package observe shows operators what the program does: it sets up the log and serves the metrics page.
+// Package observe shows operators how the program works: it sets up the log and serves the metrics
+// page.
 //
-// Neither shows tenants' data: no bodies, no URLs of webhooks, no keys. Metrics are read from the counters that the
-// packages keep anyway, when the page is asked for, so that watching costs the hot path nothing.
+// Neither shows tenants' data: no bodies, no URLs of webhooks, no keys. When the page is requested,
+// metrics are read from counters that the packages keep anyway, so that observing costs the hot
+// path nothing.
 package observe
 
 import (
@@ -16,14 +18,14 @@ import (
 	"github.com/lmittmann/tint"
 )
 
-// LogFormat is how log lines are written.
+// LogFormat is the format of log lines.
 type LogFormat string
 
 // The formats.
 const (
-	LogAuto LogFormat = "auto" // text on a terminal, else JSON
+	LogAuto LogFormat = "auto" // text on a terminal, otherwise JSON
 	LogText LogFormat = "text" // for people
-	LogJSON LogFormat = "json" // for machines, an object a line
+	LogJSON LogFormat = "json" // for machines, one object per line
 )
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -37,13 +39,13 @@ func (f *LogFormat) UnmarshalText(text []byte) error {
 	}
 }
 
-// LogOptions says how to log.
+// LogOptions configures a logger.
 type LogOptions struct {
 	Level  slog.Level
 	Format LogFormat
-	// Terminal tells that the writer is one.
+	// Terminal means that the writer is a terminal.
 	Terminal bool
-	// NoColor switches colours off; they are only used on a terminal.
+	// NoColor disables colours; they are only used on a terminal.
 	NoColor bool
 }
 
@@ -57,8 +59,8 @@ func NewLogger(w io.Writer, o LogOptions) *slog.Logger {
 	}))
 }
 
-// quoteControls keeps what comes from outside from moving the cursor or forging lines: tint writes escape sequences in
-// values as they are.
+// quoteControls escapes control characters, so that external text cannot move the cursor or forge
+// lines: tint writes escape sequences in values unchanged.
 func quoteControls(_ []string, a slog.Attr) slog.Attr {
 	v := a.Value.Resolve()
 	if v.Kind() != slog.KindString && v.Kind() != slog.KindAny {

@@ -18,74 +18,80 @@ import (
 	"github.com/relay-events/relay/internal/web"
 )
 
-// Engine is the delivery engine as far as metrics look at it; delivery.Engine is one.
+// Engine is the part of the delivery engine that metrics read; delivery.Engine implements it.
 type Engine interface {
 	Snapshot() delivery.Snapshot
-	// Overdue returns how long the delivery that has waited longest is past its due time. It must be cheap.
+	// Overdue returns how long the longest-waiting delivery is past its due time. It must be cheap.
 	Overdue(ctx context.Context) (time.Duration, error)
 }
 
-// Ingester counts accepted events, and tells why none can be stored; ingest.Ingester does.
+// Ingester counts accepted events and reports why events cannot be stored; ingest.Ingester
+// implements it.
 type Ingester interface {
 	Failing() error
 	Counts() (accepted, duplicates, commits int64)
 }
 
-// Backlog tells how much is owed and waits in the store; the store does. The call must be cheap.
+// Backlog counts the deliveries that are owed; the stores implement it. The call must be cheap.
 type Backlog interface {
 	// OwedCount returns how many deliveries are owed.
 	OwedCount() int64
 }
 
-// Node tells about this node among those that share a database; the store does, if there is one.
+// Node describes this node's membership among servers that share a database; the PostgreSQL store
+// implements it.
 type Node interface {
-	// Losses returns how often this node was taken for dead.
+	// Losses returns how often other nodes took this node for dead.
 	Losses() int64
-	// StaleWrites returns how many rows were not changed because their claims had ended, and RefusedWrites how many
-	// transactions were refused because the node had been taken for dead.
+	// StaleWrites returns how many rows were left unchanged because their claims had ended.
+	// RefusedWrites returns how many transactions were refused because the node had been taken for
+	// dead.
 	StaleWrites() int64
 	RefusedWrites() int64
 }
 
-// gatherTime bounds what the page asks of the store: Prometheus gives up after ten seconds by default.
+// gatherTime bounds the store queries of the page: Prometheus gives up after ten seconds by
+// default.
 const gatherTime = 5 * time.Second
 
-// MetricsOptions is what the metrics are read from. Engine and Ingester are required.
+// MetricsOptions lists the sources of the metrics. Engine and Ingester are required.
 type MetricsOptions struct {
-	// Searches counts the searches of the API. Nil: they are not shown.
+	// Searches counts the searches of the API; nil omits their series.
 	Searches interface {
 		Running() int
 		Refused() int64
 	}
 	Engine   Engine
 	Ingester Ingester
-	Backlog  Backlog // nil: its gauges are left out
-	Node     Node    // nil: its series are left out
-	// RetentionHeld tells that nothing is removed because the clock may be wrong; nil: its gauge is left out.
+	Backlog  Backlog // nil omits its gauges
+	Node     Node    // nil omits its series
+	// RetentionHeld reports that retention is suspended because the clock may be wrong; nil omits
+	// its gauge.
 	RetentionHeld func() bool
-	// Catalogue counts what the limits of event types and rules did; nil: its series are left out.
+	// Catalogue counts the effects of the limits on event types and rules; nil omits its series.
 	Catalogue *catalogue.Stats
-	// HTTP tells what the HTTP server counts. Nil: its series are left out.
+	// HTTP returns the counters of the HTTP server; nil omits its series.
 	HTTP    func() web.Counts
 	Version string
-	Log     *slog.Logger // nil: errors while gathering are only shown on the page
+	Log     *slog.Logger // nil shows errors while gathering only on the page
 }
 
-// Metrics is the Prometheus page. All its series exist from the start, with labels from closed sets.
+// Metrics is the Prometheus page. All its series exist from the start, with labels from closed
+// sets.
 type Metrics struct {
 	handler  http.Handler
 	requests [len(routeGroups)][len(codeClasses)]prometheus.Counter
 	seconds  [len(routeGroups)]prometheus.Observer
 }
 
-// routeGroups are the values of the label route, codeClasses those of code: an own series for each route and code
-// would be many, and most of them always zero.
+// routeGroups are the values of the label route, codeClasses those of code. Separate series for
+// each route and code would be too many, most of them always zero.
 var (
 	routeGroups = [...]string{"publish", "api", "other"}
 	codeClasses = [...]string{"2xx", "3xx", "4xx", "5xx"}
 )
 
-// NewMetrics returns the metrics with every series in place.
+// NewMetrics returns the metrics with all series.
 func NewMetrics(o MetricsOptions) *Metrics {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(
@@ -100,7 +106,7 @@ func NewMetrics(o MetricsOptions) *Metrics {
 		reg.MustRegister(newHTTPCollector(o.HTTP))
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "relay_build_info", Help: "Always 1; the labels tell which program this is.",
+		Name: "relay_build_info", Help: "Always 1; the labels identify the build.",
 		ConstLabels: prometheus.Labels{"version": o.Version, "go": runtime.Version()},
 	})
 	build.Set(1)
@@ -128,10 +134,11 @@ func NewMetrics(o MetricsOptions) *Metrics {
 	return m
 }
 
-// ServeHTTP answers with the page.
+// ServeHTTP serves the page.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
 
-// Request counts an answered request: web.Options.Done. route is the pattern that matched, as "POST /v1/events".
+// Request counts an answered request, for web.Options.Done. route is the pattern that matched, such
+// as "POST /v1/events".
 func (m *Metrics) Request(_, route string, status int, took time.Duration) {
 	group := 2
 	switch {
@@ -141,14 +148,14 @@ func (m *Metrics) Request(_, route string, status int, took time.Duration) {
 		group = 1
 	}
 	class := min(max(status/100-2, 0), len(codeClasses)-1)
-	if status == 0 { // the client went before it was answered
+	if status == 0 { // the client left before the answer
 		class = 2
 	}
 	m.requests[group][class].Inc()
 	m.seconds[group].Observe(took.Seconds())
 }
 
-// engineCollector reads the counters that the engine, the ingester and the store keep.
+// engineCollector reads the counters of the engine, the ingester and the store.
 type engineCollector struct {
 	o MetricsOptions
 
@@ -169,32 +176,32 @@ func newEngineCollector(o MetricsOptions) *engineCollector {
 		attempts:         desc("delivery_attempts_total", "Requests made to endpoints, by outcome.", "outcome"),
 		settled:          desc("deliveries_settled_without_attempt_total", "Deliveries ended without a request, by outcome.", "outcome"),
 		duration:         desc("delivery_attempt_duration_seconds", "Time of an attempt, from resolving the name to the last byte of the answer."),
-		inFlight:         desc("delivery_attempts_in_flight", "Attempts under way."),
-		queued:           desc("delivery_queued_bytes", "Memory held by deliveries that wait for their turn."),
-		lanes:            desc("delivery_lanes", "Webhooks that something was delivered to since the start."),
-		starving:         desc("delivery_lanes_starving", "Webhooks that wait for one of the attempts allowed at a time (maxInFlight)."),
-		lag:              desc("delivery_lag_seconds", "Time from the acceptance of an event to the beginning of its first attempt."),
-		storeUp:          desc("store_up", "1 while events can be stored and attempts recorded; 0 when the store does not work, a full disk for example."),
+		inFlight:         desc("delivery_attempts_in_flight", "Attempts in progress."),
+		queued:           desc("delivery_queued_bytes", "Memory used by waiting deliveries."),
+		lanes:            desc("delivery_lanes", "Webhooks with deliveries since the start."),
+		starving:         desc("delivery_lanes_starving", "Webhooks that are waiting because maxInFlight attempts are in progress."),
+		lag:              desc("delivery_lag_seconds", "Time from the acceptance of an event to the start of its first attempt."),
+		storeUp:          desc("store_up", "1 while events can be stored and attempts recorded; 0 when the store does not work, for example because the disk is full."),
 		accepted:         desc("events_accepted_total", "Events stored."),
-		duplicates:       desc("events_duplicate_total", "Events that had been stored before and were not stored again."),
+		duplicates:       desc("events_duplicate_total", "Events that were not stored because they had been stored before."),
 		commits:          desc("events_commits_total", "Group commits in which events were stored."),
-		nodes:            desc("nodes", "Servers that share the database, as far as this one knows, itself included."),
-		leased:           desc("node_lease_held", "1 while this server's lease holds; 0 when it has run out and nothing is sent."),
-		losses:           desc("node_lease_losses_total", "How often the others took this server for dead."),
-		refused:          desc("node_refused_writes_total", "What was not recorded because others had taken it over: results dropped, rows whose claims had ended, transactions refused."),
-		claims:           desc("delivery_claims_total", "Turns to the store for deliveries that are due, by whether there were any.", "found"),
-		short:            desc("delivery_attempts_given_back_total", "Attempts given back uncounted because this server lacked file descriptors, ports or memory for a request."),
-		owed:             desc("deliveries_owed", "Deliveries that wait in the store: for a retry, a later time, or room in memory."),
-		searches:         desc("searches_running", "Searches through stored events, attempts, deliveries and respondents that run."),
-		searchesRefused:  desc("searches_refused_total", "Searches that found no turn in time (maxSearches)."),
-		filters:          desc("filter_evaluations_total", "Evaluations of webhooks' filters for events that came in."),
-		filterTime:       desc("filter_seconds_total", "Time these took."),
+		nodes:            desc("nodes", "Servers that share the database, as known to this one, including itself."),
+		leased:           desc("node_lease_held", "1 while this server holds its lease; 0 when the lease has expired and the server does not send."),
+		losses:           desc("node_lease_losses_total", "How often other servers took this server for dead."),
+		refused:          desc("node_refused_writes_total", "Writes refused because another server had taken over: results dropped, rows whose claims had ended, transactions refused."),
+		claims:           desc("delivery_claims_total", "Queries of the store for due deliveries, by whether any were found.", "found"),
+		short:            desc("delivery_attempts_given_back_total", "Attempts released uncounted because this server lacked file descriptors, ports or memory for a request."),
+		owed:             desc("deliveries_owed", "Deliveries waiting in the store for a retry, a later time, or room in memory."),
+		searches:         desc("searches_running", "Running searches through stored events, attempts, deliveries and respondents."),
+		searchesRefused:  desc("searches_refused_total", "Searches refused because maxSearches others were running for too long."),
+		filters:          desc("filter_evaluations_total", "Evaluations of webhooks' filters for incoming events."),
+		filterTime:       desc("filter_seconds_total", "Time taken by filter evaluations."),
 		filtersPostponed: desc("filter_evaluations_postponed_total", "Evaluations that took too long for routing and were left to the workers."),
-		filtersStored:    desc("filter_evaluations_stored_total", "Of the postponed ones, those that wait in the store: under fifo, or for want of memory."),
-		filtersWaiting:   desc("filter_evaluations_waiting", "Postponed evaluations that wait in memory."),
-		oldest:           desc("deliveries_overdue_seconds", "How long the delivery that has waited longest is past its due time, of those that nobody holds back; 0: none is."),
-		clockSteps:       desc("clock_steps_total", "How often the machine's clock was seen to be set."),
-		held:             desc("retention_held", "1 while nothing is removed by the retention, because the machine's clock may be ahead."),
+		filtersStored:    desc("filter_evaluations_stored_total", "Postponed evaluations stored, under fifo or for lack of memory."),
+		filtersWaiting:   desc("filter_evaluations_waiting", "Postponed evaluations waiting in memory."),
+		oldest:           desc("deliveries_overdue_seconds", "How long the longest-waiting delivery that is not held back is past its due time; 0 if none is overdue."),
+		clockSteps:       desc("clock_steps_total", "Detected changes of the machine's clock."),
+		held:             desc("retention_held", "1 while retention is suspended because the machine's clock may be ahead."),
 	}
 }
 
@@ -279,7 +286,7 @@ func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// cumulate turns the counts between bounds into Prometheus' counts up to bounds.
+// cumulate converts counts per bucket to Prometheus' cumulative counts.
 func cumulate(counts []int64) (total uint64, buckets map[float64]uint64) {
 	buckets = make(map[float64]uint64, len(delivery.DurationBuckets))
 	for i, n := range counts {

@@ -51,7 +51,7 @@ func TestLogFormats(t *testing.T) {
 	}
 }
 
-// counters is a program whose counters stand still.
+// counters is a program with fixed counters.
 type counters struct {
 	snapshot delivery.Snapshot
 	owed     int64
@@ -81,7 +81,7 @@ func idle() delivery.Snapshot {
 	return delivery.Snapshot{Outcomes: map[delivery.Outcome]int64{}, Durations: make([]int64, len(delivery.DurationBuckets)+1)}
 }
 
-// Alerts are written on names and labels: they are there before anything has happened, and these are all.
+// Alerts are written against names and labels: all series must exist from the start.
 func TestSeriesExistFromTheStart(t *testing.T) {
 	c := &counters{snapshot: idle()}
 	m := observe.NewMetrics(observe.MetricsOptions{Engine: c, Ingester: c, Backlog: c, Catalogue: new(catalogue.Stats), Version: "1.2.3"})
@@ -169,7 +169,7 @@ func TestStoreUp(t *testing.T) {
 	}
 }
 
-// A store that cannot answer costs its own gauge, not the page.
+// A store that cannot answer loses its own gauge, not the page.
 func TestPageSurvivesTheStore(t *testing.T) {
 	c := &counters{snapshot: idle(), err: errors.New("disk gone")}
 	var logged bytes.Buffer

@@ -1,13 +1,11 @@
-// Package transfer moves an installation with its history from a data folder
-// to PostgreSQL.
+// Package transfer copies an installation with its history from a data folder to PostgreSQL.
 //
-// Events and the log, which only grow, are copied in the order of their ids,
-// and the database notes how far they are in the transaction that stores them:
-// an interrupted transfer goes on there. What changes (configuration, what is
-// owed, which events are done) is copied at the end, in one transaction, after
-// what was copied has been compared with the source.
+// Events and the log only grow. They are copied in the order of their ids, and each transaction
+// also stores how far the copy has come, so that an interrupted transfer resumes there. Data that
+// changes (configuration, owed deliveries, completed events) is copied last, in one transaction,
+// after comparing the copy with the source.
 //
-// Idempotency keys are made again from the events, counters from the log.
+// Idempotency keys are derived from the events again, and counters from the log.
 package transfer
 
 import (
@@ -31,44 +29,44 @@ import (
 )
 
 const (
-	// eventsStep and eventsBytes end a transaction of events.
+	// eventsStep and eventsBytes bound a transaction of events.
 	eventsStep  = 5000
 	eventsBytes = 8 << 20
-	// attemptsStep ends one of entries of the log.
+	// attemptsStep bounds a transaction of log entries.
 	attemptsStep = 5000
-	// samples of events, and of entries of the log, are compared whole.
+	// samples is how many events, and how many log entries, are compared in full.
 	samples = 1000
-	// replacedNames bounds the names of rows in a result.
+	// replacedNames bounds the row names in a result.
 	replacedNames = 100
 )
 
-// Result is what was copied.
+// Result summarizes a copy.
 type Result struct {
 	Events   int64 `json:"events"`
 	Attempts int64 `json:"attempts"`
 	Owed     int64 `json:"owed"`
-	Open     int   `json:"open"` // intakes that are not done
+	Open     int   `json:"open"` // intakes that are not completed
 	Webhooks int   `json:"webhooks"`
 	Resumed  bool  `json:"resumed"`
-	Compared int   `json:"compared"` // events and entries of the log that were compared whole
-	Damaged  int   `json:"damaged"`  // blocks of the folder that could not be read and were left out
-	// Replaced counts the rows in which NUL or invalid UTF-8, which PostgreSQL
-	// does not store as text, became U+FFFD. ReplacedIn names the first of them.
+	Compared int   `json:"compared"` // events and log entries that were compared in full
+	Damaged  int   `json:"damaged"`  // blocks of the folder that could not be read and were omitted
+	// Replaced counts the rows in which NUL or invalid UTF-8, which PostgreSQL cannot store as
+	// text, became U+FFFD. ReplacedIn names the first of them.
 	Replaced   int64    `json:"replaced"`
 	ReplacedIn []string `json:"replacedIn,omitempty"`
 }
 
-// Options says what is copied, and where to.
+// Options says what to copy, and where.
 type Options struct {
-	// From is the store of the folder, used by nobody else.
+	// From is the store of the folder, which must have no other user.
 	From *sqlite.Store
-	// FromSealer opens the secrets in it.
+	// FromSealer opens the secrets in the folder.
 	FromSealer webhook.Sealer
 	// To is the database; Sealer or Keys seal the secrets there.
 	To postgres.Options
-	// Progress, unless nil, is told what is being copied, and how much so far.
+	// Progress, unless nil, receives the kind of data being copied, and the amount so far.
 	Progress func(what string, n int64)
-	// Damaged, unless nil, is told of what the disk has changed.
+	// Damaged, unless nil, receives errors about data damaged by the disk.
 	Damaged func(error)
 }
 
@@ -79,7 +77,7 @@ type transfer struct {
 	damaged map[string]bool
 }
 
-// Copy copies the installation. An error leaves the database to be resumed.
+// Copy copies the installation. After an error, calling it again resumes the copy.
 func Copy(ctx context.Context, o Options) (Result, error) {
 	t := &transfer{Options: o, damaged: make(map[string]bool)}
 	if t.Progress == nil {
@@ -128,7 +126,7 @@ func (t *transfer) copy(ctx context.Context) error {
 	}, t.compare)
 }
 
-// identity returns a name of the installation that does not change.
+// identity returns an unchanging name of the installation.
 func identity(tables []sqlite.ExportedTable) string {
 	sum := sha256.New()
 	for _, t := range tables {
@@ -155,9 +153,9 @@ func (t *transfer) damage(err error) {
 	}
 }
 
-// replaced notes that characters were replaced in fields of a row. It is called
-// while the copy is compared, which reads every row, and not while rows are
-// copied, which an interrupted copy does only once.
+// replaced records that characters were replaced in fields of a row. It is called while comparing,
+// which reads every row, and not while copying, which skips rows that an interrupted copy has
+// finished.
 func (t *transfer) replaced(row string, fields []string) {
 	t.result.Replaced++
 	if len(t.result.ReplacedIn) < replacedNames {
@@ -280,7 +278,7 @@ func (t *transfer) reseal(table *sqlite.ExportedTable) error {
 	return nil
 }
 
-// sample keeps some of many, each with the same chance.
+// sample keeps a uniform random sample.
 type sample[T any] struct {
 	list []T
 	seen int
@@ -295,9 +293,8 @@ func (s *sample[T]) add(v T) {
 	}
 }
 
-// compare reads the folder again: as many events and entries of the log are in
-// the database of each day, and some of them, chosen at random, are equal in
-// all parts.
+// compare reads the folder again. It checks that each day has the same number of events and log
+// entries in the database, and that random samples of them are equal in all fields.
 func (t *transfer) compare(ctx context.Context) error {
 	type counts struct{ events, attempts int64 }
 	days := make(map[utcday.Day]*counts)
@@ -344,7 +341,7 @@ func (t *transfer) compare(ctx context.Context) error {
 			return err
 		}
 		if gotEvents != want.events || gotAttempts != want.attempts {
-			return fmt.Errorf("the copy of %v is not whole: %d events and %d attempts, want %d and %d", d, gotEvents, gotAttempts, want.events, want.attempts)
+			return fmt.Errorf("the copy of %v is incomplete: %d events and %d attempts, want %d and %d", d, gotEvents, gotAttempts, want.events, want.attempts)
 		}
 		t.result.Events += want.events
 		t.result.Attempts += want.attempts

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// installation is a folder with some of everything.
+// installation is a folder with data of every kind.
 type installation struct {
 	store    *sqlite.Store
 	keys     *secret.Keyring
@@ -72,7 +72,7 @@ func newInstallation(t *testing.T) *installation {
 		must(err)
 		in.hooks = append(in.hooks, w)
 	}
-	must(s.WebhookDelete(ctx, 1, in.hooks[2].Number, nil)) // its number must not come again
+	must(s.WebhookDelete(ctx, 1, in.hooks[2].Number, nil)) // its number must not be reused
 	must(s.RecordChange(ctx, "plans", []*registry.Record{
 		{Tenant: 0, Name: "solo", Body: []byte(`{"webhooks":1}`)}, {Tenant: 1, Name: "own", Body: []byte(`{}`), Secrets: []byte(`{"key":"hush"}`)},
 	}, nil, nil))
@@ -157,7 +157,7 @@ func (in *installation) check(t *testing.T, url string) {
 	t.Helper()
 	ctx := t.Context()
 	o := in.options(url).To
-	// Another folder without keys: they come with the database.
+	// Another folder without keys: the database provides them.
 	o.Keys = func(kept []byte) (webhook.Sealer, []byte, error) {
 		return secret.OpenShared(filepath.Join(t.TempDir(), "relay.key"), in.master, kept)
 	}
@@ -215,7 +215,7 @@ func (in *installation) check(t *testing.T, url string) {
 
 	in.checkGate(t, s)
 
-	// An event published again is found by its id, and new ones come behind.
+	// An event that is published again is found by its id, and new events get later ids.
 	p := storetest.Publication(storetest.Event("e3-4", "call.completed", fmt.Sprintf(`{"n":3,"text":"%s\u0000ü"}`, strings.Repeat("x", 80))), storetest.Event("new", "a.b", "1"))
 	storetest.MustAppend(t, s, p)
 	if !p.Items[0].Duplicate || p.Items[0].Event.ID != in.events[3*25+4] || p.Items[1].Event.ID <= in.events[len(in.events)-1] {
@@ -262,7 +262,7 @@ func (in *installation) checkGate(t *testing.T, s *postgres.Store) {
 	if err := errors.Join(err, err2); err != nil || len(audit) != 1 || !reflect.DeepEqual(audit, wantAudit) {
 		t.Errorf("the audit log: got %+v, %v, want %+v", audit, err, wantAudit)
 	}
-	// One that is sent again is known, and new ones come behind.
+	// A respondent that is sent again is known, and new respondents get later ids.
 	known, _, err := in.store.RespondentGet(ctx, 1, in.people[4])
 	if err != nil || known.Once == "" {
 		t.Fatalf("got %+v, %v, want one with a key", known, err)
@@ -293,8 +293,8 @@ func TestCopyMovesEverything(t *testing.T) {
 	}
 }
 
-// Wherever it is interrupted, no server starts on the database, another
-// installation cannot be copied into it, and the same goes on.
+// Wherever the copy is interrupted, no server starts on the database, another installation cannot
+// be copied into it, and the same copy resumes.
 func TestCopyIsResumed(t *testing.T) {
 	in := newInstallation(t)
 	for _, at := range []string{"events", "attempts", "owed", "compared attempts"} {
@@ -343,8 +343,8 @@ func TestCopyRefusesAUsedDatabase(t *testing.T) {
 	}
 }
 
-// Rows that an earlier Relay stored with text that PostgreSQL refuses are
-// copied with U+FFFD in its place, and named; the copy is not stopped.
+// Rows that an earlier Relay stored with text that PostgreSQL rejects are copied with U+FFFD in its
+// place, and named; the copy continues.
 func TestCopyReplacesWhatTextCannotHold(t *testing.T) {
 	in := newInstallation(t)
 	ctx := t.Context()
@@ -382,7 +382,7 @@ func TestCopyReplacesWhatTextCannotHold(t *testing.T) {
 	want = append(want, "campaign tenant=1: name")
 
 	o := in.options(pgtest.Shared(t).Database(t))
-	// Interrupted before the end: the rows that were copied by then are named, too.
+	// Interrupted before the end: rows copied by then are also named.
 	stopped, cancel := context.WithCancel(ctx)
 	defer cancel()
 	o.Progress = func(what string, _ int64) {
