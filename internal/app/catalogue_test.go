@@ -24,7 +24,7 @@ func TestCatalogueFile(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"types:\n  - nam: a\n", `unknown field "nam"`},
 		{"types:\n  - name: a b\n", "name"},
-		{"types: []\nrules:\n  - {name: urgent-call, on: a, type: b, data: event.data}\n", `one of the pack "calls", too`},
+		{"types: []\nrules:\n  - {name: urgent-call, on: a, type: b, data: event.data}\n", `is also in the pack "calls"`},
 		{"rules:\n  - {name: r, on: a, type: b, data: event.data, when: 'event.data.'}\n", "rule"},
 	} {
 		write(tt.text)

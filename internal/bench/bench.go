@@ -1,26 +1,24 @@
-// Package bench measures Relay against a raw ceiling on the machine it runs
-// on, and holds the figures to their targets.
+// Package bench measures Relay against a raw ceiling on the machine it runs on, and compares the
+// figures with their targets.
 //
-// The raw ceiling is what a program that keeps nothing reaches: a loop over
-// net/http with kept-alive connections that makes the same bodies, signs them
-// the same way and posts them to the same receiver. Relay does that and more:
-// it accepts the events over HTTP, makes them durable, routes, delivers and
-// logs them. Both are measured in one run, by turns, so that the ratio holds
-// for the machine at that hour and not for somebody else's.
+// The raw ceiling is the speed of a program that stores nothing: a loop over net/http with
+// kept-alive connections that builds the same bodies, signs them in the same way and posts them to
+// the same receiver. Relay does that and more: it accepts the events over HTTP, makes them durable,
+// routes, delivers and logs them. Both are measured alternately in one run, so that the ratio holds
+// for the same machine at the same time.
 //
-// Relay and the receiver run as processes of their own (the same binary,
-// started again), so that processor time and memory are Relay's alone. They
-// share the machine with the publisher: on a machine with few cores the
-// publisher and the receiver take their part of it, in both measurements.
+// Relay and the receiver run as separate processes (the same binary, started again), so that the
+// measured processor time and memory are Relay's alone. They share the machine with the publisher:
+// on a machine with few cores the publisher and the receiver take their part of it, in both
+// measurements.
 //
-// The parts: payload.go makes events; publish.go sends them to Relay; raw.go
-// is the ceiling; receiver.go is the other end; process.go starts, watches
-// and ends processes; scenario.go holds a relay under load and cases*.go the
-// named rows with their targets; report.go prints.
+// The parts: payload.go generates events; publish.go sends them to Relay; raw.go is the ceiling;
+// receiver.go is the receiver; process.go starts, watches and ends processes; scenario.go puts a
+// relay under load; cases*.go define the named rows with their targets; report.go prints.
 //
-// Known weak points: processor time, memory and written bytes are read from
-// /proc and are missing on systems without it; a process's written bytes are
-// what it made the kernel write, not what the disk wrote.
+// Known weak points: processor time, memory and written bytes are read from /proc and are missing
+// on systems without it. A process's written bytes are the bytes that it made the kernel write, not
+// those that the disk wrote.
 package bench
 
 import (
@@ -32,72 +30,70 @@ import (
 	"time"
 )
 
-// How events are published.
+// Ways to publish events.
 const (
-	PublishSingle = "single" // one event a request
+	PublishSingle = "single" // one event per request
 	PublishArray  = "array"  // arrays of Options.Array events
 	PublishNDJSON = "ndjson" // one stream
 )
 
-// Options says what to run. Default gives the default run.
+// Options says what to run. Default returns the default run.
 type Options struct {
-	// Count is how many events the burst publishes.
+	// Count is the number of events in the burst.
 	Count int
-	// EventSize is the size of an event's data, bytes; at least MinEventSize.
+	// EventSize is the size of an event's data in bytes; at least MinEventSize.
 	EventSize int
-	// Endpoints is the number of webhooks. Each event goes to one of them, by
-	// turns, or to all with FanOut.
+	// Endpoints is the number of webhooks. Each event goes to one of them in turn, or to all with
+	// FanOut.
 	Endpoints int
 	FanOut    bool
 	// Publish is PublishSingle, PublishArray or PublishNDJSON.
 	Publish string
 	// Array is the number of events in an array, 1 to 1,000.
 	Array int
-	// Concurrency is how many publishers there are, a connection each. Zero: 64
-	// for single events, 8 for arrays.
+	// Concurrency is the number of publishers, each with one connection. Zero means 64 for single
+	// events, 8 for arrays.
 	Concurrency int
-	// Hanging and Failing are the shares, 0 to 1, of endpoints that do not
-	// answer for 10 s, or answer 500.
+	// Hanging and Failing are the shares, 0 to 1, of endpoints that do not answer for 10 s, or that
+	// answer 500.
 	Hanging, Failing float64
 
-	// Rate is how many events a second the latency is measured at, published
-	// one by one whatever the answers (open loop). Zero: not measured.
+	// Rate is the number of events per second at which the latency is measured. They are published
+	// one by one regardless of the answers (open loop). Zero means that latency is not measured.
 	Rate int
-	// Duration is for how long, and how long any open loop of a case runs.
+	// Duration is how long latency is measured, and how long the open loop of a case runs.
 	Duration time.Duration
-	// RawCount is how many requests the raw ceiling makes; zero: Count, at
-	// most 50,000. NoRaw leaves the ceiling out.
+	// RawCount is the number of requests of the raw ceiling; zero means Count, at most 50,000.
+	// NoRaw omits the ceiling.
 	RawCount int
 	NoRaw    bool
-	// Runs is how often the burst and the ceiling are measured, by turns; the
-	// figures are medians.
+	// Runs is how often the burst and the ceiling are measured, alternately; the figures are
+	// medians.
 	Runs int
 
-	// Scale multiplies the sizes of the large cases (a million owed, five
-	// million in the log), for a quick look; figures of other scales than 1 are
-	// marked. Zero: 1.
+	// Scale multiplies the sizes of the large cases (a million owed, five million in the log), for
+	// a quick look. Figures of scales other than 1 are marked. Zero means 1.
 	Scale float64
 
-	// Database is the URL of a PostgreSQL database that relays keep everything
-	// in, in a schema of their own, instead of a folder; Nodes is how many
-	// relays share it. Zero: 1.
+	// Database is the URL of a PostgreSQL database that relays use instead of a folder, in a
+	// separate schema. Nodes is the number of relays that share it; zero means 1.
 	Database string
 	Nodes    int
 
-	// Target and Key name a running Relay to use instead of starting one. It
-	// must be able to reach this machine's loopback addresses (serve --dev).
+	// Target and Key name a running Relay to use instead of starting one. It must be able to reach
+	// this machine's loopback addresses (serve --dev).
 	Target, Key string
-	// Executable is the relay binary to start; empty: this program.
+	// Executable is the relay binary to start; empty means this program.
 	Executable string
 	// ServeArgs are added to the arguments of serve.
 	ServeArgs []string
 	// ServeEnv is added to the environment of serve.
 	ServeEnv []string
-	// Dir is where the temporary data folders go; empty: os.TempDir. It should
-	// be on the disk that is to be measured.
+	// Dir is the place for the temporary data folders; empty means os.TempDir. It should be on the
+	// disk to be measured.
 	Dir string
 
-	// Log receives what goes on, in lines for people. Nil: nothing.
+	// Log receives progress messages for people; nil for none.
 	Log io.Writer
 	// Terminal shows progress bars on Log.
 	Terminal bool
@@ -112,7 +108,7 @@ func Default() Options {
 	}
 }
 
-// Bounds of the options: a bench that never ends, or takes the machine down, measures nothing.
+// Limits of the options: a bench that never ends, or brings the machine down, measures nothing.
 const (
 	maxCount     = 100_000_000
 	maxEndpoints = 100_000
@@ -122,7 +118,7 @@ const (
 	maxRuns      = 99
 )
 
-// check fills what is zero and refuses what makes no sense.
+// check replaces zero values by their defaults and rejects invalid options.
 func (o *Options) check() error {
 	if o.Concurrency == 0 {
 		o.Concurrency = 8
@@ -195,58 +191,58 @@ func (o *Options) check() error {
 	return nil
 }
 
-// Result is what a run measured, as --json prints it. Figures that could not
-// be read (a target elsewhere, a system without /proc) are null.
+// Result is the result of a run, as --json prints it. Figures that could not be read (a remote
+// target, a system without /proc) are null.
 type Result struct {
 	Raw   Raw         `json:"raw"`
 	Relay RelayResult `json:"relay"`
-	// Ratio is Relay's deliveries a second by the raw ceiling's; null without one.
+	// Ratio is Relay's deliveries per second divided by the raw ceiling's requests per second; null
+	// without a ceiling.
 	Ratio *float64 `json:"ratio"`
 }
 
-// Raw is the raw ceiling.
+// Raw is the result of the raw ceiling.
 type Raw struct {
-	PerSecond float64 `json:"perSecond"` // requests answered a second
+	PerSecond float64 `json:"perSecond"` // requests answered per second
 
-	// cpu is the processor time of a request, loop and receiver, µs; zero: unknown.
+	// cpu is the processor time per request, loop and receiver, in µs; zero means unknown.
 	cpu float64
 }
 
-// RelayResult is what Relay did.
+// RelayResult is the result of Relay.
 type RelayResult struct {
-	PerSecond         float64 `json:"perSecond"`         // deliveries a second, from the first publish to the last arrival
-	AcceptedPerSecond float64 `json:"acceptedPerSecond"` // events a second, from the first publish to the last 202
+	PerSecond         float64 `json:"perSecond"`         // deliveries per second, from the first publish to the last arrival
+	AcceptedPerSecond float64 `json:"acceptedPerSecond"` // events per second, from the first publish to the last 202
 
-	// Publish to arrival at Options.Rate; null when it was not measured.
+	// Time from publishing to arrival at Options.Rate; null if not measured.
 	RatePerSecond int      `json:"ratePerSecond"`
 	P50Ms         *float64 `json:"p50Ms"`
 	P99Ms         *float64 `json:"p99Ms"`
 	P999Ms        *float64 `json:"p999Ms"`
 
 	CPUMicrosPerDelivery *float64 `json:"cpuMicrosPerDelivery"` // user and system, until the log is written and Relay is quiet
-	// The same of publisher, relay and receiver together, and of the raw loop and
-	// the receiver for a request: unlike the ratio, these hardly change when
-	// somebody else uses the machine.
+	// The same for publisher, relay and receiver together, and per request for the raw loop and the
+	// receiver. Unlike the ratio, these figures hardly change when others use the machine.
 	AllCPUMicrosPerDelivery *float64 `json:"allCpuMicrosPerDelivery"`
 	RawCPUMicrosPerRequest  *float64 `json:"rawCpuMicrosPerRequest"`
 	WrittenBytesPerDelivery *float64 `json:"writtenBytesPerDelivery"` // that the process caused to be written
 	KeptBytesPerDelivery    *float64 `json:"keptBytesPerDelivery"`    // in the data folder after Relay has stopped
-	RSSMB                   *float64 `json:"rssMB"`                   // the highest, MiB
-	RSSAfterMB              *float64 `json:"rssAfterMB"`              // when it was quiet again, MiB
+	RSSMB                   *float64 `json:"rssMB"`                   // the maximum, MiB
+	RSSAfterMB              *float64 `json:"rssAfterMB"`              // after Relay is quiet again, MiB
 
 	Events      int   `json:"events"`      // accepted in the burst
 	Deliveries  int   `json:"deliveries"`  // owed to healthy endpoints in the burst
-	Delivered   int64 `json:"delivered"`   // of these, arrived
-	Duplicates  int64 `json:"duplicates"`  // arrived again
+	Delivered   int64 `json:"delivered"`   // deliveries that arrived
+	Duplicates  int64 `json:"duplicates"`  // deliveries that arrived again
 	Connections int64 `json:"connections"` // opened to the receiver during the burst
 
-	// Turns to the store for deliveries that had to wait, and the share of them
-	// that found none; null without any.
+	// Queries of the store for deliveries that had to wait, and the share of them that found none;
+	// null without queries.
 	Claims      int64    `json:"claims"`
 	EmptyClaims *float64 `json:"emptyClaims"`
 }
 
-// Run runs one scenario as the options describe it.
+// Run runs one scenario according to the options.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	if err := o.check(); err != nil {
 		return nil, err

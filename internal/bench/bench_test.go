@@ -14,7 +14,7 @@ import (
 	"github.com/relay-events/relay/internal/bench"
 )
 
-// small is the default run with counts that take a second.
+// small returns the default run with counts that take a second.
 func small(t *testing.T) bench.Options {
 	t.Helper()
 	o := bench.Default()
@@ -40,7 +40,7 @@ func TestRun(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel() // mostly waits; nothing here is about speed
+			t.Parallel() // mostly waits; the test is not about speed
 			o := small(t)
 			tt.change(&o)
 			res, err := bench.Run(t.Context(), o)
@@ -144,7 +144,8 @@ func TestRunCases(t *testing.T) {
 	}
 }
 
-// TestInterrupted has a bench that would take a minute end at once, and leave nothing behind.
+// TestInterrupted checks that a bench that would take a minute ends at once when interrupted, and
+// leaves no files behind.
 func TestInterrupted(t *testing.T) {
 	o := small(t)
 	o.Count, o.Rate, o.Duration = 100, 20, 10*time.Minute

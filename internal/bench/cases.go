@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// Row is one figure that Relay is held to.
+// Row is one figure with its target.
 type Row struct {
 	Case    string   `json:"case"`
 	What    string   `json:"what"`
 	Figure  float64  `json:"figure"`
 	Unit    string   `json:"unit"`
 	Target  float64  `json:"target"`
-	Stretch *float64 `json:"stretch"` // what would be better still; null for none
-	AtLeast bool     `json:"atLeast"` // the figure should be that or more; else that or less
+	Stretch *float64 `json:"stretch"` // a more ambitious target; null for none
+	AtLeast bool     `json:"atLeast"` // the figure should be at least the target, otherwise at most
 	Holds   bool     `json:"holds"`
-	Note    string   `json:"note"` // how it came about: runs, scale
+	Note    string   `json:"note"` // how it was measured: runs, scale
 }
 
-// atLeast and atMost make rows; a stretch of zero is none.
+// atLeast and atMost create rows; a stretch of zero means none.
 func atLeast(what string, figure float64, unit string, target, stretch float64) Row {
 	return row(what, figure, unit, target, stretch, true)
 }
@@ -41,18 +41,18 @@ func row(what string, figure float64, unit string, target, stretch float64, leas
 	return r
 }
 
-// errUnknown stands for a figure that cannot be read here.
+// errUnknown is returned for a figure that cannot be read here.
 var errUnknown = errors.New("the figures of the process cannot be read: no /proc, or a relay elsewhere")
 
 // benchCase is a named case: one scenario, one or more rows.
 type benchCase struct {
 	name string
 	run  func(ctx context.Context, l *lab) ([]Row, error)
-	// own needs a relay of its own: no --target.
+	// own means that the case needs its own relay, so it excludes --target.
 	own bool
 }
 
-// cases in the order they are run.
+// cases returns the cases in the order in which they run.
 func cases() []benchCase {
 	return []benchCase{
 		{name: "burst", run: caseBurst},
@@ -82,18 +82,18 @@ func caseNames() []string {
 	return names
 }
 
-// RunCases runs the named cases and returns their rows. A case that fails to
-// run ends it; the rows before are returned with the error.
+// RunCases runs the named cases and returns their rows. It stops at the first case that fails, and
+// returns the earlier rows with the error.
 func RunCases(ctx context.Context, o Options, names []string) ([]Row, error) {
 	all := cases()
 	var chosen []benchCase
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(c benchCase) bool { return c.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("there is no case %q; there are %s", name, strings.Join(caseNames(), ", "))
+			return nil, fmt.Errorf("there is no case %q; the cases are %s", name, strings.Join(caseNames(), ", "))
 		}
 		if all[i].own && o.Target != "" {
-			return nil, fmt.Errorf("the case %q starts and measures a relay of its own, which --target excludes", name)
+			return nil, fmt.Errorf("the case %q starts its own relay, so it cannot be used with --target", name)
 		}
 		chosen = append(chosen, all[i])
 	}
@@ -111,7 +111,7 @@ func RunCases(ctx context.Context, o Options, names []string) ([]Row, error) {
 	return rows, nil
 }
 
-// runCase runs one case with a receiver and a folder of its own.
+// runCase runs one case with its own receiver and folder.
 func runCase(ctx context.Context, o Options, c benchCase) ([]Row, error) {
 	l, err := newLab(ctx, o)
 	if err != nil {
@@ -127,10 +127,10 @@ func runCase(ctx context.Context, o Options, c benchCase) ([]Row, error) {
 	return rows, err
 }
 
-// scaled returns a large case's count at the scale asked for.
+// scaled returns a large case's count at the requested scale.
 func (l *lab) scaled(n int) int { return max(100, int(float64(n)*l.o.Scale)) }
 
-// scaleNote marks figures of another scale.
+// scaleNote marks figures of another scale than 1.
 func (l *lab) scaleNote(n int) string {
 	if l.o.Scale == 1 {
 		return ""
@@ -138,7 +138,7 @@ func (l *lab) scaleNote(n int) string {
 	return fmt.Sprintf("at %d", n)
 }
 
-// median returns the middle of a list, the lower of two.
+// median returns the middle of a list, or the lower of the two middle values.
 func median(list []float64) float64 {
 	list = slices.Sorted(slices.Values(list))
 	return list[(len(list)-1)/2]

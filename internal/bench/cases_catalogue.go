@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// caseCatalogue measures what it costs that events are held against their schemas: events of the catalogue's types,
-// published with the mode "off" and "warn" by turns on one relay, so that whatever else the machine does is in both.
+// caseCatalogue measures the cost of checking events against their schemas. It publishes events of
+// the catalogue's types alternately in the modes "off" and "warn" on one relay, so that other work
+// on the machine affects both.
 func caseCatalogue(ctx context.Context, l *lab) ([]Row, error) {
 	o := *l.o
 	o.Count, o.EventSize, o.Endpoints, o.FanOut, o.Publish, o.Array, o.Concurrency = l.scaled(50_000), 1024, 1, false, PublishArray, 100, 8
@@ -18,7 +19,8 @@ func caseCatalogue(ctx context.Context, l *lab) ([]Row, error) {
 	fitting, violating := endpoint(0), endpoint(1)
 	var fit, spoilt, endToEnd turns
 	err := changed.on(ctx, func(ctx context.Context, s *server) error {
-		// The bench's events are those of call.completed, so they fit its schema and violate that of the other.
+		// The bench's events are those of call.completed, so they fit its schema and violate the
+		// other one.
 		for typ, to := range map[string]address{"call.completed": fitting, "notification.attempted": violating} {
 			if err := s.patch(ctx, "/v1/event-types/"+typ, fmt.Sprintf(`{"aliases":["%s.%s"]}`, l.prefix, to[:])); err != nil {
 				return err
@@ -47,7 +49,7 @@ func caseCatalogue(ctx context.Context, l *lab) ([]Row, error) {
 		if err != nil {
 			return err
 		}
-		p := changed.plain(1) // whose webhook asks for the fitting ones
+		p := changed.plain(1) // its webhook wants the fitting events
 		if err := changed.prepare(ctx, s, &p); err != nil {
 			return err
 		}
@@ -78,13 +80,13 @@ func caseCatalogue(ctx context.Context, l *lab) ([]Row, error) {
 	return rows, nil
 }
 
-// speed is how fast events went.
+// speed is the speed of publishing.
 type speed struct {
 	perSecond float64
-	cpu       float64 // processor time of the relay for one, µs; zero: unknown
+	cpu       float64 // processor time of the relay per event, µs; zero means unknown
 }
 
-// turns is what was measured without something and with it, by turns.
+// turns holds alternating measurements without and with the checks.
 type turns struct {
 	ratios        []float64
 	without, with []speed
@@ -125,7 +127,7 @@ func (l *lab) store(ctx context.Context, s *server, what string, to address) (sp
 	return speed{perSecond: n / took.Seconds(), cpu: float64(used.Microseconds()) / n}, err
 }
 
-// patch changes something of the relay.
+// patch changes a resource of the relay.
 func (r *relay) patch(ctx context.Context, path, body string) error {
 	_, err := r.call(ctx, http.MethodPatch, path, typeJSON, []byte(body), http.StatusOK)
 	return err

@@ -12,8 +12,8 @@ import (
 	"github.com/relay-events/relay/internal/store/sqlite"
 )
 
-// The cases in this file measure what does not flow: many endpoints, hanging
-// endpoints, a deep backlog.
+// The cases in this file measure work that does not flow freely: many endpoints, hanging endpoints,
+// a deep backlog.
 
 // caseWide publishes one event to 10,000 webhooks.
 func caseWide(ctx context.Context, l *lab) ([]Row, error) {
@@ -63,11 +63,11 @@ func caseWide(ctx context.Context, l *lab) ([]Row, error) {
 	return rows, nil
 }
 
-// caseHanging measures what 100 healthy endpoints notice of 1,000 that hang.
-// The events for those that hang are published in both measurements; in the
-// first nobody has subscribed to them yet, so that hanging is the difference.
+// caseHanging measures the effect of 1,000 hanging endpoints on 100 healthy ones. The events for
+// the hanging endpoints are published in both measurements; in the first one they have no
+// subscribers yet, so that hanging is the only difference.
 func caseHanging(ctx context.Context, l *lab) ([]Row, error) {
-	const rate = 500 // events a second to the healthy ones, and as many to the others
+	const rate = 500 // events per second to the healthy endpoints, and as many to the others
 	healthy, hanging := 100, l.scaled(1000)
 	var lonely, beside []float64
 	var peak usage
@@ -105,7 +105,7 @@ func caseHanging(ctx context.Context, l *lab) ([]Row, error) {
 		if err := s.webhooks(ctx, hooks); err != nil {
 			return err
 		}
-		// Until each of them holds its first request, and the first have timed out.
+		// Until each of them holds its first request, and the first requests have timed out.
 		if err := pause(ctx, hangTime+2*time.Second); err != nil {
 			return err
 		}
@@ -135,12 +135,12 @@ func caseHanging(ctx context.Context, l *lab) ([]Row, error) {
 	return rows, nil
 }
 
-// caseBacklog owes a million deliveries to ten endpoints that hang, looks at
-// the relay meanwhile, kills it and starts it again.
+// caseBacklog owes a million deliveries to ten hanging endpoints, measures the relay meanwhile,
+// kills it and starts it again.
 func caseBacklog(ctx context.Context, l *lab) ([]Row, error) {
 	const (
 		hanging = 10
-		rate    = 100 // fresh events a second to a healthy endpoint
+		rate    = 100 // fresh events per second to a healthy endpoint
 	)
 	count := l.scaled(1_000_000) / hanging
 	var first, again usage
@@ -170,7 +170,8 @@ func caseBacklog(ctx context.Context, l *lab) ([]Row, error) {
 		if err != nil {
 			return err
 		}
-		// Everything is stored; what does not fit into memory is being put aside.
+		// Everything is stored; deliveries that do not fit into memory are being written to the
+		// store.
 		if err := s.process.settle(ctx, .1, 2*time.Minute); err != nil {
 			return err
 		}
@@ -180,7 +181,7 @@ func caseBacklog(ctx context.Context, l *lab) ([]Row, error) {
 		first = s.process.usage()
 		return nil
 	})
-	s.kill() // a crash, not a stop: nothing is written on the way out
+	s.kill() // a crash, not a stop, so the relay writes nothing before it ends
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +191,8 @@ func caseBacklog(ctx context.Context, l *lab) ([]Row, error) {
 	}
 	ready = s.ready
 	err = s.watched(ctx, func(ctx context.Context, s *server) error {
-		// Not openLoop: what was in flight at the kill is rightly delivered again, and would be counted.
+		// Not openLoop, because deliveries in flight at the kill are legitimately repeated, and
+		// would be counted.
 		if err := l.reset(ctx); err != nil {
 			return err
 		}
@@ -232,10 +234,9 @@ func caseBacklog(ctx context.Context, l *lab) ([]Row, error) {
 	return rows, nil
 }
 
-// claims opens the store of a relay that has gone and measures claims the way
-// the engine makes them: a page at a time, each settled afterwards. owed is how
-// many deliveries there were, open the number of events in open intakes, whose
-// deliveries are owed without being put aside.
+// claims opens the store of a relay that has ended and measures claims as the engine makes them: a
+// page at a time, each settled afterwards. owed is the number of owed deliveries. open is the
+// number of events in open intakes, whose deliveries are not in the store's list.
 func claims(ctx context.Context, dir string) (owed int64, open int, h *histogram, err error) {
 	const pages, page = 1000, 64
 	store, err := sqlite.Open(ctx, sqlite.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
@@ -254,10 +255,10 @@ func claims(ctx context.Context, dir string) (owed int64, open int, h *histogram
 	}
 	list = slices.DeleteFunc(list, func(s delivery.OwedSummary) bool { return s.Count == 0 })
 	if len(list) == 0 {
-		return 0, 0, nil, fmt.Errorf("nothing is owed, want about a million deliveries")
+		return 0, 0, nil, fmt.Errorf("no deliveries are owed, want about a million")
 	}
 	h = new(histogram)
-	now := time.Now().Add(24 * time.Hour) // whatever waits for its retry is due, too
+	now := time.Now().Add(24 * time.Hour) // retries that are not due yet should be claimed as well
 	for i := range pages {
 		start := time.Now()
 		claimed, err := store.OwedClaim(ctx, list[i%len(list)].Webhook, now, page)
@@ -275,9 +276,9 @@ func claims(ctx context.Context, dir string) (owed int64, open int, h *histogram
 	return owed, open, h, nil
 }
 
-// caseRamp takes the only endpoint down, owes it deliveries, and looks at what
-// happens when it is back, with a capacity of gateRate requests a second
-// (RELIABILITY D8), and at what the relay does meanwhile (D9).
+// caseRamp takes the only endpoint down and owes it deliveries. It then measures how Relay returns
+// to the endpoint, which has a capacity of gateRate requests per second, and how busy the relay is
+// during the outage.
 func caseRamp(ctx context.Context, l *lab) ([]Row, error) {
 	const down = 10 * time.Second
 	count := l.scaled(9_000)
@@ -313,7 +314,7 @@ func caseRamp(ctx context.Context, l *lab) ([]Row, error) {
 		}
 		share = 100 * (after.cpu - before.cpu).Seconds() / down.Seconds()
 
-		// The clock starts with the first delivery: a probe may be due at any moment.
+		// The clock starts with the first delivery, because a probe may be due at any moment.
 		if err := gate(true); err != nil {
 			return err
 		}
@@ -329,7 +330,8 @@ func caseRamp(ctx context.Context, l *lab) ([]Row, error) {
 			return err
 		}
 		first = float64(st.Delivered + st.Failed)
-		// What failed in the outage waits for its own time, which can be longer than this.
+		// Deliveries that failed in the outage wait for their own time, which can be longer than
+		// this.
 		want := count * 9 / 10
 		if st, err = l.wait(ctx, want, false, 5*time.Minute); err != nil {
 			return err

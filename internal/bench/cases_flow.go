@@ -8,8 +8,8 @@ import (
 
 // The cases in this file measure how fast events flow.
 
-// with runs the scenario with options changed by f, the sizes of the rows
-// scaled, without the open loop.
+// with runs the scenario with options changed by f, with the row's sizes scaled, and without the
+// open loop.
 func (l *lab) with(ctx context.Context, f func(o *Options)) (*Result, error) {
 	o := *l.o
 	o.Count, o.EventSize, o.Endpoints, o.FanOut, o.Publish, o.Array, o.Concurrency = l.scaled(50_000), 1024, 1, false, PublishArray, 100, 8
@@ -84,7 +84,7 @@ func caseFanOut(ctx context.Context, l *lab) ([]Row, error) {
 	return []Row{speed}, nil
 }
 
-// caseLatency measures the open loop at 2,000/s, each time on a relay of its own.
+// caseLatency measures the open loop at 2,000/s, each time on a fresh relay.
 func caseLatency(ctx context.Context, l *lab) ([]Row, error) {
 	const rate = 2000
 	var p50, p99, p999 []float64
@@ -121,7 +121,7 @@ func (l *lab) plain(n int) spread {
 	return p
 }
 
-// prepare creates the webhooks and warms the relay up.
+// prepare creates the webhooks and warms up the relay.
 func (l *lab) prepare(ctx context.Context, s *server, p *spread) error {
 	if err := s.webhooks(ctx, p.hooks); err != nil {
 		return err
@@ -129,10 +129,10 @@ func (l *lab) prepare(ctx context.Context, s *server, p *spread) error {
 	return l.warm(ctx, s, p)
 }
 
-// caseLone publishes one event at a time on a relay that does nothing else.
+// caseLone publishes one event at a time on an otherwise idle relay.
 func caseLone(ctx context.Context, l *lab) ([]Row, error) {
 	const (
-		perSecond = 40 // far enough apart for everything to have gone to rest
+		perSecond = 40 // far enough apart for the relay to become idle in between
 		seconds   = 5
 	)
 	var answered, arrived []float64
@@ -159,12 +159,12 @@ func caseLone(ctx context.Context, l *lab) ([]Row, error) {
 	}, nil
 }
 
-// caseStream stores a long stream; nobody wants its events.
+// caseStream stores a long stream of events without subscribers.
 func caseStream(ctx context.Context, l *lab) ([]Row, error) {
 	count := l.scaled(1_000_000)
 	var speed, growth float64
 	err := l.on(ctx, func(ctx context.Context, s *server) error {
-		// A short stream first, for the growth to be the stream's and not the program's.
+		// A short stream comes first, so that the growth is the stream's and not the program's.
 		none := func(int) address { return endpoint(0) }
 		if err := s.stream(ctx, 1000, none, func(int) {}); err != nil {
 			return err
@@ -194,7 +194,7 @@ func caseStream(ctx context.Context, l *lab) ([]Row, error) {
 	return rows, nil
 }
 
-// caseIdle watches a relay that has nothing to do.
+// caseIdle measures an idle relay.
 func caseIdle(ctx context.Context, l *lab) ([]Row, error) {
 	watch := 4 * l.o.Duration
 	var before, after usage

@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// respondentRate is how many respondents a second the gate is held to.
+// respondentRate is the target number of respondents per second for the gate.
 const respondentRate = 500
 
-// caseGate has integrations send respondents at a fixed rate through a gate in mode decide, and wait for the verdict. What
-// counts is how much longer a call takes than the endpoint thought about that very respondent.
+// caseGate sends respondents at a fixed rate through a gate in mode decide, and waits for the
+// verdicts. It measures how much longer a call takes than the endpoint took for the same
+// respondent.
 func caseGate(ctx context.Context, l *lab) ([]Row, error) {
 	var p50, p99, p999, direct []float64
 	for range l.o.Runs {
@@ -37,8 +38,9 @@ func caseGate(ctx context.Context, l *lab) ([]Row, error) {
 	return []Row{row}, nil
 }
 
-// gate has respondents decided about, first by the endpoint alone and then through the gate: what is added to the
-// endpoint's own time by a direct call, and what by Relay. The former tells how busy the machine is with other things.
+// gate sends respondents first directly to the endpoint and then through the gate. It returns the
+// time that each adds to the endpoint's own time. The direct time shows how busy the machine is
+// with other work.
 func (l *lab) gate(ctx context.Context, s *server) (direct, added *histogram, err error) {
 	settings := fmt.Sprintf(`{"enabled":true,"mode":"decide","deadline":"25s","url":"http://%s/decide"}`, l.addr)
 	if err := s.patch(ctx, "/v1/gate", settings); err != nil {
@@ -82,8 +84,9 @@ func (l *lab) gate(ctx context.Context, s *server) (direct, added *histogram, er
 	return direct, added, err
 }
 
-// decided has respondents decided about at a rate for a time. ask returns a text that ends with what the endpoint took,
-// in nanoseconds; added counts the times from when the respondent was due to be sent, less that.
+// decided sends respondents at a rate for a time. ask returns a text that ends with the time that
+// the endpoint took, in nanoseconds. added counts the times since the respondent was due to be
+// sent, minus that time.
 func decided(ctx context.Context, rate float64, d time.Duration, ask func(ctx context.Context, body []byte) (string, error)) (added *histogram, err error) {
 	added = new(histogram)
 	_, err = paced(ctx, rate, d, func(ctx context.Context, i int, due time.Time, body *[]byte) error {

@@ -10,8 +10,9 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// TestGateAddsLittle holds a call that waits for the verdict to what a direct call of the endpoint takes at the same time:
-// on a machine that is busy with other tests both take long. The figure itself is that of "relay bench --case gate".
+// TestGateAddsLittle compares a call that waits for the verdict with a direct call of the endpoint
+// at the same time, because on a busy machine both take long. "relay bench --case gate" measures
+// the figure itself.
 func TestGateAddsLittle(t *testing.T) {
 	o := Default()
 	o.Duration, o.Dir, o.Log = time.Second, t.TempDir(), io.Discard
@@ -28,7 +29,7 @@ func TestGateAddsLittle(t *testing.T) {
 	}
 	defer l.close()
 	err = l.on(t.Context(), func(ctx context.Context, s *server) error {
-		// Other tests come and go: one calm run of a few will do.
+		// Other tests come and go: one calm run out of a few suffices.
 		for try := 1; ; try++ {
 			direct, added, err := l.gate(ctx, s)
 			if err != nil {
@@ -37,7 +38,7 @@ func TestGateAddsLittle(t *testing.T) {
 			t.Logf("added to the endpoint's own time: directly p50 %v, p99 %v; through the gate p50 %v, p99 %v",
 				direct.quantile(.5), direct.quantile(.99), added.quantile(.5), added.quantile(.99))
 			got, limit := added.quantile(.5), 20*time.Millisecond+10*direct.quantile(.99)
-			if got <= limit || testenv.Race { // which makes a relay so slow that 500 a second are too many
+			if got <= limit || testenv.Race { // it makes a relay so slow that 500 per second are too many
 				return nil
 			}
 			if try == 4 {

@@ -21,13 +21,12 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// caseLog reads pages of a log of five million attempts, and measures what
-// publishing notices of it.
+// caseLog reads pages of a log of five million attempts, and measures the effect on publishing.
 func caseLog(ctx context.Context, l *lab) ([]Row, error) {
 	const (
 		webhooks = 10
-		rate     = 200 // events published a second
-		pages    = 20  // pages read a second
+		rate     = 200 // events published per second
+		pages    = 20  // pages read per second
 	)
 	count := l.scaled(5_000_000)
 	dir, key, ids, p, err := l.withLog(ctx, webhooks, count)
@@ -74,12 +73,12 @@ func caseLog(ctx context.Context, l *lab) ([]Row, error) {
 	return rows, nil
 }
 
-// caseExpire measures what publishing notices of the removal of a day of a
-// million attempts.
+// caseExpire measures the effect on publishing of removing a day with a million attempts.
 func caseExpire(ctx context.Context, l *lab) ([]Row, error) {
 	const (
 		rate = 500
-		// sweep is when the first sweep after a start has ended for certain; it begins after 5 to 15 seconds.
+		// sweep is when the first sweep after a start has certainly ended; it begins after 5 to 15
+		// seconds.
 		sweep = 20 * time.Second
 	)
 	count := l.scaled(1_000_000)
@@ -87,7 +86,7 @@ func caseExpire(ctx context.Context, l *lab) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What was written today becomes the log of a day that is to go.
+	// The log written today is renamed to a day that has expired.
 	folder := filepath.Join(dir, "attempts")
 	old := filepath.Join(folder, time.Now().UTC().AddDate(0, 0, -60).Format(time.DateOnly)+".db")
 	days, err := filepath.Glob(filepath.Join(folder, "*.db"))
@@ -124,11 +123,11 @@ func caseExpire(ctx context.Context, l *lab) ([]Row, error) {
 	return []Row{r}, nil
 }
 
-// withLog makes a folder with webhooks and a log of count attempts. p publishes
-// to the first webhook; ids are the others, which the log is about.
+// withLog creates a folder with webhooks and a log of count attempts. p publishes to the first
+// webhook; ids are the other webhooks, to which the log belongs.
 func (l *lab) withLog(ctx context.Context, webhooks, count int) (dir, key string, ids []string, p spread, err error) {
 	dir, key = l.folder(), adminKey()
-	// A relay makes the webhooks; the log is written by the store itself, in its place.
+	// A relay creates the webhooks; afterwards the store itself writes the log.
 	s, err := l.startIn(ctx, dir, key)
 	if err != nil {
 		return "", "", nil, p, err
@@ -148,7 +147,7 @@ func (l *lab) withLog(ctx context.Context, webhooks, count int) (dir, key string
 	return dir, key, ids, p, err
 }
 
-// published measures the times to the 202 in the place of those to the arrival.
+// published returns the times to the 202 in place of the times to arrival.
 func (l *lab) published(ctx context.Context, s *server, rate float64, d time.Duration, p *spread) (Stats, error) {
 	st, answered, err := l.openLoop(ctx, s, rate, d, p)
 	if err == nil {
@@ -157,8 +156,8 @@ func (l *lab) published(ctx context.Context, s *server, rate float64, d time.Dur
 	return st, err
 }
 
-// readLog reads pages of the log, as somebody who browses it does, until ctx
-// ends: of each webhook the first page, the next, and one that is filtered.
+// readLog reads pages of the log until ctx ends, as a person browsing it would: for each webhook
+// the first page, the next page, and a filtered page.
 func (s *server) readLog(ctx context.Context, ids []string, perSecond int, page, filtered *histogram) error {
 	filters := []string{"status=failed", "code=5xx", "code=503&status=retrying", "eventType=call.urgent"}
 	for i := 0; ; i++ {
@@ -200,10 +199,10 @@ func (s *server) timedPage(ctx context.Context, path string, h *histogram) (next
 	return list.NextCursor, nil
 }
 
-// fillLog writes count attempts for the webhooks: of a hundred, ninety
-// delivered, nine to be tried again and one failed.
+// fillLog writes count attempts for the webhooks: out of a hundred, ninety delivered, nine to be
+// retried and one failed.
 func (l *lab) fillLog(ctx context.Context, dir string, ids []string, count int) (err error) {
-	keys, err := secret.Open(filepath.Join(dir, "relay.key"), nil) // the relay that made the webhooks made it, too
+	keys, err := secret.Open(filepath.Join(dir, "relay.key"), nil) // created by the relay that created the webhooks
 	if err != nil {
 		return err
 	}
@@ -251,7 +250,7 @@ func logEntry(i int, id event.ID, w *webhook.Webhook) *delivery.Attempt {
 		Response: &exchange.Response{Status: 200, Body: []byte("ok"), BodyBytes: 2},
 		Timing:   exchange.Timing{FirstByte: time.Duration(100+i%900) * time.Microsecond, Total: time.Duration(120+i%900) * time.Microsecond},
 	}
-	if i%1000 < 10 { // runs of ten: each webhook gets one
+	if i%1000 < 10 { // runs of ten, so that each webhook gets one
 		a.EventType = "call.urgent"
 	}
 	switch at := i / 10 % 100; {

@@ -14,10 +14,10 @@ import (
 	"golang.org/x/term"
 )
 
-// receiverCommand is the hidden command that a bench runs its receiver as.
+// receiverCommand is the hidden command that runs the receiver of a bench.
 const receiverCommand = "bench-receiver"
 
-// Commands returns the commands "bench" and "bench-receiver", the latter hidden.
+// Commands returns the command "bench" and the hidden command "bench-receiver".
 func Commands() []*cobra.Command { return []*cobra.Command{benchCommand(), receiverCmd()} }
 
 func receiverCmd() *cobra.Command {
@@ -38,20 +38,23 @@ func benchCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure Relay on this machine, beside a raw ceiling",
-		Long: `Starts a relay and a receiver on loopback, each a process of its own, and measures
-what Relay delivers, durable, signed and logged, beside what a bare net/http loop
-does that signs and posts the same bodies and keeps nothing.
+		Short: "Measure Relay on this machine against a raw ceiling",
+		Long: `Measure what Relay delivers on this machine, durable, signed and logged, against a
+bare net/http loop that signs and posts the same bodies and stores nothing. The
+command starts a relay and a receiver on loopback, as separate processes.
 
-Without flags: a burst of 50,000 events of 1 KB in arrays of 100 to one endpoint,
-and the latency at 2,000 events a second; under a minute. Nothing stays behind.
+Without flags it runs a burst of 50,000 events of 1 KB in arrays of 100 to one
+endpoint, and measures the latency at 2,000 events per second. This takes less than
+a minute and leaves no files behind.
 
---case and --all run the rows that Relay is held to and say whether they hold.
-Publisher, relay and receiver share the machine, so leave it alone meanwhile.
+Use --case or --all to run the cases that Relay is measured by, and to compare them
+with their targets. Publisher, relay and receiver share the machine, so do not use
+it for other work meanwhile.
 
-With --target the webhooks and events of the bench go to a running Relay, which
-must reach this machine's loopback addresses (relay serve --dev); its webhooks are
-removed afterwards, its events stay. Webhooks there that ask for "*" get them, too.
+Use --target to send the bench's webhooks and events to a running Relay, which must
+reach this machine's loopback addresses (relay serve --dev). The bench removes its
+webhooks afterwards; its events stay. Other webhooks on the target that want "*"
+receive the events as well.
 
 Cases: ` + strings.Join(caseNames(), ", "),
 		Args: cobra.NoArgs,
@@ -89,35 +92,36 @@ Cases: ` + strings.Join(caseNames(), ", "),
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.Count, "count", o.Count, "events in the burst")
-	f.IntVar(&o.EventSize, "size", o.EventSize, "size of an event's data, `bytes`")
-	f.IntVar(&o.Endpoints, "endpoints", o.Endpoints, "webhooks; each event goes to one of them, by turns")
-	f.BoolVar(&o.FanOut, "fan-out", o.FanOut, "each event goes to all webhooks")
-	f.StringVar(&o.Publish, "publish", o.Publish, "how events are published: single, array or ndjson")
+	f.IntVar(&o.EventSize, "size", o.EventSize, "size of an event's data in `bytes`")
+	f.IntVar(&o.Endpoints, "endpoints", o.Endpoints, "number of webhooks; each event goes to one of them in turn")
+	f.BoolVar(&o.FanOut, "fan-out", o.FanOut, "send each event to all webhooks")
+	f.StringVar(&o.Publish, "publish", o.Publish, "how to publish events: single, array or ndjson")
 	f.IntVar(&o.Array, "array", o.Array, "events in an array")
-	f.IntVar(&o.Concurrency, "concurrency", o.Concurrency, "publishers, a connection each; 0: 64 for single events, 8 for arrays")
+	f.IntVar(&o.Concurrency, "concurrency", o.Concurrency, "number of publishers, each with one connection; 0: 64 for single events, 8 for arrays")
 	f.Float64Var(&o.Hanging, "hanging", o.Hanging, "share of endpoints that do not answer for 10 s, 0 to 1")
 	f.Float64Var(&o.Failing, "failing", o.Failing, "share of endpoints that answer 500, 0 to 1")
-	f.IntVar(&o.Rate, "rate", o.Rate, "events a second at which the latency is measured; 0: not")
-	f.DurationVar(&o.Duration, "duration", o.Duration, "for how long it is measured")
-	f.IntVar(&o.RawCount, "raw-count", o.RawCount, "requests of the raw ceiling; 0: as --count, at most 50,000")
-	f.BoolVar(&o.NoRaw, "no-raw", o.NoRaw, "leave the raw ceiling out")
-	f.IntVar(&o.Runs, "runs", o.Runs, "how often to measure; the median counts (cases: 3 unless given)")
-	f.Float64Var(&o.Scale, "scale", o.Scale, "size of the large cases, 1 being the row's own")
-	f.StringVar(&o.Database, "database", "", "`URL` of a PostgreSQL database to measure with, in schemas that are removed afterwards; left out: a folder")
-	f.IntVar(&o.Nodes, "nodes", 1, "relays that share the database")
+	f.IntVar(&o.Rate, "rate", o.Rate, "events per second at which to measure the latency; 0: do not measure it")
+	f.DurationVar(&o.Duration, "duration", o.Duration, "how long to measure the latency")
+	f.IntVar(&o.RawCount, "raw-count", o.RawCount, "requests of the raw ceiling; 0: the same as --count, at most 50,000")
+	f.BoolVar(&o.NoRaw, "no-raw", o.NoRaw, "omit the raw ceiling")
+	f.IntVar(&o.Runs, "runs", o.Runs, "number of measurements, of which the median counts (default for cases: 3)")
+	f.Float64Var(&o.Scale, "scale", o.Scale, "factor for the sizes of the large cases")
+	f.StringVar(&o.Database, "database", "", "`URL` of a PostgreSQL database to use instead of a folder, in schemas that are removed afterwards")
+	f.IntVar(&o.Nodes, "nodes", 1, "number of relays that share the database")
 	f.StringVar(&o.Target, "target", "", "`URL` of a running Relay to measure instead")
-	f.StringVar(&o.Key, "key", "", "its `KEY`, with the scopes publish and manage; left out: RELAY_KEY")
-	f.StringVar(&o.Dir, "dir", "", "`FOLDER` for the temporary data; left out: the system's")
-	f.StringSliceVar(&names, "case", nil, "run this row, by its `NAME`; may be repeated")
-	f.BoolVar(&all, "all", false, "run all rows")
+	f.StringVar(&o.Key, "key", "", "`KEY` of the target, with the scopes publish and manage (default: RELAY_KEY)")
+	f.StringVar(&o.Dir, "dir", "", "`FOLDER` for the temporary data (default: the system's)")
+	f.StringSliceVar(&names, "case", nil, "run the case with this `NAME`; may be repeated")
+	f.BoolVar(&all, "all", false, "run all cases")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
-	f.StringVar(&profile, "cpuprofile", "", "have the relay write a processor profile to `FILE`")
+	f.StringVar(&profile, "cpuprofile", "", "make the relay write a processor profile to `FILE`")
 	f.Lookup("cpuprofile").Hidden = true
 	cmd.MarkFlagsMutuallyExclusive("case", "all")
 	return cmd
 }
 
-// runCases runs rows and prints them. Rows that do not hold make it fail, so that a script notices.
+// runCases runs rows and prints them. It fails if any row misses its target, so that scripts
+// notice.
 func runCases(ctx context.Context, o Options, names []string, asJSON bool, out io.Writer) error {
 	rows, err := RunCases(ctx, o, names)
 	if asJSON {
@@ -135,7 +139,7 @@ func runCases(ctx context.Context, o Options, names []string, asJSON bool, out i
 		}
 	}
 	if missed > 0 {
-		return fmt.Errorf("bench: %d of %d rows do not hold", missed, len(rows))
+		return fmt.Errorf("bench: %d of %d rows miss their targets", missed, len(rows))
 	}
 	return nil
 }

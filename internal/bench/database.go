@@ -14,21 +14,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// schema is a place of its own in the database of Options.Database, for the relays of one measurement.
+// schema is a separate schema in the database of Options.Database, for the relays of one
+// measurement.
 type schema struct{ url, name string }
 
-// newSchema makes a schema; drop removes it.
+// newSchema creates a schema; drop removes it.
 func newSchema(ctx context.Context, url string) (*schema, error) {
 	var b [6]byte
 	rand.Read(b[:]) // never fails, see crypto/rand
 	s := &schema{url: url, name: "relay_bench_" + hex.EncodeToString(b[:])}
 	if err := s.exec(ctx, "CREATE SCHEMA "+s.name); err != nil {
-		return nil, fmt.Errorf("making a schema for the measurement: %w", err)
+		return nil, fmt.Errorf("creating a schema for the measurement: %w", err)
 	}
 	return s, nil
 }
 
-// address is what relays are given.
+// address returns the database URL for relays.
 func (s *schema) address() string {
 	by := "?"
 	if strings.Contains(s.url, "?") {
@@ -55,7 +56,7 @@ func (s *schema) exec(ctx context.Context, sql string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// bytes returns what the schema takes on the database's disk.
+// bytes returns the disk space of the schema in the database.
 func (s *schema) bytes(ctx context.Context) (n int64, err error) {
 	conn, err := pgx.Connect(ctx, s.url)
 	if err != nil {
@@ -68,7 +69,7 @@ func (s *schema) bytes(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
-// known waits until all relays know a webhook that one of them was told of.
+// known waits until all relays know a webhook that was created on one of them.
 func (r *relay) known(ctx context.Context, id string) error {
 	for _, base := range r.more {
 		other := &relay{base: base, key: r.key, client: r.client}
@@ -99,7 +100,7 @@ func (r *relay) turn() string {
 	return r.base
 }
 
-// kept returns what a relay keeps on the disk: in its folder, or in the database.
+// kept returns the disk space of a relay, in its folder or in the database.
 func (l *lab) kept(ctx context.Context, dir string, running bool) (int64, error) {
 	if s := l.schemas[dir]; s != nil {
 		return s.bytes(ctx)
@@ -107,7 +108,8 @@ func (l *lab) kept(ctx context.Context, dir string, running bool) (int64, error)
 	return folderBytes(dir, running)
 }
 
-// claims reads from the relays' metrics how often they turned to the store for deliveries, and how often for nothing.
+// claims reads from the relays' metrics how often they queried the store for deliveries, and how
+// often without a result.
 func (r *relay) claims(ctx context.Context, res *RelayResult) error {
 	var none, all float64
 	for _, base := range append([]string{r.base}, r.more...) {
@@ -117,7 +119,7 @@ func (r *relay) claims(ctx context.Context, res *RelayResult) error {
 			return fmt.Errorf("reading a relay's metrics: %w", err)
 		}
 		if status != http.StatusOK {
-			return nil // a relay elsewhere need not show them
+			return nil // a remote relay need not show them
 		}
 		for line := range strings.Lines(string(page)) {
 			name, text, _ := strings.Cut(strings.TrimSpace(line), " ")

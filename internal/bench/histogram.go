@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// histogram counts durations in buckets that are at most 1/128 of their value
-// wide, from 1 ns to centuries: exact enough for a percentile, cheap enough to
-// count every request. It is safe for concurrent use.
+// histogram counts durations, from 1 ns to centuries, in buckets that are at most 1/128 of their
+// value wide. That is exact enough for a percentile and cheap enough to count every request. It is
+// safe for concurrent use.
 type histogram struct {
 	counts [buckets]atomic.Int64
 	n      atomic.Int64
@@ -20,7 +20,7 @@ const (
 	buckets    = (64 - bucketBits) << bucketBits
 )
 
-// add counts a duration; one below zero, which a clock that was set back gives, counts as zero.
+// add counts a duration. Negative durations, which occur when the clock is set back, count as zero.
 func (h *histogram) add(d time.Duration) {
 	d = max(d, 0)
 	h.counts[bucketOf(uint64(d))].Add(1)
@@ -33,7 +33,7 @@ func (h *histogram) add(d time.Duration) {
 	}
 }
 
-// quantile returns the duration that a share q of all does not exceed, zero without any.
+// quantile returns the duration that a share q of all does not exceed, or zero without any.
 func (h *histogram) quantile(q float64) time.Duration {
 	n := h.n.Load()
 	if n == 0 {
@@ -48,7 +48,7 @@ func (h *histogram) quantile(q float64) time.Duration {
 	return time.Duration(h.most.Load())
 }
 
-// reset forgets everything.
+// reset clears all counts.
 func (h *histogram) reset() {
 	for i := range h.counts {
 		h.counts[i].Store(0)
@@ -57,7 +57,8 @@ func (h *histogram) reset() {
 	h.most.Store(0)
 }
 
-// bucketOf returns v itself below 1<<(bucketBits+1), then its highest bits after the leading one.
+// bucketOf returns the bucket of v: v itself below 1<<(bucketBits+1), then its highest bits after
+// the leading one.
 func bucketOf(v uint64) int {
 	e := bits.Len64(v) - bucketBits - 1
 	if e <= 0 {

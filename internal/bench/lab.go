@@ -18,11 +18,11 @@ import (
 	"github.com/relay-events/relay/internal/account"
 )
 
-// lab is what stays through several measurements: the receiver, the pool of
-// events and the temporary folder.
+// lab holds the resources shared by several measurements: the receiver, the pool of events and the
+// temporary folder.
 type lab struct {
 	o        *Options
-	dir      string // of the data folders; removed by close
+	dir      string // parent of the data folders; removed by close
 	folders  int
 	receiver *process
 	addr     string // of the receiver
@@ -30,8 +30,8 @@ type lab struct {
 	prefix   string // of event types
 	samples  []sample
 	bars     *bars
-	running  []*process         // relays to end in close
-	schemas  map[string]*schema // of data folders, where there is a database; dropped by close
+	running  []*process         // relays for close to end
+	schemas  map[string]*schema // by data folder, if there is a database; dropped by close
 }
 
 func newLab(ctx context.Context, o Options) (*lab, error) {
@@ -49,7 +49,7 @@ func newLab(ctx context.Context, o Options) (*lab, error) {
 	}
 	var err error
 	if l.dir, err = os.MkdirTemp(o.Dir, "relay-bench-"); err != nil {
-		return nil, fmt.Errorf("making a temporary folder: %w", err)
+		return nil, fmt.Errorf("creating a temporary folder: %w", err)
 	}
 	if l.receiver, l.addr, err = startReceiver(ctx, executable); err != nil {
 		l.close()
@@ -58,13 +58,13 @@ func newLab(ctx context.Context, o Options) (*lab, error) {
 	return l, nil
 }
 
-// close ends what is still running and removes the temporary folder.
+// close ends all remaining processes and removes the temporary folder.
 func (l *lab) close() {
 	for _, p := range l.running {
 		p.kill()
 	}
 	if l.receiver != nil {
-		_ = l.receiver.stop() // it keeps nothing: how it ends does not matter
+		_ = l.receiver.stop() // it stores nothing, so it does not matter how it ends
 	}
 	l.control.CloseIdleConnections()
 	for _, s := range l.schemas {
@@ -73,18 +73,18 @@ func (l *lab) close() {
 		}
 	}
 	if err := os.RemoveAll(l.dir); err != nil {
-		fmt.Fprintf(l.o.Log, "relay bench: the temporary folder stays behind: %v\n", err)
+		fmt.Fprintf(l.o.Log, "relay bench: cannot remove the temporary folder: %v\n", err)
 	}
 }
 
-// logf tells how it goes.
+// logf reports progress.
 func (l *lab) logf(format string, args ...any) { l.bars.logf(format, args...) }
 
-// server is a relay under measurement.
+// server is a relay being measured.
 type server struct {
 	*relay
 	lab     *lab
-	process *process // nil for a target elsewhere
+	process *process // nil for a remote target
 	dir     string
 	hooks   []string // ids of the webhooks created
 	ready   time.Duration
@@ -98,13 +98,13 @@ func (l *lab) start(ctx context.Context) (*server, error) {
 	return l.startIn(ctx, l.folder(), adminKey())
 }
 
-// folder names a data folder that does not exist yet.
+// folder returns the name of a data folder that does not exist yet.
 func (l *lab) folder() string {
 	l.folders++
 	return filepath.Join(l.dir, strconv.Itoa(l.folders))
 }
 
-// adminKey makes a key for RELAY_ADMIN_KEY.
+// adminKey generates a key for RELAY_ADMIN_KEY.
 func adminKey() string { return account.NewKeyText() }
 
 // startIn starts a relay on a folder.
@@ -136,8 +136,8 @@ func (l *lab) startIn(ctx context.Context, dir, key string) (*server, error) {
 	return &server{relay: r, lab: l, process: p, dir: dir, ready: took}, nil
 }
 
-// on starts a relay on a fresh folder, or uses the target, runs f against it
-// and stops it. The context that f gets ends when the relay does.
+// on starts a relay on a fresh folder, or uses the target, runs f against it and stops it. The
+// context passed to f ends when the relay ends.
 func (l *lab) on(ctx context.Context, f func(ctx context.Context, s *server) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, measureLimit, fmt.Errorf("the measurement took longer than %v", measureLimit))
 	defer cancel()
@@ -149,7 +149,7 @@ func (l *lab) on(ctx context.Context, f func(ctx context.Context, s *server) err
 	return errors.Join(err, s.stop(ctx))
 }
 
-// watched runs f with a context that ends when the relay does.
+// watched runs f with a context that ends when the relay ends.
 func (s *server) watched(ctx context.Context, f func(ctx context.Context, s *server) error) error {
 	if s.process == nil {
 		return f(ctx, s)
@@ -175,7 +175,7 @@ func (s *server) watched(ctx context.Context, f func(ctx context.Context, s *ser
 	return err
 }
 
-// stop ends the relay as an operator would; of a target it removes the webhooks.
+// stop ends the relay as an operator would. From a target it removes the webhooks.
 func (s *server) stop(ctx context.Context) error {
 	defer s.relay.close()
 	if s.process == nil {
@@ -198,7 +198,7 @@ func (s *server) forget() {
 	s.lab.running = slices.DeleteFunc(s.lab.running, func(p *process) bool { return p == s.process })
 }
 
-// webhooks creates webhooks and remembers them.
+// webhooks creates webhooks and stores their ids.
 func (s *server) webhooks(ctx context.Context, hooks []hook) error {
 	done, finish := s.lab.bars.start("creating webhooks", len(hooks))
 	defer finish()
@@ -210,8 +210,8 @@ func (s *server) webhooks(ctx context.Context, hooks []hook) error {
 	return err
 }
 
-// hook makes the settings of a webhook: behaviour is the first part of the
-// receiver's path, to whom it listens.
+// hook returns the settings of a webhook. behaviour is the first part of the receiver's path, and
+// to lists the addresses to subscribe to.
 func (l *lab) hook(behaviour string, n int, to ...address) hook {
 	h := hook{url: fmt.Sprintf("http://%s/%s/%d", l.addr, behaviour, n)}
 	for _, a := range to {
@@ -220,7 +220,7 @@ func (l *lab) hook(behaviour string, n int, to ...address) hook {
 	return h
 }
 
-// stats, reset and wait ask the receiver.
+// stats, reset and wait send requests to the receiver.
 func (l *lab) stats(ctx context.Context) (Stats, error) { return l.ask(ctx, "/_stats", requestTime) }
 
 func (l *lab) reset(ctx context.Context) error {
@@ -228,8 +228,8 @@ func (l *lab) reset(ctx context.Context) error {
 	return err
 }
 
-// wait waits for count requests, to healthy endpoints or (attempts) to any. It
-// is no error when fewer come within limit: Stats says so.
+// wait waits for count requests to healthy endpoints or, with attempts, to any endpoint. If fewer
+// arrive within limit, it returns no error; the Stats show it.
 func (l *lab) wait(ctx context.Context, count int, attempts bool, limit time.Duration) (Stats, error) {
 	q := url.Values{"count": {strconv.Itoa(count)}, "timeout": {limit.String()}}
 	if attempts {
@@ -286,13 +286,13 @@ func (l *lab) raw(ctx context.Context, count, endpoints int) (Raw, error) {
 	return raw, err
 }
 
-// ownCPU returns the processor time that this process and the receiver have used.
+// ownCPU returns the processor time used by this process and the receiver.
 func (l *lab) ownCPU() (sum time.Duration, known bool) {
 	own, other := usageOf(os.Getpid()), l.receiver.usage()
 	return own.cpu + other.cpu, own.known && other.known
 }
 
-// checkArrived reports what a bench must never find: deliveries lost, or made twice.
+// checkArrived returns an error if deliveries were lost or made twice.
 func checkArrived(s Stats, want int) error {
 	var errs []error
 	if s.Delivered < int64(want) {

@@ -12,8 +12,8 @@ import (
 	"github.com/relay-events/relay/internal/cli"
 )
 
-// TestMain lets the test binary be the processes that a bench starts: the
-// receiver and relay serve.
+// TestMain lets the test binary act as the processes that a bench starts: the receiver and relay
+// serve.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {

@@ -5,25 +5,24 @@ import (
 	"time"
 )
 
-// childAttributes puts a process into a group of its own, so that Ctrl-C
-// reaches the bench alone and the bench decides in which order things end, and
-// has the kernel end it when the bench is killed.
+// childAttributes puts a process into its own process group, so that Ctrl-C reaches only the bench,
+// which decides the order in which processes end. The kernel ends the process if the bench is
+// killed.
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }
 
-// preciseSleep sleeps to within some 60 µs; time.Sleep rounds up to the
-// millisecond when a program has nothing else to do, because epoll_wait counts
-// in milliseconds. It blocks a thread.
+// preciseSleep sleeps to within about 60 µs, and blocks a thread. time.Sleep rounds up to the
+// millisecond when a program is otherwise idle, because epoll_wait counts in milliseconds.
 func preciseSleep(d time.Duration) {
 	t := syscall.NsecToTimespec(int64(d))
-	_ = syscall.Nanosleep(&t, nil) // woken by a signal: the caller looks at the clock anyway
+	_ = syscall.Nanosleep(&t, nil) // interrupted by a signal: the caller checks the clock anyway
 }
 
-// diskBytes returns what a file takes on the disk.
+// diskBytes returns the disk space of a file.
 func diskBytes(sys any, size int64) int64 {
 	if st, ok := sys.(*syscall.Stat_t); ok {
-		return st.Blocks * 512 // stat(2): in units of 512 bytes, whatever the file system's block
+		return st.Blocks * 512 // stat(2): always in units of 512 bytes
 	}
 	return size
 }

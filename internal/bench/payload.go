@@ -8,32 +8,31 @@ import (
 	"time"
 )
 
-// sample is an event as published, with holes for what differs each time it
-// is sent, so that sending it costs a copy and a few digits.
+// sample is an event as published, with gaps for the parts that differ each time, so that sending
+// it costs a copy and a few digits.
 type sample struct {
 	text   []byte
-	to     int // where the type's last part begins, which is an address
-	sentAt int // where the 19 digits of data.sentAt begin
-	sid    int // where the 12 digits of data.sid's counter begin
-	data   int // where data begins; it ends before the last byte
+	to     int // start of the type's last part, which is an address
+	sentAt int // start of the 19 digits of data.sentAt
+	sid    int // start of the 12 digits of the counter in data.sid
+	data   int // start of data, which ends before the last byte
 }
 
 const (
 	sentAtDigits = 19 // unix nanoseconds have 19 digits from 2001 to 2286
 	sidDigits    = 12
-	// MinEventSize is the least size of an event's data: the fields of
-	// call.completed take that much.
+	// MinEventSize is the minimum size of an event's data: the fields of call.completed take that
+	// much.
 	MinEventSize = 640
 )
 
-// poolSize is how many different events there are. Each is used again only
-// after all others, and with another id, so that neither a compressed block
-// nor a cache sees the same text twice while it matters: events that were
-// all alike would make storage look better than it is.
+// poolSize is the number of different events. Each is used again only after all others, and with
+// another id, so that compressed blocks and caches do not contain the same text twice: identical
+// events would make storage look better than it is.
 const poolSize = 4096
 
-// address is who an event is for: the last part of its type, which the
-// webhooks subscribe to by name.
+// address identifies the recipient of an event: the last part of its type, to which the webhooks
+// subscribe by name.
 type address [6]byte
 
 // endpoint is the address of one endpoint.
@@ -48,10 +47,9 @@ func newAddress(letter byte, n int) address {
 	return a
 }
 
-// newSamples makes a pool of n different events with data of size bytes each,
-// built like the example of call.completed in call-webhooks.txt. The texts are
-// made of the numbers and words of an imagined switchboard and follow from a
-// fixed seed. prefix begins the events' type: "bench".
+// newSamples generates a pool of n different events with data of size bytes each, built like the
+// example of call.completed in call-webhooks.txt. The texts consist of numbers and words of an
+// imagined switchboard, from a fixed seed. prefix begins the events' type: "bench".
 func newSamples(prefix string, size, n int) []sample {
 	r := rand.New(rand.NewPCG(1, 2))
 	list := make([]sample, n)
@@ -87,7 +85,7 @@ func newSample(r *rand.Rand, prefix string, size int) sample {
 	room := size - (b.Len() - s.data) - len(`"}`)
 	for room > 0 {
 		word := pick(r, words)
-		if r.IntN(9) == 0 { // names, amounts and numbers do not come out of a dictionary
+		if r.IntN(9) == 0 { // names, amounts and numbers are not dictionary words
 			word = strconv.FormatInt(r.Int64N(1e7), 36)
 		}
 		word = (word + " ")[:min(len(word)+1, room)]
@@ -99,8 +97,7 @@ func newSample(r *rand.Rand, prefix string, size int) sample {
 	return s
 }
 
-// put appends the event with its address, send time (unix nanoseconds) and
-// number filled in.
+// put appends the event with its address, send time (unix nanoseconds) and number filled in.
 func (s *sample) put(dst []byte, to address, sentAt int64, number uint64) []byte {
 	at := len(dst)
 	dst = append(dst, s.text...)
@@ -111,7 +108,7 @@ func (s *sample) put(dst []byte, to address, sentAt int64, number uint64) []byte
 	return dst
 }
 
-// dataOf returns the data in what put appended.
+// dataOf returns the data within a text appended by put.
 func (s *sample) dataOf(text []byte) []byte { return text[s.data : len(text)-1] }
 
 // putDigits fills dst with the decimal digits of n, zeros first.
@@ -134,7 +131,7 @@ func hexDigits(r *rand.Rand, n int) string {
 	return string(b)
 }
 
-// words are what callers talk about.
+// words are the vocabulary of callers.
 var words = strings.Fields(`
 about account address after again agreed almost already also always amount another answer anybody apartment appointment
 april arrange asked assistant august available back balance before better between billing booked boiler branch breakfast

@@ -20,19 +20,19 @@ import (
 	"time"
 )
 
-// process is a child of the bench.
+// process is a child process of the bench.
 type process struct {
 	name   string
 	cmd    *exec.Cmd
 	stdin  io.Closer
 	errors *tail
-	ended  chan struct{} // closed when it has
-	err    error         // why, after ended
+	ended  chan struct{} // closed when the process has ended
+	err    error         // the reason, valid after ended
 
-	more []*process // that work together with it
+	more []*process // other processes that belong to it
 }
 
-// stopTime is how long a process may take to end by itself.
+// stopTime is how long a process may take to end on request.
 const stopTime = 30 * time.Second
 
 // startProcess starts a program. stdout may be nil.
@@ -57,7 +57,7 @@ func startProcess(name, executable string, args, env []string, stdout io.Writer)
 	return p, nil
 }
 
-// stop asks the process to end, and ends it when it does not.
+// stop asks the process to end, and kills it if it does not.
 func (p *process) stop() error {
 	var errs []error
 	for _, other := range p.more {
@@ -69,7 +69,7 @@ func (p *process) stop() error {
 func (p *process) stopSelf() error {
 	p.stdin.Close()
 	if p.cmd.Process.Signal(syscall.SIGTERM) != nil {
-		_ = p.cmd.Process.Kill() // systems without signals
+		_ = p.cmd.Process.Kill() // on systems without signals
 	}
 	timer := time.NewTimer(stopTime)
 	defer timer.Stop()
@@ -78,7 +78,7 @@ func (p *process) stopSelf() error {
 		return nil
 	case <-timer.C:
 		p.kill()
-		return fmt.Errorf("the %s did not end within %v of being asked to and was killed", p.name, stopTime)
+		return fmt.Errorf("the %s did not end within %v of the request and was killed", p.name, stopTime)
 	}
 }
 
@@ -92,12 +92,12 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// gone describes a process that ended though nobody asked it to.
+// gone describes the unexpected end of a process.
 func (p *process) gone() error {
 	return fmt.Errorf("the %s ended unexpectedly: %v\n%s", p.name, p.err, p.errors.text())
 }
 
-// tail keeps the last lines a process wrote.
+// tail keeps the last output of a process.
 type tail struct {
 	mu   sync.Mutex
 	last []byte
@@ -121,20 +121,19 @@ func (t *tail) text() string {
 	return string(t.last)
 }
 
-// usage is what a process has taken of the machine. known is false where
-// /proc is not to be read.
+// usage is the resources used by a process. known is false if /proc cannot be read.
 type usage struct {
 	known   bool
 	cpu     time.Duration // user and system, since its start
-	written int64         // bytes it caused to be written to a disk, since its start
-	rss     int64         // memory now, bytes
-	peak    int64         // the most memory since its start or resetPeak, bytes
+	written int64         // bytes that it caused to be written to a disk, since its start
+	rss     int64         // current memory, bytes
+	peak    int64         // maximum memory since its start or resetPeak, bytes
 }
 
 // ticksPerSecond is USER_HZ, which is 100 on every Linux since 2.6 (proc(5), /proc/pid/stat).
 const ticksPerSecond = 100
 
-// usage returns what the process has taken; a nil process is one elsewhere.
+// usage returns the resources used by the process; a nil process means a remote one.
 func (p *process) usage() usage {
 	if p == nil {
 		return usage{}
@@ -156,7 +155,7 @@ func usageOf(pid int) usage {
 		return usage{}
 	}
 	var u usage
-	// The second field is the program's name, in parentheses, and may hold anything.
+	// The second field is the program's name, in parentheses, which may contain any characters.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 13 {
 		return usage{}
@@ -174,13 +173,13 @@ func usageOf(pid int) usage {
 	return u
 }
 
-// resetPeak makes the most memory begin anew: writing 5 to clear_refs, proc(5).
+// resetPeak resets the maximum memory, by writing 5 to clear_refs, proc(5).
 func (p *process) resetPeak() {
 	if p != nil {
 		for _, other := range p.more {
 			other.resetPeak()
 		}
-		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0) // else the peak is that since the start
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0) // if it fails, the peak is counted since the start
 	}
 }
 
@@ -197,10 +196,10 @@ func procField(path, name string) (int64, error) {
 	return 0, fmt.Errorf("%q has no field %q", path, name)
 }
 
-// settle waits until the process does next to nothing, at most for limit: it
-// uses less than share of a core and writes nothing for half a second.
+// settle waits, at most for limit, until the process is almost idle: it uses less than share of a
+// core and writes nothing for half a second.
 func (p *process) settle(ctx context.Context, share float64, limit time.Duration) error {
-	if p == nil { // elsewhere
+	if p == nil { // a remote relay
 		return pause(ctx, time.Second)
 	}
 	const step, steps = 100 * time.Millisecond, 5
@@ -216,7 +215,7 @@ func (p *process) settle(ctx context.Context, share float64, limit time.Duration
 		}
 		history = history[len(history)-steps-1:]
 		first, last := history[0], history[steps]
-		// One tick is what being asked costs in accuracy.
+		// One tick is the inaccuracy of the measurement.
 		allowed := time.Duration(share*float64(step*steps)) + time.Second/ticksPerSecond
 		if last.cpu-first.cpu <= allowed && last.written == first.written {
 			return nil
@@ -240,7 +239,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // startReceiver starts the receiver's process and returns its address.
 func startReceiver(ctx context.Context, executable string) (*process, string, error) {
 	pr, pw := io.Pipe()
-	// A receiver that collects garbage seldom disturbs what is measured less.
+	// A receiver that collects garbage rarely disturbs the measurement less.
 	p, err := startProcess("receiver", executable, []string{receiverCommand}, []string{"GOGC=400"}, pw)
 	if err != nil {
 		return nil, "", err
@@ -250,7 +249,7 @@ func startReceiver(ctx context.Context, executable string) (*process, string, er
 		err  error
 	}
 	read := make(chan line, 1)
-	go func() { // ends when the receiver's output does, at the latest
+	go func() { // ends with the receiver's output at the latest
 		text, err := bufio.NewReader(pr).ReadString('\n')
 		read <- line{strings.TrimSpace(text), err}
 		_, _ = io.Copy(io.Discard, pr)
@@ -274,10 +273,10 @@ func startReceiver(ctx context.Context, executable string) (*process, string, er
 	return nil, "", err
 }
 
-// readyLimit is how long a relay may take to be ready, however much it owes.
+// readyLimit is how long a relay may take to become ready, regardless of its backlog.
 const readyLimit = 2 * time.Minute
 
-// startRelay starts relay serve and waits until it is ready; took is how long that was.
+// startRelay starts relay serve and waits until it is ready; took is the time this took.
 func startRelay(ctx context.Context, o *Options, dir, key, database string) (p *process, base string, took time.Duration, err error) {
 	port, err := freePort()
 	if err != nil {
@@ -328,9 +327,8 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// folderBytes returns what the files below dir take on the disk. Of a relay
-// that runs (running), SQLite's own journals are left out: they are reused for
-// ever and removed at the stop.
+// folderBytes returns the disk space of the files below dir. For a running relay it omits SQLite's
+// journals, because they are reused and removed at the stop.
 func folderBytes(dir string, running bool) (int64, error) {
 	var sum int64
 	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// relay speaks to one relay's HTTP API, with as little work as can be.
+// relay calls one relay's HTTP API with as little work as possible.
 type relay struct {
 	base, key string
 	more      []string      // other relays on the same database, see turn
@@ -23,7 +23,7 @@ type relay struct {
 	client    *http.Client
 	samples   []sample
 	numbers   atomic.Uint64 // of events, for their ids
-	refused   atomic.Int64  // requests answered 429 or 503, and sent again
+	refused   atomic.Int64  // requests answered 429 or 503 and repeated
 }
 
 func newRelay(base, key string, samples []sample) *relay {
@@ -40,15 +40,15 @@ func (r *relay) put(dst []byte, to address, sentAt int64) []byte {
 	return r.samples[n%uint64(len(r.samples))].put(dst, to, sentAt, n)
 }
 
-// requestTime bounds one request but a stream; pressTime bounds how long a
-// request that is refused for load is tried again.
+// requestTime bounds one request other than a stream. pressTime bounds how long a request refused
+// for load is repeated.
 const (
 	requestTime = 30 * time.Second
 	pressTime   = 2 * time.Minute
 	pressWait   = 20 * time.Millisecond
 )
 
-// call makes a request and returns the answer's body; want is the status it must have.
+// call makes a request and returns the answer's body; want is the expected status.
 func (r *relay) call(ctx context.Context, method, path, contentType string, body []byte, want int) ([]byte, error) {
 	giveUp := time.Now().Add(pressTime)
 	for {
@@ -95,14 +95,14 @@ func (r *relay) once(ctx context.Context, method, path, contentType string, body
 
 const typeJSON, typeNDJSON = "application/json", "application/x-ndjson"
 
-// publish posts one event, or an array of them.
+// publish posts one event or an array of them.
 func (r *relay) publish(ctx context.Context, body []byte) error {
 	_, err := r.call(ctx, http.MethodPost, "/v1/events", typeJSON, body, http.StatusAccepted)
 	return err
 }
 
-// burst publishes count events as fast as the answers allow, and returns when
-// the last was answered. to says where the i-th goes; done hears of each answer.
+// burst publishes count events as fast as the answers allow, and returns after the last answer. to
+// returns the address of the i-th event; done is called for each answer.
 func (r *relay) burst(ctx context.Context, o *Options, count int, to func(i int) address, done func(n int)) error {
 	if o.Publish == PublishNDJSON {
 		return r.stream(ctx, count, to, done)
@@ -197,12 +197,12 @@ func (r *relay) stream(ctx context.Context, count int, to func(i int) address, d
 	return nil
 }
 
-// lineReader reads count lines made as they are read, some tens of KiB at a time.
+// lineReader generates count lines while they are read, a few tens of KiB at a time.
 type lineReader struct {
 	next     func(dst []byte, i int) []byte
 	i, count int
 	buf      []byte
-	rest     []byte // of buf
+	rest     []byte // unread part of buf
 }
 
 func (l *lineReader) Read(p []byte) (int, error) {
@@ -221,16 +221,14 @@ func (l *lineReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// openConnections is how many events of an open loop may be on their way. At
-// the rates and latencies in question it is never reached; when it is, the
-// wait shows in the latency.
+// openConnections bounds the events in flight in an open loop. At the rates and latencies in
+// question it is never reached; if it is, the wait shows in the latency.
 const openConnections = 64
 
-// open publishes events one by one at a fixed rate for a time, whatever the
-// answers (open loop), and returns how many. An event's sentAt is the moment
-// it was due to be sent, so that a relay or a publisher that falls behind
-// shows in the latency instead of being measured less often. answered, when
-// not nil, counts the times to the 202.
+// open publishes events one by one at a fixed rate for a time, regardless of the answers (open
+// loop), and returns their number. An event's sentAt is the moment it was due to be sent, so that a
+// slow relay or publisher shows in the latency instead of lowering the rate. answered, if not nil,
+// counts the times to the 202.
 func (r *relay) open(ctx context.Context, rate float64, d time.Duration, to func(i int) address, answered *histogram) (int, error) {
 	return paced(ctx, rate, d, func(ctx context.Context, i int, due time.Time, body *[]byte) error {
 		*body = r.put((*body)[:0], to(i), due.UnixNano())
@@ -244,8 +242,8 @@ func (r *relay) open(ctx context.Context, rate float64, d time.Duration, to func
 	})
 }
 
-// paced calls f at a fixed rate for a time, with the moment the call was due,
-// and returns how often. body is for f to keep between its calls.
+// paced calls f at a fixed rate for a time, with the moment each call was due, and returns the
+// number of calls. f may keep body between its calls.
 func paced(ctx context.Context, rate float64, d time.Duration, f func(ctx context.Context, i int, due time.Time, body *[]byte) error) (int, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -271,7 +269,7 @@ func paced(ctx context.Context, rate float64, d time.Duration, f func(ctx contex
 	}
 	all.Go(func() {
 		defer close(due)
-		runtime.LockOSThread() // preciseSleep blocks it
+		runtime.LockOSThread() // preciseSleep blocks the thread
 		defer runtime.UnlockOSThread()
 		start := time.Now()
 		for i := range count {
@@ -299,7 +297,7 @@ type hook struct {
 	events []string
 }
 
-// create creates webhooks, the first first, and returns their ids.
+// create creates webhooks in order and returns their ids.
 func (r *relay) create(ctx context.Context, hooks []hook, done func(n int)) ([]string, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -353,7 +351,7 @@ func (r *relay) remove(ctx context.Context, ids []string) error {
 		if _, err := r.call(ctx, http.MethodDelete, "/v1/webhooks/"+id, "", nil, http.StatusNoContent); err != nil {
 			errs = append(errs, err)
 			if len(errs) == 3 {
-				break // the others will fail alike
+				break // the others will probably fail as well
 			}
 		}
 	}

@@ -16,13 +16,12 @@ import (
 	"github.com/relay-events/relay/internal/signing"
 )
 
-// rawConnections is how many requests the raw loop keeps under way.
+// rawConnections is the number of concurrent requests of the raw loop.
 const rawConnections = 64
 
-// rawCeiling posts count events to the receiver, to /e/0 … /e/endpoints-1 by
-// turns, the way a program would that keeps and logs nothing, and returns the
-// requests answered a second. Bodies, headers and signatures are those Relay
-// sends.
+// rawCeiling posts count events to the receiver, to /e/0 … /e/endpoints-1 in turn, like a program
+// that stores and logs nothing, and returns the requests answered per second. Bodies, headers and
+// signatures are the same as Relay's.
 func rawCeiling(ctx context.Context, receiver string, samples []sample, count, endpoints int, done func(n int)) (perSecond float64, err error) {
 	transport := &http.Transport{MaxIdleConns: rawConnections, MaxIdleConnsPerHost: rawConnections, DisableCompression: true}
 	defer transport.CloseIdleConnections()
@@ -59,7 +58,7 @@ func rawCeiling(ctx context.Context, receiver string, samples []sample, count, e
 		h.Set(signing.HeaderRelaySignature, string(b.signature))
 		return post(client, req)
 	}
-	// The first requests open the connections; Relay is warmed up, too.
+	// The first requests open the connections; Relay is warmed up as well.
 	if err := rawLoop(ctx, 0, rawWarm, send); err != nil {
 		return 0, err
 	}
@@ -71,13 +70,13 @@ func rawCeiling(ctx context.Context, receiver string, samples []sample, count, e
 	return float64(count) / time.Since(start).Seconds(), err
 }
 
-// rawWarm is how many requests are made before the clock runs.
+// rawWarm is the number of requests before the measurement.
 const rawWarm = 16 * rawConnections
 
 // rawBuffers are reused by one goroutine of the loop.
 type rawBuffers struct{ text, body, signature []byte }
 
-// rawLoop sends requests from to to, rawConnections at a time.
+// rawLoop sends requests number from to to-1, rawConnections at a time.
 func rawLoop(ctx context.Context, from, to int, send func(b *rawBuffers, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

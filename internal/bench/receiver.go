@@ -19,27 +19,26 @@ import (
 	"github.com/relay-events/relay/internal/event"
 )
 
-// Receiver is the other end of the bench: a server that takes requests with
-// as little work as can be, so that it is not what is measured. It reads just
-// as much of HTTP/1.1 as Relay's requests and the raw loop's need (it must not
-// be reached by anybody else) and answers from constants.
+// Receiver is the receiver of the bench: a server that does as little work as possible, so that it
+// does not affect the measurement. It parses only as much HTTP/1.1 as Relay's requests and the raw
+// loop's need (it must not be reachable by others) and answers from constants.
 //
-// The path says how an endpoint behaves:
+// The path selects the behaviour of the endpoint:
 //
 //	/e/N     200 at once
 //	/fail/N  500 at once
-//	/hang/N  nothing for 10 s, then 200; most callers have gone by then
-//	/decide  as the endpoint of the respondent gate: accepts after decideTime, and says how long that took
-//	/gate/N  503 at once while the gate is closed, and above gateRate; else as /e/N
+//	/hang/N  no answer for 10 s, then 200; most callers have left by then
+//	/decide  like the endpoint of the respondent gate: accepts after decideTime, and returns how long that took
+//	/gate/N  503 at once while the gate is closed, and above gateRate; otherwise like /e/N
 //
-// Requests to /e/N are counted by their X-Relay-Delivery, so that a second one
-// of the same delivery shows as a duplicate, and their latency is taken from
-// data.sentAt. The rest is for the bench itself:
+// Requests to /e/N are counted by their X-Relay-Delivery, so that a second request of the same
+// delivery shows as a duplicate. Their latency is computed from data.sentAt. The other paths are
+// for the bench itself:
 //
-//	/_stats                       what was counted, see Stats
-//	/_reset                       forget it
-//	/_gate?open=true              open the gate, or close it; forgets, too
-//	/_wait?count=N&timeout=10s    as _stats, once N requests to /e/N have come, or the time is over
+//	/_stats                       returns the counts, see Stats
+//	/_reset                       clears them
+//	/_gate?open=true              opens or closes the gate, and clears the counts
+//	/_wait?count=N&timeout=10s    like _stats, after N requests to /e/N or the timeout
 //	/_wait?count=N&of=attempts    the same for requests to any endpoint
 type Receiver struct {
 	listener net.Listener
@@ -53,7 +52,7 @@ type Receiver struct {
 	counters
 }
 
-// gateRate is how many requests a second /gate/N can take.
+// gateRate is the capacity of /gate/N in requests per second.
 const gateRate = 300
 
 // gate is an endpoint of limited capacity that can be down.
@@ -64,7 +63,7 @@ type gate struct {
 	filled time.Time
 }
 
-// set opens the gate, or closes it.
+// set opens or closes the gate.
 func (g *gate) set(open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -85,25 +84,25 @@ func (g *gate) take() bool {
 	return true
 }
 
-// decideTime is how long /decide thinks.
+// decideTime is how long /decide waits before it answers.
 const decideTime = 10 * time.Millisecond
 
-// hangTime is how long /hang/N does not answer.
+// hangTime is how long /hang/N waits before it answers.
 const hangTime = 10 * time.Second
 
-// maxBody bounds a request's body, bytes: an event, or a batch of them.
+// maxBody bounds a request's body, in bytes: an event, or a batch of them.
 const maxBody = 32 << 20
 
-// Stats is what a receiver has counted since it was reset.
+// Stats holds the counts of a receiver since the last reset.
 type Stats struct {
-	Delivered  int64 `json:"delivered"`  // requests to /e/N, of different deliveries
-	Duplicates int64 `json:"duplicates"` // requests to /e/N of a delivery that came before
-	Failed     int64 `json:"failed"`     // requests to /fail/N, and those that /gate/N refused
+	Delivered  int64 `json:"delivered"`  // requests to /e/N of different deliveries
+	Duplicates int64 `json:"duplicates"` // requests to /e/N that repeat a delivery
+	Failed     int64 `json:"failed"`     // requests to /fail/N, and those refused by /gate/N
 	Hung       int64 `json:"hung"`       // requests to /hang/N
 	Bytes      int64 `json:"bytes"`      // of all bodies
-	Conns      int64 `json:"conns"`      // connections opened, the bench's own among them
-	FirstAt    int64 `json:"firstAt"`    // arrival of the first request to any endpoint, unix nanoseconds; zero: none
-	LastAt     int64 `json:"lastAt"`     // and of the last
+	Conns      int64 `json:"conns"`      // connections opened, including the bench's own
+	FirstAt    int64 `json:"firstAt"`    // arrival of the first request to any endpoint, unix nanoseconds; zero for none
+	LastAt     int64 `json:"lastAt"`     // arrival of the last
 
 	// Latency of requests to /e/N with a data.sentAt, nanoseconds.
 	Latencies int64 `json:"latencies"`
@@ -116,7 +115,7 @@ type Stats struct {
 // Attempts returns the number of requests to any endpoint.
 func (s *Stats) Attempts() int64 { return s.Delivered + s.Duplicates + s.Failed + s.Hung }
 
-// counters is what is reset.
+// counters holds the state that a reset clears.
 type counters struct {
 	delivered, duplicates, failed, hung, bytes, accepted, first, last atomic.Int64
 	latency                                                           histogram
@@ -136,12 +135,12 @@ type seenShard struct {
 
 type waiter struct {
 	count    int64
-	attempts bool          // of all endpoints, not only /e/N
-	done     chan struct{} // closed by whoever reaches the count
+	attempts bool          // counts requests to all endpoints, not only /e/N
+	done     chan struct{} // closed when the count is reached
 	once     sync.Once
 }
 
-// NewReceiver returns a receiver that listens on a loopback port of its own.
+// NewReceiver returns a receiver that listens on a free loopback port.
 func NewReceiver() (*Receiver, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -152,17 +151,17 @@ func NewReceiver() (*Receiver, error) {
 	return r, nil
 }
 
-// Addr returns the address it listens on.
+// Addr returns the address of the listener.
 func (r *Receiver) Addr() string { return r.listener.Addr().String() }
 
-// Serve takes requests until Close.
+// Serve accepts requests until Close.
 func (r *Receiver) Serve() error {
 	for {
 		conn, err := r.listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return nil
 		}
-		if err != nil { // out of descriptors: others will be given back
+		if err != nil { // out of descriptors: others will be released
 			select {
 			case <-time.After(10 * time.Millisecond):
 				continue
@@ -208,7 +207,7 @@ var (
 	answerFail = []byte("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\nno")
 )
 
-// serve takes the requests of one connection.
+// serve answers the requests of one connection.
 func (r *Receiver) serve(conn net.Conn) {
 	defer func() {
 		conn.Close()
@@ -263,12 +262,12 @@ func (r *Receiver) serve(conn net.Conn) {
 	}
 }
 
-// hang waits; it reports false when the caller or the receiver has gone.
+// hang waits; it returns false if the caller or the receiver has left.
 func (r *Receiver) hang(conn net.Conn) bool {
 	conn.SetReadDeadline(time.Now().Add(hangTime))
 	defer conn.SetReadDeadline(time.Time{})
 	var b [1]byte
-	_, err := conn.Read(b[:]) // a caller that waits for its answer sends nothing
+	_, err := conn.Read(b[:]) // a caller that waits for its answer sends no data
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
@@ -308,10 +307,10 @@ func (r *Receiver) stamp(now int64, size int) {
 	}
 }
 
-// seed makes keys of ids that are not Relay's.
+// seed is for the keys of ids that are not Relay's.
 var seed = maphash.MakeSeed()
 
-// isNew reports whether the delivery has not come before. One without an id counts as new.
+// isNew reports whether the delivery has not arrived before. A request without an id counts as new.
 func (r *Receiver) isNew(delivery []byte) bool {
 	if len(delivery) == 0 {
 		return true
@@ -330,7 +329,7 @@ func (r *Receiver) isNew(delivery []byte) bool {
 
 var sentAtField = []byte(`"sentAt":`)
 
-// findSentAt returns data.sentAt, unix nanoseconds.
+// findSentAt returns data.sentAt in unix nanoseconds.
 func findSentAt(body []byte) (int64, bool) {
 	i := bytes.Index(body, sentAtField)
 	if i < 0 {
@@ -348,7 +347,7 @@ func findSentAt(body []byte) (int64, bool) {
 	return n, n > 0
 }
 
-// control answers the bench.
+// control answers requests of the bench itself.
 func (r *Receiver) control(conn net.Conn, req *request) error {
 	path, query, _ := bytes.Cut(req.path, []byte("?"))
 	switch string(path) {
@@ -409,7 +408,7 @@ func (r *Receiver) wait(q url.Values) error {
 	return nil
 }
 
-// notify wakes the waiter when what it waits for has come.
+// notify wakes the waiter when its count is reached.
 func (r *Receiver) notify() {
 	w := r.waiting.Load()
 	if w == nil {
@@ -433,7 +432,7 @@ func (r *Receiver) stats() Stats {
 	}
 }
 
-// reset forgets what was counted. The bench sees to it that nothing is under way.
+// reset clears the counts. The bench calls it only when no requests are in progress.
 func (r *Receiver) reset() {
 	for _, c := range []*atomic.Int64{&r.delivered, &r.duplicates, &r.failed, &r.hung, &r.bytes, &r.accepted, &r.first, &r.last} {
 		c.Store(0)
@@ -454,9 +453,9 @@ type request struct {
 	buf                  []byte // backs body
 }
 
-var errRequest = errors.New("not a request this receiver reads")
+var errRequest = errors.New("not a request that this receiver supports")
 
-// read reads the next request. It returns io.EOF when there is none.
+// read reads the next request. It returns io.EOF if there is none.
 func (q *request) read(in *bufio.Reader) error {
 	q.head = q.head[:0]
 	q.delivery = nil
@@ -467,7 +466,7 @@ func (q *request) read(in *bufio.Reader) error {
 		line, err := in.ReadSlice('\n')
 		if err != nil {
 			if first && len(line) == 0 {
-				return io.EOF // closed, or broken: between requests it is all the same
+				return io.EOF // closed or broken: between requests this makes no difference
 			}
 			return errRequest
 		}
@@ -485,7 +484,7 @@ func (q *request) read(in *bufio.Reader) error {
 		if len(line) == 0 {
 			break
 		}
-		// Only three fields matter, of three different lengths.
+		// Only three fields matter, and their names have different lengths.
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		switch len(name) {
 		case len("Content-Length"):
@@ -517,9 +516,8 @@ func (q *request) read(in *bufio.Reader) error {
 	return nil
 }
 
-// RunReceiver is the process bench-receiver: it prints its address, a line, on
-// out and serves until in ends, which it does when the bench goes, however it
-// goes, or until ctx does.
+// RunReceiver runs the process bench-receiver: it prints its address on a line to out and serves
+// until ctx or in ends. in ends when the bench ends, for any reason.
 func RunReceiver(ctx context.Context, in io.Reader, out io.Writer) error {
 	r, err := NewReceiver()
 	if err != nil {
@@ -534,7 +532,7 @@ func RunReceiver(ctx context.Context, in io.Reader, out io.Writer) error {
 	stopped := context.AfterFunc(ctx, func() { r.Close() })
 	defer stopped()
 	if _, err := fmt.Fprintln(out, r.Addr()); err != nil {
-		return fmt.Errorf("telling the receiver's address: %w", err)
+		return fmt.Errorf("printing the receiver's address: %w", err)
 	}
 	return r.Serve()
 }

@@ -54,7 +54,7 @@ func TestReceiverCounts(t *testing.T) {
 		}
 	}
 	sent := fmt.Sprintf(`{"data":{"sentAt":%d,"x":1}}`, time.Now().Add(-time.Second).UnixNano())
-	send("/e/1", "whk_00dqv5r8k0000g00001", sent, 200) // not an id of Relay's: any text will do
+	send("/e/1", "whk_00dqv5r8k0000g00001", sent, 200) // not an id of Relay: any text is accepted
 	send("/e/1", "a", sent, 200)
 	send("/e/2", "b", `{}`, 200)
 	send("/e/2", "b", `{}`, 200) // again

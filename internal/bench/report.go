@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 )
 
-// shared is said beside all figures.
+// shared returns a note for all figures.
 func shared() string {
 	return fmt.Sprintf("Publisher, relay and receiver shared this machine's %d cores.", runtime.NumCPU())
 }
@@ -46,7 +46,7 @@ func (r *Result) Print(out io.Writer, o *Options) error {
 	}
 	row("delivered", "%d of %d, %d duplicates, over %d new connections", r.Relay.Delivered, r.Relay.Deliveries, r.Relay.Duplicates, r.Relay.Connections)
 	if r.Relay.EmptyClaims != nil {
-		row("claims", "%s of deliveries that had to wait, %s %% of them found none", short(float64(r.Relay.Claims)), short(100**r.Relay.EmptyClaims))
+		row("claims", "%s for deliveries that had to wait, of which %s %% found none", short(float64(r.Relay.Claims)), short(100**r.Relay.EmptyClaims))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -61,7 +61,7 @@ func (r *Result) Print(out io.Writer, o *Options) error {
 	return nil
 }
 
-// short prints four significant digits at most, with thousands apart.
+// short formats a number with at most four significant digits and thousands separators.
 func short(v float64) string {
 	text := strconv.FormatFloat(digits(v), 'f', -1, 64)
 	whole, rest, _ := strings.Cut(text, ".")
@@ -74,7 +74,7 @@ func short(v float64) string {
 	return whole
 }
 
-// PrintRows writes rows as a table.
+// PrintRows prints rows as a table.
 func PrintRows(out io.Writer, rows []Row) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "case\twhat\tfigure\ttarget\tstretch\tholds\t")

@@ -10,16 +10,14 @@ import (
 	"time"
 )
 
-// Bounds of one measurement, so that a relay that stalls ends the bench with a
-// message and not never.
+// Limits of one measurement, so that a stalled relay ends the bench with a message.
 const (
 	measureLimit = 15 * time.Minute
 	quietLimit   = 20 * time.Second
 	quietShare   = 0.02 // of a core
 )
 
-// run measures the ceiling and the scenario by turns and returns the run whose
-// ratio is the median.
+// run measures the ceiling and the scenario alternately and returns the run with the median ratio.
 func (l *lab) run(ctx context.Context) (*Result, error) {
 	var results []*Result
 	for i := range l.o.Runs {
@@ -38,7 +36,7 @@ func (l *lab) run(ctx context.Context) (*Result, error) {
 	return results[(len(results)-1)/2], nil
 }
 
-// figure is what runs are compared by.
+// figure returns the figure by which runs are compared.
 func (r *Result) figure() float64 {
 	if r.Ratio != nil {
 		return *r.Ratio
@@ -46,7 +44,7 @@ func (r *Result) figure() float64 {
 	return r.Relay.PerSecond
 }
 
-// once is one run.
+// once performs one run.
 func (l *lab) once(ctx context.Context) (_ *Result, err error) {
 	var res Result
 	if !l.o.NoRaw {
@@ -80,22 +78,24 @@ func (l *lab) once(ctx context.Context) (_ *Result, err error) {
 	return &res, nil
 }
 
-// known makes a figure that is not null. Four digits are all that a bench is good for.
+// known returns a figure that is not null, rounded to four digits, which is the precision of a
+// bench.
 func known(v float64) *float64 {
 	v = digits(v)
 	return &v
 }
 
-// digits rounds to four significant digits. Through decimals, so that it prints as such.
+// digits rounds to four significant digits, by way of decimals, so that the result prints with four
+// digits.
 func digits(v float64) float64 {
 	if math.IsInf(v, 0) || math.IsNaN(v) {
 		return 0
 	}
-	r, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 4, 64), 64) // what was just formatted parses
+	r, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 4, 64), 64) // the formatted text always parses
 	return r
 }
 
-// spread is the endpoints of a scenario.
+// spread is the layout of a scenario's endpoints.
 type spread struct {
 	hooks   []hook
 	healthy []int // endpoints that answer
@@ -103,7 +103,8 @@ type spread struct {
 	fanOut  bool
 }
 
-// spread lays the endpoints out: the hanging first, the failing next.
+// spread lays out the endpoints: first the hanging ones, then the failing ones, then the healthy
+// ones.
 func (l *lab) spread() spread {
 	o := l.o
 	hanging := int(math.Round(o.Hanging * float64(o.Endpoints)))
@@ -132,7 +133,7 @@ func (p *spread) to(i int) address {
 	return endpoint(i % p.all)
 }
 
-// owed returns how many deliveries the first n events make to healthy endpoints.
+// owed returns the number of deliveries that the first n events owe to healthy endpoints.
 func (p *spread) owed(n int) int {
 	if p.fanOut {
 		return n * len(p.healthy)
@@ -147,8 +148,8 @@ func (p *spread) owed(n int) int {
 	return sum
 }
 
-// measure puts the burst and the open loop on a relay and fills in what it
-// did. kept is what the data folder held before.
+// measure runs the burst and the open loop against a relay and fills in the results. kept is the
+// size of the data folder before.
 func (l *lab) measure(ctx context.Context, s *server, res *RelayResult) (kept int64, err error) {
 	p := l.spread()
 	if len(p.healthy) == 0 {
@@ -176,8 +177,8 @@ func (l *lab) measure(ctx context.Context, s *server, res *RelayResult) (kept in
 	return kept, s.claims(ctx, res)
 }
 
-// warm has each connection and code path used once, as the raw loop's 64
-// connections are soon: what is measured is not how long a start takes.
+// warm uses each connection and code path once, as the raw loop does with its 64 connections,
+// because the bench does not measure how long a start takes.
 func (l *lab) warm(ctx context.Context, s *server, p *spread) error {
 	if err := l.reset(ctx); err != nil {
 		return err
@@ -204,7 +205,7 @@ func (l *lab) warm(ctx context.Context, s *server, p *spread) error {
 	return l.reset(ctx)
 }
 
-// burst publishes Options.Count events at once.
+// burst publishes Options.Count events as fast as possible.
 func (l *lab) burst(ctx context.Context, s *server, p *spread, res *RelayResult) error {
 	res.Events, res.Deliveries = l.o.Count, p.owed(l.o.Count)
 	s.process.resetPeak()
@@ -231,7 +232,7 @@ func (l *lab) burst(ctx context.Context, s *server, p *spread, res *RelayResult)
 	res.AcceptedPerSecond = digits(float64(res.Events) / accepted.Seconds())
 
 	othersAfter, othersKnown := l.ownCPU()
-	// The log is written behind; it belongs to what a delivery costs.
+	// The log is written asynchronously; it is part of the cost of a delivery.
 	if s.process != nil {
 		if err := s.process.settle(ctx, quietShare, quietLimit); err != nil {
 			return err
@@ -262,7 +263,7 @@ func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
 func ms(ns int64) float64 { return float64(ns) / 1e6 }
 
-// latency publishes at Options.Rate and fills in from publish to arrival.
+// latency publishes at Options.Rate and fills in the times from publishing to arrival.
 func (l *lab) latency(ctx context.Context, s *server, p *spread, res *RelayResult) error {
 	st, _, err := l.openLoop(ctx, s, float64(l.o.Rate), l.o.Duration, p)
 	if err != nil {
@@ -273,8 +274,8 @@ func (l *lab) latency(ctx context.Context, s *server, p *spread, res *RelayResul
 	return nil
 }
 
-// openLoop publishes at a rate for a time, waits until all has arrived, and
-// returns what the receiver saw and the times to the 202.
+// openLoop publishes at a rate for a time, waits until all events have arrived, and returns the
+// receiver's counts and the times to the 202.
 func (l *lab) openLoop(ctx context.Context, s *server, rate float64, d time.Duration, p *spread) (Stats, *histogram, error) {
 	if err := l.reset(ctx); err != nil {
 		return Stats{}, nil, err

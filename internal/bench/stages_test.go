@@ -32,7 +32,7 @@ func BenchmarkAccept(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(100*b.N), "ns/event")
 }
 
-// BenchmarkRenderSign makes and signs the body of one delivery of 1 KB.
+// BenchmarkRenderSign renders and signs the body of one delivery of 1 KB.
 func BenchmarkRenderSign(b *testing.B) {
 	s := newSamples("bench", 1024, 1)[0]
 	now := time.Now()
