@@ -10,11 +10,11 @@ import (
 	"slices"
 )
 
-// isBatch reports whether a body is a batch: an array.
+// isBatch reports whether a body is a batch, which is a JSON array.
 func isBatch(body []byte) bool { return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("[")) }
 
-// ParseBatch reads the envelopes of a batch from a body whose signature has been verified, as Parse reads one. The error
-// wraps ErrEnvelope and tells which one is malformed.
+// ParseBatch parses the envelopes of a batch from a body whose signature has been verified, like
+// Parse for a single one. The error wraps ErrEnvelope and names the malformed envelope.
 func ParseBatch(body []byte) ([]Event, error) {
 	var raw []json.RawMessage
 	if err := json.Unmarshal(body, &raw); err != nil {
@@ -33,10 +33,10 @@ func ParseBatch(body []byte) ([]Event, error) {
 	return events, nil
 }
 
-// errBusy says that another attempt processes the event at this moment.
+// errBusy means that another attempt is processing the event.
 var errBusy = errors.New("being processed by an earlier attempt")
 
-// batch has fn process the events of a verified batch that it has not processed yet.
+// batch processes with fn the events of a verified batch that have not been processed yet.
 func (rc *Receiver) batch(w http.ResponseWriter, r *http.Request, body []byte, fn func(context.Context, Event) error) {
 	events, err := ParseBatch(body)
 	if err != nil {
@@ -56,7 +56,7 @@ func (rc *Receiver) batch(w http.ResponseWriter, r *http.Request, body []byte, f
 			failed++
 			break
 		}
-		// One that fails does not keep the others waiting: it may fail forever.
+		// A failing event does not hold up the others, because it may fail forever.
 		if err := rc.process(r, e, fn); err != nil {
 			rc.report(r, fmt.Errorf("processing %q: %w", e.WebhookID, err))
 			failed++
@@ -69,9 +69,9 @@ func (rc *Receiver) batch(w http.ResponseWriter, r *http.Request, body []byte, f
 	answerOK(w)
 }
 
-// process calls fn for an event of a batch, unless it was processed before.
+// process calls fn for an event of a batch, unless the event was processed before.
 func (rc *Receiver) process(r *http.Request, e Event, fn func(context.Context, Event) error) error {
-	if !rc.claim(e.WebhookID) { // before asking, as in once
+	if !rc.claim(e.WebhookID) { // claims before asking, as in once
 		return errBusy
 	}
 	defer rc.release(e.WebhookID)

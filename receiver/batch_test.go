@@ -11,7 +11,8 @@ import (
 	"github.com/relay-events/relay/receiver"
 )
 
-// The answer is for the whole batch; when it comes again, only what failed is processed again.
+// The answer applies to the whole batch; when the batch is repeated, only failed events are
+// processed again.
 func TestBatchIsProcessedOnce(t *testing.T) {
 	rc := newReceiver(t, receiver.Config{})
 	failing := map[string]bool{"whk_1": true, "whk_3": true}
@@ -42,7 +43,7 @@ func TestBatchIsProcessedOnce(t *testing.T) {
 	delete(failing, "whk_3")
 	wantAnswer(200, "whk_3")
 	wantAnswer(200)
-	// Those of a batch are the same events by themselves.
+	// An event of a batch is the same event when it arrives by itself.
 	body = []byte(envelopes[2])
 	wantAnswer(200)
 }

@@ -7,36 +7,41 @@ import (
 	"time"
 )
 
-// Version is the version of the envelope that this package was written for. It changes when the shape breaks; new
-// keys inside data do not change it (call-webhooks.txt, "Payload reference").
+// Version is the version of the envelope for which this package was written. It changes with
+// breaking changes of the shape; new keys inside data do not change it (call-webhooks.txt, "Payload
+// reference").
 const Version = "2026-05-05"
 
-// The three events of call-webhooks.txt. Relay carries any other types too; package push has structs for those of the push format.
+// The three events of call-webhooks.txt. Relay delivers events of any other types as well; package
+// push has structs for those of the push format.
 const (
 	CallCompleted     = "call.completed"     // data is a Call
 	CallUrgent        = "call.urgent"        // data is a Call
 	AppointmentBooked = "appointment.booked" // data is an Appointment
 )
 
-// maxWebhookIDBytes bounds what a memory of processed events has to keep for each. Relay's own have under 40 bytes.
+// maxWebhookIDBytes bounds a webhookId in the memory of processed events. Relay's own ids have
+// fewer than 40 bytes.
 const maxWebhookIDBytes = 256
 
 // Event is the envelope in which Relay sends every event in the relay format.
 type Event struct {
-	// Version is the version of the contract, a date. The Receiver lets through only those it was told about.
+	// Version is the version of the contract, a date. The Receiver accepts only the configured
+	// versions.
 	Version string `json:"version"`
-	// Type says what happened, "call.completed" for example, and so what Data is.
+	// Type is the event's type, such as "call.completed", which determines the content of Data.
 	Type string `json:"event"`
-	// Timestamp is when it happened, not when it was sent.
+	// Timestamp is when the event happened, not when it was sent.
 	Timestamp time.Time `json:"timestamp"`
-	// WebhookID is the same in every attempt to deliver this event to this webhook, and different otherwise.
+	// WebhookID is the same in every attempt to deliver this event to this webhook, and otherwise
+	// unique.
 	WebhookID string `json:"webhookId"`
-	// Data is the event itself, byte for byte as it was published.
+	// Data is the event's data, byte for byte as published.
 	Data json.RawMessage `json:"data"`
 }
 
-// Parse reads an envelope from a body whose signature has been verified. Keys it does not know are passed over. It does
-// not judge Version. The error wraps ErrEnvelope.
+// Parse parses an envelope from a body whose signature has been verified. It ignores unknown keys
+// and does not check Version. The error wraps ErrEnvelope.
 func Parse(body []byte) (Event, error) {
 	var e Event
 	if err := json.Unmarshal(body, &e); err != nil {
@@ -59,8 +64,8 @@ func Parse(body []byte) (Event, error) {
 	return e, nil
 }
 
-// Call is the data of call.completed and call.urgent (call-webhooks.txt, "call.completed / call.urgent sample").
-// Fields that are null arrive as nil or as zero values.
+// Call is the data of call.completed and call.urgent (call-webhooks.txt, "call.completed /
+// call.urgent sample"). Null fields become nil or zero values.
 type Call struct {
 	SID             string    `json:"sid"` // the call's stable identifier, "CA…"
 	TenantID        string    `json:"tenantId"`
@@ -71,15 +76,16 @@ type Call struct {
 	BillableMinutes int       `json:"billableMinutes"`
 	StartedAt       time.Time `json:"startedAt"`
 	EndedAt         time.Time `json:"endedAt"`
-	EndReason       string    `json:"endReason"` // "caller-hangup" for example
+	EndReason       string    `json:"endReason"` // such as "caller-hangup"
 	Summary         string    `json:"summary"`
-	Urgency         string    `json:"urgency"` // "normal" for example
-	Mode            string    `json:"mode"`    // "receptionist" for example
-	// AppointmentsBooked has an entry for each appointment made during the call. The document does not print the
-	// shape of an entry; each appointment also comes as an event of its own, whose shape is Appointment.
+	Urgency         string    `json:"urgency"` // such as "normal"
+	Mode            string    `json:"mode"`    // such as "receptionist"
+	// AppointmentsBooked has an entry for each appointment made during the call. The document does
+	// not show the shape of an entry. Each appointment also arrives as a separate event, whose
+	// shape is Appointment.
 	AppointmentsBooked []json.RawMessage `json:"appointmentsBooked"`
-	TranscriptURL      string            `json:"transcriptUrl"` // fetched with an API key
-	// Redirect is nil in the document's sample, which does not say what else it may be.
+	TranscriptURL      string            `json:"transcriptUrl"` // requires an API key to fetch
+	// Redirect is nil in the document's sample, which does not describe other values.
 	Redirect *json.RawMessage `json:"redirect"`
 }
 
@@ -96,12 +102,14 @@ type Appointment struct {
 	Purpose     string    `json:"purpose"`
 }
 
-// Call returns the data of a call.completed or call.urgent event. The error wraps ErrType for other events.
+// Call returns the data of a call.completed or call.urgent event. The error wraps ErrType for other
+// events.
 func (e Event) Call() (Call, error) {
 	return dataOf[Call](e, CallCompleted, CallUrgent)
 }
 
-// Appointment returns the data of an appointment.booked event. The error wraps ErrType for other events.
+// Appointment returns the data of an appointment.booked event. The error wraps ErrType for other
+// events.
 func (e Event) Appointment() (Appointment, error) {
 	return dataOf[Appointment](e, AppointmentBooked)
 }

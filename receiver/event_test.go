@@ -57,7 +57,7 @@ const (
 }`
 )
 
-// Data that goes into a struct and comes out with the same keys in the same order lost nothing on the way.
+// Data that keeps its keys and their order through a struct has lost no members.
 func TestSamplesOfTheDocument(t *testing.T) {
 	for _, c := range []struct {
 		sample string

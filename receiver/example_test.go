@@ -14,7 +14,7 @@ import (
 
 // A program that receives calls and appointments.
 func Example() {
-	const secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" // from the environment, in earnest
+	const secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" // in a real program, from the environment
 	rc, err := receiver.New(receiver.Config{Secrets: []string{secret}})
 	if err != nil {
 		fmt.Println(err)
@@ -36,12 +36,12 @@ func Example() {
 			}
 			fmt.Printf("%s booked %s\n", appointment.CallerName, appointment.StartUTC)
 		}
-		return nil // types that are not for us are done, too
+		return nil // events of other types are done as well
 	}))
 	server := httptest.NewServer(mux)
 	defer server.Close()
 
-	// What Relay sends, and sends again because it did not get the first answer.
+	// The request as Relay sends it, and repeats it if it did not get the first answer.
 	body := []byte(`{"version":"2026-05-05","event":"call.completed","timestamp":"2026-05-05T14:23:00Z","webhookId":"whk_abc123",` +
 		`"data":{"callerName":"John Smith","duration":142,"summary":"Caller asked about pricing."}}`)
 	for range 2 {
@@ -64,7 +64,8 @@ func Example() {
 	// 200 OK
 }
 
-// Middleware suits programs that want to answer in their own way: a status of 2xx means done, any other again later.
+// Middleware is for programs that write their own answers: a status of 2xx means done, any other
+// means that Relay should retry.
 func ExampleReceiver_Middleware() {
 	rc, err := receiver.New(receiver.Config{Secrets: []string{"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}})
 	if err != nil {
@@ -84,7 +85,7 @@ func ExampleReceiver_Middleware() {
 	// Output: 401
 }
 
-// Read serves formats other than relay: it checks the signature and leaves the bytes to you.
+// Read is for formats other than relay: it verifies the signature and leaves the bytes to you.
 func ExampleReceiver_Read() {
 	rc, err := receiver.New(receiver.Config{Secrets: []string{"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}})
 	if err != nil {

@@ -10,19 +10,22 @@ import (
 	"slices"
 )
 
-// retryAfter is sent with 503, in seconds. The other attempt has been running for longer than Relay waits for an answer
-// (10 s), or this one would not be here; Relay's own backoff, 30 s and more, comes on top.
+// retryAfter is sent with 503, in seconds. The earlier attempt has been running for longer than
+// Relay waits for an answer (10 s); otherwise this one would not have been sent. Relay's own
+// backoff, 30 s and more, comes on top.
 const retryAfter = "10"
 
-// Handle returns a handler that calls fn once for each event. When fn returns nil the event is remembered and answered
-// with 200; when it returns an error, the answer is 500 without details, and Relay will send the event again.
+// Handle returns a handler that calls fn once for each event. If fn returns nil, the event is
+// recorded as processed and answered with 200. If fn returns an error, the answer is 500 without
+// details, and Relay will send the event again.
 //
-// Of a webhook with batches, fn is called for each event in a request, in the order of the body. Those for which it
-// returns nil are remembered; when it fails for others, or the time is up, the answer is 500, Relay sends the same batch
-// again, and fn is called for what is left. Config.MaxBody must have room for the webhook's maxBytes.
+// For a webhook with batches, fn is called for each event in a request, in the order of the body.
+// Events for which it returns nil are recorded. If it fails for others, or the time runs out, the
+// answer is 500, Relay sends the same batch again, and fn is called for the remaining events.
+// Config.MaxBody must be at least the webhook's maxBytes.
 //
-// The context is the request's: it ends when Relay stops waiting. Work that takes longer than 10 seconds, for all events
-// of a batch, belongs in a queue of your own, filled by fn.
+// The context is the request's: it ends when Relay stops waiting. Work that takes longer than 10
+// seconds, for all events of a batch together, should go into your own queue, filled by fn.
 func (rc *Receiver) Handle(fn func(ctx context.Context, e Event) error) http.Handler {
 	single := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e, _ := EventFrom(r.Context())
@@ -42,16 +45,18 @@ func (rc *Receiver) Handle(fn func(ctx context.Context, e Event) error) http.Han
 	})
 }
 
-// Middleware returns a handler that lets through to next only what Relay signed, each event once. It finds the event
-// with EventFrom in the request's context and the body, as it was signed, in the request. An answer of next
-// with a status of 2xx, also the implicit one, means that the event was processed: then it is remembered, and later
-// attempts are answered 200 without calling next. After any other answer, and after a panic, the event may come again.
-// Batches are refused; use Handle for them.
+// Middleware returns a handler that passes to next only requests signed by Relay, and each event
+// once. next finds the event with EventFrom in the request's context and the signed body in the
+// request.
+//
+// If next answers with a status of 2xx, explicitly or implicitly, the event is recorded as
+// processed, and later attempts are answered 200 without calling next. After any other answer, and
+// after a panic, the event may be delivered again. Batches are rejected; use Handle for them.
 func (rc *Receiver) Middleware(next http.Handler) http.Handler {
 	return rc.checked(func(w http.ResponseWriter, r *http.Request, body []byte) { rc.once(w, r, body, next) })
 }
 
-// checked returns a handler that calls next with the body of what Relay signed.
+// checked returns a handler that calls next with the body of requests signed by Relay.
 func (rc *Receiver) checked(next func(w http.ResponseWriter, r *http.Request, body []byte)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
@@ -68,7 +73,7 @@ func (rc *Receiver) checked(next func(w http.ResponseWriter, r *http.Request, bo
 	})
 }
 
-// once has a verified event processed by next, unless it was.
+// once processes a verified event with next, unless it was processed before.
 func (rc *Receiver) once(w http.ResponseWriter, r *http.Request, body []byte, next http.Handler) {
 	e, err := Parse(body)
 	if err != nil {
@@ -80,8 +85,8 @@ func (rc *Receiver) once(w http.ResponseWriter, r *http.Request, body []byte, ne
 		return
 	}
 
-	// Claim before asking whether it was processed: the other way round, an attempt that asks just before the
-	// other one finishes would process it again.
+	// Claim before asking whether the event was processed. In the other order, an attempt that asks
+	// just before an earlier one finishes would process the event again.
 	if !rc.claim(e.WebhookID) {
 		rc.answerLater(w, r, fmt.Errorf("%q is being processed by an earlier attempt", e.WebhookID))
 		return
@@ -103,15 +108,16 @@ func (rc *Receiver) once(w http.ResponseWriter, r *http.Request, body []byte, ne
 	if !sw.success() {
 		return
 	}
-	// Relay may have hung up by now; what was processed is remembered all the same.
+	// Relay may have hung up by now; the processed event is recorded nevertheless.
 	if err := rc.seen.Add(context.WithoutCancel(r.Context()), e.WebhookID); err != nil {
-		rc.report(r, fmt.Errorf("remembering %q, which was processed and may come again: %w", e.WebhookID, err))
+		rc.report(r, fmt.Errorf("recording %q, which was processed and may be delivered again: %w", e.WebhookID, err))
 	}
 }
 
 type eventKey struct{}
 
-// EventFrom returns the event that Middleware verified, given the context of the request it passed on.
+// EventFrom returns the event that Middleware verified, from the context of the request passed to
+// next.
 func EventFrom(ctx context.Context) (Event, bool) {
 	e, ok := ctx.Value(eventKey{}).(Event)
 	return e, ok
@@ -133,8 +139,8 @@ func (rc *Receiver) release(webhookID string) {
 	delete(rc.busy, webhookID)
 }
 
-// refuse answers a request that does not reach the handler. The texts of 401 are those of the receivers printed in
-// call-webhooks.txt. Nothing of the request is repeated to whoever sent it.
+// refuse answers a request that does not reach the handler. The texts of 401 are those of the
+// receivers printed in call-webhooks.txt. The answer does not repeat any part of the request.
 func (rc *Receiver) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	rc.report(r, err)
 	switch {
@@ -151,17 +157,18 @@ func (rc *Receiver) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// answerLater asks for another attempt. 409 would say it better, but some of Relay's policies give up at 4xx.
+// answerLater asks for another attempt. 409 would be more precise, but some of Relay's policies
+// give up at 4xx.
 func (rc *Receiver) answerLater(w http.ResponseWriter, r *http.Request, err error) {
 	rc.report(r, err)
 	w.Header().Set("Retry-After", retryAfter)
 	http.Error(w, "try again later", http.StatusServiceUnavailable)
 }
 
-// answerOK answers as the receivers printed in call-webhooks.txt do.
+// answerOK answers like the receivers printed in call-webhooks.txt.
 func answerOK(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	io.WriteString(w, "ok") // if Relay does not get it, it sends the event again and gets it then
+	io.WriteString(w, "ok") // if the answer is lost, Relay sends the event again and gets another
 }
 
 func (rc *Receiver) report(r *http.Request, err error) {
@@ -170,13 +177,13 @@ func (rc *Receiver) report(r *http.Request, err error) {
 	}
 }
 
-// statusWriter notes the status that a handler answers with.
+// statusWriter records the status of a handler's answer.
 type statusWriter struct {
 	http.ResponseWriter
 	status int // 0 until the handler answers
 }
 
-// WriteHeader notes the first final status; those of 1xx come before it and may be several.
+// WriteHeader records the first final status; 1xx statuses may precede it.
 func (w *statusWriter) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
@@ -184,7 +191,7 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write implies 200 when there was no WriteHeader, as in package http.
+// Write implies 200 without a WriteHeader, as in package http.
 func (w *statusWriter) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
@@ -195,7 +202,7 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach what this writer wraps.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// success counts a handler that wrote nothing: the server answers 200 for it.
+// success treats a handler that wrote nothing as successful: the server answers 200 for it.
 func (w *statusWriter) success() bool {
 	return w.status == 0 || w.status >= 200 && w.status <= 299
 }

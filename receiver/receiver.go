@@ -13,51 +13,54 @@ import (
 	"github.com/relay-events/relay/internal/signing"
 )
 
-// DefaultMaxBody is the largest body read when Config.MaxBody is not set, in bytes. Relay accepts events of up to
-// 1 MiB; the envelope comes on top.
+// DefaultMaxBody is the default of Config.MaxBody, in bytes. Relay accepts events of up to 1 MiB,
+// to which the envelope is added.
 const DefaultMaxBody = 2 << 20
 
-// DefaultTolerance is how far a timestamp may be from this machine's clock when Config.Tolerance is not set.
+// DefaultTolerance is the default of Config.Tolerance.
 const DefaultTolerance = signing.DefaultTolerance
 
-// Reasons for which a request is refused.
+// Reasons for rejecting a request.
 var (
-	// ErrSignature says that no signature of the request verifies. It covers ErrTimestamp.
+	// ErrSignature means that no signature of the request verifies. It includes ErrTimestamp.
 	ErrSignature = errors.New("request not signed by relay")
-	// ErrTimestamp says that the request's timestamp is missing, malformed, or too far from this machine's clock.
+	// ErrTimestamp means that the request's timestamp is missing, malformed, or too far from this
+	// machine's clock.
 	ErrTimestamp = signing.ErrTimestamp
-	// ErrTooLarge says that the body is larger than Config.MaxBody.
+	// ErrTooLarge means that the body is larger than Config.MaxBody.
 	ErrTooLarge = errors.New("body too large")
-	// ErrEnvelope says that the body is not an envelope.
+	// ErrEnvelope means that the body is not a valid envelope.
 	ErrEnvelope = errors.New("malformed envelope")
-	// ErrVersion says that the envelope has a version this program does not know.
+	// ErrVersion means that the version of the envelope is unknown to this program.
 	ErrVersion = errors.New("unknown envelope version")
-	// ErrType says that an event was asked for data of another type of event.
+	// ErrType means that the data of an event was requested as another type.
 	ErrType = errors.New("event of another type")
 )
 
-// Config says what a Receiver trusts. Secrets or PublicKeys must be given; everything else has a default.
+// Config configures a Receiver. Secrets or PublicKeys are required; all other fields have defaults.
 type Config struct {
-	// Secrets are the signing secrets of the webhooks that arrive here, each as Relay showed it, "whsec_" included.
-	// While a secret is rotated, list the new and the old one.
+	// Secrets are the signing secrets of the webhooks that arrive here, exactly as Relay showed
+	// them, including "whsec_". During a rotation, list the new and the old secret.
 	Secrets []string
 	// PublicKeys are the ed25519 keys, "whpk_…", of webhooks that sign with a key pair.
 	PublicKeys []string
-	// Tolerance is how far a timestamp may be from this machine's clock, either way. Zero or less means
-	// DefaultTolerance; the check cannot be switched off, because it is what stops replays.
+	// Tolerance is how far a timestamp may be from this machine's clock, in either direction. Zero
+	// or less means DefaultTolerance; the check cannot be disabled, because it prevents replays.
 	Tolerance time.Duration
-	// MaxBody bounds the body, in bytes. Zero or less means DefaultMaxBody.
+	// MaxBody bounds the body in bytes. Zero or less means DefaultMaxBody.
 	MaxBody int64
-	// Seen remembers the events that were processed. Nil means NewMemory(0, 0), which forgets at every restart.
+	// Seen stores the ids of processed events. Nil means NewMemory(0, 0), which forgets them at
+	// every restart.
 	Seen Seen
-	// Versions are the versions of the envelope that the handler understands. Empty means Version alone.
+	// Versions are the envelope versions that the handler understands. Empty means only Version.
 	Versions []string
-	// OnError, if not nil, is told why a request was refused, why a handler failed, and when Seen fails. It is called
-	// from the goroutine of the request. The errors contain no secrets; parts of them may come from strangers.
+	// OnError, if not nil, is called when a request is rejected, a handler fails, or Seen fails. It
+	// is called from the goroutine of the request. The errors contain no secrets; parts of them may
+	// come from unauthenticated clients.
 	OnError func(r *http.Request, err error)
 }
 
-// A Receiver checks and takes in requests from Relay. It is safe for concurrent use.
+// A Receiver verifies requests from Relay and processes them. It is safe for concurrent use.
 type Receiver struct {
 	secrets   []string
 	keys      []ed25519.PublicKey
@@ -68,18 +71,18 @@ type Receiver struct {
 	onError   func(*http.Request, error)
 
 	mu   sync.Mutex
-	busy map[string]struct{} // guarded by mu; webhookIds whose handler runs now, so never more than requests
+	busy map[string]struct{} // guarded by mu; webhookIds whose handler is running, so never more than requests
 }
 
-// New makes a Receiver. It refuses a Config that would verify nothing or anything: no secrets and keys, an empty
-// secret, one with a line end behind it, one that is too short.
+// New creates a Receiver. It rejects a Config that would accept no requests or any request: without
+// secrets and keys, or with a secret that is empty, too short or followed by a line end.
 func New(cfg Config) (*Receiver, error) {
 	if len(cfg.Secrets) == 0 && len(cfg.PublicKeys) == 0 {
-		return nil, errors.New("making receiver: neither Secrets nor PublicKeys given")
+		return nil, errors.New("creating receiver: neither Secrets nor PublicKeys given")
 	}
 	for i, secret := range cfg.Secrets {
 		if err := signing.CheckSecret(secret); err != nil {
-			return nil, fmt.Errorf("making receiver: Secrets[%d] (give it exactly as Relay showed it): %w", i, err)
+			return nil, fmt.Errorf("creating receiver: Secrets[%d] (give it exactly as Relay showed it): %w", i, err)
 		}
 	}
 	rc := &Receiver{
@@ -94,7 +97,7 @@ func New(cfg Config) (*Receiver, error) {
 	for i, s := range cfg.PublicKeys {
 		key, err := signing.ParsePublicKey(s)
 		if err != nil {
-			return nil, fmt.Errorf("making receiver: PublicKeys[%d]: %w", i, err)
+			return nil, fmt.Errorf("creating receiver: PublicKeys[%d]: %w", i, err)
 		}
 		rc.keys = append(rc.keys, key)
 	}
@@ -110,9 +113,9 @@ func New(cfg Config) (*Receiver, error) {
 	return rc, nil
 }
 
-// Verify checks a request, given its headers and its whole body as it came over the wire. It returns nil when one of
-// the two schemes verifies; during a rotation with an overlap that may be only one of them. The error wraps
-// ErrSignature, and ErrTimestamp too if the time was the reason.
+// Verify verifies a request, given its headers and the complete raw body. It returns nil if one of
+// the two schemes verifies; during a rotation with an overlap that may be only one of them. The
+// error wraps ErrSignature, and also ErrTimestamp if the time was the reason.
 func (rc *Receiver) Verify(header http.Header, body []byte) error {
 	signatures, err := signatureHeaders(header)
 	if err != nil {
@@ -146,15 +149,16 @@ func (rc *Receiver) Verify(header http.Header, body []byte) error {
 // signed holds the two signature headers of a request; at least one is not empty.
 type signed struct{ relay, standard string }
 
-// signatureHeaders refuses requests that have no signature, before their body is read, and those that repeat one of
-// the headers a signature rests on, since others that look at the same request may take another of the values.
+// signatureHeaders rejects requests without a signature before their body is read. It also rejects
+// requests that repeat a header needed for a signature, because other programs that process the
+// request may use the other value.
 func signatureHeaders(header http.Header) (signed, error) {
 	for _, name := range [...]string{
 		signing.HeaderRelaySignature, signing.HeaderRelayTimestamp,
 		signing.HeaderStandardSignature, signing.HeaderStandardTimestamp, signing.HeaderStandardID,
 	} {
 		if n := len(header.Values(name)); n > 1 {
-			return signed{}, fmt.Errorf("%w: header %s is there %d times", ErrSignature, name, n)
+			return signed{}, fmt.Errorf("%w: header %s occurs %d times", ErrSignature, name, n)
 		}
 	}
 	s := signed{header.Get(signing.HeaderRelaySignature), header.Get(signing.HeaderStandardSignature)}
@@ -164,9 +168,10 @@ func signatureHeaders(header http.Header) (signed, error) {
 	return s, nil
 }
 
-// Read reads the body of a request and checks its signature. It serves formats that Handle does not know, and
-// whoever wants a batch as a whole (see ParseBatch); the caller answers the request, and deduplicates. The error wraps ErrSignature, ErrTooLarge, or what reading
-// met. The writer is used only to tell the server not to keep a connection whose body was not read to its end.
+// Read reads the body of a request and verifies its signature. Use it for formats that Handle does
+// not support, or to process a batch as a whole (see ParseBatch). The caller answers the request
+// and deduplicates. The error wraps ErrSignature, ErrTooLarge, or an error of reading. The writer
+// is used only to tell the server not to reuse a connection whose body was not read completely.
 func (rc *Receiver) Read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if _, err := signatureHeaders(r.Header); err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func newReceiver(t testing.TB, cfg receiver.Config) *receiver.Receiver {
 	return rc
 }
 
-// newRequest makes what Relay would send now to the webhook whose secret is secret.
+// newRequest builds the request that Relay would send now to the webhook with this secret.
 func newRequest(t testing.TB, url, webhookID string, body []byte) *http.Request {
 	t.Helper()
 	r, err := receivertest.NewRequest(url, secret, webhookID, body)
@@ -92,7 +92,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// Every request that must not reach the handler, and two that must, over a real connection.
+// All kinds of requests that must not reach the handler, and some that must, over a real
+// connection.
 func TestAnswers(t *testing.T) {
 	drop := func(names ...string) func(*http.Request) {
 		return func(r *http.Request) {
@@ -227,7 +228,7 @@ func TestEd25519(t *testing.T) {
 		if err := rc.Verify(h, body); !errors.Is(err, c.want) {
 			t.Errorf("%s: Verify: got %v, want %v", name, err, c.want)
 		}
-		// A receiver with keys only cannot check the other scheme, and must say so rather than let it through.
+		// A receiver with only public keys cannot verify the other scheme, and must reject it.
 		h = http.Header{}
 		h.Set(signing.HeaderRelayTimestamp, strconv.FormatInt(now, 10))
 		h.Set(signing.HeaderRelaySignature, string(signing.NewRelay(signing.NewSecret()).AppendSignature(nil, now, body)))
@@ -237,7 +238,8 @@ func TestEd25519(t *testing.T) {
 	}
 }
 
-// The rule of call-webhooks.txt: remember after the first successful processing, answer duplicates with 200.
+// The rule of call-webhooks.txt: remember after the first successful processing, answer duplicates
+// with 200.
 func TestFailedEventsComeAgain(t *testing.T) {
 	var fail atomic.Value
 	fail.Store("error")
@@ -290,7 +292,8 @@ func TestFailedEventsComeAgain(t *testing.T) {
 	}
 }
 
-// An attempt that arrives while the one before is still at work must neither run the handler nor be told 200.
+// An attempt that arrives while an earlier one is still running must neither run the handler nor be
+// answered 200.
 func TestConcurrentAttempts(t *testing.T) {
 	started, finish := make(chan struct{}), make(chan error)
 	var calls atomic.Int32
@@ -344,7 +347,7 @@ func TestHandlerErrorStaysInside(t *testing.T) {
 	}
 }
 
-// brokenSeen fails as a database would.
+// brokenSeen fails like a database.
 type brokenSeen struct{ has, add error }
 
 func (b brokenSeen) Has(context.Context, string) (bool, error) { return false, b.has }
@@ -369,7 +372,7 @@ func TestBrokenSeen(t *testing.T) {
 		ctx, hangUp := context.WithCancel(context.Background())
 		h := rc.Handle(func(context.Context, receiver.Event) error {
 			called = true
-			hangUp() // Relay's 10 s are over: what was done is remembered all the same
+			hangUp() // Relay's 10 s are over; the processed event is recorded nevertheless
 			return nil
 		})
 		w := httptest.NewRecorder()

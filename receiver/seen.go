@@ -7,33 +7,34 @@ import (
 	"time"
 )
 
-// Seen remembers which events were processed, by their webhookId. Implementations are safe for concurrent use. One
-// that several machines share, a table with a unique column for example, lets them deduplicate together; the Receiver
-// itself keeps attempts apart only within one process.
+// Seen stores which events were processed, by their webhookId. Implementations must be safe for
+// concurrent use. An implementation shared by several machines, such as a table with a unique
+// column, lets them deduplicate together; the Receiver itself separates concurrent attempts only
+// within one process.
 type Seen interface {
-	// Has tells whether Add was called for this webhookId. On an error the request is answered 503 and nothing is
-	// processed.
+	// Has reports whether Add was called for this webhookId. On an error the request is answered
+	// 503, and no event is processed.
 	Has(ctx context.Context, webhookID string) (bool, error)
-	// Add remembers a webhookId after the event was processed. It may be called for one that is remembered already.
-	// The Receiver calls it before the answer ends and does not try again: an error means that the event may be
-	// processed twice.
+	// Add stores a webhookId after the event was processed. It may be called for a webhookId that
+	// is already stored. The Receiver calls it before the answer ends and does not retry: after an
+	// error the event may be processed twice.
 	Add(ctx context.Context, webhookID string) error
 }
 
-// What Memory keeps when it is not told.
+// Defaults of Memory.
 const (
 	defaultMemoryEntries = 100_000        // about 20 MB
-	defaultMemoryTTL     = 72 * time.Hour // three times as long as Relay goes on retrying (24 h)
+	defaultMemoryTTL     = 72 * time.Hour // three times as long as Relay retries (24 h)
 )
 
-// Memory is a Seen that lives in this process. It keeps at most a fixed number of webhookIds, forgets the ones not
-// heard of for the longest time first, and loses all of them at a restart.
+// Memory is a Seen in the memory of this process. It stores a limited number of webhookIds, drops
+// the least recently used first, and loses all of them at a restart.
 type Memory struct {
 	entries int
 	ttl     time.Duration
 
 	mu      sync.Mutex
-	order   *list.List               // guarded by mu; of memoryEntry, the latest first, so also the last to expire
+	order   *list.List               // guarded by mu; of memoryEntry, the most recent first, which is also the last to expire
 	element map[string]*list.Element // guarded by mu
 }
 
@@ -42,8 +43,9 @@ type memoryEntry struct {
 	expires   time.Time
 }
 
-// NewMemory makes an empty Memory for a number of entries, each kept until it has not been asked for during ttl. Zero
-// or less means 100,000 entries and 72 hours. Manual retries of older deliveries are then processed again.
+// NewMemory returns an empty Memory for a number of entries. Each is kept until it has not been
+// used during ttl. Zero or less means 100,000 entries and 72 hours. Manual retries of older
+// deliveries are processed again.
 func NewMemory(entries int, ttl time.Duration) *Memory {
 	if entries <= 0 {
 		entries = defaultMemoryEntries
@@ -54,7 +56,7 @@ func NewMemory(entries int, ttl time.Duration) *Memory {
 	return &Memory{entries: entries, ttl: ttl, order: list.New(), element: make(map[string]*list.Element)}
 }
 
-// Has implements Seen. An entry that is found lives on for another ttl.
+// Has implements Seen. It extends the life of an existing entry by another ttl.
 func (m *Memory) Has(_ context.Context, webhookID string) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -80,13 +82,15 @@ func (m *Memory) Add(_ context.Context, webhookID string) error {
 	return nil
 }
 
-// touchLocked makes an entry the latest. All entries live equally long, so the list stays ordered by expiry.
+// touchLocked makes an entry the most recent. All entries live equally long, so the list stays
+// ordered by expiry.
 func (m *Memory) touchLocked(el *list.Element, webhookID string) {
 	el.Value = memoryEntry{webhookID, time.Now().Add(m.ttl)}
 	m.order.MoveToFront(el)
 }
 
-// forgetLocked drops what has expired or does not fit. Each entry is dropped once, so a call costs little on average.
+// forgetLocked drops entries that have expired or exceed the limit. Each entry is dropped once, so
+// a call costs little on average.
 func (m *Memory) forgetLocked() {
 	now := time.Now()
 	for el := m.order.Back(); el != nil; el = m.order.Back() {

@@ -30,10 +30,10 @@ func TestMemoryForgetsTheLeastRecent(t *testing.T) {
 	for _, id := range []string{"a", "b", "c"} {
 		add(t, m, id)
 	}
-	if !has(t, m, "a") { // and makes it the latest
+	if !has(t, m, "a") { // and makes it the most recent
 		t.Fatal(`Has("a"): got false, want true`)
 	}
-	add(t, m, "c") // there already: nothing is forgotten for it
+	add(t, m, "c") // already there: no other entry is dropped for it
 	add(t, m, "d")
 	for id, want := range map[string]bool{"a": true, "b": false, "c": true, "d": true} {
 		if got := has(t, m, id); got != want {

@@ -1,6 +1,7 @@
-// Package deps holds no code, only tests about the code: which package may import which, and under what licences the
-// modules are that the relay binary links.
+// Package deps contains only tests about the code: which package may import which, and the licences
+// of the modules linked into the relay binary.
 //
-// The layers are those of ARCHITECTURE.md. A package imports only packages of lower layers; the exceptions stand in a
-// table with their reasons. A new package under internal/ needs a line in that table, which is the moment to ask where it belongs.
+// The layers are those of ARCHITECTURE.md. A package imports only packages of lower layers; a table
+// lists the exceptions with their reasons. A new package under internal/ needs a row in the table,
+// which is the moment to ask where it belongs.
 package deps

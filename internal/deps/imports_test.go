@@ -19,20 +19,21 @@ import (
 
 const module = "github.com/relay-events/relay"
 
-// domain is the highest layer of the domain packages: from here down nothing knows SQL drivers, routers or how logs
-// are written.
+// domain is the highest layer of the domain packages: from here down, packages know no SQL drivers,
+// routers or log formats.
 const domain = 5
 
-// place says where a package stands.
+// place describes the place of a package.
 type place struct {
 	layer int
 	kit   bool     // for tests only: never in the binary, imported by no ordinary package
-	face  bool     // speaks to people or programs outside, over the domain calls; faces never import each other
-	only  []string // if set, the only packages of this module it may import
+	face  bool     // an interface to people or programs outside; faces never import each other
+	only  []string // if set, the only packages of this module that it may import
 	what  string
 }
 
-// places is the layout of the module: every package, in the order of the layers. The key is the path below the module.
+// places is the layout of the module: every package, in the order of the layers. The key is the
+// path below the module.
 var places = map[string]place{
 	"internal/problem":       {layer: 0, what: "kinds of failure; everybody returns them, so it knows nobody"},
 	"internal/event":         {layer: 0, what: "the event, its ids and limits; the word all others use"},
@@ -97,7 +98,8 @@ var places = map[string]place{
 	"internal/transfer": {layer: 7, what: "an installation from a folder to PostgreSQL"},
 	"internal/backup":   {layer: 7, what: "copies of the data folder while it is in use, and back"},
 
-	// Public packages: other people's programs link them, so they bring as little of Relay along as can be.
+	// Public packages bring as little of Relay along as possible, because other people's programs
+	// link them.
 	"client":                {layer: 7, only: []string{"internal/signing", "internal/event"}, what: "public: Go client of the API"},
 	"receiver":              {layer: 7, only: []string{"internal/signing", "internal/event"}, what: "public: verify, dedupe, typed events"},
 	"receiver/push":         {layer: 7, only: []string{}, what: "public: typed events of the push format"},
@@ -118,10 +120,10 @@ var places = map[string]place{
 	"internal/testenv":   {layer: 0, kit: true, what: "what tests need from the machine"},
 }
 
-// edge is an import inside one layer.
+// edge is an import within one layer.
 type edge struct{ from, to string }
 
-// beside lists the imports inside one layer that are allowed all the same, and why.
+// beside lists the allowed imports within one layer, with reasons.
 var beside = map[edge]string{
 	{"internal/registry", "internal/access"}:                           "whoever changes a record leaves an audit entry",
 	{"internal/registry", "internal/event"}:                            "every record belongs to a tenant",
@@ -158,7 +160,7 @@ var beside = map[edge]string{
 	{"internal/config", "internal/observe"}:                            "settings of logs and traces",
 }
 
-// notInDomain lists modules and packages that domain packages must not import, directly.
+// notInDomain lists modules and packages that domain packages must not import directly.
 var notInDomain = map[string]string{
 	"database/sql":                       "SQL belongs in internal/store",
 	"github.com/ncruces/go-sqlite3":      "SQL belongs in internal/store",
@@ -177,7 +179,7 @@ var notInDomain = map[string]string{
 	"github.com/knadh/koanf":             "settings are read in internal/config and handed in",
 }
 
-// vague lists folder names that say nothing about what is inside, and so attract everything.
+// vague lists folder names that say nothing about their content, and so attract anything.
 var vague = []string{"util", "utils", "common", "model", "models", "helper", "helpers", "service", "services", "misc", "shared"}
 
 func TestImports(t *testing.T) {
@@ -186,8 +188,8 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestCheckComplains shows check a module with one mistake of each sort, because on a healthy tree TestImports would
-// pass even if check looked at nothing.
+// TestCheckComplains gives check a module with one mistake of each kind, because on a correct tree
+// TestImports would pass even if check did nothing.
 func TestCheckComplains(t *testing.T) {
 	at := func(path string, imports ...string) goPackage {
 		for i, imp := range imports {
@@ -200,7 +202,7 @@ func TestCheckComplains(t *testing.T) {
 	tests := []struct {
 		name string
 		pkg  goPackage
-		want string // "" if the package is fine
+		want string // "" if the package is correct
 	}{
 		{"downward", at("internal/delivery", "internal/event", "internal/egress", "net/http"), ""},
 		{"upward", at("internal/delivery", "internal/ingest"), "internal/delivery (layer 3) imports internal/ingest (layer 4)"},
@@ -233,7 +235,7 @@ func TestCheckComplains(t *testing.T) {
 	}
 }
 
-// TestPlacesGiveReasons keeps the tables honest: they are the place where somebody looks up why.
+// TestPlacesGiveReasons checks that the tables give reasons, because developers look them up there.
 func TestPlacesGiveReasons(t *testing.T) {
 	for path, p := range places {
 		if p.what == "" {
@@ -266,13 +268,14 @@ func TestBinaryHoldsNoTestKit(t *testing.T) {
 	}
 }
 
-// goPackage is what go list says of a package; only its own imports count here, tests may import what they like.
+// goPackage is a package as described by go list; only its own imports count here, because tests
+// may import any package.
 type goPackage struct {
 	ImportPath string
 	Imports    []string
 }
 
-// check returns what is wrong, a sentence each.
+// check returns the violations, one sentence each.
 func check(pkgs []goPackage) []string {
 	var wrong []string
 	complain := func(words ...string) { wrong = append(wrong, strings.Join(words, " ")) }
@@ -329,13 +332,13 @@ func level(path string) string {
 func goList(t *testing.T) []goPackage {
 	t.Helper()
 	root := testenv.Root(t)
-	// go test reuses an old result unless a file that the test itself opened has changed, and it does not see what the
-	// go command reads. Opening every folder once makes each change to a file count.
+	// go test caches a result until a file that the test itself opened changes, and does not see
+	// what the go command reads. Opening every folder makes each changed file count.
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "bin") {
 			return fs.SkipDir
 		}
-		if errors.Is(err, fs.ErrNotExist) { // removed while we walk, by an editor or another test
+		if errors.Is(err, fs.ErrNotExist) { // removed during the walk, by an editor or another test
 			return nil
 		}
 		return err

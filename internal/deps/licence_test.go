@@ -14,8 +14,9 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// licences are those whose terms a binary under Apache-2.0 can keep by shipping their texts. Each is known by
-// phrases that all stand in its text once case, white space and punctuation are folded.
+// licences are the licences whose terms a binary under Apache-2.0 can meet by shipping their texts.
+// Each is recognised by phrases that all occur in its text once case, whitespace and punctuation
+// are folded.
 var licences = []struct {
 	name    string
 	phrases []string
@@ -28,13 +29,13 @@ var licences = []struct {
 	{"Unlicense", []string{"this is free and unencumbered software released into the public domain"}},
 }
 
-// refused are words of licences that ask more of us than shipping a text. A file that holds one is not accepted even
-// if another licence stands beside it.
+// refused are words of licences that demand more than shipping a text. A file that contains one is
+// rejected even if it also contains another licence.
 var refused = []string{"gnu general public license", "gnu lesser general public license", "gnu affero general public license", "mozilla public license", "server side public license", "business source license", "commons clause"}
 
 var notWord = regexp.MustCompile(`[^a-z0-9]+`)
 
-// classify names the licence of a text, or says why there is none that we accept.
+// classify returns the name of the licence in a text, or an error if the licence is not acceptable.
 func classify(text string) (string, error) {
 	folded := notWord.ReplaceAllString(strings.ToLower(text), " ")
 	for _, words := range refused {
@@ -50,8 +51,8 @@ func classify(text string) (string, error) {
 	return "", errors.New("matches no licence we know")
 }
 
-// moduleLicence classifies the licence files in a module's top folder. All of them must be acceptable: further ones
-// belong to code copied into the module.
+// moduleLicence classifies the licence files in a module's top folder. All of them must be
+// acceptable: further ones belong to code copied into the module.
 func moduleLicence(dir string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -92,7 +93,7 @@ func TestLicencesOfLinkedModules(t *testing.T) {
 	lines := slices.Compact(slices.Sorted(strings.SplitSeq(list, "\n")))
 	for _, line := range lines {
 		mod, dir, ok := strings.Cut(line, "\t")
-		if !ok { // blank: packages of the standard library and our own
+		if !ok { // blank for packages of the standard library and our own
 			continue
 		}
 		name, err := moduleLicence(dir)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestKeysAndScopes tries each scope against a call of each sort.
+// TestKeysAndScopes tries each scope against calls of each kind.
 func TestKeysAndScopes(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -19,7 +19,7 @@ func TestKeysAndScopes(t *testing.T) {
 		r.into(&k, 201, "POST", "/v1/keys", `{"name":"test","scopes":[`+scopes+`]}`)
 		return k
 	}
-	calls := map[string][]string{ // the scope it needs: method, path, body
+	calls := map[string][]string{ // by required scope: method, path, body
 		"publish": {"POST", "/v1/events", `{"type":"call.completed","data":{}}`},
 		"read":    {"GET", "/v1/webhooks/" + hook.ID, ""},
 		"manage":  {"PATCH", "/v1/webhooks/" + hook.ID, `{"description":"x"}`},
@@ -40,7 +40,7 @@ func TestKeysAndScopes(t *testing.T) {
 		}
 	}
 
-	// The three ways to send a key, and none that count.
+	// The three ways to send a key, and some that are ignored.
 	k := newKey(`"read"`)
 	for _, headers := range [][]string{
 		{"Authorization", "Bearer " + k.Key}, {"Authorization", "Apikey " + k.Key}, {"Authorization", "", "ApiKey", k.Key},
@@ -65,7 +65,7 @@ func TestKeysAndScopes(t *testing.T) {
 	}
 }
 
-// TestIdempotency publishes the same thing again in every way.
+// TestIdempotency publishes the same event again in every way.
 func TestIdempotency(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -98,7 +98,7 @@ func TestIdempotency(t *testing.T) {
 	}
 	r.refused(409, "POST", "/v1/events", `{"type":"call.completed","data":{"n":2}}`, "Idempotency-Key", "k1")
 
-	r.kill() // what was answered is durable, with its key
+	r.kill() // an answered request is durable, with its key
 	r.start()
 	if again := r.publish(order); !again.Duplicate {
 		t.Errorf("after a crash: got %+v, want a duplicate", again)
@@ -107,7 +107,7 @@ func TestIdempotency(t *testing.T) {
 		t.Errorf("same Idempotency-Key after a crash: got %+v, want %s as duplicate", two, one.ID)
 	}
 
-	// Two hundred at once: one is stored.
+	// Of two hundred at once, one is stored.
 	const at = 200
 	var wait sync.WaitGroup
 	var mu sync.Mutex
@@ -139,7 +139,8 @@ func TestIdempotency(t *testing.T) {
 	}
 }
 
-// TestBadRequestsNameTheField sends what people get wrong, and expects the field in the answer and nothing stored.
+// TestBadRequestsNameTheField sends common mistakes, and expects the answer to name the field and
+// the store to stay unchanged.
 func TestBadRequestsNameTheField(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)

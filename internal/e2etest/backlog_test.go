@@ -20,16 +20,17 @@ import (
 
 const (
 	backlog = 200_000
-	// memoryLimit is what a relay may take at its peak, however much is owed, in bytes.
+	// memoryLimit is a relay's maximum memory with any backlog, in bytes.
 	memoryLimit = 150 << 20
-	// drained is how many deliveries must arrive within drainTime of an endpoint's return. Relay comes back slowly on
-	// purpose: 8 attempts a second, doubling each second, so that it does not push over what has just got up.
+	// drained is how many deliveries must arrive within drainTime of an endpoint's return. Relay
+	// resumes slowly on purpose: 8 attempts per second, doubling each second, so that it does not
+	// overload a recovering endpoint.
 	drained   = 5_000
 	drainTime = 45 * time.Second
 )
 
-// TestBacklogOfDeadEndpoint owes 200,000 deliveries to an endpoint that is dead, watches the memory, and has the
-// endpoint come back.
+// TestBacklogOfDeadEndpoint owes 200,000 deliveries to a dead endpoint, measures the memory, and
+// brings the endpoint back.
 func TestBacklogOfDeadEndpoint(t *testing.T) {
 	t.Run("refuses connections", func(t *testing.T) {
 		e := newDeadEndpoint(t)
@@ -54,7 +55,8 @@ func backlogTest(t *testing.T, e *deadEndpoint, revive func()) {
 	publishMany(t, r, owed)
 	published := time.Since(began)
 
-	// Everything has been routed when all of it is in the store but what the lane holds in memory, or has tried.
+	// Everything has been routed when all deliveries are in the store, except those that the lane
+	// holds in memory or has tried.
 	const inMemory = 1_000
 	eventually(t, "the deliveries are owed", func() bool { return metric(t, r, "relay_deliveries_owed") >= float64(owed-inMemory) })
 	peak := statusField(t, r, "VmHWM:")
@@ -74,7 +76,7 @@ func backlogTest(t *testing.T, e *deadEndpoint, revive func()) {
 	}
 	peak = statusField(t, r, "VmHWM:")
 	t.Logf("peak memory while draining, too: %d MiB", peak>>20)
-	if peak > memoryLimit && !testenv.Race { // the race detector's memory is not Relay's
+	if peak > memoryLimit && !testenv.Race { // the race detector needs memory of its own
 		t.Errorf("peak memory: got %d MiB, want at most %d MiB", peak>>20, memoryLimit>>20)
 	}
 }
@@ -142,16 +144,17 @@ func statusField(t *testing.T, r *relay, name string) int64 {
 	return 0
 }
 
-// deadEndpoint has an address of its own, on which connections are refused until listen is called.
+// deadEndpoint has its own address, which refuses connections until listen is called.
 type deadEndpoint struct {
 	t        testing.TB
 	url      string
 	socket   int
-	code     atomic.Int32 // answered
+	code     atomic.Int32 // status code of answers
 	accepted atomic.Int64 // requests answered 200
 }
 
-// newDeadEndpoint binds a socket without listening: the port is taken, so that nobody else gets it, and refuses.
+// newDeadEndpoint binds a socket without listening: the port is taken, so that no other program
+// gets it, and refuses connections.
 func newDeadEndpoint(t testing.TB) *deadEndpoint {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// numbers is an endpoint that keeps which numbered events it accepted. Until open, it refuses the even ones.
+// numbers is an endpoint that records the numbered events it accepted. Until open is set, it
+// refuses the even ones.
 type numbers struct {
 	mu       sync.Mutex
 	open     bool
@@ -49,7 +50,7 @@ func (v *numbers) missing(ids map[int]string) (n int) {
 	return n
 }
 
-// run runs a command of the binary and returns what it printed.
+// run runs a command of the binary and returns its output.
 func (r *relay) run(args ...string) (stdout string, err error) {
 	cmd := exec.Command(r.binary, args...)
 	var out, errs strings.Builder
@@ -60,9 +61,9 @@ func (r *relay) run(args ...string) (stdout string, err error) {
 	return out.String(), err
 }
 
-// A backup is made while events are published, delivered, refused and owed; a second one is killed in its middle. The
-// server is lost then, and another one starts on what is restored: every event acknowledged before the backup began is
-// there, and delivered.
+// A backup is made while events are published, delivered, refused and owed; a second one is killed
+// halfway. Then the server is lost, and another one starts on the restored folder: it has every
+// event acknowledged before the backup began, and delivers it.
 func TestBackupUnderLoadRestores(t *testing.T) {
 	r := startRelay(t)
 	v := &numbers{accepted: make(map[int]bool)}
@@ -70,7 +71,7 @@ func TestBackupUnderLoadRestores(t *testing.T) {
 	t.Cleanup(s.Close)
 	hook := r.webhook(`{"url":"` + s.URL + `","retry":{"attempts":50,"waits":["1s"]}}`)
 
-	acked := make(map[int]string) // the event's id; guarded by mu
+	acked := make(map[int]string) // ids of events; guarded by mu
 	var mu sync.Mutex
 	stop := make(chan struct{})
 	var publishing sync.WaitGroup
@@ -82,7 +83,7 @@ func TestBackupUnderLoadRestores(t *testing.T) {
 				select {
 				case <-stop:
 					return
-				case <-time.After(5 * time.Millisecond): // all of it is delivered again
+				case <-time.After(5 * time.Millisecond): // all of them are delivered again
 				}
 				a, err := r.try("POST", "/v1/events", fmt.Sprintf(`{"type":"a.b","data":{"n":%d}}`, n))
 				var doc publishedDoc
@@ -127,7 +128,7 @@ func TestBackupUnderLoadRestores(t *testing.T) {
 		t.Errorf("a second backup of the same name: got %v, want a refusal", err)
 	}
 
-	// Killed at some moment: there is no backup, or a whole one.
+	// Killed at some moment: there is no backup, or a complete one.
 	for i := range 3 {
 		place := filepath.Join(dir, fmt.Sprint("killed", i))
 		cmd := exec.Command(r.binary, "backup", "--data", r.dir, "--to", place)

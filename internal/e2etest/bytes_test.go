@@ -10,8 +10,8 @@ import (
 	"github.com/relay-events/relay/internal/signing"
 )
 
-// awkward are payloads that do not survive being decoded and encoded again: each differs from what encoding/json, or
-// JavaScript, would make of it.
+// awkward are payloads that decoding and encoding would change: each differs from the output of
+// encoding/json or JavaScript.
 var awkward = []string{
 	`{"big":123456789012345678901234567890,"exact":9007199254740993,"money":1.10,"exp":1E+2,"minus":-0.0,"tiny":1e-400}`,
 	`{"z":1,"a":2,"m":{"y":1,"b":2},"":"empty name"}`,
@@ -21,7 +21,8 @@ var awkward = []string{
 	`"only a string"`, `-1.0`, `[[[[]]],1.00]`, `null`, `{}`,
 }
 
-// envelopes makes publishable events of the payloads, with data last so that nothing after it is trimmed by mistake.
+// envelopes wraps the payloads as publishable events, with data last so that no byte after it is
+// trimmed by mistake.
 func envelopes(eventType string) []string {
 	list := make([]string, len(awkward))
 	for i, data := range awkward {
@@ -30,7 +31,7 @@ func envelopes(eventType string) []string {
 	return list
 }
 
-// checkBytes takes one delivery of each payload, in any order, and checks data and signature.
+// checkBytes receives one delivery of each payload, in any order, and checks data and signature.
 func checkBytes(t *testing.T, v *receiver, secret, how string) {
 	t.Helper()
 	want := make(map[string]int)
@@ -53,8 +54,8 @@ func checkBytes(t *testing.T, v *receiver, secret, how string) {
 	}
 }
 
-// TestDataArrivesByteForByte publishes payloads in each of the three ways and compares what arrives: at once, after a
-// retry, and after a restart, when only the stored event is left to deliver from.
+// TestDataArrivesByteForByte publishes payloads in each of the three ways and compares the
+// deliveries: at once, after a retry, and after a restart, when only the stored event is left.
 func TestDataArrivesByteForByte(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -97,20 +98,22 @@ func TestDataArrivesByteForByte(t *testing.T) {
 		v.nothing(how + ", after the second attempt")
 	}
 
-	// Long enough for all to be waiting at once, although Relay takes its time with an endpoint that only fails.
+	// Long enough for all to be waiting at once, although Relay is slow with an endpoint that
+	// always fails.
 	r.into(nil, 200, "PATCH", "/v1/webhooks/"+hook.ID, `{"retry":{"waits":["5s"]}}`)
 	for how, end := range map[string]func(){"stop": r.stop, "kill": r.kill} {
 		v.answers(503)
 		ways["array"]()
 		checkBytes(t, v, hook.Secret, "before the "+how)
-		// Every failure is on record before the process ends: after a kill one that is not would be repeated.
+		// Every failure is recorded before the process ends: after a kill an unrecorded one would
+		// be repeated.
 		eventually(t, "all deliveries wait for their retry", func() bool {
 			var l list[deliveryDoc]
 			r.into(&l, 200, "GET", "/v1/deliveries?state=waiting&limit=250", "")
 			return len(l.Data) == len(awkward)
 		})
 		end()
-		for len(v.got) > 0 { // retries that were made before the end
+		for len(v.got) > 0 { // retries made before the end
 			<-v.got
 		}
 		v.answers(200)
@@ -119,7 +122,7 @@ func TestDataArrivesByteForByte(t *testing.T) {
 	}
 }
 
-// TestLogShowsTheBytes compares the log with what the receiver got.
+// TestLogShowsTheBytes compares the log with the requests that the receiver got.
 func TestLogShowsTheBytes(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)

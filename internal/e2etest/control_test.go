@@ -23,7 +23,7 @@ func (r *relay) explain(event, hook string) explanationDoc {
 	return l.Data[0]
 }
 
-// TestPauseAndResume follows what is queued for a webhook, and what is not, around a pause.
+// TestPauseAndResume checks which events are queued for a webhook around a pause.
 func TestPauseAndResume(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -43,10 +43,10 @@ func TestPauseAndResume(t *testing.T) {
 	if d := r.waitState(held, hook.ID, "held"); !strings.Contains(d.Reason, "paused") {
 		t.Errorf("held delivery: got reason %q, want it to say paused", d.Reason)
 	}
-	for len(v.got) > 0 { // an attempt may have been under way
+	for len(v.got) > 0 { // an attempt may have been in progress
 		v.next()
 	}
-	// … and an event that comes during it is not queued.
+	// … and an event that arrives during the pause is not queued.
 	v.answers(200)
 	skipped := r.publish(`{"type":"call.completed","data":{"n":2}}`).ID
 	if x := r.explain(skipped, hook.ID); x.Verdict != "paused" || x.Delivery != nil {
@@ -75,7 +75,8 @@ func TestPauseAndResume(t *testing.T) {
 	}
 }
 
-// TestTestCall sends test events, with and without an example in the catalogue, and to an endpoint that refuses.
+// TestTestCall sends test events, with and without an example in the catalogue, and to an endpoint
+// that refuses them.
 func TestTestCall(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -86,7 +87,7 @@ func TestTestCall(t *testing.T) {
 		answer             int
 		outcome            string
 	}{
-		{``, "call.urgent", 200, "delivered"}, // the first type it names
+		{``, "call.urgent", 200, "delivered"}, // the first type that the webhook names
 		{`{"type":"call.completed"}`, "call.completed", 200, "delivered"},
 		{`{"type":"appointment.booked"}`, "appointment.booked", 503, "failed"},
 	} {
@@ -133,7 +134,8 @@ func (r *relay) waitJob(j jobDoc) jobDoc {
 	return j
 }
 
-// TestRecoverAndReplay gives deliveries up, recovers them, and replays everything to a webhook that came later.
+// TestRecoverAndReplay lets deliveries fail, recovers them, and replays everything to a webhook
+// created later.
 func TestRecoverAndReplay(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -201,12 +203,12 @@ func TestRecoverAndReplay(t *testing.T) {
 	r.refused(409, "POST", "/v1/jobs/"+job.ID+"/cancel", "")
 }
 
-// TestRetryAndCancel moves one delivery by hand through its states.
+// TestRetryAndCancel moves one delivery manually through its states.
 func TestRetryAndCancel(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
 	v := startReceiver(t)
-	hook := r.webhook(`{"url":"` + v.url + `"}`) // retries after 30 s: nothing happens by itself here
+	hook := r.webhook(`{"url":"` + v.url + `"}`) // retries after 30 s, so only manual actions happen here
 	v.answers(500)
 	id := r.publish(`{"type":"call.completed","data":{}}`).ID
 	v.next()
@@ -254,7 +256,7 @@ func TestRetryAndCancel(t *testing.T) {
 	}
 }
 
-// TestExplainVerdicts covers the reasons for which an event was not queued that the other tests do not.
+// TestExplainVerdicts covers the reasons why an event was not queued that other tests do not cover.
 func TestExplainVerdicts(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -270,7 +272,8 @@ func TestExplainVerdicts(t *testing.T) {
 		t.Errorf("explain of another type: got %+v, want type, naming what it asks for", x)
 	}
 	r.into(nil, 200, "PATCH", "/v1/webhooks/"+orders.ID, `{"events":["call.*"]}`)
-	// Until the event's intake is closed, it could be on its way to the webhook as it is now.
+	// Until the event's intake is closed, the event could still be on its way to the webhook with
+	// its current settings.
 	eventually(t, "explain says that the webhook was changed", func() bool { return r.explain(call, orders.ID).Verdict == "changed" })
 	var everyone list[explanationDoc]
 	r.into(&everyone, 200, "GET", "/v1/events/"+call+"/explain", "")
@@ -279,7 +282,7 @@ func TestExplainVerdicts(t *testing.T) {
 	}
 }
 
-// TestDisableOn has a status code disable a webhook at once.
+// TestDisableOn makes a status code disable a webhook at once.
 func TestDisableOn(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -297,7 +300,7 @@ func TestDisableOn(t *testing.T) {
 	if err := json.Unmarshal(notice.body, &envelope); err != nil || envelope.Event != "webhook.disabled" || envelope.Data.WebhookID != hook.ID || !strings.Contains(envelope.Data.Reason, "410") {
 		t.Errorf("operational event: got %s, want webhook.disabled for %s with the reason", notice.body, hook.ID)
 	}
-	// Relay's own events must be asked for by name: "*" means the application's.
+	// Relay's own events must be requested by name: "*" means the application's events.
 	var own list[struct{ ID string }]
 	r.into(&own, 200, "GET", "/v1/events?type=webhook.disabled", "")
 	if len(own.Data) != 1 {
@@ -321,7 +324,7 @@ func TestDisableOn(t *testing.T) {
 	r.waitState(missed, hook.ID, "delivered")
 }
 
-// TestCursorsWalkAllPages walks each paged list with small pages, and finds everything once.
+// TestCursorsWalkAllPages walks each paged list with small pages, and finds every entry once.
 func TestCursorsWalkAllPages(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -394,7 +397,7 @@ func TestCursorsWalkAllPages(t *testing.T) {
 	}
 }
 
-// TestLogContent compares an attempt in the log with what really went over the wire.
+// TestLogContent compares an attempt in the log with the request and answer on the wire.
 func TestLogContent(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -406,7 +409,7 @@ func TestLogContent(t *testing.T) {
 	v.answers(200)
 	sent = append(sent, v.next())
 	log := r.waitAttempts(hook.ID, 2)
-	for i, at := range []attemptDoc{log[1], log[0]} { // the newest first
+	for i, at := range []attemptDoc{log[1], log[0]} { // newest first
 		req := sent[i]
 		if at.Number != i+1 || at.EventID != id || at.WebhookID != hook.ID || at.EventType != "call.completed" || at.Test {
 			t.Errorf("attempt %d: got %+v", i+1, at)
@@ -448,7 +451,7 @@ func TestLogContent(t *testing.T) {
 		}
 	}
 
-	// An endpoint that answers nothing: the log says why in words.
+	// For an endpoint that answers nothing, the log explains why.
 	dead := r.webhook(fmt.Sprintf(`{"url":"http://127.0.0.1:%d/","retry":{"attempts":1},"events":["dead.letter"]}`, testenv.FreePort(t)))
 	r.publish(`{"type":"dead.letter","data":{}}`)
 	if at := r.waitAttempts(dead.ID, 1)[0]; at.Outcome != "failed" || at.Response != nil || at.Error == nil || at.Error.Kind != "connect" || at.Error.Message == "" {
@@ -456,7 +459,7 @@ func TestLogContent(t *testing.T) {
 	}
 }
 
-// logged finds a header in the log whatever its case.
+// logged finds a header in the log, ignoring case.
 func logged(headers map[string]string, name string) string {
 	for n := range headers {
 		if strings.EqualFold(n, name) {

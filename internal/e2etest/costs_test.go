@@ -18,21 +18,21 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// costly is work that one user may have done and that costs as much as is allowed.
+// costly is a request that one user may make and that is as expensive as allowed.
 type costly struct {
 	name  string
-	times float64 // how many times the p99 of others may be what it is without
+	times float64 // the allowed factor on the p99 of others
 	setUp func(r *relay)
-	// call makes the nth request that has the work done.
+	// call returns the nth request that causes the work.
 	call func(n int) (method, path, body string)
-	// workers make calls, one after the other, each pause after the last.
+	// workers make calls one after the other, each with a pause in between.
 	workers int
 	pause   time.Duration
-	// goesOn: the work is done after the answer, so that it does not end with its caller.
+	// goesOn means that the work is done after the answer, so that it does not end with its caller.
 	goesOn bool
 }
 
-// costlyWorks are the dearest things that one user may ask for.
+// costlyWorks are the most expensive requests that one user may make.
 func costlyWorks() []costly {
 	list := strings.Repeat("1,", 29) + "1"
 	publish := func(typ, data string) func(int) (string, string, string) {
@@ -103,7 +103,7 @@ func costlyWorks() []costly {
 			}},
 		{name: "searches", times: 1.5, workers: 6,
 			setUp: func(r *relay) {
-				// As the log of a busy day.
+				// Like the log of a busy day.
 				one := `{"type":"old","data":{"text":"` + strings.Repeat("Caller asked about pricing. ", 30) + `"}}`
 				for range 20 {
 					r.publish("[" + strings.Repeat(one+",", 999) + one + "]")
@@ -115,18 +115,18 @@ func costlyWorks() []costly {
 	}
 }
 
-// asking has the work done until it is told to stop.
+// asking requests the work repeatedly until it is stopped.
 type asking struct {
 	cancel context.CancelFunc
 	client *http.Client
 	done   sync.WaitGroup
-	calls  atomic.Int64 // answered 2xx, 413, 422, 429 or 503: done, or bounded
+	calls  atomic.Int64 // answered 2xx, 413, 422, 429 or 503: done, or limited
 }
 
-// ask begins.
+// ask starts requesting the work.
 func (c *costly) ask(r *relay) *asking {
 	ctx, cancel := context.WithCancel(context.Background())
-	// Connections of its own, which end with it: so the relay knows that the caller has left.
+	// Separate connections, which end with it, so that the relay knows that the caller has left.
 	a := &asking{cancel: cancel, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: c.workers}}}
 	var next atomic.Int64
 	for range c.workers {
@@ -152,7 +152,7 @@ func (c *costly) ask(r *relay) *asking {
 						a.calls.Add(1)
 					case 429, 503:
 						a.calls.Add(1)
-						pause = max(pause, 20*time.Millisecond) // a rude client's
+						pause = max(pause, 20*time.Millisecond) // the pause of an aggressive client
 					default:
 						r.t.Errorf("%s: got %d %.300s", c.name, resp.StatusCode, answer)
 						return
@@ -168,14 +168,14 @@ func (c *costly) ask(r *relay) *asking {
 	return a
 }
 
-// leave ends the asking in the middle of what is asked.
+// leave stops in the middle of the requests.
 func (a *asking) leave() {
 	a.cancel()
 	a.done.Wait()
 	a.client.CloseIdleConnections()
 }
 
-// processorTime returns what the relay has used; see proc_pid_stat(5).
+// processorTime returns the processor time of the relay; see proc_pid_stat(5).
 func (r *relay) processorTime() time.Duration {
 	r.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.cmd.Process.Pid))
@@ -195,8 +195,9 @@ func (r *relay) processorTime() time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// untilIdle returns the processor time that the relay uses until it has used next to none for a while. It is processor
-// time, not that of the clock, so that it does not depend on what else the machine does.
+// untilIdle returns the processor time that the relay uses until it has been almost idle for a
+// while. It measures processor time, not wall-clock time, so that the result does not depend on
+// other work of the machine.
 func (r *relay) untilIdle() time.Duration {
 	begin := r.processorTime()
 	last := begin
@@ -212,9 +213,10 @@ func (r *relay) untilIdle() time.Duration {
 	return last - begin
 }
 
-// TestCostlyWorkSlowsNobody measures how long events take to reach somebody else's endpoints, without and with one
-// user's dearest work beside them: the p99 with it is at most 1.5 times that without, 2 times for transforms. What is done
-// for a caller ends within 2 s of his leaving. Rounds go on until the least of each is within the bound: see pairOfPhases.
+// TestCostlyWorkSlowsNobody measures how long events take to reach other users' endpoints, without
+// and with one user's most expensive work at the same time. With it, the p99 may be at most 1.5
+// times as high, or 2 times for transforms. The work for a caller ends within 2 s of their leaving.
+// Rounds repeat until the least of each is within the limit: see pairOfPhases.
 func TestCostlyWorkSlowsNobody(t *testing.T) {
 	works := costlyWorks()
 	if os.Getenv("RELAY_TEST_FAIRNESS") == "" {
@@ -270,10 +272,11 @@ func TestCostlyWorkSlowsNobody(t *testing.T) {
 	}
 }
 
-// costNoise is the p99 below which no ratio says anything, as bombNoise: what runs beside has low priority or takes
-// turns, but on two cores, which also publish and receive, a thread waits for a core now and then.
+// costNoise is the p99 below which a ratio is meaningless, like bombNoise. Concurrent work has low
+// priority or takes turns, but on two cores, which also publish and receive, a thread occasionally
+// waits for a core.
 const costNoise = 30 * time.Millisecond
 
-// busyMachine is a p99 without anything beside at which others take so much of the machine that no ratio says anything: a
-// share of what is left of two cores is missed at once. On a quiet machine the p99 is some milliseconds.
+// busyMachine is a p99 without concurrent work above which other programs use so much of the
+// machine that a ratio is meaningless. On a quiet machine the p99 is a few milliseconds.
 const busyMachine = 100 * time.Millisecond

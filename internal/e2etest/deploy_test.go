@@ -48,7 +48,7 @@ func documents(t *testing.T, name string) (all []map[string]any) {
 	}
 }
 
-// at goes down into a document; numbers are places in lists.
+// at descends into a document; numbers are positions in lists.
 func at(doc any, path ...any) any {
 	for _, p := range path {
 		switch p := p.(type) {
@@ -88,7 +88,7 @@ func TestDeploymentsUseRealSettings(t *testing.T) {
 	if err != nil || found < 10 {
 		t.Errorf("got %d variables, %v", found, err)
 	}
-	// The file of settings in the ConfigMap is one.
+	// The settings file in the ConfigMap is valid.
 	text, _ := at(documents(t, "kubernetes/relay.yaml")[0], "data", "relay.yaml").(string)
 	file := filepath.Join(t.TempDir(), "relay.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -199,7 +199,7 @@ func TestUnitIsWhatSystemdReads(t *testing.T) {
 	if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// It warns of a directive that it does not know, and succeeds.
+	// systemd-analyze warns about unknown directives, and succeeds.
 	if out, err := exec.Command(path, "verify", "--man=no", unit).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("systemd-analyze verify: %v: %s", err, out)
 	}
@@ -231,7 +231,7 @@ func TestManifestsAreWhatKubernetesReads(t *testing.T) {
 	if got, err := read(text); err != nil || got != "ConfigMap\nDeployment\nService\nPodDisruptionBudget\n" {
 		t.Errorf("got %v: %s", err, got)
 	}
-	// It does notice.
+	// The check notices mistakes.
 	for _, wrong := range [][2]string{{"maxSurge", "maxsurge"}, {"kind: Service", "kind: Servise"}, {"replicas: 2", "replicas: two"}} {
 		if got, err := read(strings.Replace(text, wrong[0], wrong[1], 1)); err == nil {
 			t.Errorf("%s: got %s, want a refusal", wrong[1], got)
@@ -247,7 +247,7 @@ func TestComposeFileIsWhatComposeReads(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
-	// Debian's docker-compose is of the first generation, which names a project by its folder.
+	// Debian's docker-compose is of the first generation, which names a project after its folder.
 	text := strings.Replace(deployFile(t, "compose.yaml"), "name: relay\n", "", 1)
 	if out, err := read(text); err != nil {
 		t.Errorf("%v: %s", err, out)
@@ -257,7 +257,7 @@ func TestComposeFileIsWhatComposeReads(t *testing.T) {
 	}
 }
 
-// What the Dockerfile builds is static: it runs in an image with nothing else.
+// The Dockerfile builds a static binary, which runs in an empty image.
 func TestDockerfileBuildsAStaticBinary(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the image is for Linux")

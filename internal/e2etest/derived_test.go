@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestDerivedEventsSurviveKills kills a relay again and again while calls are published, publishes all of them once more at
-// the end, and finds each with what follows from it, once, and delivered.
+// TestDerivedEventsSurviveKills kills a relay repeatedly while calls are published, publishes all
+// of them once more at the end, and finds each with its derived events, once, and delivered.
 func TestDerivedEventsSurviveKills(t *testing.T) {
 	t.Parallel()
 	const (
@@ -64,7 +64,7 @@ func TestDerivedEventsSurviveKills(t *testing.T) {
 	}
 
 	types := make(map[string]int)
-	follow := make(map[string]int) // by the cause
+	follow := make(map[string]int) // by cause
 	calls := make(map[string]bool)
 	total := 0
 	for cursor := ""; ; {
@@ -106,7 +106,7 @@ func TestDerivedEventsSurviveKills(t *testing.T) {
 			t.Errorf("from %s (%s) follow %d events, want 3 from a call", call.ID, call.Type, got)
 		}
 	}
-	delivered := make(map[string]bool) // a delivery may come twice across a kill
+	delivered := make(map[string]bool) // a delivery may arrive twice across a kill
 	for len(delivered) < total {
 		delivered[v.next().header.Get("X-Relay-Delivery")] = true
 	}

@@ -1,6 +1,6 @@
-// Package e2etest tests the program as its users meet it: the built binary, started as a process, spoken to over HTTP,
-// delivering to receivers over TCP. Nothing inside of it is reached for, so these tests hold whatever happens to the
-// code, and what they show can be repeated with curl.
+// Package e2etest tests the program as its users see it: the built binary, run as a process, called
+// over HTTP, delivering to receivers over TCP. The tests use no internals, so they stay valid when
+// the code changes, and their results can be reproduced with curl.
 //
-// One file holds the kit (a relay process, a receiver); each of the others holds one promise.
+// One file contains the kit (a relay process, a receiver); each of the others tests one promise.
 package e2etest

@@ -23,7 +23,7 @@ func readDoc(t *testing.T, path string) string {
 	return string(text)
 }
 
-// settingsTable is the table of settings in docs/operations.md, made from the settings themselves.
+// settingsTable returns the table of settings in docs/operations.md, generated from the settings.
 func settingsTable() string {
 	var b strings.Builder
 	b.WriteString("| setting | variable | flag | default | |\n| --- | --- | --- | --- | --- |\n")
@@ -43,7 +43,8 @@ func settingsTable() string {
 	return b.String()
 }
 
-// TestSettingsAreDocumented holds the table of settings to the program. RELAY_UPDATE_DOCS=1 writes it.
+// TestSettingsAreDocumented compares the documented table of settings with the program.
+// RELAY_UPDATE_DOCS=1 writes it.
 func TestSettingsAreDocumented(t *testing.T) {
 	const path, begin, end = "docs/operations.md", "<!-- settings -->\n", "<!-- /settings -->"
 	text := readDoc(t, path)
@@ -66,8 +67,8 @@ func TestSettingsAreDocumented(t *testing.T) {
 	t.Errorf("%s: got the settings\n%s\nwant\n%s\nRELAY_UPDATE_DOCS=1 go test -run TestSettingsAreDocumented ./internal/e2etest writes them", path, got, want)
 }
 
-// TestCallsAndMetricsAreDocumented looks up every call of the running program in docs/api.md and every metric in
-// docs/operations.md, and the other way round.
+// TestCallsAndMetricsAreDocumented looks up every call of the running program in docs/api.md and
+// every metric in docs/operations.md, and vice versa.
 func TestCallsAndMetricsAreDocumented(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -90,7 +91,7 @@ func TestCallsAndMetricsAreDocumented(t *testing.T) {
 	compareDocs(t, "docs/operations.md", regexp.MustCompile("`(relay_[a-z_]+)"), metrics)
 }
 
-// compareDocs holds what a pattern finds in a document to a list.
+// compareDocs compares the matches of a pattern in a document with a list.
 func compareDocs(t *testing.T, path string, pattern *regexp.Regexp, want []string) {
 	t.Helper()
 	var got []string
@@ -134,7 +135,7 @@ func TestLinksLead(t *testing.T) {
 		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
 			target := file
 			if strings.Contains(m[1], ":") {
-				continue // to the outside
+				continue // external
 			}
 			if m[1] != "" {
 				target = filepath.Join(filepath.Dir(file), m[1])
@@ -151,7 +152,7 @@ func TestLinksLead(t *testing.T) {
 	}
 }
 
-// anchors returns the anchors that GitHub gives a document's headings.
+// anchors returns the anchors that GitHub generates for a document's headings.
 func anchors(markdown string) []string {
 	var list []string
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(markdown, -1) {

@@ -22,7 +22,7 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// needFiles skips the test where it cannot have so many connections itself.
+// needFiles skips the test where the test itself cannot open that many connections.
 func needFiles(t *testing.T, n uint64) {
 	t.Helper()
 	var l syscall.Rlimit
@@ -31,7 +31,7 @@ func needFiles(t *testing.T, n uint64) {
 	}
 }
 
-// peak returns the most memory that the relay has had, in MiB.
+// peak returns the relay's maximum memory, in MiB.
 func (r *relay) peak() int {
 	r.t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
@@ -46,9 +46,9 @@ func (r *relay) peak() int {
 	return kib >> 10
 }
 
-// TestFloodOfBodies: 4,000 connections without a key that send 1 MiB on every route, 600 streams with a line that does
-// not end, and 300 idle connections that once sent 1 MiB, leave the relay below 512 MiB, and a publisher with a key is
-// served all the while.
+// TestFloodOfBodies sends 1 MiB over 4,000 connections without a key on every route, opens 600
+// streams with a line that does not end, and keeps 300 idle connections that once sent 1 MiB. The
+// relay stays below 512 MiB, and a publisher with a key is served throughout.
 func TestFloodOfBodies(t *testing.T) {
 	needFiles(t, 6000)
 	strangers := 4000
@@ -72,7 +72,7 @@ func TestFloodOfBodies(t *testing.T) {
 		open.Go(func() {
 			c, err := net.Dial("tcp", addr)
 			if err != nil {
-				return // the other end has enough of us
+				return // the server has closed the connection
 			}
 			defer c.Close()
 			c.SetDeadline(time.Now().Add(patience))
@@ -123,7 +123,7 @@ func TestFloodOfBodies(t *testing.T) {
 	slices.Sort(took)
 	p99, peak := took[len(took)*99/100], r.peak()
 	t.Logf("%d published, p50 %v, p99 %v; at most %d MiB", len(took), took[len(took)/2], p99, peak)
-	if p99 > 10*time.Second { // some milliseconds on a quiet machine
+	if p99 > 10*time.Second { // a few milliseconds on a quiet machine
 		t.Errorf("publishing took %v (p99)", p99)
 	}
 	if peak > 512 && !testenv.Race {
@@ -133,8 +133,8 @@ func TestFloodOfBodies(t *testing.T) {
 	open.Wait()
 }
 
-// TestFloodOfConnections: with 2,048 files and 4,000 clients that connect, send nothing and come back, deliveries go on
-// and no attempt is charged to an endpoint.
+// TestFloodOfConnections limits the relay to 2,048 files while 4,000 clients connect, send nothing
+// and return. Deliveries continue, and no attempt is charged to an endpoint.
 func TestFloodOfConnections(t *testing.T) {
 	needFiles(t, 6000)
 	r := startRelayWithFiles(t, 2048)
@@ -162,7 +162,7 @@ func TestFloodOfConnections(t *testing.T) {
 				closed := make(chan struct{})
 				go func() { io.Copy(io.Discard, c); close(closed) }() // ends with the connection
 				select {
-				case <-closed: // to make room: come back, though not at once
+				case <-closed: // closed to make room: return, though not at once
 					c.Close()
 					select {
 					case <-time.After(time.Second):

@@ -25,7 +25,7 @@ type respondentDoc struct {
 	Duplicate  bool
 }
 
-// gateReceivers are the endpoints that docs/gate.md prints, as commands.
+// gateReceivers are the endpoints printed in docs/gate.md, as commands.
 func gateReceivers(t *testing.T) map[string][]string {
 	t.Helper()
 	dir := filepath.Join(testenv.Root(t), "docs", "gate")
@@ -70,7 +70,7 @@ func startGateReceiver(t *testing.T, command []string, token string) string {
 	return url
 }
 
-// TestGateReceivers has the endpoints in the documentation, unchanged, decide about respondents.
+// TestGateReceivers lets the endpoints in the documentation, unchanged, decide about respondents.
 func TestGateReceivers(t *testing.T) {
 	const token = "what the gate says"
 	for name, command := range gateReceivers(t) {
@@ -96,7 +96,8 @@ func TestGateReceivers(t *testing.T) {
 			if test.Attempt.Outcome != "delivered" {
 				t.Errorf("the test: got %+v", test.Attempt)
 			}
-			// A repeated attempt gets the answer of the first; who does not know the token gets none, and nonsense stops nothing.
+			// A repeated attempt gets the answer of the first one, a caller without the token gets
+			// none, and invalid requests do no harm.
 			post := func(delivery, key, body string) (int, string) {
 				req, err := http.NewRequest("POST", url, strings.NewReader(body))
 				if err != nil {
@@ -147,8 +148,8 @@ func TestGateReceivers(t *testing.T) {
 	}
 }
 
-// TestGateCredentials: the gate's credentials are in no file in clear, survive that the encryption keys are replaced, and
-// go on working with the new ones alone.
+// TestGateCredentials checks that the gate's credentials are not unencrypted in any file, survive a
+// replacement of the encryption keys, and work with only the new keys.
 func TestGateCredentials(t *testing.T) {
 	t.Parallel()
 	r, v := startRelay(t), startReceiver(t)
@@ -195,7 +196,7 @@ func readAll(t *testing.T, dir, name string) []byte {
 	return b
 }
 
-// filesWith returns the files below a folder that hold a text.
+// filesWith returns the files below a folder that contain a text.
 func filesWith(t *testing.T, dir, text string) (names []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -213,8 +214,8 @@ func filesWith(t *testing.T, dir, text string) (names []string) {
 	return names
 }
 
-// TestErasedPerson: after somebody was erased, nothing that the API answers and no file tells of the person: not the log of
-// requests and answers, not events, deliveries, lists and exports.
+// TestErasedPerson checks that after a person was erased, no answer of the API and no file mentions
+// them: not the log of requests and answers, not events, deliveries, lists and exports.
 func TestErasedPerson(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -290,7 +291,7 @@ func TestErasedPerson(t *testing.T) {
 	}
 }
 
-// startVerdicts starts an endpoint that answers what f says.
+// startVerdicts starts an endpoint that answers with the result of f.
 func startVerdicts(t *testing.T, f func(body []byte) string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -304,8 +305,8 @@ func startVerdicts(t *testing.T, f func(body []byte) string) string {
 	return s.URL + "/gate"
 }
 
-// TestStopWhileCallsWait: a call that waits for a verdict is answered when Relay stops, which ends well, and the respondent
-// is decided after the next start.
+// TestStopWhileCallsWait checks that a call that waits for a verdict is answered when Relay stops,
+// that the stop succeeds, and that the respondent is decided after the next start.
 func TestStopWhileCallsWait(t *testing.T) {
 	t.Setenv("RELAY_SHUTDOWN_TIMEOUT", "2s")
 	r := startRelay(t)

@@ -15,25 +15,27 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// The load of TestHangingEndpoint: moderate, and open-loop, so that a slow answer does not slow the next request and
-// what is slow is counted as slow.
+// The load of TestHangingEndpoint: moderate, and open-loop, so that a slow answer does not delay
+// the next request and counts as slow.
 const (
 	goodEndpoints = 4
 	eventsASecond = 200 // half of them for the good endpoints, half for the other one
 	phaseEvents   = 800
-	// noise is the p99 below which no ratio says anything: on a machine whose cores others use, too, a phase's p99 is
-	// how long its threads waited for one. Sharing anything with the hanging endpoint costs a hundred times that.
+	// noise is the p99 below which a ratio is meaningless: if others use the machine's cores as
+	// well, a phase's p99 is how long its threads waited for one. Sharing any resource with the
+	// hanging endpoint costs a hundred times that.
 	noise = 20 * time.Millisecond
 	ratio = 1.5
-	// Pairs of phases: so many at least, and so many at most when the machine is too uneven to tell.
+	// Minimum number of pairs of phases, and maximum if the machine is too uneven to decide.
 	minPairs, maxPairs = 2, 8
 )
 
-// pairOfPhases measures how long events take to reach endpoints, without and with something beside them that must not slow
-// them. It fails if the least p99 with it is above times that without, and above noise, or the least p50 is above times that
-// without, and above noise50. The phases are interleaved, and of each sort
-// the one that the rest of the machine disturbed least counts: what a neighbour does to one phase it does not do to all, and what
-// the thing beside them does it does to every one of its phases.
+// pairOfPhases measures how long events take to reach endpoints, without and with concurrent work
+// that must not slow them. It fails if the least p99 with that work is more than times the least
+// p99 without, and above noise, and likewise for the p50 and noise50.
+//
+// The phases alternate, and of each kind the least disturbed one counts: other programs on the
+// machine disturb some phases, while the concurrent work affects every one of its phases.
 func pairOfPhases(t *testing.T, times float64, noise50, noise time.Duration, without, with load) {
 	t.Helper()
 	var calm, beside percentile
@@ -51,7 +53,7 @@ func pairOfPhases(t *testing.T, times float64, noise50, noise time.Duration, wit
 		limit50, limit := max(time.Duration(times*float64(calm.p50)), noise50), max(time.Duration(times*float64(calm.p99)), noise)
 		switch {
 		case pair < minPairs:
-		case testenv.Race || beside.p99 <= limit && beside.p50 <= limit50: // the race detector's own delays say nothing
+		case testenv.Race || beside.p99 <= limit && beside.p50 <= limit50: // the race detector's own delays make the figures meaningless
 			t.Logf("least p99: %v without, %v with, ratio %.2f", calm.p99, beside.p99, float64(beside.p99)/float64(calm.p99))
 			return
 		case pair == maxPairs:
@@ -61,8 +63,8 @@ func pairOfPhases(t *testing.T, times float64, noise50, noise time.Duration, wit
 	}
 }
 
-// TestHangingEndpoint measures how long events take to reach healthy endpoints, without and with another endpoint that
-// receives half of all events and hangs on every request.
+// TestHangingEndpoint measures how long events take to reach healthy endpoints, without and with
+// another endpoint that receives half of all events and hangs on every request.
 func TestHangingEndpoint(t *testing.T) {
 	release := make(chan struct{})
 	bad := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
@@ -71,12 +73,12 @@ func TestHangingEndpoint(t *testing.T) {
 	pairOfPhases(t, ratio, noise, noise, load{}, load{beside: func(r *relay) { r.webhook(`{"url":"` + bad.URL + `","events":["load.bad"]}`) }})
 }
 
-// load is what is done to a relay while events to good endpoints are timed.
+// load configures a relay while events to good endpoints are timed.
 type load struct {
 	transform string         // of half the good endpoints
-	beside    func(r *relay) // sets up what must not slow them; may be nil
-	began     func(r *relay) // is called when the good endpoints have been warmed up, before the load; may be nil
-	ended     func(r *relay) // is called after it; may be nil
+	beside    func(r *relay) // sets up the work that must not slow them; may be nil
+	began     func(r *relay) // called after the good endpoints are warmed up and before the load; may be nil
+	ended     func(r *relay) // called after the load; may be nil
 }
 
 type percentile struct{ p50, p99 time.Duration }
@@ -87,8 +89,8 @@ func percentiles(list []time.Duration) percentile {
 	return percentile{at(50), at(99)}
 }
 
-// measurePhase runs a relay under the load and returns how long each event took from the moment it was to be published
-// to its arrival at a good endpoint.
+// measurePhase runs a relay under the load and returns how long each event took from its due time
+// of publication to its arrival at a good endpoint.
 func measurePhase(t *testing.T, l load) []time.Duration {
 	r := startRelay(t)
 	const warmUp = 100
@@ -123,7 +125,7 @@ func measurePhase(t *testing.T, l load) []time.Duration {
 
 	padding := strings.Repeat("x", 500)
 	event := func(n int) string {
-		to := "bad" // nobody's, where nothing hangs: the load is the same
+		to := "bad" // without a subscriber if there is no hanging endpoint, so the load is the same
 		if n%2 == 0 {
 			to = "good" + strconv.Itoa(n/2%goodEndpoints)
 		}
@@ -141,7 +143,7 @@ func measurePhase(t *testing.T, l load) []time.Duration {
 		}
 	}
 	for n := range warmUp {
-		r.publish(event(phaseEvents + 2*n)) // good ones; connections and tables are there afterwards
+		r.publish(event(phaseEvents + 2*n)) // good ones, so that connections and tables exist afterwards
 	}
 	wait(warmUp)
 	if l.began != nil {

@@ -62,8 +62,8 @@ const jsMain = `
 for (const c of JSON.parse(require("fs").readFileSync(0))) console.log(verify(c.Key, c.Header, Buffer.from(c.Body, "base64")));
 `
 
-// TestKeyPair has the documented receivers verify what arrives with the public
-// key: of its body alone, and over rotations.
+// TestKeyPair lets the documented receivers verify deliveries with the public key: of the body
+// alone, and across rotations.
 func TestKeyPair(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -135,7 +135,7 @@ func TestKeyPair(t *testing.T) {
 	add(with(alone, before.PublicKey), false)
 	add(with(alone, rotated.PublicKey), true)
 
-	// It is kept through a restart and by changes of other settings, and goes when it is not wanted.
+	// The key pair survives a restart and changes of other settings, and can be removed.
 	r.stop()
 	r.start()
 	r.into(&plain, 200, "PATCH", "/v1/webhooks/"+made.ID, `{"description":"x"}`)

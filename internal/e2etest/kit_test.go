@@ -21,26 +21,27 @@ import (
 // adminKey is the operator's key of every relay started here.
 const adminKey = "rk_e2e_admin_key_0123456789"
 
-// patience bounds waiting for what must come. It is far above what anything takes, so that a slow machine fails no test.
+// patience bounds waits. It is far longer than anything takes, so that a slow machine fails no
+// test.
 const patience = 60 * time.Second
 
 // relay is a running "relay serve".
 type relay struct {
 	t      testing.TB
 	binary string
-	dir    string // its data
+	dir    string // data folder
 	url    string
 	cmd    *exec.Cmd
 	output *output
-	ended  chan struct{} // closed when the process has
+	ended  chan struct{} // closed when the process has ended
 	http   *http.Client
-	files  int // bound on its open files; 0: none of the test's
+	files  int // limit of open files; 0 for none
 }
 
-// startRelay starts a relay on an empty folder; the test's end stops it.
+// startRelay starts a relay on an empty folder; it stops at the end of the test.
 func startRelay(t testing.TB) *relay { return startRelayWithFiles(t, 0) }
 
-// startRelayWithFiles starts one that may have no more than so many files open.
+// startRelayWithFiles starts a relay with a limit of open files.
 func startRelayWithFiles(t testing.TB, files int) *relay {
 	t.Helper()
 	build := testenv.BuildRelay
@@ -81,7 +82,7 @@ func (r *relay) start() {
 	}
 	ended, cmd := make(chan struct{}), r.cmd
 	r.ended = ended
-	go func() { cmd.Wait(); close(ended) }() // ends with the process, which stop or kill sees to
+	go func() { cmd.Wait(); close(ended) }() // ends with the process, which stop or kill ends
 	timeout := time.After(patience)
 	for r.url = ""; r.url == ""; {
 		r.url = addressInOutput.FindString(r.output.tail())
@@ -106,7 +107,7 @@ func (r *relay) start() {
 	})
 }
 
-// stop ends the process as an operator does, and expects it to end well.
+// stop ends the process as an operator does, and expects success.
 func (r *relay) stop() {
 	r.t.Helper()
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -133,7 +134,7 @@ func (r *relay) kill() {
 	r.cmd = nil
 }
 
-// output keeps what a process writes last.
+// output keeps the last output of a process.
 type output struct {
 	mu      sync.Mutex
 	text    []byte        // guarded by mu
@@ -161,14 +162,14 @@ func (o *output) tail() string {
 	return string(o.text)
 }
 
-// answer is what the API answered.
+// answer is an answer of the API.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// do makes a request with the operator's key; headers are pairs, and win over those set here.
+// do makes a request with the operator's key; headers are pairs that override those set here.
 func (r *relay) do(method, path, body string, headers ...string) answer {
 	r.t.Helper()
 	a, err := r.try(method, path, body, headers...)
@@ -204,7 +205,8 @@ func (r *relay) try(method, path, body string, headers ...string) (answer, error
 	return answer{res.StatusCode, res.Header, b}, err
 }
 
-// into makes a request that must be answered with the status, and decodes the answer into v unless that is nil.
+// into makes a request that must be answered with the status, and decodes the answer into v unless
+// v is nil.
 func (r *relay) into(v any, status int, method, path, body string, headers ...string) {
 	r.t.Helper()
 	a := r.do(method, path, body, headers...)
@@ -218,7 +220,8 @@ func (r *relay) into(v any, status int, method, path, body string, headers ...st
 	}
 }
 
-// refused makes a request that must be refused with the status and returns the names of the fields at fault.
+// refused makes a request that must be refused with the status and returns the names of the invalid
+// fields.
 func (r *relay) refused(status int, method, path, body string, headers ...string) string {
 	r.t.Helper()
 	a := r.do(method, path, body, headers...)
@@ -239,7 +242,7 @@ func (r *relay) refused(status int, method, path, body string, headers ...string
 	return strings.Join(names, " ")
 }
 
-// The API's documents, as far as tests look at them.
+// The API's documents, as far as the tests read them.
 type (
 	hookDoc struct {
 		ID, URL, Status, Secret string
@@ -305,7 +308,7 @@ func (r *relay) webhook(settings string) hookDoc {
 	return h
 }
 
-// publish publishes one event and returns what was answered.
+// publish publishes one event and returns the answer.
 func (r *relay) publish(event string, headers ...string) publishedDoc {
 	r.t.Helper()
 	var p publishedDoc
@@ -321,7 +324,8 @@ func (r *relay) attempts(hook, query string) []attemptDoc {
 	return l.Data
 }
 
-// waitAttempts waits until the webhook's log has n entries: an attempt is written down after the receiver has seen it.
+// waitAttempts waits until the webhook's log has n entries: an attempt is logged after the receiver
+// has got it.
 func (r *relay) waitAttempts(hook string, n int) []attemptDoc {
 	r.t.Helper()
 	var got []attemptDoc
@@ -363,16 +367,16 @@ type received struct {
 	body   []byte
 }
 
-// receiver is an endpoint that keeps what it gets.
+// receiver is an endpoint that records its requests.
 type receiver struct {
 	t    testing.TB
 	url  string
 	got  chan received
 	mu   sync.Mutex
-	code int // answered; guarded by mu
+	code int // status code of answers; guarded by mu
 }
 
-// startReceiver starts an endpoint that answers 200 until told otherwise.
+// startReceiver starts an endpoint that answers 200 by default.
 func startReceiver(t testing.TB) *receiver {
 	t.Helper()
 	v := &receiver{t: t, code: 200, got: make(chan received, 10_000)}
@@ -394,14 +398,14 @@ func startReceiver(t testing.TB) *receiver {
 	return v
 }
 
-// answers sets the status that is answered from now on.
+// answers sets the status of answers from now on.
 func (v *receiver) answers(code int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.code = code
 }
 
-// next returns the next request, and waits for it.
+// next waits for the next request and returns it.
 func (v *receiver) next() received {
 	v.t.Helper()
 	select {
@@ -413,7 +417,7 @@ func (v *receiver) next() received {
 	}
 }
 
-// nothing checks that no request has come.
+// nothing checks that no request has arrived.
 func (v *receiver) nothing(why string) {
 	v.t.Helper()
 	select {
@@ -423,7 +427,7 @@ func (v *receiver) nothing(why string) {
 	}
 }
 
-// dataOf cuts the data out of an envelope of the format relay, which ends with it.
+// dataOf returns the data in an envelope of the format relay, which ends with it.
 func dataOf(t testing.TB, envelope []byte) string {
 	t.Helper()
 	_, data, ok := bytes.Cut(envelope, []byte(`,"data":`))
@@ -433,7 +437,8 @@ func dataOf(t testing.TB, envelope []byte) string {
 	return string(data[:len(data)-1])
 }
 
-// eventually waits until f reports true: for what is stored after the test has seen its effect, without a signal.
+// eventually waits until f returns true. It is for state stored after its effect is visible,
+// without a signal.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {

@@ -13,7 +13,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// officialVerifier is the library of Standard Webhooks with one secret.
+// officialVerifier returns the library of Standard Webhooks with one secret.
 func officialVerifier(t testing.TB, secret string) *standardwebhooks.Webhook {
 	t.Helper()
 	v, err := standardwebhooks.NewWebhook(secret)
@@ -23,7 +23,8 @@ func officialVerifier(t testing.TB, secret string) *standardwebhooks.Webhook {
 	return v
 }
 
-// TestStandardSignature has the official library verify what arrives, before and after a rotation at once.
+// TestStandardSignature lets the official library verify deliveries, before and after a rotation
+// without overlap.
 func TestStandardSignature(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -51,22 +52,22 @@ func TestStandardSignature(t *testing.T) {
 		old, current = current, officialVerifier(t, rotated.Secret)
 	}
 
-	// The signature relay carries one value only, so there is no overlap to ask for.
+	// The signature relay has only one value, so it does not support an overlap.
 	plain := r.webhook(`{"url":"` + v.url + `"}`)
 	if got := r.refused(422, "POST", "/v1/webhooks/"+plain.ID+"/rotate-secret", `{"overlap":"1h"}`); got != "overlap" {
 		t.Errorf("overlap under the signature relay: got the fields %q, want overlap", got)
 	}
 }
 
-// TestRotationUnderLoad rotates the secret again and again while events flow, to a receiver that knows one secret and
-// takes a while to learn the new one: with an overlap nothing may fail to verify.
+// TestRotationUnderLoad rotates the secret repeatedly while events flow to a receiver that knows
+// one secret and learns the new one late: with an overlap every delivery must verify.
 func TestRotationUnderLoad(t *testing.T) {
 	const (
 		rotations = 8
-		// lag is how many deliveries a receiver gets between a rotation and its learning of it, and between that and
-		// the next one.
+		// lag is how many deliveries a receiver gets between a rotation and learning of it, and
+		// between that and the next rotation.
 		lag   = 150
-		every = 3 * time.Millisecond // an event is published
+		every = 3 * time.Millisecond // interval between events
 	)
 	r := startRelay(t)
 	var known atomic.Pointer[standardwebhooks.Webhook]

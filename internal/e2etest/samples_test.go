@@ -13,14 +13,15 @@ import (
 	"github.com/relay-events/relay/receiver/receivertest"
 )
 
-// capture is a delivery on its way: what Relay sent, and what the receiver behind the recorder answered.
+// capture is a recorded delivery: Relay's request, and the answer of the receiver behind the
+// recorder.
 type capture struct {
 	header http.Header
 	body   []byte
 	status int
 }
 
-// startRecorder starts a proxy in front of a receiver, which passes on what it gets, and keeps it.
+// startRecorder starts a proxy in front of a receiver, which forwards requests and records them.
 func startRecorder(t *testing.T, target string) (url string, captures <-chan capture) {
 	t.Helper()
 	got := make(chan capture, 100)
@@ -38,7 +39,7 @@ func startRecorder(t *testing.T, target string) (url string, captures <-chan cap
 	return s.URL + "/relay-hook", got
 }
 
-// send posts a body with the headers given and returns the status of the answer; 0 for none.
+// send posts a body with the given headers and returns the status of the answer, or 0.
 func send(t *testing.T, url string, header http.Header, body []byte) int {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
@@ -57,8 +58,8 @@ func send(t *testing.T, url string, header http.Header, body []byte) int {
 	return res.StatusCode
 }
 
-// TestSourceReceivers has the receivers that call-webhooks.txt prints, unchanged, take Relay's deliveries and refuse
-// everything that differs from them.
+// TestSourceReceivers lets the receivers printed in call-webhooks.txt, unchanged, accept Relay's
+// deliveries and refuse every altered one.
 func TestSourceReceivers(t *testing.T) {
 	for _, sample := range []struct {
 		name  string
@@ -87,7 +88,8 @@ func TestSourceReceivers(t *testing.T) {
 				r.waitState(id, hook.ID, "delivered")
 			}
 
-			// The control: what was captured is taken again, so that what follows is refused for the change alone.
+			// The control: the captured delivery is accepted again, so that the following ones are
+			// refused only for the change.
 			if got := send(t, target, captured.header, captured.body); got != 200 {
 				t.Fatalf("the captured delivery, sent again: got %d, want 200", got)
 			}

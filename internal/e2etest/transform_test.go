@@ -8,7 +8,7 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// bombs take all the time or all the memory that a transform may have.
+// bombs use all the time or memory that a transform may have.
 var bombs = []string{
 	`while(true){}`,
 	`let s='x'; for(;;) s+=s`,
@@ -24,11 +24,13 @@ var bombs = []string{
 	`function* g(){for(;;) yield 1}; return {body:[...g()]}`,
 }
 
-// TestTransformBombs sets a hundred of them off at once, each a webhook's with a script of its own. The process grows by no more than the
-// sandbox may take, and other deliveries, half of them transformed, are hardly slowed.
+// TestTransformBombs runs a hundred bombs at once, each as a webhook's own script. The process
+// grows by no more than the sandbox's limit, and other deliveries, half of them transformed, are
+// hardly slower.
 func TestTransformBombs(t *testing.T) {
 	const (
-		// growth is what two instances and what belongs to them may take, and 16 MiB for all else.
+		// growth is the memory of two instances and their surroundings, plus 16 MiB for everything
+		// else.
 		growth = (2*64 + 16) << 20
 		count  = 100
 	)
@@ -71,10 +73,10 @@ func TestTransformBombs(t *testing.T) {
 	}
 }
 
-// What is below these says nothing on a machine whose cores others use, too: the bombs' threads have the lowest priority, so that such
-// a machine hardly lets them run, and the garbage collector, which has to wait until they stop, waits for that as well, now and
-// then. docs/performance.md has the figures. What the bounds catch is a script that gets in the way of the others by itself: then
-// they wait for seconds.
+// Figures below these are meaningless on a machine whose cores others use as well. The bombs'
+// threads have the lowest priority, so such a machine hardly runs them, and the garbage collector
+// occasionally waits for them to stop. docs/performance.md has the figures. The limits detect
+// scripts that block the others directly: then the others wait for seconds.
 const (
 	bombNoise50 = 25 * time.Millisecond
 	bombNoise   = 250 * time.Millisecond

@@ -24,20 +24,20 @@ import (
 type batchRecorder struct {
 	verify *receiver.Receiver
 
-	mu       sync.Mutex // guards everything below
+	mu       sync.Mutex // guards the fields below
 	bodies   map[string]string
 	requests map[string]int      // by batch
-	across   map[string]int      // kills that happened between two requests for a batch
+	across   map[string]int      // kills that happened between two requests of a batch
 	life     int                 // kills so far
-	last     map[string]int      // the life of a batch's last request
-	done     map[string]struct{} // tokens that were accepted
+	last     map[string]int      // the number of kills at a batch's last request
+	done     map[string]struct{} // accepted tokens
 	wrong    []string
 }
 
 func (r *batchRecorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	body, err := io.ReadAll(in.Body)
 	if err != nil {
-		return // the sender died while sending: this is no request
+		return // the sender died while sending: not a complete request
 	}
 	id := in.Header.Get("X-Relay-Delivery")
 	var list []envelope
@@ -71,8 +71,9 @@ func (r *batchRecorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	}
 }
 
-// TestKillBetweenBatches kills the server again and again while events go out in batches, some of which are refused at
-// first: nothing is lost, and whatever comes again under a batch's id is that batch, byte for byte.
+// TestKillBetweenBatches kills the server repeatedly while events go out in batches, some of which
+// are refused at first. No event may be lost, and a repeated batch must be byte for byte the same
+// under its id.
 func TestKillBetweenBatches(t *testing.T) {
 	r := newRelay(t, filepath.Join(t.TempDir(), "data"))
 	r.start()
@@ -80,13 +81,14 @@ func TestKillBetweenBatches(t *testing.T) {
 	intact(t, r.dir)
 }
 
-// TestKillBetweenBatchesOfNodes is TestKillBetweenBatches with two servers that share a database and take turns in dying.
+// TestKillBetweenBatchesOfNodes is TestKillBetweenBatches with two servers that share a database
+// and are killed in turn.
 func TestKillBetweenBatchesOfNodes(t *testing.T) {
 	c := newServers(t, pgtest.Start(t).Database(t), 2)
 	killBetweenBatches(t, c.pubs, c.nodes...)
 }
 
-// killBetweenBatches kills servers under load, and stops them in the end.
+// killBetweenBatches kills servers under load, and stops them at the end.
 func killBetweenBatches(t *testing.T, pubs *publishers, servers ...*relay) {
 	kills := count(t, "RELAY_FAULT_KILLS", 8, 4)
 	r := servers[0]

@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// TestCheckComplains plants one fault of each sort in a history without any, because a checker that never complains
-// would pass all other tests.
+// TestCheckComplains plants one fault of each kind in a correct history, because a checker that
+// never complains would pass all other tests.
 func TestCheckComplains(t *testing.T) {
 	t0 := time.Now()
 	at := func(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) }
-	// Events a and b were acknowledged, c was not. Request 1 was in flight at the kill; request 3 failed.
+	// Events a and b were acknowledged, c was not. Request 1 was in flight at the kill; request 3
+	// failed.
 	sound := func() *history {
 		h := &history{
 			items: []*item{
@@ -62,7 +63,7 @@ func TestCheckComplains(t *testing.T) {
 	tests := []struct {
 		name  string
 		plant func(h *history)
-		want  []string // what the complaints begin with; nil: none
+		want  []string // beginnings of the complaints; nil for none
 	}{
 		{"nothing", func(*history) {}, nil},
 		{"unsure and stored", func(h *history) {

@@ -10,8 +10,8 @@ import (
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 )
 
-// TestOrderOverNodes is TestOrder with three servers that take turns in accepting events, and that are killed one after
-// the other: each key's events must be accepted in their order whoever has them (RELIABILITY section a, "order").
+// TestOrderOverNodes is TestOrder with three servers that accept events in turn and are killed one
+// after the other: each key's events must be accepted in order whichever server has them.
 func TestOrderOverNodes(t *testing.T) {
 	events := count(t, "RELAY_FAULT_ORDERED", 15_000, 2_000) / orderKeys * orderKeys
 	kills := count(t, "RELAY_FAULT_KILLS", 6, 2)

@@ -23,10 +23,11 @@ import (
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 )
 
-// lease is that of the servers in these tests: short, so that the others come soon.
+// lease is the lease of the servers in these tests: short, so that others take over soon.
 const lease = time.Second
 
-// cluster is several servers that share a database, in a world whose own server is the first of them.
+// cluster is a group of servers that share a database, in a world whose own server is the first of
+// them.
 type cluster struct {
 	*world
 	url   string // of the database
@@ -35,10 +36,10 @@ type cluster struct {
 	frozen map[string][]string // see ackedBefore
 
 	mu sync.Mutex
-	up []*relay // whom publishers turn to; guarded by mu
+	up []*relay // servers that publishers may use; guarded by mu
 }
 
-// newCluster starts servers on a database and makes the webhooks of the test.
+// newCluster starts servers on a database and creates the webhooks of the test.
 func newCluster(t testing.TB, url string, nodes int) *cluster {
 	c := newServers(t, url, nodes)
 	c.hist.hooks = createHooks(t, c.relay, c.rec)
@@ -68,7 +69,7 @@ func newServers(t testing.TB, url string, nodes int) *cluster {
 	return c
 }
 
-// knows waits until a server knows the webhooks, which is promised within a second.
+// knows waits until a server knows the webhooks, which must happen within a second.
 func (c *cluster) knows(r *relay) {
 	c.t.Helper()
 	var ids []string
@@ -96,21 +97,21 @@ func (c *cluster) knowsAll(r *relay, ids ...string) {
 	}
 }
 
-// anyone returns a server for the next request, as a load balancer does.
+// anyone returns a server for the next request, like a load balancer.
 func (c *cluster) anyone() *relay {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.up[rand.IntN(len(c.up))]
 }
 
-// without keeps publishers away from some servers, and only from these.
+// without keeps publishers away from exactly these servers.
 func (c *cluster) without(those ...*relay) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.up = slices.DeleteFunc(slices.Clone(c.nodes), func(r *relay) bool { return slices.Contains(those, r) })
 }
 
-// interrupted notes a time in which a server lost what was in flight, and when that may have been.
+// interrupted records a period in which a server lost its in-flight work.
 func (c *cluster) interrupted(from, until time.Time, window time.Duration) {
 	c.hist.kills = append(c.hist.kills, kill{from: from, until: until, window: window + 2*c.pubs.slowest(from.Add(-window), until)})
 }
@@ -128,7 +129,7 @@ func (c *cluster) finish() figures {
 	before := len(c.rec.seen())
 	c.relay.start()
 	c.hist.tell(c.t, c.relay)
-	time.Sleep(lease) // in which it would take over what the others had left
+	time.Sleep(lease) // time to take over the work of the others
 	c.relay.stop()
 	c.hist.items, c.hist.requests = c.pubs.items, c.rec.seen()
 	c.hist.complain = append(c.hist.complain, c.pubs.wrong...)
@@ -145,7 +146,8 @@ func (c *cluster) finish() figures {
 	return figures
 }
 
-// closed asks the database whether all that is stored is settled or owed, also what nobody could say whether it was.
+// closed checks in the database whether all stored events are settled or owed, including those with
+// unknown fates.
 func (c *cluster) closed() error {
 	conn, err := pgx.Connect(context.Background(), c.url)
 	if err != nil {
@@ -189,7 +191,7 @@ func (c *cluster) metric(r *relay, name string) float64 {
 	return 0
 }
 
-// TestKillOnDatabase is TestKill for a server that keeps everything in PostgreSQL.
+// TestKillOnDatabase is TestKill for a server that stores everything in PostgreSQL.
 func TestKillOnDatabase(t *testing.T) {
 	kills := count(t, "RELAY_FAULT_KILLS", 6, 3)
 	c := newCluster(t, pgtest.Start(t).Database(t), 1)
@@ -205,7 +207,7 @@ func TestKillOnDatabase(t *testing.T) {
 	t.Logf("%d kills, %v", kills, c.finish())
 }
 
-// TestKillNodes kills one of three servers after the other under load (RELIABILITY R11).
+// TestKillNodes kills three servers under load, one after the other.
 func TestKillNodes(t *testing.T) {
 	kills := count(t, "RELAY_FAULT_KILLS", 20, 5)
 	c := newCluster(t, pgtest.Start(t).Database(t), 3)
@@ -219,7 +221,7 @@ func TestKillNodes(t *testing.T) {
 		c.interrupted(l.doomed, l.ended, 500*time.Millisecond)
 		r.start()
 	}
-	// What the last one leaves is taken over without it.
+	// The last server's work is taken over without it.
 	r := c.nodes[c.rng.IntN(len(c.nodes))]
 	c.without(r)
 	stalled := watchStalls(t)
@@ -241,7 +243,8 @@ func TestKillNodes(t *testing.T) {
 	t.Logf("%d kills, the last one's work was done after %v, %v", kills+1, took.Round(time.Millisecond), c.finish())
 }
 
-// ackedBefore returns the tokens a hook wants of events that were acknowledged up to a moment ago. Publishers go on.
+// ackedBefore returns the tokens that a hook wants of events acknowledged up to a moment ago.
+// Publishers continue.
 func (c *cluster) ackedBefore(h *hook, _ time.Time) []string {
 	if c.frozen == nil {
 		c.frozen = make(map[string][]string)
@@ -253,8 +256,9 @@ func (c *cluster) ackedBefore(h *hook, _ time.Time) []string {
 	return c.frozen[h.name]
 }
 
-// TestStoppedNodes holds all servers but one still until that one has taken them for dead, and lets them go on
-// (RELIABILITY R10). Four at a time: each time takes the lease and as long as the others may take to look.
+// TestStoppedNodes freezes all servers but one until that one has taken them for dead, and then
+// lets them continue. It freezes four at a time, because each time takes the lease plus the
+// interval of the others' checks.
 func TestStoppedNodes(t *testing.T) {
 	const nodes = 5
 	rounds := count(t, "RELAY_FAULT_STOPS", 5, 1)
@@ -273,7 +277,7 @@ func TestStoppedNodes(t *testing.T) {
 			r.signal(syscall.SIGSTOP)
 		}
 		c.without(stopped...)
-		time.Sleep(lease + 2500*time.Millisecond) // the others look every two seconds
+		time.Sleep(lease + 2500*time.Millisecond) // the others check every two seconds
 		for _, r := range stopped {
 			r.signal(syscall.SIGCONT)
 		}
@@ -289,7 +293,7 @@ func TestStoppedNodes(t *testing.T) {
 		c.hist.kills[len(c.hist.kills)-1].held = true
 		c.without()
 	}
-	c.refusedMayCome() // a commit under way at a stop is refused when it is over, for it has taken too long
+	c.refusedMayCome() // a commit in progress at a stop is refused when it ends, because it took too long
 	refused := 0.0
 	for _, r := range c.nodes {
 		refused += c.metric(r, "relay_node_refused_writes_total")
@@ -308,8 +312,8 @@ func (r *relay) signal(s syscall.Signal) {
 	}
 }
 
-// TestDatabaseCrashes ends PostgreSQL as a crash does, again and again, under publishers who try again with their keys
-// (RELIABILITY R12).
+// TestDatabaseCrashes crashes PostgreSQL repeatedly while publishers repeat requests with their
+// keys.
 func TestDatabaseCrashes(t *testing.T) {
 	crashes := count(t, "RELAY_FAULT_KILLS", 20, 4)
 	srv := pgtest.Start(t)
@@ -329,8 +333,9 @@ func TestDatabaseCrashes(t *testing.T) {
 		if took > 5*time.Second {
 			t.Errorf("publishing worked %v after the database did, want within 5s", took)
 		}
-		// What was recorded less than 0.6 s ago is lost (three times wal_writer_delay,
-		// https://www.postgresql.org/docs/current/wal-async-commit.html), and the servers need a moment to notice.
+		// Results recorded in the last 0.6 s are lost (three times wal_writer_delay,
+		// https://www.postgresql.org/docs/current/wal-async-commit.html), and the servers need a
+		// moment to notice.
 		c.interrupted(from, began.Add(took+2*time.Second), time.Second)
 		for _, r := range c.nodes {
 			r.running()
@@ -340,8 +345,8 @@ func TestDatabaseCrashes(t *testing.T) {
 	t.Logf("%d crashes, published again within %v, %v", crashes, slowest.Round(time.Millisecond), c.finish())
 }
 
-// TestFailover ends the primary and promotes its standby, which commits waited for: nothing acknowledged is lost, and the
-// servers find the new primary by themselves.
+// TestFailover ends the primary and promotes its standby, for which commits waited: no acknowledged
+// event is lost, and the servers find the new primary.
 func TestFailover(t *testing.T) {
 	primary := pgtest.Start(t)
 	cfg, err := pgx.ParseConfig(primary.Database(t))
@@ -372,12 +377,12 @@ func TestFailover(t *testing.T) {
 	t.Logf("published again %v after the promotion, %v", took.Round(time.Millisecond), c.finish())
 }
 
-// refusedMayCome: an event whose commit was under way when the database, or the server, broke off was refused, and may be
-// stored.
+// refusedMayCome allows refused events to be stored: their commit may have been in progress when
+// the database or the server broke off.
 func (c *cluster) refusedMayCome() { c.hist.refusedMayCome = true }
 
-// TestSilentDatabase lets the connection to the database fall silent: publishers have an answer within two seconds, and
-// it all works again without a restart (RELIABILITY R13).
+// TestSilentDatabase makes the connection to the database fall silent: publishers get an answer
+// within two seconds, and everything works again without a restart.
 func TestSilentDatabase(t *testing.T) {
 	srv := pgtest.Start(t)
 	cfg, err := pgx.ParseConfig(srv.Database(t))
@@ -423,14 +428,14 @@ func TestSilentDatabase(t *testing.T) {
 	t.Logf("%v", c.finish())
 }
 
-// stallsOf returns for how long the machine stood still, and begins to watch anew.
+// stallsOf returns how long the machine stood still, and starts watching again.
 func stallsOf(t testing.TB, stalled *func() time.Duration) time.Duration {
 	d := (*stalled)()
 	*stalled = watchStalls(t)
 	return d
 }
 
-// ready asks /readyz.
+// ready calls /readyz.
 func ready(r *relay) error {
 	res, err := (&http.Client{Timeout: 10 * time.Second}).Get(r.url() + "/readyz")
 	if err != nil {

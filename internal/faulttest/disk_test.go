@@ -19,20 +19,20 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// Figures of RELIABILITY R4 and R6.
+// Limits for recovery.
 const (
 	resumeAfterSync = 10 * time.Second
 	resumeAfterFull = 5 * time.Second
 )
 
-// meddler is an strace that is attached to a running server and changes its system calls.
+// meddler is an strace attached to a running server that changes its system calls.
 type meddler struct {
 	t   testing.TB
 	cmd *exec.Cmd
 	log tail
 }
 
-// meddle attaches to the server; it returns once every thread is traced.
+// meddle attaches to the server; it returns when every thread is traced.
 func meddle(w *world, inject string) *meddler {
 	w.t.Helper()
 	pid := w.relay.life().cmd.Process.Pid
@@ -47,7 +47,7 @@ func meddle(w *world, inject string) *meddler {
 	}
 	w.t.Cleanup(m.leave)
 	waitFor(w.t, "attaching strace", patience, func() error {
-		// strace attaches to the threads one by one; those made later are traced from their beginning.
+		// strace attaches to the threads one by one; later threads are traced from their beginning.
 		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
 		if err != nil || len(tasks) == 0 {
 			return fmt.Errorf("no threads: %w", errNotYet)
@@ -66,7 +66,7 @@ func meddle(w *world, inject string) *meddler {
 	return m
 }
 
-// leave detaches; the server goes on as if nothing had been. Leaving twice is harmless.
+// leave detaches; the server continues normally. Leaving twice is harmless.
 func (m *meddler) leave() {
 	if m.cmd.ProcessState != nil {
 		return
@@ -75,8 +75,8 @@ func (m *meddler) leave() {
 	m.cmd.Wait()
 }
 
-// TestFailingSync makes every sync fail for a while (RELIABILITY R4): nothing is acknowledged, nothing that was refused
-// turns up later, and the server gets over it by itself.
+// TestFailingSync makes every sync fail for a while: no event is acknowledged, no refused event
+// appears later, and the server recovers without help.
 func TestFailingSync(t *testing.T) {
 	testenv.Binary(t, "strace")
 	w := newWorld(t, filepath.Join(t.TempDir(), "data"))
@@ -86,7 +86,7 @@ func TestFailingSync(t *testing.T) {
 	faults := []string{
 		"fdatasync,fsync:error=EIO",          // every sync, until we leave
 		"fdatasync,fsync:error=EIO:when=1",   // one on each thread
-		"fdatasync,fsync:error=ENOSPC",       // as a disk says that finds out late
+		"fdatasync,fsync:error=ENOSPC",       // like a disk that detects late that it is full
 		"fdatasync,fsync:error=EIO:when=1+2", // every other one on each thread
 		"pwrite64:error=EIO",                 // every write
 	}
@@ -117,8 +117,8 @@ func TestFailingSync(t *testing.T) {
 	t.Logf("%d faults, accepting again after %v at most; %v", len(faults), slowest.Round(time.Millisecond), w.finish())
 }
 
-// TestFailingSyncAndKill kills the server while its syncs fail. What it refused then it may have written, and a server
-// that starts cannot tell; what it acknowledged before is there.
+// TestFailingSyncAndKill kills the server while its syncs fail. Refused events may have been
+// written, which a restarted server cannot tell; events acknowledged before are there.
 func TestFailingSyncAndKill(t *testing.T) {
 	w := newWorld(t, filepath.Join(t.TempDir(), "data"))
 	w.hist.storeFailed, w.hist.refusedMayCome = true, true
@@ -137,7 +137,7 @@ func TestFailingSyncAndKill(t *testing.T) {
 	t.Log(w.finish())
 }
 
-// awaitRefusal waits until a publisher, from now on, is answered 503.
+// awaitRefusal waits until a publisher is answered 503 from now on.
 func (w *world) awaitRefusal(fault string) {
 	w.t.Helper()
 	before := w.refusals()
@@ -150,7 +150,7 @@ func (w *world) awaitRefusal(fault string) {
 	})
 }
 
-// refusals counts the answers 503 so far.
+// refusals returns the number of 503 answers so far.
 func (w *world) refusals() int {
 	w.pubs.mu.Lock()
 	defer w.pubs.mu.Unlock()
@@ -163,7 +163,7 @@ func (w *world) refusals() int {
 	return n
 }
 
-// checkRefusals checks that nothing was acknowledged between the times.
+// checkRefusals checks that no event was acknowledged between the times.
 func (w *world) checkRefusals(fault string, from, to time.Time) {
 	w.t.Helper()
 	statuses := make(map[int]int)
@@ -175,7 +175,7 @@ func (w *world) checkRefusals(fault string, from, to time.Time) {
 	}
 }
 
-// TestBlockedSync makes syncs slow and shows that an acknowledgement waits for them.
+// TestBlockedSync makes syncs slow and checks that acknowledgements wait for them.
 func TestBlockedSync(t *testing.T) {
 	const block = 2 * time.Second
 	w := newWorld(t, filepath.Join(t.TempDir(), "data"))
@@ -185,7 +185,7 @@ func TestBlockedSync(t *testing.T) {
 	w.settle()
 	m := meddle(w, fmt.Sprintf("fdatasync,fsync:delay_enter=%d", block.Microseconds()))
 	for _, id := range []bool{false, true} {
-		w.settle() // so that no sync is under way that the event might have to wait for as well
+		w.settle() // so that the event does not have to wait for another sync in progress
 		it, a := w.pubs.one(w.rng, id)
 		if took := a.ended.Sub(a.begun); a.status != http.StatusAccepted || took < block {
 			t.Errorf("publishing with syncs that take %v (id: %v): got status %d after %v, want 202 after %v", block, id, a.status, took, block)
@@ -200,7 +200,7 @@ func TestBlockedSync(t *testing.T) {
 	t.Log(w.finish())
 }
 
-// TestFullDisk fills the disk and makes room again, several times (RELIABILITY R6).
+// TestFullDisk fills the disk and makes room again, several times.
 func TestFullDisk(t *testing.T) {
 	const size = 64 << 20
 	cycles := count(t, "RELAY_FAULT_CYCLES", 5, 2)
@@ -214,7 +214,7 @@ func TestFullDisk(t *testing.T) {
 	var slowest time.Duration
 	for n := range cycles {
 		time.Sleep(300 * time.Millisecond)
-		// A neighbour takes what there is, or leaves some for us to fill.
+		// A neighbour takes the free space, or leaves some for us to fill.
 		leave := int64(n%2) * (1 << 20)
 		neighbour := filepath.Join(disk, "neighbour")
 		fill(t, neighbour, disk, leave)
@@ -237,7 +237,8 @@ func TestFullDisk(t *testing.T) {
 	t.Logf("%d full disks, accepting again after %v at most; %v", cycles, slowest.Round(time.Millisecond), w.finish())
 }
 
-// TestFullDiskAndKill kills the server on a full disk. It may refuse to start there, in words, but not what it has.
+// TestFullDiskAndKill kills the server on a full disk. It may refuse to start there, with an
+// explanation, but must not lose data.
 func TestFullDiskAndKill(t *testing.T) {
 	disk := smallDisk(t, 64<<20)
 	w := newWorld(t, filepath.Join(disk, "data"))
@@ -269,7 +270,7 @@ func TestFullDiskAndKill(t *testing.T) {
 	t.Log(w.finish())
 }
 
-// readAll checks that reading works while nothing can be written.
+// readAll checks that reading works while writing is impossible.
 func (w *world) readAll() {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -291,7 +292,7 @@ func (w *world) readAll() {
 	}
 }
 
-// smallDisk mounts a file system of its own, in memory, that can be filled without harm to anybody.
+// smallDisk mounts a separate file system in memory that can be filled safely.
 func smallDisk(t *testing.T, size int) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -314,8 +315,8 @@ func smallDisk(t *testing.T, size int) string {
 	return dir
 }
 
-// fill writes a file until its disk has no more room than is to be left. Others write meanwhile, so it tries until it
-// has found the disk full twice.
+// fill writes a file until its disk has only leave bytes of room. Other processes write at the same
+// time, so it continues until it has found the disk full twice.
 func fill(t *testing.T, path, disk string, leave int64) {
 	t.Helper()
 	f, err := os.Create(path)

@@ -46,10 +46,10 @@ type earlierStore interface {
 	Close() error
 }
 
-// TestEarlierVersion opens a folder and a database that an earlier version has written (testdata/v0/make.sh says how),
-// finds everything in them, and delivers what they owed.
+// TestEarlierVersion opens a folder and a database written by an earlier version (see
+// testdata/v0/make.sh), finds all data in them, and delivers the owed deliveries.
 func TestEarlierVersion(t *testing.T) {
-	// After everything that was owed is due, and before it expires.
+	// After every owed delivery is due, and before it expires.
 	clock := time.Date(2026, 12, 6, 0, 0, 0, 0, time.UTC)
 	begin := time.Now()
 	now := func() time.Time { return clock.Add(time.Since(begin)) }
@@ -75,7 +75,7 @@ func TestEarlierVersion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join(t.TempDir(), "relay.key") // one that others may read is refused
+		path := filepath.Join(t.TempDir(), "relay.key") // a file that others may read is refused
 		if err := os.WriteFile(path, key, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func earlier(t *testing.T, s earlierStore, now func() time.Time) {
 		t.Errorf("got the rule %+v, %t", r, ok)
 	}
 
-	received := make(map[string][]string) // by path: the events' ids
+	received := make(map[string][]string) // ids of events by path
 	var mu sync.Mutex
 	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -158,7 +158,7 @@ func earlier(t *testing.T, s earlierStore, now func() time.Time) {
 		t.Errorf("got jobs %+v, %v, want the replay", jobs, err)
 	}
 
-	// What was delivered is in the log, with what was sent.
+	// Delivered events are in the log, with the requests sent.
 	engine, err := delivery.New(delivery.Config{Store: s, Webhooks: hooks, Sender: client, Tokens: client, Now: now, UserAgent: "Relay/test",
 		Owners: map[string]delivery.Owner{gate.Owner: people}, Log: slog.New(slog.DiscardHandler)})
 	check("making the engine", err)
@@ -176,7 +176,7 @@ func earlier(t *testing.T, s earlierStore, now func() time.Time) {
 		t.Errorf("got %d attempts, %d of them with the body that was sent, want 11 and those of three events and more", len(log), bodies)
 	}
 
-	// The endpoints are up now; what is owed arrives.
+	// The endpoints are up now; owed deliveries arrive.
 	p := access.System(tenant)
 	for _, w := range []*webhook.Webhook{down, batch, paused} {
 		path := strings.TrimPrefix(w.URL, "http://127.0.0.1:18082")

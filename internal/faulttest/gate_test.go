@@ -20,8 +20,9 @@ import (
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 )
 
-// TestGateKills kills servers while respondents go through the gate and their callers wait for verdicts: each ends exactly
-// once, as the endpoint said, and nobody was told otherwise.
+// TestGateKills kills servers while respondents go through the gate and their callers wait for
+// verdicts: each respondent ends exactly once, as the endpoint decided, and no caller was told
+// otherwise.
 func TestGateKills(t *testing.T) {
 	kills := count(t, "RELAY_FAULT_GATE_KILLS", 3, 2)
 	t.Run("folder", func(t *testing.T) {
@@ -35,7 +36,7 @@ func TestGateKills(t *testing.T) {
 	})
 }
 
-// personDoc is a respondent as the API shows it.
+// personDoc is a respondent in the API.
 type personDoc struct {
 	ID, State  string
 	Reason     *string
@@ -43,7 +44,7 @@ type personDoc struct {
 	Custom     struct{ N int }
 }
 
-// verdictOf says how a respondent must end, by its number.
+// verdictOf returns how a respondent must end, by number.
 func verdictOf(n int) (state, title string) {
 	switch n % 10 {
 	case 3, 7:
@@ -55,7 +56,7 @@ func verdictOf(n int) (state, title string) {
 	}
 }
 
-// newGateEndpoint starts an endpoint that decides, if not always at once.
+// newGateEndpoint starts an endpoint that decides, though not always at once.
 func newGateEndpoint(t *testing.T) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -75,7 +76,7 @@ func newGateEndpoint(t *testing.T) *httptest.Server {
 			io.WriteString(w, "<html>accept</html>")
 			return
 		case n%20 == 13:
-			time.Sleep(50 * time.Millisecond) // a slow answer; nothing waits for it to be so slow
+			time.Sleep(50 * time.Millisecond) // a slow answer; the exact delay does not matter
 		}
 		switch state, title := verdictOf(n); {
 		case state == "rejected":
@@ -126,7 +127,7 @@ func gateKills(t *testing.T, servers []*relay, kills int) {
 		})
 	}
 
-	// Callers send each respondent, again and again to any server, until it is received.
+	// Callers send each respondent repeatedly to any server until it is received.
 	var (
 		next, verdicts atomic.Int64
 		mu             sync.Mutex
@@ -181,7 +182,7 @@ func gateKills(t *testing.T, servers []*relay, kills int) {
 			}
 			return nil
 		})
-		time.Sleep(time.Duration(rng.Int64N(int64(200 * time.Millisecond)))) // kills come at any moment
+		time.Sleep(time.Duration(rng.Int64N(int64(200 * time.Millisecond)))) // kills happen at any moment
 		r := servers[rng.IntN(len(servers))]
 		r.running()
 		r.life().kill()
@@ -208,7 +209,7 @@ func gateKills(t *testing.T, servers []*relay, kills int) {
 			path = "/v1/respondents?limit=250&state=" + state + "&cursor=" + *page.NextCursor
 		}
 	}
-	// One whose event got lost in a kill is looked for at the start and every minute.
+	// A respondent whose event was lost in a kill is found at start and every minute.
 	waitFor(t, "everybody to be decided", 2*patience+10*time.Second, func() error {
 		if pending, err := list("pending"); err != nil || len(pending) > 0 {
 			return fmt.Errorf("%d are pending, %v", len(pending), err)

@@ -15,39 +15,43 @@ import (
 	"github.com/relay-events/relay/client"
 )
 
-// history is everything that is known after a run.
+// history holds all facts known after a run.
 type history struct {
-	items    []*item   // what was published
-	requests []request // what the receiver got, in the order it got it
+	items    []*item   // published events
+	requests []request // requests in the order in which the receiver got them
 	kills    []kill
 	hooks    []*hook
 
-	events   []storedEvent   // what the server says it has stored
-	attempts []loggedAttempt // what it says it has done
-	states   map[string]int  // how many deliveries it lists in each state that is not the end
-	complain []string        // what went wrong on the way
+	events   []storedEvent   // events in the server's store
+	attempts []loggedAttempt // attempts in the server's log
+	states   map[string]int  // number of listed deliveries in each state that is not final
+	complain []string        // failures during the run
 
-	// storeFailed: the log may hold an entry twice, see delivery.Store.Record.
+	// storeFailed means that the log may contain an entry twice, see delivery.Store.Record.
 	storeFailed bool
-	// killed while the store failed: what was refused then may be stored all the same.
+	// refusedMayCome means that a server was killed while its store failed, so refused events may
+	// be stored.
 	refusedMayCome bool
 }
 
-// kill is when a process was killed.
+// kill is the kill of a process.
 //
-// In flight at a kill are the requests whose results were not stored: those that the receiver had begun and not answered,
-// and those answered too late to be recorded. Whether a result was stored the log tells, and a success that is in the
-// log must not be repeated. How late is too late is bounded by window: results are recorded in groups, a few
-// milliseconds after the answer (delivery's recorder waits 5 ms for company, then commits, without a sync), which on an
-// idle machine is well below 100 ms. The bound is 250 ms, a second under strace, which stops every thread at every call,
-// and twice the slowest answer that a publisher waited for in the process's life, which took a commit and a sync.
-// Where the store failed before the kill, nothing was stored since, and all of that was in flight.
+// In flight at a kill are the requests whose results were not stored: those that the receiver had
+// begun and not answered, and those answered too late to be recorded. The log shows whether a
+// result was stored, and a success in the log must not be repeated.
+//
+// window bounds how late is too late. Results are recorded in groups, a few milliseconds after the
+// answer (delivery's recorder waits 5 ms for more results, then commits without a sync), which on
+// an idle machine is well below 100 ms. The window is 250 ms, or a second under strace, which stops
+// every thread at every call, plus twice the slowest answer to a publisher during the process's
+// life, which included a commit and a sync. If the store failed before the kill, all results since
+// then were in flight.
 type kill struct {
-	from   time.Time // the last moment at which it surely ran, or its store began to fail
-	until  time.Time // the first at which it surely did not
+	from   time.Time // the last moment at which it certainly ran, or at which its store began to fail
+	until  time.Time // the first moment at which it certainly did not run
 	window time.Duration
-	// held: the process was held still and then went on. A request that it was about to send leaves it then, though others
-	// have taken over and done the same.
+	// held means that the process was frozen and then continued. It may then still send a request
+	// although others have taken over and sent the same.
 	held bool
 }
 
@@ -64,13 +68,13 @@ type loggedAttempt struct {
 	delivery string
 	number   int
 	outcome  string
-	status   int // zero: no answer
-	seq      int // of the request it is about; -1: no answer
+	status   int // zero for no answer
+	seq      int // of the request it describes; -1 for no answer
 	header   map[string]string
 	body     string
 }
 
-// figures sum a run up.
+// figures summarize a run.
 type figures struct {
 	published, acked, stored, delivered, requests, duplicates, unlogged, inFlight int
 	leastWindow, mostWindow                                                       time.Duration // of the kills
@@ -83,17 +87,17 @@ func (f figures) String() string {
 		f.leastWindow.Round(time.Millisecond), f.mostWindow.Round(time.Millisecond))
 }
 
-// mostShown bounds how many complaints of a kind are listed.
+// mostShown bounds the complaints listed per kind.
 const mostShown = 5
 
-// check compares what was published, stored, received and logged, and returns what is wrong, a sentence each. An empty
-// result means:
+// check compares the published, stored, received and logged events, and returns the differences, a
+// sentence each. An empty result means:
 //
-//   - accepted ⊆ stored ⊆ delivered, each event once per hook that wants it, and nothing is owed any more
-//   - nothing from nowhere: every stored event and every request stems from something published
-//   - a delivery was repeated, or its attempt's number, only if the attempt before was in flight at a kill; nothing
-//     was repeated after a success that is in the log, but by a server that was held still before it sent the request
-//   - log = what the receiver saw, byte for byte, but for requests in flight at a kill
+//   - accepted ⊆ stored ⊆ delivered, each event once per hook that wants it, and no delivery is still owed
+//   - no inventions: every stored event and every request stems from a published event
+//   - a delivery was repeated, or its attempt's number, only if the attempt before was in flight at a kill; none was
+//     repeated after a success in the log, except by a server that was frozen before it sent the request
+//   - the log equals what the receiver got, byte for byte, except for requests in flight at a kill
 func (h *history) check() (figures, []string) {
 	c := &checker{history: h, shown: make(map[string]int), wrong: slices.Clone(h.complain)}
 	c.entries = make(map[int]int)
@@ -118,12 +122,12 @@ type checker struct {
 	shown   map[string]int
 
 	byToken map[string]*item
-	have    map[string]int // times an event is stored
-	flying  []bool         // for each request: it was in flight at a kill
-	entries map[int]int    // of the log about each request
+	have    map[string]int // how often an event is stored
+	flying  []bool         // whether each request was in flight at a kill
+	entries map[int]int    // log entries about each request
 }
 
-// say complains; of each kind only the first few are spelled out.
+// say adds a complaint; of each kind only the first few are spelled out.
 func (c *checker) say(kind, format string, args ...any) {
 	switch c.shown[kind]++; {
 	case c.shown[kind] <= mostShown:
@@ -133,7 +137,7 @@ func (c *checker) say(kind, format string, args ...any) {
 	}
 }
 
-// stored compares what was published with what is stored.
+// stored compares the published events with the stored ones.
 func (c *checker) stored() {
 	c.byToken = make(map[string]*item, len(c.items))
 	for _, it := range c.items {
@@ -171,11 +175,11 @@ func (c *checker) stored() {
 	}
 }
 
-// received compares what is stored with what was received.
+// received compares the stored events with the received requests.
 func (c *checker) received() {
 	type name struct{ hook, token string }
-	deliveries := make(map[string]name)   // of each delivery id
-	requests := make(map[name][]*request) // in the order of their arrival
+	deliveries := make(map[string]name)   // by delivery id
+	requests := make(map[name][]*request) // in order of arrival
 	c.flying = make([]bool, len(c.requests))
 	c.figures.requests = len(c.requests)
 	for i, k := range c.kills {
@@ -240,13 +244,14 @@ func (c *checker) delivery(h *hook, token string, list []*request) {
 			continue
 		}
 		last := list[i-1]
-		again := c.flying[last.seq] // nothing is known of its result
+		again := c.flying[last.seq] // its result is unknown
 		if last.accepted() && !again {
 			c.say("duplicate", "delivery %s (%s to %s) was repeated, request %d after %d, which was answered %d at %s, in flight at no kill%s",
 				q.delivery, token, h.name, q.seq, last.seq, last.status, last.ended.Format(clock), c.nearest(last))
 		}
-		// A first attempt is recorded in one piece. That of a delivery which was owed is logged first, and then no longer
-		// owed: a kill in between repeats what is in the log.
+		// A first attempt is recorded in one step. An attempt of an owed delivery is logged first,
+		// and then its owed row is removed: a kill in between repeats an attempt that is in the
+		// log.
 		if last.accepted() && again && c.entries[last.seq] > 0 && last.number == 1 && !c.late(q) {
 			c.say("duplicate", "delivery %s (%s to %s) was repeated, request %d after %d, whose success is in the log",
 				q.delivery, token, h.name, q.seq, last.seq)
@@ -267,8 +272,8 @@ func (c *checker) delivery(h *hook, token string, list []*request) {
 	}
 }
 
-// late reports whether the request may be from a server that was held still just before it sent it. The result of such a
-// request is refused, so that it is not in the log.
+// late reports whether the request may come from a server that was frozen just before it sent the
+// request. The result of such a request is refused, so that it is not in the log.
 func (c *checker) late(q *request) bool {
 	return c.entries[q.seq] == 0 && slices.ContainsFunc(c.kills, func(k kill) bool { return k.held && k.inFlight(q) })
 }
@@ -285,12 +290,13 @@ func (c *checker) nearest(q *request) string {
 	return ""
 }
 
-// logged compares the log with what was received.
+// logged compares the log with the received requests.
 func (c *checker) logged() {
 	for i := range c.attempts {
 		a := &c.attempts[i]
 		if a.seq < 0 {
-			// The receiver answers everything. An attempt it did not answer met a fault that is not ours.
+			// The receiver answers every request. An unanswered attempt met a fault that is not
+			// ours.
 			c.say("log", "delivery %s, attempt %d to %s is logged as %s without an answer", a.delivery, a.number, a.hook, a.outcome)
 			continue
 		}
@@ -316,7 +322,7 @@ func (c *checker) logged() {
 	}
 }
 
-// compare holds an entry of the log against the request it is about.
+// compare compares a log entry with its request.
 func (c *checker) compare(a *loggedAttempt, q *request) {
 	outcome := "retrying"
 	if q.accepted() {
@@ -345,14 +351,14 @@ func (c *checker) compare(a *loggedAttempt, q *request) {
 		}
 	}
 	for k := range q.header {
-		// The transport's own, which the log leaves out.
+		// Added by the transport; the log omits them.
 		if _, ok := got[k]; !ok && k != "Content-Length" && k != "Accept-Encoding" {
 			differ("header "+k, "absent", q.header[k])
 		}
 	}
 }
 
-// tell reads what the server has stored and logged.
+// tell reads the stored events and the log from the server.
 func (h *history) tell(t testing.TB, r *relay) {
 	t.Helper()
 	ctx := context.Background()

@@ -12,7 +12,7 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// TestKill kills the server again and again while it is busy (RELIABILITY R1).
+// TestKill kills the server repeatedly while it is busy.
 func TestKill(t *testing.T) {
 	kills := count(t, "RELAY_FAULT_KILLS", 50, 10)
 	w := newWorld(t, filepath.Join(t.TempDir(), "data"))
@@ -29,20 +29,20 @@ func TestKill(t *testing.T) {
 	t.Logf("%d kills, %v", kills, w.finish())
 }
 
-// point is a system call of the server's at which it is killed, before the call is made.
+// point is a system call at which the server is killed, before the call is made.
 type point struct {
 	call string
-	n    int // strace counts on each thread by itself
+	n    int // strace counts per thread
 }
 
-// TestKillAtSystemCall kills the server at chosen writes, syncs, cuts and removals, of its start and of its work
-// (RELIABILITY R2). Nothing in Relay renames a file.
+// TestKillAtSystemCall kills the server at chosen writes, syncs, truncations and removals, during
+// its start and its work. Relay never renames a file.
 func TestKillAtSystemCall(t *testing.T) {
-	// Each of these hits a server that is making its files.
+	// Each of these hits a server that is creating its files.
 	births := []point{
 		{"fdatasync", 1}, {"unlinkat", 1}, {"pwrite64", 6}, {"ftruncate", 1}, {"fdatasync", 4}, {"fallocate", 2},
 	}
-	// And these one that works, or finds what the one before has left.
+	// And these hit a server that is working, or that finds the state left by the one before.
 	points := []point{
 		{"fdatasync", 2}, {"pwrite64", 1}, {"pwrite64", 40}, {"fdatasync", 20}, {"pwrite64", 3}, {"fsync", 1}, {"pwrite64", 100},
 		{"ftruncate", 1}, {"fdatasync", 50}, {"pwrite64", 150}, {"fsync", 2}, {"fdatasync", 8}, {"pwrite64", 17}, {"fallocate", 1},
@@ -60,7 +60,7 @@ func TestKillAtSystemCall(t *testing.T) {
 	w := newWorld(t, filepath.Join(t.TempDir(), "data"))
 	w.pubs.run(t, w.rng, 6)
 	for _, p := range points {
-		// Some work without a tracer, so that the next start finds something to do.
+		// Some work without a tracer, so that the next start has work to recover.
 		time.Sleep(50*time.Millisecond + time.Duration(w.rng.Int64N(int64(100*time.Millisecond))))
 		w.relay.running()
 		w.relay.life().kill()
@@ -74,12 +74,12 @@ func TestKillAtSystemCall(t *testing.T) {
 	t.Logf("%d kills at system calls, %v", len(births)+len(points), w.finish())
 }
 
-// killAt starts the server so that it is killed at a system call, and returns the lives that took. Which thread makes
-// how many calls is the Go scheduler's choice: when no thread has made that many a while after the server was ready,
-// half as many will do.
+// killAt starts the server so that it is killed at a system call, and returns the lives that this
+// took. The Go scheduler decides which thread makes how many calls. If no thread has made n calls a
+// while after the server was ready, killAt tries again with half as many.
 func (r *relay) killAt(p point, while time.Duration) []*life {
 	r.t.Helper()
-	strace := testenv.Binary(r.t, "strace") // without --seccomp-bpf: strace 6.1 then sees no call after the first
+	strace := testenv.Binary(r.t, "strace") // without --seccomp-bpf, because strace 6.1 then sees only the first call
 	var lives []*life
 	for n := p.n; n > 0; n /= 2 {
 		l := r.launch(strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace="+p.call,
@@ -100,7 +100,8 @@ func (r *relay) killAt(p point, while time.Duration) []*life {
 	return nil
 }
 
-// struck reports whether the process was killed; strace ends as the process it runs does.
+// struck reports whether the process was killed; strace ends in the same way as the process it
+// runs.
 func (l *life) struck() bool {
 	status, ok := l.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// TestSecondServer starts a second server on the folder of a running one: it says why it does not start, at once, and
-// the first is unharmed (RELIABILITY R29).
+// TestSecondServer starts a second server on the folder of a running one: the second says at once
+// why it does not start, and the first is unaffected.
 func TestSecondServer(t *testing.T) {
 	w := newWorld(t, filepath.Join(t.TempDir(), "data"))
 	w.pubs.run(t, w.rng, 2)
 	const limit = time.Second
 	fastest := time.Hour
-	for range 3 { // one look may meet a busy machine
+	for range 3 { // a single measurement may meet a busy machine
 		cmd := exec.Command(w.relay.binary, "serve", "--dev", "--data", w.relay.dir, "--listen", "127.0.0.1:0")
 		cmd.Env = append(cmd.Environ(), "RELAY_ADMIN_KEY="+adminKey)
 		timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })

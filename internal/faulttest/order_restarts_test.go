@@ -22,12 +22,13 @@ import (
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 )
 
-// busyArgs make a server that is stopped give up soon on attempts that hang.
+// busyArgs make a server that is stopping give up quickly on hanging attempts.
 var busyArgs = []string{"--shutdown-timeout", "300ms"}
 
-// TestOrderAtRestarts kills and stops a server by turns, while events of many keys come, go to an endpoint in their
-// order, and go to two more endpoints that are slow and that never answer. So there is always much to recover at a start,
-// and publishing goes on meanwhile: no event may arrive before an older one of its key was accepted.
+// TestOrderAtRestarts alternately kills and stops a server while events of many keys arrive. They
+// go in order to one endpoint, and also to two more, one slow and one that never answers. So there
+// is always much to recover at a start while publishing continues. An event must not arrive before
+// an older one of its key was accepted.
 func TestOrderAtRestarts(t *testing.T) {
 	w := &world{t: t, rng: seeded(t), relay: newRelay(t, filepath.Join(t.TempDir(), "data"))}
 	w.relay.args = busyArgs
@@ -48,7 +49,7 @@ func TestOrderAtRestartsOfNodes(t *testing.T) {
 	})
 }
 
-// orderAtRestarts is what the two have in common. known is called when webhooks were made.
+// orderAtRestarts is the common part of both tests. known is called after webhooks were created.
 func orderAtRestarts(t *testing.T, w *world, nodes []*relay, anyone func() *client.Client, known func(ids ...string)) {
 	rounds := count(t, "RELAY_FAULT_RESTARTS", 8, 4)
 	o := newOrdered(t)
@@ -81,12 +82,12 @@ func orderAtRestarts(t *testing.T, w *world, nodes []*relay, anyone func() *clie
 			stops++
 			r.life().terminate(t)
 		}
-		if l := r.launch(); !r.awaitReady(l) { // how soon is the business of other tests
+		if l := r.launch(); !r.awaitReady(l) { // other tests check how soon it is ready
 			t.Fatalf("the server ended or was not ready within %v:\n%s", patience, l.log.text())
 		}
 	}
 	perKey := p.halt(t)
-	// The others have kept the servers busy; what is still owed to them is not waited for.
+	// The other endpoints have kept the servers busy; their remaining deliveries are not awaited.
 	for _, id := range ids[1:] {
 		if err := w.relay.api.DeleteWebhook(context.Background(), id); err != nil {
 			t.Fatalf("deleting a webhook: %v", err)
@@ -110,8 +111,8 @@ func orderAtRestarts(t *testing.T, w *world, nodes []*relay, anyone func() *clie
 	}
 }
 
-// terminate ends the process as an operator does. With what exit code is not looked at: requests that are still under
-// way when busyArgs' time is up are a reason for another than 0.
+// terminate ends the process as an operator does. It ignores the exit code, which is not 0 if
+// requests are still in progress when the time of busyArgs is over.
 func (l *life) terminate(t testing.TB) {
 	t.Helper()
 	l.cmd.Process.Signal(syscall.SIGTERM)
@@ -122,7 +123,7 @@ func (l *life) terminate(t testing.TB) {
 	}
 }
 
-// lameEndpoint answers late at /slow, and never at any other path until done is closed.
+// lameEndpoint answers late at /slow, and never at other paths until done is closed.
 func lameEndpoint(done <-chan struct{}) http.HandlerFunc {
 	return func(w http.ResponseWriter, in *http.Request) {
 		io.Copy(io.Discard, in.Body)
@@ -138,14 +139,14 @@ func lameEndpoint(done <-chan struct{}) http.HandlerFunc {
 	}
 }
 
-// keyPublishers publish events of all keys. Each key has one publisher, which publishes the next event of a key when
-// the one before it is acknowledged, so that their order is certain.
+// keyPublishers publish events of all keys. Each key has one publisher, which publishes the next
+// event after the previous one is acknowledged, so that their order is certain.
 type keyPublishers struct {
 	stop     chan struct{}
 	ended    sync.WaitGroup
 	mu       sync.Mutex
 	wrong    []error
-	perKey   [orderKeys]int // acknowledged
+	perKey   [orderKeys]int // acknowledged events
 	anywhere func() *client.Client
 }
 
@@ -170,7 +171,8 @@ func newKeyPublishers(t testing.TB, anywhere func() *client.Client) *keyPublishe
 	return p
 }
 
-// page publishes the event with the number of each key from first to before end, until that is acknowledged.
+// page publishes the event with this number for each key from first to before end, and repeats it
+// until it is acknowledged.
 func (p *keyPublishers) page(first, end, number int) (more bool, err error) {
 	list := make([]client.NewEvent, 0, end-first)
 	for key := first; key < end; key++ {
@@ -202,12 +204,12 @@ func (p *keyPublishers) page(first, end, number int) (more bool, err error) {
 	select {
 	case <-p.stop:
 		return false, nil
-	case <-time.After(50 * time.Millisecond): // some 1,000 events a second
+	case <-time.After(50 * time.Millisecond): // about 1,000 events per second
 		return true, nil
 	}
 }
 
-// end stops the publishers; they are done when it returns.
+// end stops the publishers and waits for them.
 func (p *keyPublishers) end() {
 	p.mu.Lock()
 	select {
@@ -219,7 +221,7 @@ func (p *keyPublishers) end() {
 	p.ended.Wait()
 }
 
-// halt ends publishing and returns how many events of each key were published.
+// halt ends publishing and returns the number of published events per key.
 func (p *keyPublishers) halt(t testing.TB) [orderKeys]int {
 	t.Helper()
 	p.end()
@@ -229,8 +231,9 @@ func (p *keyPublishers) halt(t testing.TB) [orderKeys]int {
 	return p.perKey
 }
 
-// sequence returns how many requests were for an event of a key that was sent before the one before it was accepted,
-// and says what is wrong: these, and keys whose events did not all arrive. Repeats are not wrong here.
+// sequence returns the number of requests for an event of a key that were sent before the previous
+// event was accepted, and describes these and the keys with missing events. Repeats are allowed
+// here.
 func (o *ordered) sequence(perKey [orderKeys]int) (inversions int, wrong []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -260,8 +263,8 @@ func (o *ordered) sequence(perKey [orderKeys]int) (inversions int, wrong []strin
 	return inversions, wrong
 }
 
-// TestSequenceComplains plants faults in requests without any, because a check that never complains would pass the
-// other tests.
+// TestSequenceComplains plants faults in correct requests, because a check that never complains
+// would pass the other tests.
 func TestSequenceComplains(t *testing.T) {
 	at := func(numbers ...int) (list []orderedRequest) {
 		for _, n := range numbers {

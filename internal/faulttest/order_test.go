@@ -23,18 +23,19 @@ import (
 
 const (
 	orderKeys = 50
-	// stuckKey is the one that fails for as long as the test wants.
+	// stuckKey is the key that fails for as long as the test wants.
 	stuckKey = 0
-	// stuckAt is the number of its event that fails.
+	// stuckAt is the number of its failing event.
 	stuckAt = 5
-	// orderWindow is for how long a result may not have been recorded yet when a kill comes, beside the time that the
-	// machine stood still; see kill. It is wide because all of a slow machine's cores are busy at that moment.
+	// orderWindow is how long before a kill a result may still be unrecorded, in addition to the
+	// time that the machine stood still; see kill. It is wide because all cores of a slow machine
+	// are busy at that moment.
 	orderWindow = 3 * time.Second
 )
 
-// TestOrder publishes events of many ordering keys to an endpoint that fails at random, kills the server twice and
-// restarts it once: each key's events must be accepted in their order, those in flight at a kill may repeat, and no key
-// waits for one that fails all the time (RELIABILITY section a, "order").
+// TestOrder publishes events of many ordering keys to an endpoint that fails at random, kills the
+// server twice and restarts it once. Each key's events must be accepted in order. Those in flight
+// at a kill may repeat. No key waits for the one that always fails.
 func TestOrder(t *testing.T) {
 	events := count(t, "RELAY_FAULT_ORDERED", 100_000, 20_000) / orderKeys * orderKeys
 	w := &world{t: t, rng: seeded(t), relay: newRelay(t, filepath.Join(t.TempDir(), "data"))}
@@ -94,8 +95,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// publishOrdered publishes the events in order, the keys taking turns, and repeats what was not answered. anyone returns
-// the server that gets the next request.
+// publishOrdered publishes the events in order, one key after the other in turn, and repeats
+// unanswered requests. anyone returns the server for the next request.
 func publishOrdered(anyone func() *client.Client, n int, stop <-chan struct{}) error {
 	const page = 500
 	for first := 0; first < n; first += page {
@@ -126,21 +127,22 @@ func publishOrdered(anyone func() *client.Client, n int, stop <-chan struct{}) e
 	return nil
 }
 
-// ordered is the endpoint: it fails one in four hundred attempts, and those of one delivery until it is released.
+// ordered is the endpoint: it fails one in four hundred attempts, and all attempts of one delivery
+// until it is released.
 type ordered struct {
 	server *httptest.Server
 
-	mu       sync.Mutex // guards all below
+	mu       sync.Mutex // guards the fields below
 	released bool
 	tries    int // of the stuck delivery
-	accepted int // deliveries, repeats left out
+	accepted int // deliveries, without repeats
 	next     [orderKeys]int
 	requests []orderedRequest
 }
 
 type orderedRequest struct {
 	key, number  int
-	begun, ended time.Time // ended is zero until the answer was handed to the connection
+	begun, ended time.Time // ended is zero until the answer was passed to the connection
 	accepted     bool
 }
 
@@ -151,7 +153,7 @@ func newOrdered(t testing.TB) *ordered {
 	return o
 }
 
-// webhook has a server deliver to the endpoint, in order.
+// webhook creates a webhook for the endpoint, with ordered delivery.
 func (o *ordered) webhook(t testing.TB, r *relay) (id string) {
 	t.Helper()
 	w, err := r.api.CreateWebhook(context.Background(), client.WebhookSettings{
@@ -177,7 +179,8 @@ func (o *ordered) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 		return
 	}
 	q := orderedRequest{key: env.Data.Key, number: env.Data.Number, begun: time.Now()}
-	// By the delivery and the number of the attempt, so that a repeated attempt is answered as before.
+	// By the delivery and the number of the attempt, so that a repeated attempt gets the same
+	// answer.
 	h := fnv.New32a()
 	io.WriteString(h, in.Header.Get("X-Relay-Delivery"))
 	io.WriteString(h, in.Header.Get("X-Relay-Attempt"))
@@ -202,7 +205,7 @@ func (o *ordered) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	o.requests[seq].ended = time.Now()
 }
 
-// reach waits until so many events are accepted.
+// reach waits until n events are accepted.
 func (o *ordered) reach(t testing.TB, servers []*relay, n int) {
 	t.Helper()
 	waitFor(t, fmt.Sprintf("accepting %d events", n), 4*patience, func() error {
@@ -234,9 +237,9 @@ func (o *ordered) release() {
 	o.released = true
 }
 
-// check returns how many requests repeated an accepted one, and what is wrong, a sentence each: an event of a key that
-// was tried before the one before it was accepted, an event that was not accepted, and a repeat of something that was
-// not in flight at a kill.
+// check returns how many requests repeated an accepted one, and the violations, a sentence each: an
+// event of a key that was tried before the previous one was accepted, an event that was not
+// accepted, and a repeat of a request that was not in flight at a kill.
 func (o *ordered) check(perKey int, kills []kill) (repeats int, wrong []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -277,8 +280,8 @@ func (o *ordered) check(perKey int, kills []kill) (repeats int, wrong []string) 
 	return repeats, wrong
 }
 
-// TestOrderComplains plants one fault of each sort in requests without any, because a check that never complains would
-// pass the other test.
+// TestOrderComplains plants one fault of each kind in correct requests, because a check that never
+// complains would pass the other test.
 func TestOrderComplains(t *testing.T) {
 	t0 := time.Now()
 	at := func(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) }
@@ -289,7 +292,7 @@ func TestOrderComplains(t *testing.T) {
 			o.requests = append(o.requests,
 				orderedRequest{key: key, number: 0, begun: at(900), ended: at(910)},                   // failed
 				orderedRequest{key: key, number: 0, begun: at(920), ended: at(950), accepted: true},   // not recorded
-				orderedRequest{key: key, number: 0, begun: at(1100), ended: at(1110), accepted: true}, // so repeated
+				orderedRequest{key: key, number: 0, begun: at(1100), ended: at(1110), accepted: true}, // so it is repeated
 				orderedRequest{key: key, number: 1, begun: at(1120), ended: at(1130), accepted: true})
 		}
 		return o
@@ -297,7 +300,7 @@ func TestOrderComplains(t *testing.T) {
 	tests := []struct {
 		name  string
 		plant func(o *ordered)
-		want  int // complaints
+		want  int // number of complaints
 	}{
 		{"nothing", func(*ordered) {}, 0},
 		{"behind a failure", func(o *ordered) { o.requests[1].accepted, o.requests[2].accepted = false, false }, 2},

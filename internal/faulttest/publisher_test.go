@@ -19,49 +19,49 @@ import (
 	"time"
 )
 
-// The types of the events that are published: both hooks want the shared one.
+// The types of the published events: both hooks want the shared one.
 const (
 	typePlain  = "load.plain"
 	typeShared = "load.shared"
 )
 
-// item is one event that was published, and what became of that.
+// item is a published event and its fate.
 type item struct {
-	token     string // in its data; names it wherever it appears
+	token     string // in its data; identifies the event everywhere
 	eventType string
-	keyed     bool     // it has an id, or its request a key: sending it again is safe
-	acked     bool     // its storing was acknowledged
+	keyed     bool     // it has an id, or its request a key, so it can be repeated safely
+	acked     bool     // the server acknowledged storing it
 	refused   bool     // a request was answered 503
-	unsure    bool     // a request was not answered, or not in full
-	ids       []string // of each acknowledgement that tells one
-	id        string   // given by the publisher, or none
+	unsure    bool     // a request was not answered, or not completely
+	ids       []string // of each acknowledgement that contains one
+	id        string   // chosen by the publisher, or empty
 }
 
-// answer is how a request to publish ended.
+// answer is the result of a publish request.
 type answer struct {
 	begun, ended time.Time
 	status       int // zero: the connection broke
 	stream       bool
 }
 
-// publishers load a server: several workers, each with one request under way at a time, each with requests of all
-// sorts. What the server did not answer is sent again only if it carries a key or ids.
+// publishers load a server with several workers, each with one request at a time, of all kinds. An
+// unanswered request is repeated only if it carries a key or ids.
 type publishers struct {
-	url   func() string // of the server that gets the next request
-	bytes int           // about the size of the data of an event
+	url   func() string // of the server for the next request
+	bytes int           // approximate size of an event's data
 	pause time.Duration
 	stop  chan struct{} // closed by halt
-	leave chan struct{} // closed when the test is over: nobody cares any more
+	leave chan struct{} // closed when the test is over
 	wg    sync.WaitGroup
 	http  *http.Client
 
-	mu      sync.Mutex // guards everything below and the items
+	mu      sync.Mutex // guards the fields below and the items
 	items   []*item
 	answers []answer
-	wrong   []string // answers that are never right
+	wrong   []string // answers that are never acceptable
 }
 
-// newPublishers returns publishers that do not publish by themselves yet.
+// newPublishers returns publishers that have not started.
 func newPublishers(r *relay) *publishers {
 	return &publishers{
 		url: r.url, bytes: 300, pause: 100 * time.Millisecond, stop: make(chan struct{}), leave: make(chan struct{}),
@@ -78,7 +78,8 @@ func (p *publishers) run(t testing.TB, rng *rand.Rand, workers int) {
 	t.Cleanup(func() { close(p.leave); p.halt() })
 }
 
-// halt ends the workers once they know what became of what they have sent; the server must be up. Halting twice is harmless.
+// halt ends the workers after they know the fate of their requests; the server must be up. Halting
+// twice is harmless.
 func (p *publishers) halt() {
 	p.mu.Lock()
 	select {
@@ -101,7 +102,7 @@ func (p *publishers) work(rng *rand.Rand) {
 	}
 }
 
-// publication is one request to publish.
+// publication is one publish request.
 type publication struct {
 	items  []*item
 	key    string // Idempotency-Key
@@ -110,7 +111,8 @@ type publication struct {
 	body   []byte
 }
 
-// compose makes a request: a single event, an array or a stream; without keys, with ids, or with a key.
+// compose builds a request: a single event, an array or a stream; without keys, with ids, or with a
+// key.
 func (p *publishers) compose(rng *rand.Rand) *publication {
 	pub := &publication{}
 	n := 1
@@ -142,7 +144,8 @@ func (p *publishers) compose(rng *rand.Rand) *publication {
 	return pub
 }
 
-// encode writes the request's body. The filling does not compress, so that bytes sent are bytes stored.
+// encode writes the request's body. The padding does not compress, so that sent bytes equal stored
+// bytes.
 func (pub *publication) encode(rng *rand.Rand, size int) {
 	var b bytes.Buffer
 	fill := make([]byte, size)
@@ -171,7 +174,8 @@ func (pub *publication) encode(rng *rand.Rand, size int) {
 	pub.body = b.Bytes()
 }
 
-// publish sends the request until its fate is known: acknowledged, refused, or unknown for want of a key.
+// publish sends the request until its fate is known: acknowledged, refused, or unknown because it
+// has no key.
 func (p *publishers) publish(pub *publication) {
 	p.mu.Lock()
 	p.items = append(p.items, pub.items...)
@@ -204,8 +208,8 @@ func (p *publishers) publish(pub *publication) {
 	}
 }
 
-// send makes the request once. retry tells that it, or a part of it, was not acknowledged; an error is an answer that
-// no fault excuses.
+// send makes the request once. retry means that at least a part of it was not acknowledged; an
+// error is an answer that no fault excuses.
 func (p *publishers) send(pub *publication, a *answer) (retry bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -213,7 +217,8 @@ func (p *publishers) send(pub *publication, a *answer) (retry bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	// net/http sends requests with this header again by itself when a connection breaks. Without GetBody it does not.
+	// net/http repeats requests with this header when a connection breaks. Without GetBody it does
+	// not.
 	req.GetBody = nil
 	req.Header.Set("Authorization", "Bearer "+adminKey)
 	req.Header.Set("Content-Type", "application/json")
@@ -240,7 +245,7 @@ func (p *publishers) send(pub *publication, a *answer) (retry bool, err error) {
 		text, err := io.ReadAll(res.Body)
 		p.mark(pub.items, func(it *item) { it.refused = true })
 		if err != nil {
-			return true, nil // killed meanwhile
+			return true, nil // killed in the meantime
 		}
 		if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err != nil || seconds < 1 {
 			return true, fmt.Errorf("503 with Retry-After %q, want a number of seconds: %s", res.Header.Get("Retry-After"), text)
@@ -268,8 +273,8 @@ func (p *publishers) acknowledge(it *item, id string) {
 	}
 }
 
-// readAnswer reads the answer to an event or an array. The status has come, and with it the acknowledgement; the ids
-// may be cut off by a kill.
+// readAnswer reads the answer to an event or an array. The status, and so the acknowledgement, has
+// arrived; a kill may cut off the ids.
 func (p *publishers) readAnswer(pub *publication, body io.Reader) (retry bool, err error) {
 	p.mark(pub.items, func(it *item) { p.acknowledge(it, "") })
 	text, err := io.ReadAll(body)
@@ -304,7 +309,8 @@ func (p *publishers) readAnswer(pub *publication, body io.Reader) (retry bool, e
 	return false, nil
 }
 
-// readStream reads the answer to a stream: what its lines report as stored is acknowledged, however it ends.
+// readStream reads the answer to a stream: events that its lines report as stored are acknowledged,
+// however it ends.
 func (p *publishers) readStream(pub *publication, body io.Reader) (retry bool, err error) {
 	type line struct {
 		Line     int             `json:"line"`
@@ -354,7 +360,7 @@ func (p *publishers) readStream(pub *publication, body io.Reader) (retry bool, e
 	return true, nil
 }
 
-// one publishes a single event, with or without an id, and returns it with how it was answered.
+// one publishes a single event, with or without an id, and returns it with its answer.
 func (p *publishers) one(rng *rand.Rand, id bool) (*item, answer) {
 	it := &item{token: fmt.Sprintf("t%016x", rng.Uint64()), eventType: typeShared, keyed: id}
 	if id {
@@ -377,7 +383,7 @@ func (p *publishers) one(rng *rand.Rand, id bool) (*item, answer) {
 	return it, a
 }
 
-// probe publishes one event; the error tells how it was refused.
+// probe publishes one event; the error says how it was refused.
 func (p *publishers) probe(rng *rand.Rand) error {
 	switch _, a := p.one(rng, false); a.status {
 	case http.StatusAccepted:
@@ -404,7 +410,7 @@ func (p *publishers) acked(h *hook) []string {
 
 func (h *hook) wants(eventType string) bool { return h.name == "all" || eventType == typeShared }
 
-// between returns the answers to requests that began and ended within the times.
+// between returns the answers to requests that began and ended between the times.
 func (p *publishers) between(from, to time.Time) []answer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -417,8 +423,8 @@ func (p *publishers) between(from, to time.Time) []answer {
 	return list
 }
 
-// slowest returns how long the longest request was under way between the times, streams left out: a measure of how
-// slow the machine was then. What got no answer counts, because it waited, too.
+// slowest returns the duration of the longest request between the times, except streams: a measure
+// of the machine's slowness. Unanswered requests count, because they also waited.
 func (p *publishers) slowest(from, to time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

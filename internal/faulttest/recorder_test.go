@@ -18,8 +18,8 @@ import (
 	"github.com/relay-events/relay/receiver"
 )
 
-// headerSeq numbers the recorder's answers. The log keeps the headers of an answer, so that each entry names the very
-// request it is about.
+// headerSeq numbers the recorder's answers. The log keeps the headers of an answer, so that each
+// entry identifies its request.
 const headerSeq = "Recorder-Seq"
 
 // request is one request as the recorder got it.
@@ -31,26 +31,27 @@ type request struct {
 	token    string // of the event, see item
 	header   http.Header
 	body     string
-	wrong    string    // what is wrong with it by itself: its signature, its shape
+	wrong    string    // what is wrong with the request itself: its signature or shape
 	begun    time.Time // when it was read
-	ended    time.Time // when its answer was handed to the connection; zero: not yet
+	ended    time.Time // when its answer was passed to the connection; zero if not yet
 	status   int
 }
 
-// accepted reports whether the answer takes the delivery off Relay's hands.
+// accepted reports whether the answer ends the delivery with success.
 func (q *request) accepted() bool { return q.status >= 200 && q.status <= 299 }
 
-// recorder is the endpoint of all webhooks: a server in the test's own process, which no fault touches.
+// recorder is the endpoint of all webhooks: a server in the test's own process, which no fault
+// affects.
 //
-// How it answers depends on the delivery's id and on the attempt's number only, so that repeating an attempt gives the
-// same answer: some deliveries fail once or twice. Most answers take a few milliseconds, some take much longer, so
-// that there is always something in flight.
+// Its answer depends only on the delivery's id and the attempt's number, so that a repeated attempt
+// gets the same answer: some deliveries fail once or twice. Most answers take a few milliseconds,
+// and some much longer, so that requests are always in flight.
 type recorder struct {
 	server *httptest.Server
 
-	mu       sync.Mutex // guards everything below and the requests' ended
+	mu       sync.Mutex // guards the fields below and the requests' ended
 	requests []*request
-	done     map[string]map[string]bool // of each hook: tokens that were accepted
+	done     map[string]map[string]bool // by hook: accepted tokens
 	verify   map[string]*receiver.Receiver
 }
 
@@ -65,7 +66,7 @@ func newRecorder(t testing.TB) *recorder {
 func (r *recorder) trust(name, secret string) {
 	v, err := receiver.New(receiver.Config{Secrets: []string{secret}})
 	if err != nil {
-		panic(err) // the server made the secret, and the test stops here anyway
+		panic(err) // the server generated the secret, and the test stops here anyway
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -73,7 +74,7 @@ func (r *recorder) trust(name, secret string) {
 	r.done[name] = make(map[string]bool)
 }
 
-// envelope is the body of a request, as far as the test looks at it.
+// envelope is the part of a request's body that the test reads.
 type envelope struct {
 	Event     string `json:"event"`
 	WebhookID string `json:"webhookId"`
@@ -86,13 +87,13 @@ type envelope struct {
 func (r *recorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	body, err := io.ReadAll(in.Body)
 	if err != nil {
-		return // the sender died while sending: this is no request
+		return // the sender died while sending: not a complete request
 	}
 	q := &request{
 		hook: strings.TrimPrefix(in.URL.Path, "/"), delivery: in.Header.Get("X-Relay-Delivery"),
 		header: in.Header, body: string(body), begun: time.Now(),
 	}
-	q.header.Set("Host", in.Host) // which net/http keeps apart
+	q.header.Set("Host", in.Host) // net/http stores it separately
 	var env envelope
 	if err := json.Unmarshal(body, &env); err != nil {
 		q.wrong = "body is no envelope: " + err.Error()
@@ -116,7 +117,7 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 		q.wrong = err.Error()
 	}
 	q.status = http.StatusOK
-	if id%100 == 0 && q.number <= 1+int(id/100)%2 && in.Header.Get("X-Relay-Test") == "" { // a test has one attempt
+	if id%100 == 0 && q.number <= 1+int(id/100)%2 && in.Header.Get("X-Relay-Test") == "" { // a test event has one attempt
 		q.status = http.StatusInternalServerError
 	}
 	r.mu.Lock()
@@ -128,7 +129,7 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	switch id % 50 {
 	case 1:
 		pause = 50 * time.Millisecond
-	case 2: // longer than the server takes to write down that a group of events is done with
+	case 2: // longer than the server takes to record that a group of events is done
 		pause = 400 * time.Millisecond
 	}
 	time.Sleep(pause)

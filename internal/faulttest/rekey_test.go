@@ -16,14 +16,14 @@ import (
 	"github.com/relay-events/relay/client"
 )
 
-// TestKillWhileKeysAreReplaced kills the server at any moment of replacing the encryption keys: each start opens all
-// secrets, and finds them as they were (RELIABILITY S14).
+// TestKillWhileKeysAreReplaced kills the server at any moment while the encryption keys are
+// replaced: each start opens all secrets and finds them unchanged.
 func TestKillWhileKeysAreReplaced(t *testing.T) {
 	kills := count(t, "RELAY_FAULT_REKEYS", 5, 4)
 	rng := seeded(t)
 	r, rec := newRelay(t, filepath.Join(t.TempDir(), "data")), newRecorder(t)
 	r.start()
-	const many = 220 // more than are sealed in one transaction
+	const many = 220 // more than one transaction seals
 	ids := make(map[string]string)
 	for i := range many {
 		name := fmt.Sprint("hook", i)

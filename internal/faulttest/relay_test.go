@@ -28,24 +28,24 @@ import (
 
 const (
 	adminKey = "an-operator-key-for-fault-tests"
-	// readyLimit is how long after its start a server may take to answer /readyz (RELIABILITY R1).
+	// readyLimit is how long after its start a server may take to answer /readyz.
 	readyLimit = 2 * time.Second
-	// patience bounds waiting for what must come but has no figure of its own. It only ends what hangs.
+	// patience bounds waits for events without a limit of their own. It only ends hanging tests.
 	patience = 60 * time.Second
 )
 
-// relay is a server that is started again and again on one folder and one address.
+// relay is a server that is started repeatedly on one folder and one address.
 type relay struct {
 	t      testing.TB
 	binary string
 	dir    string
 	addr   string
-	args   []string // more of serve's
+	args   []string // additional arguments of serve
 	api    *client.Client
 	http   *http.Client
 	lives  []*life // the last one may be running
 
-	slowest time.Duration // start
+	slowest time.Duration // slowest start
 }
 
 // life is one process of the server.
@@ -54,10 +54,10 @@ type life struct {
 	log     *tail
 	done    chan struct{} // closed when the process, and strace around it, has ended
 	started time.Time
-	took    time.Duration // until it was ready; zero: it never was
-	doomed  time.Time     // just before the kill; zero: nobody outside killed it
-	stuck   time.Time     // before its store began to fail, for good: no result is stored from here on; zero: never
-	ended   time.Time     // when its end was seen; valid after done
+	took    time.Duration // until it was ready; zero if it never was
+	doomed  time.Time     // just before the kill; zero if it was not killed from outside
+	stuck   time.Time     // just before its store began to fail permanently, so that results were not stored any longer; zero if it never failed
+	ended   time.Time     // when its end was noticed; valid after done
 }
 
 func newRelay(t testing.TB, dir string) *relay {
@@ -79,8 +79,8 @@ func newRelay(t testing.TB, dir string) *relay {
 	return r
 }
 
-// quietAddr returns a loopback address whose port no outgoing connection gets by itself: between two lives of a server
-// the port must not be taken by a connection that happens to be made then.
+// quietAddr returns a loopback address whose port the system never assigns to outgoing connections,
+// so that no connection can take it between two lives of a server.
 func quietAddr(t testing.TB) string {
 	t.Helper()
 	low := 32768 // Linux's default
@@ -110,14 +110,16 @@ func (r *relay) life() *life {
 	return r.lives[len(r.lives)-1]
 }
 
-// launch starts the server behind a wrapper, such as strace and its arguments, or none. It does not wait.
+// launch starts the server, optionally behind a wrapper such as strace with its arguments. It does
+// not wait.
 func (r *relay) launch(wrapper ...string) *life {
 	r.t.Helper()
 	args := append(wrapper, r.binary, "serve", "--dev", "--data", r.dir, "--listen", r.addr) //nolint:gocritic // wrapper is ours
 	args = append(args, r.args...)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "RELAY_ADMIN_KEY="+adminKey)
-	// A group, so that strace and the server can be killed together; and nothing survives a test that crashes.
+	// A group, so that strace and the server can be killed together and do not survive a crashed
+	// test.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	l := &life{cmd: cmd, log: &tail{}, done: make(chan struct{}), started: time.Now()}
 	cmd.Stdout, cmd.Stderr = io.Discard, l.log
@@ -133,8 +135,8 @@ func (r *relay) launch(wrapper ...string) *life {
 	return l
 }
 
-// start launches the server, waits until it is ready, and checks that this was soon enough: within readyLimit and the
-// time for which the machine stood still meanwhile.
+// start launches the server, waits until it is ready, and checks that this took at most readyLimit
+// plus the time for which the machine stood still.
 func (r *relay) start() *life {
 	r.t.Helper()
 	stalled := watchStalls(r.t)
@@ -152,8 +154,8 @@ func (r *relay) start() *life {
 	return l
 }
 
-// watchStalls writes and syncs a little file over and over until the function it returns is called, which returns for
-// how long that did not get on: other tests and programs have the same disk and the same processors.
+// watchStalls repeatedly writes and syncs a small file until the returned function is called, which
+// returns how long this was delayed: other tests and programs share the disk and the processors.
 func watchStalls(t testing.TB) (stalled func() time.Duration) {
 	t.Helper()
 	const (
@@ -165,7 +167,7 @@ func watchStalls(t testing.TB) (stalled func() time.Duration) {
 		t.Fatal(err)
 	}
 	stop, result := make(chan struct{}), make(chan time.Duration, 1)
-	go func() { // ends with the function's call, which its caller makes whatever happens
+	go func() { // ends with the function's call, which its caller always makes
 		defer f.Close()
 		var sum time.Duration
 		for {
@@ -191,7 +193,7 @@ func watchStalls(t testing.TB) (stalled func() time.Duration) {
 	return func() time.Duration { close(stop); return <-result }
 }
 
-// awaitReady waits until the server is ready; it reports false when the server has ended instead.
+// awaitReady waits until the server is ready; it returns false if the server has ended instead.
 func (r *relay) awaitReady(l *life) bool {
 	probe := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	for time.Since(l.started) < patience {
@@ -212,7 +214,8 @@ func (r *relay) awaitReady(l *life) bool {
 	return false
 }
 
-// awaitAnswer waits until /readyz answers that the server is not ready, and returns the answer; "" if the server ended first.
+// awaitAnswer waits until /readyz answers that the server is not ready, and returns the answer, or
+// "" if the server ended first.
 func (r *relay) awaitAnswer(l *life) string {
 	probe := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	for time.Since(l.started) < patience {
@@ -233,7 +236,7 @@ func (r *relay) awaitAnswer(l *life) string {
 	return ""
 }
 
-// kill ends the process as kill -9 does and waits for its end.
+// kill ends the process like kill -9 and waits for its end.
 func (l *life) kill() {
 	select {
 	case <-l.done:
@@ -260,7 +263,7 @@ func (r *relay) stop() {
 	}
 }
 
-// running fails the test when the server has ended though nobody asked it to.
+// running fails the test if the server has ended unexpectedly.
 func (r *relay) running() {
 	r.t.Helper()
 	l := r.life()
@@ -312,7 +315,7 @@ func (r *relay) deliveries(state string) (int, error) {
 	}
 }
 
-// waitFor polls until the condition is met; a nil error means it is. The last error is the reason it gives up.
+// waitFor polls until met returns nil. If it gives up, it reports the last error.
 func waitFor(t testing.TB, what string, limit time.Duration, met func() error) time.Duration {
 	t.Helper()
 	start := time.Now()
@@ -328,7 +331,7 @@ func waitFor(t testing.TB, what string, limit time.Duration, met func() error) t
 	}
 }
 
-// copyData copies the server's files as they are, without the locks' shared memory: what a kill has left behind.
+// copyData copies the server's files as a kill left them, without the shared memory of locks.
 func copyData(t testing.TB, from string) string {
 	t.Helper()
 	to := t.TempDir()
@@ -359,7 +362,7 @@ func copyData(t testing.TB, from string) string {
 	return to
 }
 
-// tail keeps the last lines a process wrote.
+// tail keeps the last output of a process.
 type tail struct {
 	mu   sync.Mutex
 	last []byte
@@ -396,7 +399,8 @@ func seeded(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// count returns full, or few where the race detector or -short asks for less, or what the variable says.
+// count returns the value of the variable if set, else few under the race detector or with -short,
+// else full.
 func count(t testing.TB, variable string, full, few int) int {
 	t.Helper()
 	if text := os.Getenv(variable); text != "" {
@@ -421,8 +425,8 @@ type hook struct {
 	events string
 }
 
-// createHooks makes the two webhooks of every test: one that wants everything the publishers send, one that wants a
-// part. Failures are tried again after a second.
+// createHooks creates the two webhooks of every test: one that wants all published events, and one
+// that wants a part. Failures are retried after a second.
 func createHooks(t testing.TB, r *relay, rec *recorder) []*hook {
 	t.Helper()
 	hooks := []*hook{{name: "all", events: "load.*"}, {name: "some", events: typeShared}}

@@ -15,7 +15,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// world is what a test has: a server, those who use it, and what is known about it all.
+// world holds a test's server, its users, and the known facts.
 type world struct {
 	t     testing.TB
 	rng   *rand.Rand
@@ -25,7 +25,8 @@ type world struct {
 	hist  *history
 }
 
-// newWorld starts a server on an empty folder and makes its webhooks. Nobody publishes yet.
+// newWorld starts a server on an empty folder and creates its webhooks. Publishers are not started
+// yet.
 func newWorld(t testing.TB, dir string) *world {
 	w := &world{t: t, rng: seeded(t), relay: newRelay(t, dir), rec: newRecorder(t), hist: &history{}}
 	w.pubs = newPublishers(w.relay)
@@ -34,10 +35,10 @@ func newWorld(t testing.TB, dir string) *world {
 	return w
 }
 
-// killed notes when a life was ended by a kill.
+// killed records that a life was ended by a kill.
 func (w *world) killed(l *life) {
 	k := kill{from: l.doomed, until: l.ended, window: 250 * time.Millisecond}
-	if k.from.IsZero() { // killed at a system call, by strace: all we know is when its end was seen
+	if k.from.IsZero() { // killed at a system call, by strace: only the time when its end was noticed is known
 		k.from, k.window = l.ended.Add(-50*time.Millisecond), time.Second
 	}
 	if !l.stuck.IsZero() {
@@ -47,7 +48,7 @@ func (w *world) killed(l *life) {
 	w.hist.kills = append(w.hist.kills, k)
 }
 
-// settle waits until everything acknowledged was accepted by the receiver and nothing is owed any more.
+// settle waits until every acknowledged event was accepted by the receiver and no delivery is owed.
 func (w *world) settle() {
 	w.t.Helper()
 	for _, h := range w.hist.hooks {
@@ -59,7 +60,7 @@ func (w *world) settle() {
 			return nil
 		})
 	}
-	// What is stored and was never acknowledged is owed as well.
+	// Stored events that were never acknowledged are owed as well.
 	waitFor(w.t, "settling what is owed", patience, func() error {
 		for _, state := range []string{"inFlight", "waiting"} {
 			if n, err := w.relay.deliveries(state); err != nil || n > 0 {
@@ -70,7 +71,7 @@ func (w *world) settle() {
 	})
 }
 
-// explain returns what the server says became of an event.
+// explain returns the server's account of an event.
 func (w *world) explain(token string) string {
 	w.pubs.mu.Lock()
 	var ids []string
@@ -90,8 +91,8 @@ func (w *world) explain(token string) string {
 	return string(why)
 }
 
-// finish ends the run on a running server and checks it: it settles, stops, starts once more, which must send nothing,
-// and is asked what it has stored.
+// finish ends the run on a running server and checks it: the server settles, stops, and starts once
+// more, which must send nothing. Then finish reads what it has stored.
 func (w *world) finish() figures {
 	w.t.Helper()
 	w.pubs.halt()
@@ -118,7 +119,7 @@ func (w *world) finish() figures {
 	return figures
 }
 
-// intact checks every SQLite file below a folder that no server uses.
+// intact checks every SQLite file below a folder without a running server.
 func intact(t testing.TB, dir string) {
 	t.Helper()
 	files := 0
@@ -137,7 +138,7 @@ func intact(t testing.TB, dir string) {
 	}
 }
 
-// integrity returns what SQLite finds: https://sqlite.org/pragma.html#pragma_integrity_check.
+// integrity returns SQLite's findings: https://sqlite.org/pragma.html#pragma_integrity_check.
 func integrity(path string) string {
 	db, err := sqlite3.Open(path)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package push reads the events that Relay sends in the format "push": an envelope with event_id, event_name, event_ts and
-// payload, and a struct for the payload of each of the 20 types of the event catalogue.
+// Package push parses the events that Relay sends in the format "push": an envelope with event_id,
+// event_name, event_ts and payload. It has a struct for the payload of each of the 20 types in the
+// event catalogue.
 //
 //	e, err := push.Parse(body)
 //	switch e.Type {
@@ -7,9 +8,10 @@
 //		m, err := push.As[push.MessageDelivered](e)
 //	}
 //
-// Members that a struct does not know are passed over, as the catalogue asks: new ones are added without notice. What the
-// catalogue allows to be null is a pointer. Webhooks in this format are mostly told apart by their authentication; where
-// they are signed, verify the signature (package receiver) before anything here.
+// Unknown members are ignored, as the catalogue requires: new ones are added without notice.
+// Members that the catalogue allows to be null are pointers. Webhooks in this format usually
+// authenticate by credentials; if they are signed, verify the signature (package receiver) before
+// you use this package.
 package push
 
 import (
@@ -19,7 +21,7 @@ import (
 	"time"
 )
 
-// ErrEnvelope is wrapped by errors about bodies that are no event in the push format.
+// ErrEnvelope is wrapped by errors about bodies that are not events in the push format.
 var ErrEnvelope = errors.New("not an event in the push format")
 
 // ErrType is wrapped by the error of As for an event of another type.
@@ -29,17 +31,17 @@ var ErrType = errors.New("the event is of another type")
 type Event struct {
 	// ID is the event's id. Deduplicate on it.
 	ID string
-	// Type says what happened: "message.delivered".
+	// Type is the event's type, such as "message.delivered".
 	Type string
-	// Time is when it happened.
+	// Time is when the event happened.
 	Time time.Time
-	// Payload is the event itself, byte for byte as it was published.
+	// Payload is the event's payload, byte for byte as published.
 	Payload json.RawMessage
-	// Attributes are the members beside these, such as event_type or tracking_id.
+	// Attributes are the other members, such as event_type or tracking_id.
 	Attributes map[string]json.RawMessage
 }
 
-// Parse reads an envelope. The error wraps ErrEnvelope.
+// Parse parses an envelope. The error wraps ErrEnvelope.
 func Parse(body []byte) (Event, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(body, &members); err != nil {
@@ -68,8 +70,8 @@ func Parse(body []byte) (Event, error) {
 	return e, nil
 }
 
-// ParseBatch reads a body that is an array of envelopes. The error wraps ErrEnvelope and names the number of the one
-// that is wrong, from 0.
+// ParseBatch parses a body that is an array of envelopes. The error wraps ErrEnvelope and gives the
+// index of the malformed envelope, from 0.
 func ParseBatch(body []byte) ([]Event, error) {
 	var list []json.RawMessage
 	if err := json.Unmarshal(body, &list); err != nil {
@@ -85,7 +87,8 @@ func ParseBatch(body []byte) ([]Event, error) {
 	return events, nil
 }
 
-// As returns the payload of an event of T's type. It wraps ErrType for one of another.
+// As returns the payload of an event of T's type. For an event of another type the error wraps
+// ErrType.
 func As[T interface{ EventName() string }](e Event) (T, error) {
 	var payload T
 	if want := payload.EventName(); e.Type != want {

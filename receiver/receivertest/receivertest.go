@@ -1,8 +1,8 @@
 // Package receivertest helps to test programs that receive webhooks from Relay, and Relay itself.
 //
-// NewRequest makes the requests that Relay would send. StartExpress and StartFlask run the receivers that
-// call-webhooks.txt prints, unchanged, as real processes; they need this module's source around the test, Node.js with
-// npm, and Python with Flask.
+// NewRequest builds the requests that Relay would send. StartExpress and StartFlask run the
+// receivers printed in call-webhooks.txt, unchanged, as real processes; they need this module's
+// source around the test, Node.js with npm, and Python with Flask.
 package receivertest
 
 import (
@@ -15,12 +15,13 @@ import (
 	"github.com/relay-events/relay/internal/signing"
 )
 
-// NewRequest makes the POST that Relay would send now to a webhook with this secret: signed with both of its schemes.
-// The webhookId should be the one in the body; Standard Webhooks sends it as a header, too.
+// NewRequest builds the POST that Relay would send now to a webhook with this secret, signed with
+// both schemes. The webhookId should be the one in the body; Standard Webhooks also sends it as a
+// header.
 func NewRequest(url, secret, webhookID string, body []byte) (*http.Request, error) {
 	r, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("making request to %q: %w", url, err)
+		return nil, fmt.Errorf("building request to %q: %w", url, err)
 	}
 	r.Header.Set("Content-Type", "application/json")
 	if err := Sign(r.Header, secret, webhookID, time.Now(), body); err != nil {
@@ -29,7 +30,8 @@ func NewRequest(url, secret, webhookID string, body []byte) (*http.Request, erro
 	return r, nil
 }
 
-// Sign sets the headers of both schemes as of a time, which a test of a receiver's clock may choose.
+// Sign sets the headers of both schemes as of a time, which a test of a receiver's clock may
+// choose.
 func Sign(h http.Header, secret, webhookID string, at time.Time, body []byte) error {
 	if err := signing.CheckID(webhookID); err != nil {
 		return fmt.Errorf("signing request: %w", err)

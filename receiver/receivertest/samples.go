@@ -19,13 +19,13 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// startTimeout bounds how long a receiver may take to say that it listens. Both need well under a second on an idle
-// machine.
+// startTimeout bounds how long a receiver may take to start listening. Both need well under a
+// second on an idle machine.
 const startTimeout = 2 * time.Minute
 
-// StartExpress runs the Express receiver of call-webhooks.txt with a secret until the test ends and returns the URL to
-// send to. Express is installed once, by npm, below the user's cache folder. Without Node.js or npm the test is
-// skipped, or fails under RELAY_TEST_NO_SKIP=1.
+// StartExpress runs the Express receiver of call-webhooks.txt with a secret until the test ends and
+// returns the URL to send to. npm installs Express once, below the user's cache folder. Without
+// Node.js or npm the test is skipped, or fails under RELAY_TEST_NO_SKIP=1.
 func StartExpress(t testing.TB, secret string) (url string) {
 	t.Helper()
 	node := testenv.Binary(t, "node")
@@ -34,8 +34,9 @@ func StartExpress(t testing.TB, secret string) (url string) {
 	return start(t, secret, exec.Command(node, filepath.Join(dir, "express_main.js")), "RELAY_TEST_NODE_MODULES="+modules)
 }
 
-// StartFlask runs the Flask receiver of call-webhooks.txt with a secret until the test ends and returns the URL to send
-// to. Flask is optional: without a Python that has it the test is skipped, under RELAY_TEST_NO_SKIP=1 too.
+// StartFlask runs the Flask receiver of call-webhooks.txt with a secret until the test ends and
+// returns the URL to send to. Flask is optional: without a Python that has it the test is skipped,
+// even under RELAY_TEST_NO_SKIP=1.
 func StartFlask(t testing.TB, secret string) (url string) {
 	t.Helper()
 	python := flaskPython()
@@ -47,8 +48,8 @@ func StartFlask(t testing.TB, secret string) (url string) {
 	return start(t, secret, exec.Command(python, filepath.Join(sampleDir(t), "flask_main.py")))
 }
 
-// flaskPython looks for Debian's interpreter too, since python3-flask serves only that one. It is not testenv.Python,
-// which fails under RELAY_TEST_NO_SKIP=1.
+// flaskPython also tries Debian's interpreter, because only that one sees python3-flask. It does
+// not use testenv.Python, which fails under RELAY_TEST_NO_SKIP=1.
 var flaskPython = sync.OnceValue(func() string {
 	for _, python := range []string{"python3", "/usr/bin/python3"} {
 		if exec.Command(python, "-c", "import flask").Run() == nil {
@@ -63,8 +64,9 @@ func sampleDir(t testing.TB) string {
 	return filepath.Join(testenv.Root(t), "receiver", "testdata", "callwebhooks")
 }
 
-// installExpress returns a node_modules folder with what package-lock.json lists. Folders are named after a hash of
-// the lock file and appear by renaming, so a folder that exists is complete, whoever made it.
+// installExpress returns a node_modules folder with the packages of package-lock.json. Folders are
+// named after a hash of the lock file and appear by renaming, so an existing folder is always
+// complete.
 func installExpress(t testing.TB, dir string) string {
 	t.Helper()
 	lock, err := os.ReadFile(filepath.Join(dir, "package-lock.json"))
@@ -90,7 +92,7 @@ func installExpress(t testing.TB, dir string) string {
 	if err != nil {
 		t.Fatalf("installing express: %v", err)
 	}
-	defer os.RemoveAll(tmp) // finds nothing after the rename
+	defer os.RemoveAll(tmp) // left over only if a step before the rename failed
 	for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
 		content, err := os.ReadFile(filepath.Join(dir, name))
 		if err == nil {
@@ -108,13 +110,14 @@ func installExpress(t testing.TB, dir string) string {
 	if err := os.Rename(tmp, installed); err != nil {
 		if _, statErr := os.Stat(modules); errors.Is(statErr, fs.ErrNotExist) {
 			t.Fatalf("installing express: %v", err)
-		} // else another test process was faster
+		} // otherwise another test process was faster
 	}
 	return modules
 }
 
-// start runs a receiver on a free loopback port and waits until it prints "listening PORT". The process ends when the
-// test does: it is killed, and should this process die first, the end of its standard input tells it.
+// start runs a receiver on a free loopback port and waits until it prints "listening PORT". The
+// process is killed when the test ends; if this process dies first, the receiver ends at the end of
+// its standard input.
 func start(t testing.TB, secret string, cmd *exec.Cmd, env ...string) string {
 	t.Helper()
 	var stderr lockedBuffer
@@ -148,7 +151,7 @@ func start(t testing.TB, secret string, cmd *exec.Cmd, env ...string) string {
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		<-read
-		cmd.Wait() // an error: it was killed
+		cmd.Wait() // an error, because it was killed
 		if t.Failed() {
 			t.Logf("%s wrote to standard error:\n%s", filepath.Base(cmd.Path), stderr.String())
 		}

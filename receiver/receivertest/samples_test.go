@@ -14,8 +14,9 @@ import (
 	"github.com/relay-events/relay/receiver/receivertest"
 )
 
-// The samples are the document's, line by line: only indentation, which the document's text has lost, was put back.
-// The sums are those of the document's own lines, each without leading space and with a line end.
+// The samples match the document line by line; only the indentation, which the document's text has
+// lost, was restored. The sums are those of the document's own lines, each without leading spaces
+// and with a line end.
 func TestSamplesAreUnchanged(t *testing.T) {
 	for name, want := range map[string]string{
 		"express.js":          "07f42f34187acb491f8af91d7479b52713908a37c44fe7e47dd6ba2953e74a02",
@@ -38,12 +39,13 @@ func TestSamplesAreUnchanged(t *testing.T) {
 
 const sampleBody = `{"version":"2026-05-05","event":"call.completed","timestamp":"2026-05-05T14:23:00Z","webhookId":"whk_abc123","data":{"callerName":"Žofie \u00e9 😀","n":1.50}}`
 
-// What both receivers answer to requests that a test changes after signing.
+// The answers of both receivers to requests that a test changes after signing.
 func TestSampleReceivers(t *testing.T) {
 	for _, sample := range []struct {
 		name  string
 		start func(testing.TB, string) string
-		// what the sample does with a signature that is not 64 hexadecimal digits: the Express one throws
+		// the sample's answer to a signature that is not 64 hexadecimal digits: the Express one
+		// throws
 		malformed int
 	}{
 		{"Express", receivertest.StartExpress, http.StatusInternalServerError},
@@ -55,9 +57,9 @@ func TestSampleReceivers(t *testing.T) {
 			now := time.Now()
 			for _, c := range []struct {
 				name   string
-				secret string        // signed with; empty means the receiver's
-				signed time.Duration // from now
-				body   string        // signed; empty means sampleBody
+				secret string        // the secret for signing; empty means the receiver's
+				signed time.Duration // the time of signing, relative to now
+				body   string        // the signed body; empty means sampleBody
 				change func(*http.Request)
 				want   int
 			}{
