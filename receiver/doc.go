@@ -36,7 +36,7 @@
 //	405  not a POST
 //	413  the body is larger than Config.MaxBody
 //	500  your handler failed: Relay will try again
-//	501  the program does not know the version of the envelope: update it; Relay keeps trying in the meantime
+//	501  the version of the envelope is unknown: update the program; Relay keeps trying
 //	503  another attempt is processing the same event, or the memory of processed events failed
 //
 // # Processing once

@@ -28,8 +28,8 @@ import (
 //	/e/N     200 at once
 //	/fail/N  500 at once
 //	/hang/N  no answer for 10 s, then 200; most callers have left by then
-//	/decide  like the endpoint of the respondent gate: accepts after decideTime, and returns how long that took
-//	/gate/N  503 at once while the gate is closed, and above gateRate; otherwise like /e/N
+//	/decide  accepts a respondent after decideTime, and returns how long that took
+//	/gate/N  503 at once while the gate is closed or above gateRate; otherwise like /e/N
 //
 // Requests to /e/N are counted by their X-Relay-Delivery, so that a second request of the same
 // delivery shows as a duplicate. Their latency is computed from data.sentAt. The other paths are

@@ -7,7 +7,7 @@ import (
 	"github.com/relay-events/relay/internal/statusline"
 )
 
-// progress returns the line that shows on a terminal how far something is.
+// progress returns a line on the terminal that shows the progress of a task.
 func (e *Env) progress() *statusline.Line { return statusline.New(e.Stdout, newStyle(e).on) }
 
 // result prints lines for people on a terminal, and one line of JSON elsewhere.

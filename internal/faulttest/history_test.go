@@ -93,10 +93,12 @@ const mostShown = 5
 // check compares the published, stored, received and logged events, and returns the differences, a
 // sentence each. An empty result means:
 //
-//   - accepted ⊆ stored ⊆ delivered, each event once per hook that wants it, and no delivery is still owed
+//   - accepted ⊆ stored ⊆ delivered, each event once per hook that wants it, and no delivery is
+//     still owed
 //   - no inventions: every stored event and every request stems from a published event
-//   - a delivery was repeated, or its attempt's number, only if the attempt before was in flight at a kill; none was
-//     repeated after a success in the log, except by a server that was frozen before it sent the request
+//   - a delivery was repeated, or its attempt's number, only if the attempt before was in flight at
+//     a kill; none was repeated after a success in the log, except by a server that was frozen
+//     before it sent the request
 //   - the log equals what the receiver got, byte for byte, except for requests in flight at a kill
 func (h *history) check() (figures, []string) {
 	c := &checker{history: h, shown: make(map[string]int), wrong: slices.Clone(h.complain)}

@@ -39,7 +39,8 @@
 //   - runs of scripts that have not yet run, or ended badly last time (out of time or memory)
 //   - runs of scripts that usually take more than a two-hundredth of the time limit
 //   - runs that check a script that is being saved
-//   - runs of tenants that have used up their share, while scripts use more than half of the processors
+//   - runs of tenants that have used up their share, while scripts use more than half of the
+//     processors
 //
 // Scripts that ended badly run at most half of the time, all together. The time limit is one of
 // processor time where the system can measure it (Linux): a script that works does not fail because
