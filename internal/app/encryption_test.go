@@ -98,7 +98,7 @@ func (in *inspector) trust(t *testing.T, path, secret string) {
 	in.verifiers[path] = v
 }
 
-// TestReplaceEncryptionKeys checks re-keying: meanwhile the server accepts changes and delivers as
+// TestReplaceEncryptionKeys checks re-keying: during it the server accepts changes and delivers as
 // before, and afterwards no value opens with the old key or the old master key.
 func TestReplaceEncryptionKeys(t *testing.T) {
 	const master = "canary-new-master-0123456789abcdef"

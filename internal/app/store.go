@@ -71,8 +71,8 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 	return s, keys, nil
 }
 
-// refresh takes over what other servers on the same database have changed. A newer server may have
-// kinds that this one does not know.
+// refresh loads the changes that other servers on the same database have made. A newer server may
+// have kinds that this one does not know.
 func (a *App) refresh(ctx context.Context, changed []registry.Kind) error {
 	read := map[registry.Kind]func(context.Context) error{
 		registry.Webhooks: a.webhooks.Refresh, registry.Keys: a.keys.Refresh, registry.Catalogue: a.types.Reload, registry.Gate: a.gate.Refresh,

@@ -79,7 +79,7 @@ func (m *Manifest) HasKey() bool {
 // Progress receives the progress of a file, in bytes.
 type Progress func(name string, done, total int64)
 
-// CreateOptions says what to copy, and where.
+// CreateOptions selects the folder to copy, and the target.
 type CreateOptions struct {
 	// Data is the data folder.
 	Data string

@@ -16,7 +16,7 @@ import (
 	"github.com/relay-events/relay/internal/store/sqlite"
 )
 
-// RestoreOptions says what to restore, and where.
+// RestoreOptions selects the backup to restore, and the target folder.
 type RestoreOptions struct {
 	// From is the path of a backup.
 	From string

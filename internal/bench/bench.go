@@ -37,7 +37,7 @@ const (
 	PublishNDJSON = "ndjson" // one stream
 )
 
-// Options says what to run. Default returns the default run.
+// Options selects the cases and their size. Default returns the default run.
 type Options struct {
 	// Count is the number of events in the burst.
 	Count int

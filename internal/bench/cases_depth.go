@@ -135,7 +135,7 @@ func caseHanging(ctx context.Context, l *lab) ([]Row, error) {
 	return rows, nil
 }
 
-// caseBacklog owes a million deliveries to ten hanging endpoints, measures the relay meanwhile,
+// caseBacklog creates a million pending deliveries to ten hanging endpoints, measures the relay,
 // kills it and starts it again.
 func caseBacklog(ctx context.Context, l *lab) ([]Row, error) {
 	const (

@@ -18,7 +18,7 @@ const (
 	actionRuleDelete = "rule.delete"
 )
 
-// auditInfo says who makes a change, what they do, and to which targets.
+// auditInfo names the actor of a change, the action and its targets.
 type auditInfo struct {
 	p       *access.Principal
 	action  string

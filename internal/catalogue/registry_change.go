@@ -256,7 +256,7 @@ type Imported struct {
 	Reason        string // for Skipped
 }
 
-// Outcome says what an import does with a type.
+// Outcome is the result of an import for one type.
 type Outcome string
 
 // The outcomes.

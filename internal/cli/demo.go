@@ -173,7 +173,7 @@ func demoHook(ctx context.Context, c *client.Client, url string) (client.Webhook
 	return hook, nil
 }
 
-// introduce explains what is happening and what to try.
+// introduce explains the running demo and lists commands to try.
 func (e *Env) introduce(a *app.App, key, hook string, o demoOptions) {
 	s := newStyle(e)
 	auth := "-H 'Authorization: Bearer " + key + "'"

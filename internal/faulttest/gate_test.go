@@ -61,7 +61,7 @@ func newGateEndpoint(t *testing.T) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return // a server was killed meanwhile
+			return // a server was killed during the call
 		}
 		var p personDoc
 		if err := json.Unmarshal(body, &p); err != nil {

@@ -44,7 +44,7 @@ type Node interface {
 	// Losses returns how often other nodes took this node for dead.
 	Losses() int64
 	// StaleWrites returns how many rows were left unchanged because their claims had ended.
-	// RefusedWrites returns how many transactions were refused because the node had been taken for
+	// RefusedWrites returns how many transactions were refused because the node had been declared
 	// dead.
 	StaleWrites() int64
 	RefusedWrites() int64

@@ -56,7 +56,7 @@ type Result struct {
 	ReplacedIn []string `json:"replacedIn,omitempty"`
 }
 
-// Options says what to copy, and where.
+// Options selects the source and the target of the copy.
 type Options struct {
 	// From is the store of the folder, which must have no other user.
 	From *sqlite.Store
