@@ -40,6 +40,7 @@ type dialer struct {
 	tls     *tls.Config
 	places  places
 	spare   func() bool // closes an idle connection; false: there is none
+	http1   hostSet     // receivers that offer HTTP/2 but want HTTP/1.1
 
 	life context.Context // ends with close
 	end  context.CancelFunc
@@ -119,6 +120,9 @@ func (d *dialer) dialSecure(ctx context.Context, network, address string, id *Id
 	}
 	cfg := d.tls.Clone()
 	cfg.ServerName = name
+	if d.http1.has(poolKey{secure: true, address: address}) {
+		cfg.NextProtos = []string{"http/1.1"}
+	}
 	id.apply(cfg)
 	began := time.Now()
 	secure := tls.Client(c, cfg)

@@ -169,7 +169,8 @@ type (
 //
 // A receiver processes the request at most once. It is sent again, on another connection, only where that cannot be
 // otherwise: a kept-alive connection took no byte of it because the receiver had closed it, or the receiver has said that
-// it did not process it (HTTP/2: REFUSED_STREAM, or GOAWAY with a lower stream).
+// it did not process it (HTTP/2: REFUSED_STREAM, or GOAWAY with a lower stream) or wants it over HTTP/1.1
+// (HTTP_1_1_REQUIRED), which is remembered for its host.
 //
 // When ctx ends first the Error's kind is "canceled", whatever the attempt was doing, so that an attempt interrupted
 // by shutdown can be told from one that failed.
@@ -211,8 +212,19 @@ func (c *Client) doHTTP2(ctx context.Context, req *Request, start time.Time, tim
 		return res, a.timing(), err
 	}
 	c.http2.remove(req.Target.key) // it has changed its mind
+	refused := err
+	if refused != nil {
+		c.dialer.http1.add(req.Target.key)
+	}
 	a = &attempt{Context: ctx, caller: ctx, start: start, limit: timeout}
-	if res, err, handled = c.sendHTTP1(a, req); !handled {
+	res, err, handled = c.sendHTTP1(a, req)
+	if refused != nil && res == nil {
+		c.dialer.http1.remove(req.Target.key) // perhaps it speaks HTTP/2 only
+	}
+	switch {
+	case refused != nil && (!handled || err != nil && err.Kind == KindTLS):
+		return nil, a.timing(), refused
+	case !handled:
 		return nil, a.timing(), errInsists()
 	}
 	return res, a.timing(), err

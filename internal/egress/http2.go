@@ -261,7 +261,8 @@ func (c *Client) dialSession(a *attempt, key poolKey) (*session, error) {
 	return c.sessions.begin(secure)
 }
 
-// sendHTTP2 makes the request over HTTP/2. handled is false if the receiver speaks HTTP/1.1 now; nothing was sent then.
+// sendHTTP2 makes the request over HTTP/2. handled is false if the request is to be sent over HTTP/1.1: the receiver speaks
+// only that now, and nothing was sent, or it has refused the request for that reason, which fail says.
 func (c *Client) sendHTTP2(a *attempt, req *Request) (res *Response, fail *Error, handled bool) {
 	a.sending, a.h2 = len(req.Body), true
 	ctx := httptrace.WithClientTrace(a, &httptrace.ClientTrace{GotFirstResponseByte: a.gotFirstByte})
@@ -282,7 +283,7 @@ func (c *Client) sendHTTP2(a *attempt, req *Request) (res *Response, fail *Error
 			if s != nil {
 				c.sessions.done(s, a.Err() != nil)
 			}
-			if a.Err() == nil && notProcessed(err) && sent <= maxResends {
+			if a.Err() == nil && notProcessed(err) && !needsHTTP1(err) && sent <= maxResends {
 				a.conn = nil
 				a.firstByte.Store(0)
 				continue
@@ -291,6 +292,9 @@ func (c *Client) sendHTTP2(a *attempt, req *Request) (res *Response, fail *Error
 			var de *dialError
 			if errors.As(err, &de) {
 				a.parts = de.parts
+			}
+			if a.caller.Err() == nil && a.Err() == nil && needsHTTP1(err) {
+				return nil, &Error{Kind: KindReset, Message: insistsOnHTTP1, Err: err}, false
 			}
 			if a.caller.Err() == nil && a.Err() == nil && notProcessed(err) {
 				return nil, &Error{
@@ -429,6 +433,22 @@ func notProcessed(err error) bool {
 	return text == textGoAway || text == textUnusable || strings.HasPrefix(text, textGoAwayCode)
 }
 
+// needsHTTP1 tells that the receiver refuses a request over HTTP/2 and takes it over HTTP/1.1 (RFC 9113 section 7), as
+// servers do that ask for a client certificate in the middle of a connection.
+func needsHTTP1(err error) bool {
+	var se http2.StreamError
+	var ga http2.GoAwayError
+	switch {
+	case errors.As(err, &se):
+		return se.Code == http2.ErrCodeHTTP11Required
+	case errors.As(err, &ga):
+		return ga.ErrCode == http2.ErrCodeHTTP11Required
+	}
+	return err.Error() == textGoAwayCode+http2.ErrCodeHTTP11Required.String()
+}
+
+const insistsOnHTTP1 = "the receiver insists on HTTP/1.1 for this request, though it offers HTTP/2 (HTTP_1_1_REQUIRED)"
+
 // refusalCode names how the receiver refused.
 func refusalCode(err error) string {
 	var se http2.StreamError
@@ -455,8 +475,6 @@ func (a *attempt) words2(err error) (kind Kind, words string, ok bool) {
 		return KindReset, "the HTTP/2 connection went dead: nothing came over it, not even the answer to a PING", true
 	case errors.As(err, &ga):
 		return KindReset, fmt.Sprintf("the receiver ended the HTTP/2 connection (GOAWAY, %s) %s", ga.ErrCode, a.where()), true
-	case errors.As(err, &se) && se.Code == http2.ErrCodeHTTP11Required:
-		return KindReset, "the receiver insists on HTTP/1.1 for this request, though it offers HTTP/2 (HTTP_1_1_REQUIRED)", true
 	case errors.As(err, &se) && strings.Contains(se.Error(), "received from peer"):
 		return KindReset, fmt.Sprintf("the receiver broke off the request (HTTP/2 RST_STREAM, %s) %s", se.Code, a.where()), true
 	case errors.As(err, &se):

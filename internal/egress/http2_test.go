@@ -31,12 +31,25 @@ type peer2 struct {
 // counts the requests.
 func serve2(t testing.TB, handle func(p *peer2, stream uint32, nth int) bool) (s *server, seen *atomic.Int64) {
 	t.Helper()
+	return serveBoth(t, handle, nil)
+}
+
+// serveBoth is serve2 for a receiver that also speaks HTTP/1.1, if handle1 is not nil.
+func serveBoth(t testing.TB, handle func(p *peer2, stream uint32, nth int) bool, handle1 func(c net.Conn)) (s *server, seen *atomic.Int64) {
+	t.Helper()
 	seen = new(atomic.Int64)
 	cfg := &tls.Config{Certificates: []tls.Certificate{testCA().issue(t, leaf())}, NextProtos: []string{"h2"}}
+	if handle1 != nil {
+		cfg.NextProtos = append(cfg.NextProtos, "http/1.1")
+	}
 	s = serve(t, "127.0.0.1:0", func(_ *server, c net.Conn) {
 		tc := tls.Server(c, cfg)
+		if handle1 != nil && tc.Handshake() == nil && tc.ConnectionState().NegotiatedProtocol != "h2" {
+			handle1(tc)
+			return
+		}
 		preface := make([]byte, len(http2.ClientPreface))
-		if _, err := io.ReadFull(tc, preface); err != nil {
+		if _, err := io.ReadFull(tc, preface); err != nil || string(preface) != http2.ClientPreface {
 			return
 		}
 		p := &peer2{http2.NewFramer(tc, tc), tc, seen, 0}
@@ -135,7 +148,6 @@ func TestUnprocessedIsSentAgain(t *testing.T) {
 		{"GOAWAY that names the stream", goAway(http2.ErrCodeNo, 1<<30+1), 1, 1, KindReset, "GOAWAY", 0},
 		{"RST_STREAM with another code", func(p *peer2, stream uint32) bool { p.WriteRSTStream(stream, http2.ErrCodeInternal); return true }, 1, 1, KindReset, "RST_STREAM, INTERNAL_ERROR", 0},
 		{"PROTOCOL_ERROR", func(p *peer2, stream uint32) bool { p.WriteRSTStream(stream, http2.ErrCodeProtocol); return true }, 1, 1, KindReset, "PROTOCOL_ERROR", 0},
-		{"HTTP_1_1_REQUIRED", func(p *peer2, stream uint32) bool { p.WriteRSTStream(stream, http2.ErrCodeHTTP11Required); return true }, 1, 1, KindReset, "insists on HTTP/1.1", 0},
 		{"not HTTP/2", func(p *peer2, _ uint32) bool { p.WriteRawFrame(http2.FrameData, 0, 0, []byte("x")); return true }, 1, 1, KindProtocol, "not valid HTTP/2 (PROTOCOL_ERROR)", 0},
 		{"closed", func(*peer2, uint32) bool { return false }, 1, 1, KindReset, "closed while waiting for the answer", 0},
 	} {
@@ -166,6 +178,65 @@ func TestUnprocessedIsSentAgain(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestHTTP1IsRequired: a request that a receiver refuses over HTTP/2 because it wants HTTP/1.1 goes over that, at once, and
+// so do the next ones to the host. One that speaks HTTP/2 only is asked again by the next attempt.
+func TestHTTP1IsRequired(t *testing.T) {
+	for name, refuse := range map[string]func(p *peer2, stream uint32) bool{
+		"RST_STREAM": func(p *peer2, stream uint32) bool { p.WriteRSTStream(stream, http2.ErrCodeHTTP11Required); return true },
+		"GOAWAY":     func(p *peer2, _ uint32) bool { p.WriteGoAway(0, http2.ErrCodeHTTP11Required, nil); return false },
+		"GOAWAY that names the stream": func(p *peer2, stream uint32) bool {
+			p.WriteGoAway(stream, http2.ErrCodeHTTP11Required, nil)
+			return false
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var plain atomic.Int64
+			s, seen := serveBoth(t, func(p *peer2, stream uint32, _ int) bool { return refuse(p, stream) }, func(c net.Conn) {
+				for {
+					if _, err := readRequest(c); err != nil {
+						return
+					}
+					plain.Add(1)
+					io.WriteString(c, "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+				}
+			})
+			c := client2(t)
+			for n := int64(1); n <= 3; n++ {
+				for scope := range uint64(2) { // webhooks that share the host
+					req := &Request{Method: "POST", Target: mustParse(t, c, "https://127.0.0.1:"+s.port+"/"), Body: []byte("{}"), Timeout: 10 * time.Second, Scope: scope}
+					res, _, err := c.Do(t.Context(), req)
+					if err != nil || res.Status != 202 {
+						t.Fatalf("request %d of scope %d: got %v, %v, want status 202", n, scope, res, err)
+					}
+				}
+			}
+			if two, one := seen.Load(), plain.Load(); two != 1 || one != 6 {
+				t.Errorf("the receiver saw %d requests over HTTP/2 and %d over HTTP/1.1, want 1 and 6", two, one)
+			}
+		})
+	}
+	t.Run("HTTP/2 only", func(t *testing.T) {
+		s, seen := serve2(t, func(p *peer2, stream uint32, _ int) bool {
+			if p.seen.Load() == 1 {
+				p.WriteRSTStream(stream, http2.ErrCodeHTTP11Required)
+			} else {
+				p.answer(stream, "200", "ok")
+			}
+			return true
+		})
+		c := client2(t)
+		for attempt := range 2 {
+			res, _, err := c.Do(t.Context(), &Request{Method: "POST", Target: mustParse(t, c, "https://127.0.0.1:"+s.port+"/"), Body: []byte("{}"), Timeout: 10 * time.Second})
+			if ok := err == nil && res.Status == 200; ok != (attempt == 1) {
+				t.Errorf("attempt %d: got %v, %v", attempt, res, err)
+			}
+		}
+		if n := seen.Load(); n != 2 {
+			t.Errorf("the receiver saw %d requests over HTTP/2, want 2", n)
+		}
+	})
 }
 
 // TestRetiredConnections: a receiver that retires each connection after a few requests, whatever else is under way on it,
