@@ -110,13 +110,7 @@ func (im *importing) takeBy(t *Type, check func() error) error {
 	if c := t.checks; c != nil && c != im.last {
 		im.last = c
 		im.work.chargeTenant((len(t.Schema) + len(t.AttributesSchema) + 100) * compileSteps)
-		if done := c.compiled.Load(); done != nil {
-			for _, s := range []*schema{done.data, done.attributes} {
-				if s != nil {
-					im.patterns += s.patterns
-				}
-			}
-		}
+		im.patterns += int(c.patterns.Load())
 	}
 	if t.checks != nil {
 		t.checks = newChecks(t.Schema, t.AttributesSchema)

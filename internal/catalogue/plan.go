@@ -89,7 +89,7 @@ func (p *Plan) Fits(e *event.Event) bool {
 	if e.Version != "" && e.Version != t.Version {
 		return false
 	}
-	c := t.prepared().compiled.Load()
+	c := t.prepared().ready()
 	return c != nil && c.err == nil && (c.data == nil || c.data.fast != nil && c.data.fast.fits(e.Data)) && (c.attributes == nil || len(e.Attributes) == 0)
 }
 

@@ -29,6 +29,9 @@ type checks struct {
 
 	mu       sync.Mutex
 	compiled atomic.Pointer[compiled] // nil if not compiled yet, or released
+	used     atomic.Bool              // since the shelf looked last
+	patterns atomic.Int64             // the size of the patterns when compiled, in instructions
+	size     int64                    // what the shelf counts; guarded by its lock
 }
 
 // compiled holds both schemas of a type.
@@ -41,7 +44,7 @@ func newChecks(data, attributes []byte) *checks { return &checks{rawData: data, 
 
 // compile compiles the schemas unless that was done before. The result includes the error.
 func (c *checks) compile() *compiled {
-	if done := c.compiled.Load(); done != nil {
+	if done := c.ready(); done != nil {
 		return done
 	}
 	c.mu.Lock()
@@ -65,13 +68,30 @@ func (c *checks) compile() *compiled {
 		}
 		*f.into = s
 	}
+	patterns := 0
+	for _, s := range []*schema{done.data, done.attributes} {
+		if s != nil {
+			patterns += s.patterns
+		}
+	}
+	c.patterns.Store(int64(patterns))
 	c.compiled.Store(done)
+	kept.put(c, c.keeps(patterns))
+	return done
+}
+
+// ready returns the schemas if they are compiled; nil: they are not.
+func (c *checks) ready() *compiled {
+	done := c.compiled.Load()
+	if done != nil && !c.used.Load() { // a write for each use would be shared by all processors
+		c.used.Store(true)
+	}
 	return done
 }
 
 // compileWithin is compile within the work budget of a request.
 func (c *checks) compileWithin(w *Work) (*compiled, error) {
-	if done := c.compiled.Load(); done != nil {
+	if done := c.ready(); done != nil {
 		return done, nil
 	}
 	if err := w.begin(); err != nil {
