@@ -84,7 +84,9 @@ var errStopping = &problem.Error{Kind: problem.Unavailable, Detail: "Relay is st
 // with what follows from them, and returns when they are durable: each item's
 // Event.ID and Duplicate are then set. An error means that nothing may be
 // taken as stored: a *problem.Error, or one that wraps problem.ErrUnavailable.
-// When ctx ends first, the events may or may not be stored later on.
+// ctx bounds the checks, and the wait while many commits are queued. Events that
+// are with the store are waited for all the same: a publisher that has ended its
+// sending side learns whether they were stored.
 func (i *Ingester) Publish(ctx context.Context, p *Publication) error {
 	if err := i.prepare(ctx, p); err != nil {
 		return err
@@ -103,8 +105,6 @@ func (i *Ingester) Publish(ctx context.Context, p *Publication) error {
 	select {
 	case err := <-w.done:
 		return err
-	case <-ctx.Done():
-		return fmt.Errorf("waiting for events to be stored: %w", ctx.Err())
 	case <-i.done:
 		// The loop answers everything it has taken before it ends; what it has
 		// not taken was not stored.

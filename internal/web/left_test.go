@@ -85,21 +85,21 @@ func halfClosed(t *testing.T, addr, raw string) (statuses []int) {
 	}
 }
 
-// TestWorkEndsWithItsClient: what nobody waits for any longer ends, and is no internal error.
+// TestWorkEndsWithItsClient: what nobody waits for any longer ends, at once after a reset and within 2 s after the end of
+// input, and is no internal error.
 func TestWorkEndsWithItsClient(t *testing.T) {
-	entered, ended := make(chan struct{}, 2), make(chan time.Duration, 2)
-	statuses := make(chan int, 2)
+	entered, ended := make(chan time.Time, 1), make(chan struct{}, 1)
+	statuses := make(chan int, 1)
 	_, addr := start(t, web.Options{
 		Handler: web.Handler(func(w http.ResponseWriter, r *http.Request) error {
-			begun := time.Now()
-			entered <- struct{}{}
+			entered <- time.Now()
 			<-r.Context().Done()
-			ended <- time.Since(begun)
+			ended <- struct{}{}
 			return fmt.Errorf("searching: %w", r.Context().Err())
 		}),
 		Done: func(_, _ string, status int, _ time.Duration) { statuses <- status },
 	})
-	for _, reset := range []bool{true, false} {
+	leave := func(reset bool) time.Duration {
 		c, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
@@ -109,13 +109,28 @@ func TestWorkEndsWithItsClient(t *testing.T) {
 		if reset {
 			c.(*net.TCPConn).SetLinger(0)
 		}
+		left := time.Now()
 		c.Close()
-		took := <-ended
-		if reset && took > 4*time.Second {
-			t.Errorf("after a reset the work went on for %v, want it ended at once", took)
-		}
+		<-ended
+		took := time.Since(left)
 		if status := <-statuses; status >= 500 {
 			t.Errorf("reset %v: got status %d, want none of 500 or above", reset, status)
+		}
+		return took
+	}
+	for _, tt := range []struct {
+		reset       bool
+		least, most time.Duration
+	}{{true, 0, time.Second}, {false, time.Second, 2 * time.Second}} {
+		best := leave(tt.reset)
+		for range 5 { // a busy machine takes longer now and then
+			if best <= tt.most {
+				break
+			}
+			best = min(best, leave(tt.reset))
+		}
+		if best < tt.least || best > tt.most {
+			t.Errorf("reset %v: the work went on for %v, want %v to %v: a client may have ended its sending side only", tt.reset, best, tt.least, tt.most)
 		}
 	}
 }

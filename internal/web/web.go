@@ -271,10 +271,10 @@ func plainCoding(values []string) bool {
 	return true
 }
 
-// leftGrace is how long a request goes on after its client has ended the connection, or its sending side: a client that
-// has sent all may close that and still read, and what it asked for is done or not done, never cut off in between. What
-// takes longer is work for nobody, most likely.
-const leftGrace = 5 * time.Second
+// leftGrace is how long a request goes on after its client has ended the connection, or its sending side: TCP does not
+// tell which. A client that has sent all may close its side and still read; most answers take some milliseconds, and what
+// is with the store is waited for in any case. What takes longer is work for nobody, most likely, and ends within 2 s.
+const leftGrace = 1500 * time.Millisecond
 
 // attend returns the context that a request is served under; net/http's ends with the first byte that cannot be read.
 func (s *Server) attend(connected context.Context, w *Response) (context.Context, func()) {
