@@ -347,6 +347,7 @@ func overdue(ctx context.Context) <-chan struct{} {
 }
 
 func (a *App) stopWork(ctx context.Context) error {
+	a.types.StopWaiting()
 	served := make(chan error, 1)
 	go func() {
 		if a.serving.Load() {

@@ -63,14 +63,44 @@ var errRequestWork = errors.New("the checks and rules of one request take more w
 
 // Work is the work budget of one request. It belongs to one goroutine. A nil *Work is unlimited.
 type Work struct {
-	ctx     context.Context
-	meter   *meter
-	left    int  // remaining part of Limits.Work
-	pending int  // steps taken since the last checkpoint
-	bytes   int  // bytes of expressions that do not make up a step yet
-	used    int  // steps taken up to the last checkpoint
-	holds   bool // holds the tenant's slot for heavy requests
-	stop    error
+	ctx      context.Context
+	meter    *meter
+	stopping <-chan struct{} // closed by StopWaiting
+	left     int             // remaining part of Limits.Work
+	pending  int             // steps taken since the last checkpoint
+	bytes    int             // bytes of expressions that do not make up a step yet
+	used     int             // steps taken up to the last checkpoint
+	holds    bool            // holds the tenant's slot for heavy requests
+	hurry    bool            // see Hurry
+	stop     error
+}
+
+// ErrWait is returned instead of waiting; see Hurry.
+var ErrWait = errors.New("the request would have to wait for its tenant's share of work")
+
+// errStopping ends the waiting when the server stops.
+var errStopping = &problem.Error{Kind: problem.Unavailable, Detail: "Relay is stopping; nothing was stored"}
+
+// Hurry makes the work fail with ErrWait instead of waiting for the tenant's share. It is for callers that cannot tell
+// whether their client has left.
+func (w *Work) Hurry() { w.hurry = true }
+
+// StopWaiting rejects requests that wait for their tenants' shares, now and later. It must be called at most once.
+func (r *Registry) StopWaiting() { close(r.stopping) }
+
+// wait counts a waiting request, unless too many wait already. The caller takes it off the count again.
+func (w *Work) wait() error {
+	if w.hurry {
+		w.stop = ErrWait
+	} else {
+		w.stop = w.meter.wait()
+	}
+	return w.stop
+}
+
+func (w *Work) stopped() error {
+	w.stop = errStopping
+	return w.stop
 }
 
 // meter is a tenant's share of work. Requests pay after the work; a tenant in debt waits before it
@@ -157,7 +187,7 @@ func (r *Registry) paced(ctx context.Context, tenant event.TenantID, schemas ...
 }
 
 func (r *Registry) work(ctx context.Context, tenant event.TenantID) *Work {
-	return &Work{ctx: ctx, meter: r.meter(tenant), left: r.limits.Work}
+	return &Work{ctx: ctx, meter: r.meter(tenant), stopping: r.stopping, left: r.limits.Work}
 }
 
 // begin must be called before costly work. It waits while the tenant is in debt.
@@ -172,8 +202,7 @@ func (w *Work) begin() error {
 	if wait == 0 {
 		return nil
 	}
-	if err := w.meter.wait(); err != nil {
-		w.stop = err
+	if err := w.wait(); err != nil {
 		return err
 	}
 	defer w.meter.waiting.Add(-1)
@@ -184,6 +213,9 @@ func (w *Work) begin() error {
 		case <-w.ctx.Done():
 			timer.Stop()
 			return w.ended()
+		case <-w.stopping:
+			timer.Stop()
+			return w.stopped()
 		}
 	}
 	return nil
@@ -266,8 +298,7 @@ func (w *Work) hold() error {
 		return nil
 	default:
 	}
-	if err := w.meter.wait(); err != nil {
-		w.stop = err
+	if err := w.wait(); err != nil {
 		return err
 	}
 	defer w.meter.waiting.Add(-1)
@@ -277,6 +308,8 @@ func (w *Work) hold() error {
 		return nil
 	case <-w.ctx.Done():
 		return w.ended()
+	case <-w.stopping:
+		return w.stopped()
 	}
 }
 

@@ -50,9 +50,10 @@ type Registry struct {
 	packs []*Pack
 	base  *state // of tenants without records
 
-	limits Limits
-	stats  Stats
-	meters sync.Map // of tenants whose events take work: *meter by event.TenantID
+	limits   Limits
+	stats    Stats
+	stopping chan struct{} // closed by StopWaiting
+	meters   sync.Map      // of tenants whose events take work: *meter by event.TenantID
 
 	change sync.Mutex // serialises changes; readers do not take it
 
@@ -82,7 +83,7 @@ type state struct {
 
 // NewRegistry returns a registry with all records of the store.
 func NewRegistry(ctx context.Context, store Store, o Options) (*Registry, error) {
-	r := &Registry{store: store, ev: o.Evaluator, packs: o.Packs, limits: o.Limits.withDefaults()}
+	r := &Registry{store: store, ev: o.Evaluator, packs: o.Packs, limits: o.Limits.withDefaults(), stopping: make(chan struct{})}
 	if r.packs == nil {
 		r.packs = builtin
 	}

@@ -280,3 +280,28 @@ const costNoise = 30 * time.Millisecond
 // busyMachine is a p99 without concurrent work above which other programs use so much of the
 // machine that a ratio is meaningless. On a quiet machine the p99 is a few milliseconds.
 const busyMachine = 100 * time.Millisecond
+
+// TestStopAmongCostlyWork: a relay that is told to stop ends well, whether its callers have just left in the middle of the
+// dearest things they may ask for or still wait.
+func TestStopAmongCostlyWork(t *testing.T) {
+	for _, c := range costlyWorks() {
+		t.Run(c.name, func(t *testing.T) {
+			r := startRelay(t)
+			if c.setUp != nil {
+				c.setUp(r)
+			}
+			c.workers = 24 // more than get their turn while it stops
+			by := c.ask(r)
+			for end := time.Now().Add(patience); by.calls.Load() < 3; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("%d calls were answered within %v", by.calls.Load(), patience)
+				}
+			}
+			if c.goesOn {
+				by.leave()
+			}
+			r.stop()
+			by.leave()
+		})
+	}
+}

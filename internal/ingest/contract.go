@@ -20,6 +20,9 @@ type Publication struct {
 	// Operational marks events of Relay's own: they are taken as they are, and
 	// nobody else may publish their types.
 	Operational bool
+	// NoWait has Publish fail with catalogue.ErrWait, and nothing done, where it
+	// would wait for the tenant's share of work.
+	NoWait bool
 
 	// Err is set by Append: a *problem.Error with kind Conflict when an item's
 	// idempotency key was used for another body. Nothing of the publication is

@@ -113,6 +113,9 @@ func (pr *preparer) item(ctx context.Context, n int) error {
 func (pr *preparer) metered(ctx context.Context) *catalogue.Work {
 	if pr.work == nil {
 		pr.work = pr.view.Work(ctx)
+		if pr.pub.NoWait {
+			pr.work.Hurry()
+		}
 	}
 	return pr.work
 }

@@ -173,3 +173,45 @@ func TestTenantsShareOfWork(t *testing.T) {
 		}
 	})
 }
+
+// TestWaitingEnds: requests that wait for their tenant's share are refused when the server stops, and a publication that
+// must not wait fails instead, with nothing stored.
+func TestWaitingEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		types, err := catalogue.NewRegistry(t.Context(), noRecords{}, catalogue.Options{Evaluator: Conditions{}, Limits: catalogue.Limits{Work: 200_000}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := costlyOnes()[0]
+		c.add(t, types)
+		i := &Ingester{types: types}
+		const clients = 20
+		results := make(chan error, clients)
+		begun := time.Now()
+		for range clients {
+			go func() {
+				for {
+					if err := i.prepare(t.Context(), c.publication("costly")); err != nil {
+						results <- err
+						return
+					}
+				}
+			}()
+		}
+		time.Sleep(time.Second)
+		hurried := c.publication("costly")
+		hurried.NoWait = true
+		if err := i.prepare(t.Context(), hurried); !errors.Is(err, catalogue.ErrWait) || time.Since(begun) > time.Second {
+			t.Errorf("must not wait: got %v after %v, want ErrWait at once", err, time.Since(begun)-time.Second)
+		}
+		types.StopWaiting()
+		for range clients {
+			if err := <-results; problem.KindOf(err) != problem.Unavailable {
+				t.Errorf("waiting at the stop: got %v, want it unavailable", err)
+			}
+		}
+		if took := time.Since(begun) - time.Second; took > 0 {
+			t.Errorf("the last one waited %v after the stop had begun", took)
+		}
+	})
+}
