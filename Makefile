@@ -37,7 +37,7 @@ lint: bin/tools/golangci-lint ## golangci-lint alone
 	@bin/tools/golangci-lint run
 
 .PHONY: bench
-bench: build ## load Relay on this machine and print its figures beside the raw ceiling
+bench: build ## measure Relay under load, and the raw ceiling of this machine
 	@exec bin/relay bench --all
 
 .PHONY: fuzz
@@ -46,7 +46,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 
 # On a folder, and with three servers on PostgreSQL; "make test" does the same with few of each.
 .PHONY: restarts
-restarts: ## kill and stop a busy Relay 40 times each, and check the order of what arrives
+restarts: ## kill and stop a busy Relay 40 times each, and check the order of the deliveries
 	@RELAY_FAULT_RESTARTS=80 go test -v -count=1 -timeout 40m -run 'TestOrderAtRestarts' ./internal/faulttest
 
 .PHONY: strays
@@ -54,11 +54,11 @@ strays: ## 10,000 deliveries to each kind of receiver that sends more than its a
 	go test -count=1 -run TestStrayAnswers ./internal/delivery -strays 5000
 
 .PHONY: fairness
-fairness: ## what each kind of costly work costs other users' deliveries; "make test" does one kind
+fairness: ## measure how costly work slows other users' deliveries; "make test" does one kind
 	@RELAY_TEST_FAIRNESS=1 go test -v -count=1 -timeout 20m -run TestCostlyWorkSlowsNobody ./internal/e2etest
 
 .PHONY: clean
-clean: ## remove what was built
+clean: ## remove the built files
 	@rm -rf bin
 
 # Linters live in a module of their own: they need some two hundred modules that Relay does not.

@@ -1,5 +1,5 @@
-// Command relay is a self-hosted event relay: it stores the events an application publishes, and delivers them to
-// everybody who subscribed, signed, retried and logged.
+// Command relay is a self-hosted event relay: it stores the events that an application publishes,
+// and delivers them to all subscribed endpoints. It signs, retries and logs each delivery.
 package main
 
 import (

@@ -276,9 +276,9 @@ func claims(ctx context.Context, dir string) (owed int64, open int, h *histogram
 	return owed, open, h, nil
 }
 
-// caseRamp takes the only endpoint down and owes it deliveries. It then measures how Relay returns
-// to the endpoint, which has a capacity of gateRate requests per second, and how busy the relay is
-// during the outage.
+// caseRamp takes the only endpoint down and queues deliveries for it. It then measures how Relay
+// returns to the endpoint, which has a capacity of gateRate requests per second, and how busy the
+// relay is during the outage.
 func caseRamp(ctx context.Context, l *lab) ([]Row, error) {
 	const down = 10 * time.Second
 	count := l.scaled(9_000)

@@ -29,7 +29,7 @@ const (
 	drainTime = 45 * time.Second
 )
 
-// TestBacklogOfDeadEndpoint owes 200,000 deliveries to a dead endpoint, measures the memory, and
+// TestBacklogOfDeadEndpoint queues 200,000 deliveries for a dead endpoint, measures the memory, and
 // brings the endpoint back.
 func TestBacklogOfDeadEndpoint(t *testing.T) {
 	t.Run("refuses connections", func(t *testing.T) {

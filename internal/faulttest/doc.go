@@ -13,7 +13,7 @@
 //	RELAY_FAULT_KILLS=N   kills of TestKill, 50 by default (10 with -race or -short)
 //	RELAY_FAULT_CYCLES=N  full disks of TestFullDisk, 5 by default (2)
 //	RELAY_FAULT_ORDERED=N events of TestOrder, 100,000 by default (20,000)
-//	RELAY_FAULT_RESTARTS=N kills and stops of TestOrderAtRestarts, 8 by default (4; 80 in "make restarts")
+//	RELAY_FAULT_RESTARTS=N kills and stops of TestOrderAtRestarts, 8 by default (4)
 //	RELAY_FAULT_STOPS=N   servers frozen by TestStoppedNodes, 4 by default (1)
 //	RELAY_FAULT_GATE_KILLS=N kills of TestGateKills, 3 by default (2)
 //	RELAY_FAULT_SEED=N    seed of all random choices, the time by default; every test prints it

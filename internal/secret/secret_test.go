@@ -58,7 +58,7 @@ func TestSealAndOpen(t *testing.T) {
 		sealed := seal(t, k, plain, "webhook/1/wh_a")
 		wantOpens(t, fmt.Sprintf("%.30q", plain), k, sealed, "webhook/1/wh_a", plain)
 		if plain != "" && plain != "x" && bytes.Contains(sealed, []byte(plain[:10])) {
-			t.Errorf("%.30q stands in its sealed form", plain)
+			t.Errorf("%.30q is readable in its sealed form", plain)
 		}
 		if k.Stale(sealed) {
 			t.Errorf("%.30q: Stale right after Seal: got true, want false", plain)
@@ -69,7 +69,7 @@ func TestSealAndOpen(t *testing.T) {
 	}
 }
 
-// TestOpenRefuses: nothing opens but what was sealed, where it was sealed.
+// TestOpenRefuses checks that only a sealed value opens, and only in its own context.
 func TestOpenRefuses(t *testing.T) {
 	k := newRing(t, ringPath(t), nil)
 	sealed := seal(t, k, canary, "webhook/1/wh_a")
@@ -107,7 +107,7 @@ func TestPlainValuesFromBefore(t *testing.T) {
 		t.Error("Stale of a plain value: got false, want true")
 	}
 	if !k.Stale(nil) {
-		t.Error("Stale of nothing: got false, want true")
+		t.Error("Stale of no bytes: got false, want true")
 	}
 }
 
@@ -132,7 +132,7 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-// TestRotateNeedsItsFile: a key that is not on the disk must not seal anything.
+// TestRotateNeedsItsFile checks that a key that could not be stored is never used to seal a value.
 func TestRotateNeedsItsFile(t *testing.T) {
 	path := ringPath(t)
 	k := newRing(t, path, nil)
@@ -214,7 +214,7 @@ func TestMasterKey(t *testing.T) {
 	if err := k.SetMaster(master("b")); err != nil {
 		t.Fatal(err)
 	}
-	if err := k.Rotate(); err != nil { // goes on using the new one
+	if err := k.Rotate(); err != nil { // still uses the new master key
 		t.Fatal(err)
 	}
 	if _, err := Open(path, master("a")); err == nil {
@@ -263,7 +263,7 @@ func TestKeyFileMode(t *testing.T) {
 	newRing(t, path, nil)
 	for _, p := range []string{path, filepath.Dir(path)} {
 		if st, err := os.Stat(p); err != nil || st.Mode().Perm()&0o077 != 0 {
-			t.Errorf("mode of %q: got %v, %v, want nothing for others", p, st.Mode(), err)
+			t.Errorf("mode of %q: got %v, %v, want no permissions for others", p, st.Mode(), err)
 		}
 	}
 	for _, tc := range []struct {
@@ -285,7 +285,7 @@ func TestKeyFileMode(t *testing.T) {
 	}
 }
 
-// TestFirstStartIsOneKey: whoever comes second uses the first one's key.
+// TestFirstStartIsOneKey saves several keyrings at once; all must use the key that was stored first.
 func TestFirstStartIsOneKey(t *testing.T) {
 	path := ringPath(t)
 	rings := make([]*Keyring, 8)
@@ -316,7 +316,8 @@ func TestFirstStartIsOneKey(t *testing.T) {
 	}
 }
 
-// TestNothingIsWrittenUnasked: a start that is refused must not leave a new key file in the place of a lost one.
+// TestNothingIsWrittenUnasked checks that Open alone writes no file: a start that is refused must not
+// replace a lost key file with a new one.
 func TestNothingIsWrittenUnasked(t *testing.T) {
 	lost := seal(t, newRing(t, ringPath(t), nil), canary, "c")
 	for name, change := range map[string]func(k *Keyring) error{
@@ -391,7 +392,7 @@ func TestTextDoesNotPrint(t *testing.T) {
 		t.Errorf("JSON: got %s, %v, want *** in it", b, err)
 	}
 	if b, err := json.Marshal(box{}); err != nil || string(b) != `{}` {
-		t.Errorf("JSON of nothing: got %s, %v, want {}", b, err)
+		t.Errorf("JSON of an empty Text: got %s, %v, want {}", b, err)
 	}
 	var read box
 	if err := json.Unmarshal([]byte(`{"secret":"`+canary+`"}`), &read); err != nil || read.Secret.Reveal() != canary {
@@ -399,7 +400,7 @@ func TestTextDoesNotPrint(t *testing.T) {
 	}
 }
 
-// FuzzOpen: bytes that were not sealed do not open, whatever they are.
+// FuzzOpen checks that bytes that were not sealed do not open.
 func FuzzOpen(f *testing.F) {
 	k, err := Open(filepath.Join(f.TempDir(), "relay.key"), nil)
 	if err != nil {
@@ -432,7 +433,7 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// TestOldKeysAreBounded: however often a key is replaced, the file stays readable, and opens what is not old.
+// TestOldKeysAreBounded replaces the key often: the file stays readable, and recent values open.
 func TestOldKeysAreBounded(t *testing.T) {
 	path := ringPath(t)
 	k := newRing(t, path, nil)
@@ -450,7 +451,8 @@ func TestOldKeysAreBounded(t *testing.T) {
 	wantOpens(t, "opened again", newRing(t, path, nil), last, "x", fmt.Sprint(maxKeys+9))
 }
 
-// TestSharedKeysAreNotReplaced: other servers would not have the new ones.
+// TestSharedKeysAreNotReplaced checks that shared keys cannot be rotated: other servers would not
+// have the new ones.
 func TestSharedKeysAreNotReplaced(t *testing.T) {
 	master := []byte("0123456789abcdef0123456789abcdef")
 	k, _, err := OpenShared(ringPath(t), master, nil)

@@ -44,7 +44,8 @@ func decoded(t *testing.T, raw []byte) map[string]any {
 	return m
 }
 
-// TestExamplesComeBack reads the example of each type, as Relay sends it, and finds everything of it in its struct.
+// TestExamplesComeBack reads the example of each type in the form in which Relay sends it, and finds
+// every member in the type's struct.
 func TestExamplesComeBack(t *testing.T) {
 	n := 0
 	for _, typ := range catalogue.Types() {
