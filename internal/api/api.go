@@ -148,7 +148,8 @@ type Options struct {
 // API answers the program's requests.
 type API struct {
 	Options
-	face *rest.Face
+	face  *rest.Face
+	names ingest.Names
 }
 
 // New returns the API: an http.Handler for everything below /v1, the probes, /metrics, /openapi.json and /docs. It
@@ -167,7 +168,7 @@ func New(o Options) (*API, error) {
 	if o.Searches == nil {
 		o.Searches = NewSearches(0)
 	}
-	a := &API{Options: o}
+	a := &API{Options: o, names: ingest.Names{Types: o.Types, Events: o.Events}}
 	face, err := rest.New(rest.Options{Identify: a.identify, Answers: o.Answers, About: a.about(), Log: o.Log})
 	if err != nil {
 		return nil, err

@@ -393,12 +393,3 @@ func (a *API) catalogueUpdate(ctx context.Context, c *access.Principal, in *upda
 	}
 	return a.catalogueGet(ctx, c, nil)
 }
-
-// exampleFor returns an example event of a type as the tenant knows it, with the type's name in place of an alias.
-func (a *API) exampleFor(tenant event.TenantID, eventType string) event.Event {
-	e := event.Event{Tenant: tenant, Type: eventType, Data: catalogue.Generic}
-	if t, ok := a.Types.Lookup(tenant, eventType); ok {
-		e.Type, e.Data, e.Attributes = t.Name, t.Example, t.ExampleAttributes
-	}
-	return e
-}

@@ -6,9 +6,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/gate"
-	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/rest"
-	"github.com/relay-events/relay/internal/webhook"
 )
 
 // GateSettings is the gate as an admin sees it.
@@ -68,25 +66,16 @@ type UpdateGate struct {
 }
 
 func (u *UpdateGate) apply(v *gate.View) error {
-	def, whole := gate.DefaultSettings(), webhook.Default()
+	def := gate.DefaultSettings()
 	u.Enabled.Apply(&v.Enabled, def.Enabled)
 	u.Integrations.Apply(&v.Integrations, def.Integrations)
 	u.Mode.Apply((*string)(&v.Mode), string(def.Mode))
 	u.Deadline.Apply((*rest.Duration)(&v.Deadline), 0)
 	u.OnFailure.Apply((*string)(&v.OnFailure), string(def.OnFailure))
-	if u.Mode.Given && !u.Deadline.Given && v.Mode != gate.Decide {
+	if u.Mode.Given && !u.Deadline.Given && v.Mode != gate.Decide { // a mode given alone takes the deadline along
 		v.Deadline = 0
 	}
-	if v.Endpoint.URL == "" && (!u.URL.Given || u.URL.Null) && (u.Auth.Given || u.Timeout.Given || u.Retry.Given) {
-		return problem.InvalidField("url", "must be given with the other settings of the endpoint")
-	}
-	if err := (&webhookFields{URL: u.URL, Auth: u.Auth, Timeout: u.Timeout, Retry: u.Retry}).apply(&v.Endpoint); err != nil {
-		return err
-	}
-	if v.Endpoint.Timeout == 0 {
-		v.Endpoint.Timeout = whole.Timeout
-	}
-	return nil
+	return (&webhookFields{URL: u.URL, Auth: u.Auth, Timeout: u.Timeout, Retry: u.Retry}).apply(&v.Endpoint)
 }
 
 var docGateGet = rest.Doc{ID: "getGate", Tag: "Gate", Summary: "Get the gate's settings"}

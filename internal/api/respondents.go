@@ -12,7 +12,6 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/gate"
-	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/web"
 )
@@ -195,10 +194,6 @@ func handleRespondent[In any](a *API, pattern string, needs access.Permission, d
 		p, err := gate.ParsePayload(raw)
 		if err != nil {
 			return err
-		}
-		// Not where payloads are parsed: those that are stored must be readable.
-		if err := event.CheckNamespace(p.OwnID); err != nil {
-			return problem.InvalidField("id", "%v", err)
 		}
 		got, err := f(r.Context(), c, in, p, key)
 		if err != nil {

@@ -2,9 +2,9 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
@@ -374,9 +374,9 @@ type createWebhookInput struct {
 func (a *API) webhookCreate(ctx context.Context, c *access.Principal, in *createWebhookInput) (*Webhook, error) {
 	preset := webhook.PresetRelay
 	in.Body.Preset.Apply(&preset, preset)
-	s, ok := webhook.DefaultFor(preset)
-	if !ok {
-		return nil, problem.InvalidField("preset", "must be %q or %q", webhook.PresetRelay, webhook.PresetPush)
+	s, err := webhook.DefaultFor(preset)
+	if err != nil {
+		return nil, err
 	}
 	if s := in.Body.Secret; s.Given && !s.Null && s.Value == "" {
 		return nil, problem.InvalidField("secret", "must not be empty")
@@ -392,8 +392,18 @@ func (a *API) webhookCreate(ctx context.Context, c *access.Principal, in *create
 		return nil, err
 	}
 	v := a.withSecret(w)
-	v.Warnings, err = a.oddPatterns(ctx, c, w.Events)
+	v.Warnings, err = a.oddNames(ctx, w)
 	return v, err
+}
+
+// oddNames returns warnings about patterns of a webhook that match no known type.
+func (a *API) oddNames(ctx context.Context, w *webhook.Webhook) ([]Warning, error) {
+	odd, err := a.names.Odd(ctx, w.Tenant, w.Events)
+	var list []Warning
+	for _, o := range odd {
+		list = append(list, Warning{Path: fmt.Sprintf("events[%d]", o.Index), Message: o.Reason})
+	}
+	return list, err
 }
 
 type webhookPath struct {
@@ -432,7 +442,7 @@ func (a *API) webhookUpdate(ctx context.Context, c *access.Principal, in *update
 	}
 	v := a.showWebhook(w)
 	if in.Body.Events.Given {
-		v.Warnings, err = a.oddPatterns(ctx, c, w.Events)
+		v.Warnings, err = a.oddNames(ctx, w)
 	}
 	return v, err
 }
@@ -509,42 +519,18 @@ func (a *API) webhookTest(ctx context.Context, c *access.Principal, in *testInpu
 	if err != nil {
 		return nil, err
 	}
-	eventType := in.Body.Type.Value
-	if !in.Body.Type.Given || in.Body.Type.Null {
-		eventType = a.testType(w)
-	} else if err := event.CheckType(eventType); err != nil {
-		return nil, problem.InvalidField("type", "%v", err)
-	} else if reason, err := a.unknownType(ctx, c, eventType); err != nil {
-		return nil, err
-	} else if reason != "" {
-		return nil, problem.InvalidField("type", "%s", reason)
+	if in.Body.Type.Given && !in.Body.Type.Null && in.Body.Type.Value == "" {
+		return nil, problem.InvalidField("type", "must not be empty")
 	}
-	example := a.exampleFor(c.Tenant, eventType)
-	example.Time = time.Now().UTC().Truncate(time.Millisecond)
+	example, err := a.names.TestEvent(ctx, w, in.Body.Type.Value)
+	if err != nil {
+		return nil, err
+	}
 	at, err := a.Engine.Test(ctx, w, example)
 	if err != nil {
 		return nil, err
 	}
 	return &TestAnswer{Attempt: a.showAttempt(at)}, nil
-}
-
-// testType returns the type of a test event for a webhook: the first that it names, as that is one its endpoint knows,
-// else the first of the catalogue that its patterns match.
-func (a *API) testType(w *webhook.Webhook) string {
-	for _, pattern := range w.Events {
-		if !strings.Contains(pattern, "*") {
-			return pattern
-		}
-	}
-	const usual = "call.completed"
-	if !w.Wants(usual) {
-		for _, t := range a.Types.List(w.Tenant) {
-			if !t.Archived && w.Wants(t.Name) {
-				return t.Name
-			}
-		}
-	}
-	return usual
 }
 
 // SinceRequest asks for a background job over everything since a time.
@@ -576,11 +562,7 @@ func (a *API) startJob(ctx context.Context, c *access.Principal, in *sinceInput,
 	if err != nil {
 		return nil, err
 	}
-	since := time.Time(in.Body.Since)
-	if since.After(time.Now()) {
-		return nil, problem.InvalidField("since", "must not lie in the future")
-	}
-	j, err := a.Engine.StartJob(ctx, c, w, kind, since)
+	j, err := a.Engine.StartJob(ctx, c, w, kind, time.Time(in.Body.Since))
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func newJobID() string {
 func (e *Engine) StartJob(ctx context.Context, p *access.Principal, w *webhook.Webhook, kind JobKind, since time.Time) (Job, error) {
 	now := e.wall().UTC().Truncate(time.Millisecond)
 	if since.After(now) {
-		return Job{}, problem.InvalidField("since", "must not be in the future")
+		return Job{}, problem.InvalidField("since", "must not lie in the future")
 	}
 	if w.Status != webhook.Active {
 		return Job{}, problem.New(problem.Conflict, "the webhook is %s: resume it first", w.Status)

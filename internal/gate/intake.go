@@ -20,6 +20,9 @@ type Received struct {
 
 // Add stores a respondent in its campaign: it is never gated. key is the header Idempotency-Key, empty for none.
 func (g *Gate) Add(ctx context.Context, tenant event.TenantID, p *Payload, key string) (Received, error) {
+	if err := p.checkOwnID(); err != nil {
+		return Received{}, err
+	}
 	at := now()
 	r := &Respondent{Tenant: tenant, State: Stored, CreatedAt: at, DecidedAt: at, Reason: "added directly"}
 	p.fill(r)
@@ -30,6 +33,9 @@ func (g *Gate) Add(ctx context.Context, tenant event.TenantID, p *Payload, key s
 // Receive takes a respondent in from an integration: it is stored, or goes through the gate. With a deadline in mode
 // decide, it waits for the verdict that long. key is the header Idempotency-Key, empty for none.
 func (g *Gate) Receive(ctx context.Context, tenant event.TenantID, integration string, p *Payload, key string) (Received, error) {
+	if err := p.checkOwnID(); err != nil {
+		return Received{}, err
+	}
 	begun := time.Now() // at has no monotonic reading, and is up to a millisecond earlier
 	s := g.settings(tenant)
 	known, ok := s.canonical(integration)

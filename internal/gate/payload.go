@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -97,6 +98,15 @@ var byPath = func() map[string]column {
 
 // objects lists the members that are objects with members of their own.
 var objects = map[string]bool{"respondent": true, "respondent.company": true, "employee": true, "sender": true}
+
+// checkOwnID refuses an id of the sender's own that looks like one of Relay's. ParsePayload does not: it also reads payloads
+// that are stored, which must stay readable.
+func (p *Payload) checkOwnID() error {
+	if err := event.CheckNamespace(p.OwnID); err != nil {
+		return problem.InvalidField("id", "%v", err)
+	}
+	return nil
+}
 
 // ParsePayload reads a payload. What cannot be understood is refused with a *problem.Error that names every field;
 // contact data that looks wrong is only warned about: it is the customer's to judge. The result does not alias raw.

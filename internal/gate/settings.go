@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -217,8 +218,13 @@ func (g *Gate) Change(ctx context.Context, p *access.Principal, change func(*Vie
 	switch fixed := defaultEndpoint(); {
 	case after.Endpoint.URL == "" && before.Webhook != nil:
 		return before, after, problem.InvalidField("url", "cannot be removed: turn the gate off instead")
+	case after.Endpoint.URL == "" && !reflect.DeepEqual(after.Endpoint, before.Endpoint):
+		return before, after, problem.InvalidField("url", "must be given with the other settings of the endpoint")
 	case after.Endpoint.URL == "":
 	default:
+		if after.Endpoint.Timeout == 0 {
+			after.Endpoint.Timeout = webhook.Default().Timeout
+		}
 		after.Endpoint.Owner, after.Endpoint.Events, after.Endpoint.Format, after.Endpoint.Signature = fixed.Owner, fixed.Events, fixed.Format, fixed.Signature
 		// The entry goes with what is stored first, so that nothing is stored without it.
 		var entry *access.Entry

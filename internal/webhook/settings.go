@@ -45,17 +45,17 @@ func Default() Settings {
 }
 
 // DefaultFor returns the settings that a preset fills in at creation: "relay" or
-// "push". ok is false for another name.
-func DefaultFor(preset string) (s Settings, ok bool) {
-	s = Default()
+// "push". Another name is an Invalid problem about the field "preset".
+func DefaultFor(preset string) (Settings, error) {
+	s := Default()
 	switch preset {
 	case PresetRelay:
 	case PresetPush:
 		s.Format, s.Signature, s.Retry = format.Push, SignNone, PushRetry()
 	default:
-		return Settings{}, false
+		return Settings{}, problem.InvalidField("preset", "must be %q or %q", PresetRelay, PresetPush)
 	}
-	return s, true
+	return s, nil
 }
 
 // compile returns the program of the filter, nil without one.
