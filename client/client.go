@@ -6,14 +6,47 @@
 //	}
 //	_, err = c.Publish(ctx, client.NewEvent{ID: order.ID, Type: "order.paid", Data: order})
 //
-// A call either succeeds or returns an error; one that Relay answered is an *Error, which says what was wrong with
-// which field. Nothing is repeated by itself. Publishing again is safe for events with an ID: Relay stores each ID
-// once, so after a timeout, when nobody knows whether the events were stored, send them again.
+// Every operation of the API has a method with the operation's name: createWebhook, as the page /docs and the OpenAPI
+// document call it, is [Client.CreateWebhook]. Publishing alone is three methods: [Client.Publish], [Client.PublishMany] and
+// [Client.PublishStream].
+//
+// # Requests
+//
+// Members of a request that may be left out have the type [Opt]. The zero Opt leaves its member out, so that the default
+// holds or, in an update, the member stays as it is. [Set] gives a value, [Null] resets to the default:
+//
+//	c.UpdateWebhook(ctx, id, client.UpdateWebhook{
+//		Timeout: client.Set(client.Duration(5 * time.Second)),
+//		Filter:  `event.data.amount >= 100`,
+//		Batch:   client.Null[client.BatchFields](),
+//	})
+//
+// Members that hold any JSON value are of type any: nil leaves them out, json.RawMessage("null") is null.
+//
+// # Answers
+//
+// A member that is null is the zero value of strings, times, durations, lists and maps, and a nil pointer of numbers,
+// booleans and objects. Members that a later version of Relay adds are ignored.
+//
+// Lists with pages are iterators, which ask for the next page when it is needed:
+//
+//	for event, err := range c.ListEvents(ctx, client.ListEventsParams{Type: "order.paid"}) {
+//		if err != nil {
+//			return err
+//		}
+//		…
+//	}
+//
+// # Errors
+//
+// A call either succeeds or returns an error. One that Relay answered is an [*Error], which says what is wrong with which
+// field. The client repeats nothing by itself. Calls that create something take an [IdempotencyKey]: after a timeout, when
+// it is unknown whether the call was done, the same call with the same key is done once. Publishing is safe to repeat for
+// events with an ID.
 package client
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -133,31 +166,6 @@ const (
 	maxProblem = 1 << 20
 )
 
-// call makes a request with a JSON body, if in is not nil, and reads the answer into out, if out is not nil.
-func (c *Client) call(ctx context.Context, method, path string, query url.Values, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		b, err := encode(in)
-		if err != nil {
-			return fmt.Errorf("encoding the request: %w", err)
-		}
-		body = bytes.NewReader(b)
-	}
-	res, err := c.send(ctx, method, path, query, "application/json", body)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if out == nil {
-		_, err = io.Copy(io.Discard, io.LimitReader(res.Body, maxProblem))
-		return err
-	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(out); err != nil {
-		return fmt.Errorf("reading the answer of %s %s: %w", method, path, err)
-	}
-	return nil
-}
-
 // encode is json.Marshal without turning <, > and & into escapes: data arrives at endpoints as it is sent here.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
@@ -165,46 +173,6 @@ func encode(v any) ([]byte, error) {
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
-}
-
-// ask is call for an answer of a type.
-func ask[T any](ctx context.Context, c *Client, method, path string, query url.Values, in any) (T, error) {
-	var out T
-	err := c.call(ctx, method, path, query, in, &out)
-	return out, err
-}
-
-// send makes a request and returns its answer if that is a success; the caller closes its body.
-func (c *Client) send(ctx context.Context, method, path string, query url.Values, contentType string, body io.Reader) (*http.Response, error) {
-	u := *c.base
-	u.Path, u.RawPath = "", ""
-	address := u.String() + c.base.EscapedPath() + path // path comes escaped
-	if len(query) > 0 {
-		address += "?" + query.Encode()
-	}
-	req, err := http.NewRequestWithContext(ctx, method, address, body)
-	if err != nil {
-		return nil, fmt.Errorf("making a request: %w", err)
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", contentType)
-	}
-	if c.key != "" {
-		req.Header.Set("Authorization", "Bearer "+c.key)
-	}
-	if c.tenant != "" {
-		req.Header.Set("Relay-Tenant", c.tenant)
-	}
-	req.Header.Set("User-Agent", "relay-go")
-	res, err := c.http.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("calling Relay: %w", err)
-	}
-	if res.StatusCode < 200 || res.StatusCode > 299 {
-		defer res.Body.Close()
-		return nil, problemOf(res)
-	}
-	return res, nil
 }
 
 // problemOf reads the problem document of an answer; what stands between client and server may send other things.
@@ -220,42 +188,3 @@ func problemOf(res *http.Response) *Error {
 	}
 	return e
 }
-
-// Page is one page of a list.
-type Page[T any] struct {
-	Data []T `json:"data"`
-	// NextCursor gets the next page; empty: this is the last one.
-	NextCursor string `json:"nextCursor"`
-	// SearchedTo is how far back a list of events, attempts or deliveries that has a NextCursor was searched.
-	SearchedTo time.Time `json:"searchedTo"`
-}
-
-// PageQuery asks for a page.
-type PageQuery struct {
-	Cursor string // NextCursor of the page before; empty: the first page
-	Limit  int    // the most entries on it, up to 250; zero: the server's choice
-}
-
-func (q PageQuery) values() url.Values {
-	v := make(url.Values)
-	add(v, "cursor", q.Cursor)
-	if q.Limit > 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
-	}
-	return v
-}
-
-func add(v url.Values, name, value string) {
-	if value != "" {
-		v.Set(name, value)
-	}
-}
-
-func addTime(v url.Values, name string, t time.Time) {
-	if !t.IsZero() {
-		v.Set(name, t.UTC().Format(timeLayout))
-	}
-}
-
-// timeLayout is RFC 3339 with the milliseconds that Relay keeps.
-const timeLayout = "2006-01-02T15:04:05.000Z"

@@ -81,7 +81,7 @@ func TestPublish(t *testing.T) {
 	if first.ID != "order-1?2" || first.Type != "order.paid" || !first.Timestamp.Equal(at) || first.Duplicate {
 		t.Errorf("Publish: got %+v", first)
 	}
-	got, err := c.Event(ctx, first.ID)
+	got, err := c.GetEvent(ctx, first.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,15 +108,15 @@ func TestPublish(t *testing.T) {
 		t.Error("PublishMany of nothing: got nil, want an error")
 	}
 
-	page, err := c.Events(ctx, client.EventQuery{Type: "a.b", PageQuery: client.PageQuery{Limit: 1}, Since: time.Now().Add(-time.Hour)})
+	page, err := c.ListEventsPage(ctx, client.ListEventsParams{Type: "a.b", Limit: 1, Since: time.Now().Add(-time.Hour)})
 	if err != nil || len(page.Data) != 1 || page.Data[0].ID != "m2" || page.NextCursor == "" {
 		t.Fatalf("Events: got %+v, %v, want the newest and a cursor", page, err)
 	}
-	page, err = c.Events(ctx, client.EventQuery{Type: "a.b", PageQuery: client.PageQuery{Limit: 1, Cursor: page.NextCursor}})
+	page, err = c.ListEventsPage(ctx, client.ListEventsParams{Type: "a.b", Limit: 1, Cursor: page.NextCursor})
 	if err != nil || len(page.Data) != 1 || page.Data[0].ID != "m1" {
 		t.Errorf("the next page: got %+v, %v, want the one before", page, err)
 	}
-	if _, err := c.Event(ctx, "evt_0000000000000"); !client.IsNotFound(err) {
+	if _, err := c.GetEvent(ctx, "evt_0000000000000"); !client.IsNotFound(err) {
 		t.Errorf("an event that is not there: got %v, want IsNotFound", err)
 	}
 }
@@ -195,10 +195,10 @@ func TestWebhooks(t *testing.T) {
 	}))
 	defer endpoint.Close()
 
-	made, err := c.CreateWebhook(ctx, client.WebhookSettings{
-		URL: &endpoint.URL, Description: client.Ptr("mine"), Events: []string{"order.*"}, Signature: client.Ptr("relay+standard"),
-		Timeout: client.Ptr(client.Duration(3 * time.Second)),
-		Retry:   &client.Retry{Attempts: 2, Waits: []client.Duration{client.Duration(time.Hour)}},
+	made, err := c.CreateWebhook(ctx, client.CreateWebhook{
+		URL: endpoint.URL, Description: client.Set("mine"), Events: client.Set([]string{"order.*"}), Signature: client.Set("relay+standard"),
+		Timeout: client.Set(client.Duration(3 * time.Second)),
+		Retry:   client.Set(client.RetryFields{Attempts: client.Set(2), Waits: client.Set([]client.Duration{client.Duration(time.Hour)})}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -207,15 +207,15 @@ func TestWebhooks(t *testing.T) {
 		t.Errorf("CreateWebhook: got %+v", made)
 	}
 	var e *client.Error
-	if _, err := c.CreateWebhook(ctx, client.WebhookSettings{}); !errors.As(err, &e) || e.Kind() != "invalid" || e.Fields[0].Field != "url" {
+	if _, err := c.CreateWebhook(ctx, client.CreateWebhook{}); !errors.As(err, &e) || e.Kind() != "invalid" || e.Fields[0].Field != "url" {
 		t.Errorf("without a URL: got %v, want the field url", err)
 	}
 
-	changed, err := c.UpdateWebhook(ctx, made.ID, client.WebhookSettings{Description: client.Ptr("ours")})
+	changed, err := c.UpdateWebhook(ctx, made.ID, client.UpdateWebhook{Description: client.Set("ours")})
 	if err != nil || changed.Description != "ours" || changed.Events[0] != "order.*" || changed.Secret != "" {
 		t.Errorf("UpdateWebhook: got %+v, %v, want only the description changed", changed, err)
 	}
-	list, err := c.Webhooks(ctx, client.PageQuery{})
+	list, err := c.ListWebhooksPage(ctx, client.ListWebhooksParams{})
 	if err != nil || len(list.Data) != 1 || list.Data[0].ID != made.ID {
 		t.Errorf("Webhooks: got %+v, %v", list, err)
 	}
@@ -225,11 +225,12 @@ func TestWebhooks(t *testing.T) {
 	if w, err := c.ResumeWebhook(ctx, made.ID); err != nil || w.Status != "active" {
 		t.Errorf("ResumeWebhook: got %q, %v", w.Status, err)
 	}
-	if w, err := c.RotateSecret(ctx, made.ID, time.Hour); err != nil || !strings.HasPrefix(w.Secret, "whsec_") || w.Secret == made.Secret {
-		t.Errorf("RotateSecret: got %+v, %v, want a new secret", w, err)
+	if w, err := c.RotateWebhookSecret(ctx, made.ID, client.RotateRequest{Overlap: client.Set(client.Duration(time.Hour))}); err != nil || !strings.HasPrefix(w.Secret, "whsec_") || w.Secret == made.Secret {
+		t.Errorf("RotateWebhookSecret: got %+v, %v, want a new secret", w, err)
 	}
 
-	tried, err := c.TestWebhook(ctx, made.ID, "call.urgent")
+	test, err := c.TestWebhook(ctx, made.ID, client.TestRequest{Type: client.Set("call.urgent")})
+	tried := test.Attempt
 	if err != nil || !tried.Test || tried.Outcome != "failed" || tried.Response == nil || tried.Response.Status != 418 || tried.Response.Body != "no coffee" || tried.Error.Kind != "status" {
 		t.Errorf("TestWebhook: got %+v, %v", tried, err)
 	}
@@ -243,24 +244,24 @@ func TestWebhooks(t *testing.T) {
 	<-hits
 	var page client.Page[client.Attempt]
 	for deadline := time.Now().Add(30 * time.Second); len(page.Data) < 1; time.Sleep(5 * time.Millisecond) {
-		if page, err = c.Attempts(ctx, made.ID, client.AttemptQuery{Status: "retrying", Code: "4xx", EventType: "order.paid", Since: time.Now().Add(-time.Hour)}); err != nil {
+		if page, err = c.ListWebhookAttemptsPage(ctx, made.ID, client.ListWebhookAttemptsParams{Status: "retrying", Code: "4xx", EventType: "order.paid", Since: time.Now().Add(-time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 		if time.Now().After(deadline) {
 			t.Fatal("the attempt was not in the log within 30 s")
 		}
 	}
-	got, err := c.Attempt(ctx, page.Data[0].ID)
+	got, err := c.GetAttempt(ctx, page.Data[0].ID)
 	if err != nil || got.EventID != published.ID || got.NextAttemptAt.IsZero() || !strings.Contains(got.Request.Body, `"data":1`) {
 		t.Errorf("Attempt: got %+v, %v", got, err)
 	}
-	if d, err := c.Delivery(ctx, got.DeliveryID); err != nil || d.State != "waiting" || d.Attempts != 1 || d.WebhookID != made.ID {
+	if d, err := c.GetDelivery(ctx, got.DeliveryID); err != nil || d.State != "waiting" || d.Attempts != 1 || d.WebhookID != made.ID {
 		t.Errorf("Delivery: got %+v, %v", d, err)
 	}
 	if err := c.DeleteWebhook(ctx, made.ID); err != nil {
 		t.Errorf("DeleteWebhook: %v", err)
 	}
-	if _, err := c.Webhook(ctx, made.ID); !client.IsNotFound(err) {
+	if _, err := c.GetWebhook(ctx, made.ID); !client.IsNotFound(err) {
 		t.Errorf("after the deletion: got %v, want IsNotFound", err)
 	}
 }
@@ -312,7 +313,7 @@ func TestServerBelowAPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.Event(t.Context(), "a/b ?")
+	got, err := c.GetEvent(t.Context(), "a/b ?")
 	if want := "/relay/v1/events/a%2Fb%20%3F Bearer k acme"; err != nil || got.ID != want {
 		t.Errorf("request: got %q, %v, want %q", got.ID, err, want)
 	}

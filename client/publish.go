@@ -51,39 +51,17 @@ func (e NewEvent) MarshalJSON() ([]byte, error) {
 	}{e.Type, e.Data, e.ID, stamp(e.Time), e.Version, e.Key, e.Attributes, stamp(e.DeliverAt)})
 }
 
-// Published is an event that Relay has stored.
-type Published struct {
-	ID        string    `json:"id"`
-	Type      string    `json:"type"`
-	Timestamp time.Time `json:"timestamp"`
-	Duplicate bool      `json:"duplicate"` // it was stored before; this is the first result
-	Warnings  []Warning `json:"warnings"`  // how it departs from its type's schema, and derivation rules that failed
-}
-
-// Warning is what was odd about a part of an event when it was published.
-type Warning struct {
-	Path    string `json:"path"`    // "data.duration"
-	Message string `json:"message"` // completes the path to a sentence: "must be an integer, got a string"
-}
-
-// PublishedMany is the result of PublishMany.
-type PublishedMany struct {
-	Accepted   int         `json:"accepted"`   // stored by this call
-	Duplicates int         `json:"duplicates"` // stored before
-	Events     []Published `json:"events"`     // in the order they were given
-}
-
 // Publish stores an event; when it returns without error the event is durable and will be delivered.
-func (c *Client) Publish(ctx context.Context, e NewEvent) (Published, error) {
-	return ask[Published](ctx, c, http.MethodPost, "/v1/events", nil, e)
+func (c *Client) Publish(ctx context.Context, e NewEvent, opts ...CallOption) (PublishedEvent, error) {
+	return ask[PublishedEvent](ctx, c, request{method: http.MethodPost, path: "/v1/events", body: e, opts: opts})
 }
 
-// PublishMany stores up to 1,000 events, all or none.
-func (c *Client) PublishMany(ctx context.Context, events []NewEvent) (PublishedMany, error) {
+// PublishMany stores up to 1,000 events, all or none. With an [IdempotencyKey] repeating it stores nothing twice.
+func (c *Client) PublishMany(ctx context.Context, events []NewEvent, opts ...CallOption) (PublishedEvents, error) {
 	if len(events) == 0 {
-		return PublishedMany{}, errors.New("publishing no events")
+		return PublishedEvents{}, errors.New("publishing no events")
 	}
-	return ask[PublishedMany](ctx, c, http.MethodPost, "/v1/events", nil, events)
+	return ask[PublishedEvents](ctx, c, request{http.MethodPost, "/v1/events", nil, events, opts})
 }
 
 // StreamLine is what Relay says of a stream while it runs: how far it is, or what is wrong with a line.
@@ -126,7 +104,7 @@ func (c *Client) PublishStream(ctx context.Context, events io.Reader, tell func(
 	var result StreamResult
 	// The reader may be slow to end, a terminal for example, when the server has given up: the transport then reads it
 	// in a goroutine of its own, which ends with the next read.
-	res, err := c.send(ctx, http.MethodPost, "/v1/events", nil, "application/x-ndjson", io.NopCloser(events))
+	res, err := c.send(ctx, request{method: http.MethodPost, path: "/v1/events"}, "application/x-ndjson", io.NopCloser(events))
 	if err != nil {
 		return result, err
 	}

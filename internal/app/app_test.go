@@ -95,7 +95,7 @@ func TestServesAndDelivers(t *testing.T) { onStores(t, servesAndDelivers) }
 func servesAndDelivers(t *testing.T, c config.Config) {
 	a := run(t, c)
 	api := dial(t, a, adminKey)
-	if err := api.Ready(t.Context()); err != nil {
+	if _, err := api.GetReadiness(t.Context()); err != nil {
 		t.Fatalf("Ready: %v", err)
 	}
 	got := make(chan string, 1)
@@ -104,7 +104,7 @@ func servesAndDelivers(t *testing.T, c config.Config) {
 		got <- string(b)
 	}))
 	defer endpoint.Close()
-	if _, err := api.CreateWebhook(t.Context(), client.WebhookSettings{URL: &endpoint.URL}); err != nil {
+	if _, err := api.CreateWebhook(t.Context(), client.CreateWebhook{URL: endpoint.URL}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := api.Publish(t.Context(), client.NewEvent{Type: "a.b", Data: map[string]string{"x": "<&>"}}); err != nil {
@@ -184,7 +184,7 @@ func firstKey(t *testing.T, c config.Config) {
 	}
 	mayDoAnything := func(a *App, key string) {
 		t.Helper()
-		if _, err := dial(t, a, key).Webhooks(t.Context(), client.PageQuery{}); err != nil {
+		if _, err := dial(t, a, key).ListWebhooksPage(t.Context(), client.ListWebhooksParams{}); err != nil {
 			t.Errorf("with the key: %v", err)
 		}
 		platform, err := client.New(client.Options{URL: a.URL(), Key: key, Tenant: "default", HTTPClient: httpClient(t)})
@@ -214,7 +214,7 @@ func firstKey(t *testing.T, c config.Config) {
 	a = run(t, c)
 	mayDoAnything(a, "another-key-of-the-operator")
 	var refused *client.Error
-	if _, err := dial(t, a, adminKey).Webhooks(t.Context(), client.PageQuery{}); !errors.As(err, &refused) || refused.Status != 401 {
+	if _, err := dial(t, a, adminKey).ListWebhooksPage(t.Context(), client.ListWebhooksParams{}); !errors.As(err, &refused) || refused.Status != 401 {
 		t.Errorf("with the admin key that was replaced: got %v, want 401", err)
 	}
 }
@@ -305,7 +305,7 @@ func stopGivesBack(t *testing.T, c config.Config) {
 	}))
 	defer endpoint.Close()
 	defer close(release)
-	if _, err := dial(t, a, adminKey).CreateWebhook(t.Context(), client.WebhookSettings{URL: &endpoint.URL}); err != nil {
+	if _, err := dial(t, a, adminKey).CreateWebhook(t.Context(), client.CreateWebhook{URL: endpoint.URL}); err != nil {
 		t.Fatal(err)
 	}
 	published, err := dial(t, a, adminKey).Publish(t.Context(), client.NewEvent{Type: "a.b", Data: 1})
@@ -331,7 +331,7 @@ func stopGivesBack(t *testing.T, c config.Config) {
 	}
 	// The attempt that the stop interrupted does not count.
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		list, err := dial(t, a, adminKey).EventDeliveries(t.Context(), published.ID)
+		list, err := dial(t, a, adminKey).ListEventDeliveries(t.Context(), published.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

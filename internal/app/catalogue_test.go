@@ -58,7 +58,7 @@ rules:
 		t.Fatal(err)
 	}
 	for _, eventType := range []string{"order.created", "order.large"} {
-		list, err := relay.Events(t.Context(), client.EventQuery{Type: eventType})
+		list, err := relay.ListEventsPage(t.Context(), client.ListEventsParams{Type: eventType})
 		if err != nil || len(list.Data) != 1 {
 			t.Errorf("events of type %s: got %d, %v, want 1", eventType, len(list.Data), err)
 		}

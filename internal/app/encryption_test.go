@@ -80,10 +80,10 @@ func newInspector(t *testing.T) *inspector {
 }
 
 // settings returns the settings of a webhook for the path.
-func (in *inspector) settings(path string) client.WebhookSettings {
-	return client.WebhookSettings{
-		URL: client.Ptr(in.URL + path), Headers: map[string]string{"X-Own": path},
-		Auth: &client.Auth{Type: "basic", Username: "me", Password: "password of " + path},
+func (in *inspector) settings(path string) client.CreateWebhook {
+	return client.CreateWebhook{
+		URL: in.URL + path, Headers: client.Set(map[string]string{"X-Own": path}),
+		Auth: client.Set(client.AuthFields{Type: client.Set("basic"), Username: client.Set("me"), Password: client.Set("password of " + path)}),
 	}
 }
 

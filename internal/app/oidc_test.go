@@ -195,12 +195,10 @@ func TestOpenIDProvider(t *testing.T) {
 		if as == "body" {
 			style = "body"
 		}
-		w, err := c.CreateWebhook(t.Context(), client.WebhookSettings{
-			URL: client.Ptr(endpoint.URL + "/" + as), Preset: client.Ptr("push"), Timeout: client.Ptr(client.Duration(time.Minute)),
-			Events: []string{"to." + as},
-			Auth: &client.Auth{
-				Type: "oauth2", ClientID: as, ClientSecret: secret, TokenURL: p.url + "/token", Scope: "events", Style: style,
-			},
+		w, err := c.CreateWebhook(t.Context(), client.CreateWebhook{
+			URL: endpoint.URL + "/" + as, Preset: client.Set("push"), Timeout: client.Set(client.Duration(time.Minute)),
+			Events: client.Set([]string{"to." + as}),
+			Auth:   client.Set(client.AuthFields{Type: client.Set("oauth2"), ClientID: client.Set(as), ClientSecret: client.Set(secret), TokenURL: client.Set(p.url + "/token"), Scope: client.Set("events"), Style: client.Set(style)}),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -213,7 +211,7 @@ func TestOpenIDProvider(t *testing.T) {
 			}
 			var list []client.Delivery
 			until(t, func() bool {
-				list, err = c.EventDeliveries(t.Context(), ev.ID)
+				list, err = c.ListEventDeliveries(t.Context(), ev.ID)
 				return err == nil && len(list) == 1 && list[0].State != "inFlight"
 			})
 			if list[0].State != "delivered" || list[0].Attempts != 1 {
@@ -296,7 +294,7 @@ func publishAll(t *testing.T, c *client.Client, typ string, n int) {
 	for _, ev := range res.Events {
 		var list []client.Delivery
 		until(t, func() bool {
-			list, err = c.EventDeliveries(t.Context(), ev.ID)
+			list, err = c.ListEventDeliveries(t.Context(), ev.ID)
 			return err == nil && len(list) == 1 && list[0].State != "inFlight"
 		})
 		if list[0].State != "delivered" || list[0].Attempts != 1 {

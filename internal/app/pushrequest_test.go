@@ -39,15 +39,15 @@ func TestPushRequests(t *testing.T) {
 	}))
 	t.Cleanup(tokens.Close)
 	for name, tc := range map[string]struct {
-		auth        client.Auth
+		auth        client.AuthFields
 		field, want string
 	}{
 		"Basic auth": {
-			client.Auth{Type: "basic", Username: "user", Password: "pass"},
+			client.AuthFields{Type: client.Set("basic"), Username: client.Set("user"), Password: client.Set("pass")},
 			"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte("user:pass")),
 		},
-		"API key":                    {client.Auth{Type: "apiKey", Token: "API_KEY"}, "ApiKey", "API_KEY"},
-		"Oauth - Client Credentials": {client.Auth{Type: "oauth2", ClientID: "c", ClientSecret: "s", TokenURL: tokens.URL}, "Authorization", "Bearer BEARER"},
+		"API key":                    {client.AuthFields{Type: client.Set("apiKey"), Token: client.Set("API_KEY")}, "ApiKey", "API_KEY"},
+		"Oauth - Client Credentials": {client.AuthFields{Type: client.Set("oauth2"), ClientID: client.Set("c"), ClientSecret: client.Set("s"), TokenURL: client.Set(tokens.URL), Scope: client.Set("")}, "Authorization", "Bearer BEARER"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -89,8 +89,8 @@ func TestPushRequests(t *testing.T) {
 			}()
 			a := run(t, settings(t))
 			api := dial(t, a, adminKey)
-			if _, err := api.CreateWebhook(t.Context(), client.WebhookSettings{
-				URL: client.Ptr("http://" + l.Addr().String() + "/endpoint"), Preset: client.Ptr("push"), Auth: &tc.auth,
+			if _, err := api.CreateWebhook(t.Context(), client.CreateWebhook{
+				URL: "http://" + l.Addr().String() + "/endpoint", Preset: client.Set("push"), Auth: client.Set(tc.auth),
 			}); err != nil {
 				t.Fatal(err)
 			}

@@ -134,16 +134,16 @@ func TestSecretsStayIn(t *testing.T) {
 	defer echo.Close()
 	w.secrets = append(w.secrets, "canary-pass-3d9e1f", "canary-token-77c0de", "canary-oauth-8a2b5c", "canary-access-token-5d",
 		"bWU6Y2FuYXJ5LXBhc3MtM2Q5ZTFm") // me:canary-pass-3d9e1f
-	auths := []client.Auth{
-		{Type: "basic", Username: "me", Password: "canary-pass-3d9e1f"},
-		{Type: "apiKey", Token: "canary-token-77c0de"},
-		{Type: "oauth2", ClientID: "me", ClientSecret: "canary-oauth-8a2b5c", TokenURL: echo.URL + "/token"},
-		{Type: "oauth2", ClientID: "me", ClientSecret: "canary-oauth-8a2b5c", TokenURL: echo.URL + "/token-refused", Style: "body"},
+	auths := []client.AuthFields{
+		{Type: client.Set("basic"), Username: client.Set("me"), Password: client.Set("canary-pass-3d9e1f")},
+		{Type: client.Set("apiKey"), Token: client.Set("canary-token-77c0de")},
+		{Type: client.Set("oauth2"), ClientID: client.Set("me"), ClientSecret: client.Set("canary-oauth-8a2b5c"), TokenURL: client.Set(echo.URL + "/token"), Scope: client.Set("")},
+		{Type: client.Set("oauth2"), ClientID: client.Set("me"), ClientSecret: client.Set("canary-oauth-8a2b5c"), TokenURL: client.Set(echo.URL + "/token-refused"), Style: client.Set("body"), Scope: client.Set("")},
 	}
 	var guarded []string // webhooks
 	for i := range 2 * len(auths) {
 		url := echo.URL + []string{"/works", "/fails"}[i%2]
-		wh, err := c.CreateWebhook(t.Context(), client.WebhookSettings{URL: &url, Auth: &auths[i/2], Preset: client.Ptr("push"), Signature: client.Ptr("none")})
+		wh, err := c.CreateWebhook(t.Context(), client.CreateWebhook{URL: url, Auth: client.Set(auths[i/2]), Preset: client.Set("push"), Signature: client.Set("none")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +154,7 @@ func TestSecretsStayIn(t *testing.T) {
 	var ids []string
 	for _, path := range []string{"/works", "/fails"} {
 		url := endpoint.URL + path
-		wh, err := c.CreateWebhook(t.Context(), client.WebhookSettings{URL: &url})
+		wh, err := c.CreateWebhook(t.Context(), client.CreateWebhook{URL: url})
 		if err != nil || !strings.HasPrefix(wh.Secret, "whsec_") {
 			t.Fatalf("CreateWebhook: got secret %t, %v, want one", wh.Secret != "", err)
 		}
@@ -212,7 +212,7 @@ func TestSecretsStayIn(t *testing.T) {
 	// The watch itself works, and the secrets are still there.
 	cfg.Listen = "127.0.0.1:0"
 	a = run(t, cfg)
-	if _, err := dial(t, a, adminKey).Webhooks(t.Context(), client.PageQuery{}); err != nil {
+	if _, err := dial(t, a, adminKey).ListWebhooksPage(t.Context(), client.ListWebhooksParams{}); err != nil {
 		t.Errorf("after a restart: %v", err)
 	}
 	if !slices.ContainsFunc(forms(fresh), func(f string) bool { return bytes.Contains(rotated, []byte(f)) }) {
@@ -248,7 +248,7 @@ func TestKeyFileIsNeeded(t *testing.T) {
 	cfg.SecretKey = "0123456789abcdef0123456789abcdef"
 	a := run(t, cfg)
 	url := "http://127.0.0.1:9999/"
-	if _, err := dial(t, a, adminKey).CreateWebhook(t.Context(), client.WebhookSettings{URL: &url}); err != nil {
+	if _, err := dial(t, a, adminKey).CreateWebhook(t.Context(), client.CreateWebhook{URL: url}); err != nil {
 		t.Fatal(err)
 	}
 	stop(t, a)

@@ -46,7 +46,7 @@ func TestServersShareKeys(t *testing.T) {
 	}
 	secrets := func(t *testing.T, a *App) string {
 		t.Helper()
-		page, err := dial(t, a, adminKey).Webhooks(t.Context(), client.PageQuery{})
+		page, err := dial(t, a, adminKey).ListWebhooksPage(t.Context(), client.ListWebhooksParams{})
 		if err != nil || len(page.Data) != 1 {
 			t.Fatalf("webhooks: got %+v, %v, want one", page, err)
 		}
@@ -59,7 +59,7 @@ func TestServersShareKeys(t *testing.T) {
 	t.Run("master key", func(t *testing.T) {
 		c := databaseSettings(t)
 		first := run(t, c) // without a master key at first: the keys are in its folder
-		w, err := dial(t, first, adminKey).CreateWebhook(t.Context(), client.WebhookSettings{URL: &url})
+		w, err := dial(t, first, adminKey).CreateWebhook(t.Context(), client.CreateWebhook{URL: url})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func TestServersShareConfiguration(t *testing.T) {
 		t.Helper()
 		begun := time.Now()
 		for {
-			_, err := there.Webhooks(t.Context(), client.PageQuery{})
+			_, err := there.ListWebhooksPage(t.Context(), client.ListWebhooksParams{})
 			var refused *client.Error
 			switch {
 			case err != nil && (!errors.As(err, &refused) || refused.Status != http.StatusUnauthorized):

@@ -151,7 +151,7 @@ func (e *Env) startDemo(ctx context.Context, cfg config.Config, o demoOptions) (
 
 // demoHook creates the demo's webhook, replacing one from an earlier run.
 func demoHook(ctx context.Context, c *client.Client, url string) (client.Webhook, error) {
-	page, err := c.Webhooks(ctx, client.PageQuery{Limit: 250})
+	page, err := c.ListWebhooksPage(ctx, client.ListWebhooksParams{Limit: 250})
 	if err != nil {
 		return client.Webhook{}, fmt.Errorf("looking for the webhook of an earlier demo: %w", err)
 	}
@@ -162,10 +162,10 @@ func demoHook(ctx context.Context, c *client.Client, url string) (client.Webhook
 			}
 		}
 	}
-	hook, err := c.CreateWebhook(ctx, client.WebhookSettings{
-		URL: client.Ptr(url), Description: client.Ptr(demoWebhook),
+	hook, err := c.CreateWebhook(ctx, client.CreateWebhook{
+		URL: url, Description: client.Set(demoWebhook),
 		// The default policy waits 30 s before the first retry, which is too long to watch.
-		Retry: &client.Retry{Attempts: 5, Waits: []client.Duration{client.Duration(time.Second)}},
+		Retry: client.Set(client.RetryFields{Attempts: client.Set(5), Waits: client.Set([]client.Duration{client.Duration(time.Second)})}),
 	})
 	if err != nil {
 		return client.Webhook{}, fmt.Errorf("creating the demo's webhook: %w", err)

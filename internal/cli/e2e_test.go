@@ -179,7 +179,7 @@ func TestServe(t *testing.T) {
 		rc.Handle(func(_ context.Context, e receiver.Event) error { got <- e; return nil }).ServeHTTP(w, r)
 	}))
 	defer endpoint.Close()
-	hook, err := c.CreateWebhook(t.Context(), client.WebhookSettings{URL: &endpoint.URL})
+	hook, err := c.CreateWebhook(t.Context(), client.CreateWebhook{URL: endpoint.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestServe(t *testing.T) {
 func TestServeShowsFirstKey(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	p := launch(t, command(t, nil, serveArgs(dir)...))
-	if _, err := p.dial(p.ready.FirstKey).Webhooks(t.Context(), client.PageQuery{}); err != nil {
+	if _, err := p.dial(p.ready.FirstKey).ListWebhooksPage(t.Context(), client.ListWebhooksParams{}); err != nil {
 		t.Errorf("with the first key %q: %v", p.ready.FirstKey, err)
 	}
 	key := p.ready.FirstKey
@@ -242,7 +242,7 @@ func TestServeShowsFirstKey(t *testing.T) {
 	if p.ready.FirstKey != "" {
 		t.Errorf("second start: got key %q, want none", p.ready.FirstKey)
 	}
-	if _, err := p.dial(key).Webhooks(t.Context(), client.PageQuery{}); err != nil {
+	if _, err := p.dial(key).ListWebhooksPage(t.Context(), client.ListWebhooksParams{}); err != nil {
 		t.Errorf("with the first key after a restart: %v", err)
 	}
 }
@@ -265,7 +265,7 @@ func hangingServer(t *testing.T, dir string, more ...string) (*process, <-chan s
 	t.Cleanup(func() { close(release) })
 	p := launch(t, command(t, keyEnv, serveArgs(dir, append(more, "--dev")...)...))
 	c := p.dial(operatorKey)
-	if _, err := c.CreateWebhook(t.Context(), client.WebhookSettings{URL: &endpoint.URL, Timeout: client.Ptr(client.Duration(time.Minute))}); err != nil {
+	if _, err := c.CreateWebhook(t.Context(), client.CreateWebhook{URL: endpoint.URL, Timeout: client.Set(client.Duration(time.Minute))}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Publish(t.Context(), client.NewEvent{Type: "a.b", Data: 1}); err != nil {
@@ -312,7 +312,7 @@ func TestReadyAndIdle(t *testing.T) {
 		if fastest == 0 || p.after < fastest {
 			fastest = p.after
 		}
-		if err := p.dial("").Ready(t.Context()); err != nil {
+		if _, err := p.dial("").GetReadiness(t.Context()); err != nil {
 			t.Errorf("readyz after the line: %v", err)
 		}
 		memory := int64(0)

@@ -114,6 +114,7 @@ var places = map[string]place{
 
 	"cmd/relay": {layer: 10, what: "main"},
 
+	"internal/clientgen": {layer: 0, kit: true, what: "the generated part of package client, from the OpenAPI document"},
 	"internal/deps":      {layer: 0, kit: true, what: "tests about the code, such as this one"},
 	"internal/e2etest":   {layer: 10, kit: true, what: "the built binary, as its users meet it"},
 	"internal/faulttest": {layer: 10, kit: true, what: "the built binary, killed and starved; a checker of what is left"},

@@ -99,10 +99,10 @@ func killBetweenBatches(t *testing.T, pubs *publishers, servers ...*relay) {
 	server := httptest.NewServer(rec)
 	defer server.Close()
 	wait := client.Duration(time.Second)
-	made, err := r.api.CreateWebhook(context.Background(), client.WebhookSettings{
-		URL: client.Ptr(server.URL), Events: []string{"load.*"},
-		Batch: &client.Batch{MaxEvents: 50, MaxWait: client.Duration(100 * time.Millisecond), MaxBytes: 1 << 20},
-		Retry: &client.Retry{Attempts: 50, Waits: []client.Duration{wait}, MaxAge: client.Duration(time.Hour)},
+	made, err := r.api.CreateWebhook(context.Background(), client.CreateWebhook{
+		URL: server.URL, Events: client.Set([]string{"load.*"}),
+		Batch: client.Set(client.BatchFields{MaxEvents: client.Set(50), MaxWait: client.Set(client.Duration(100 * time.Millisecond)), MaxBytes: client.Set(1 << 20)}),
+		Retry: client.Set(client.RetryFields{Attempts: client.Set(50), Waits: client.Set([]client.Duration{wait}), MaxAge: client.Set(client.Duration(time.Hour))}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func killBetweenBatches(t *testing.T, pubs *publishers, servers ...*relay) {
 	}
 	for _, other := range servers[1:] {
 		waitFor(t, "a server to know the webhook", patience, func() error {
-			_, err := other.api.Webhook(context.Background(), made.ID)
+			_, err := other.api.GetWebhook(context.Background(), made.ID)
 			return err
 		})
 	}

@@ -274,20 +274,20 @@ func TestFullDiskAndKill(t *testing.T) {
 func (w *world) readAll() {
 	w.t.Helper()
 	ctx := w.t.Context()
-	events, err := w.relay.api.Events(ctx, client.EventQuery{PageQuery: client.PageQuery{Limit: 10}})
+	events, err := w.relay.api.ListEventsPage(ctx, client.ListEventsParams{Limit: 10})
 	if err != nil || len(events.Data) == 0 {
 		w.t.Errorf("listing events on a full disk: got %d events (%v), want some", len(events.Data), err)
 		return
 	}
-	if e, err := w.relay.api.Event(ctx, events.Data[0].ID); err != nil || e.ID != events.Data[0].ID {
+	if e, err := w.relay.api.GetEvent(ctx, events.Data[0].ID); err != nil || e.ID != events.Data[0].ID {
 		w.t.Errorf("reading event %s on a full disk: got %q (%v)", events.Data[0].ID, e.ID, err)
 	}
-	attempts, err := w.relay.api.Attempts(ctx, w.hist.hooks[0].id, client.AttemptQuery{PageQuery: client.PageQuery{Limit: 10}})
+	attempts, err := w.relay.api.ListWebhookAttemptsPage(ctx, w.hist.hooks[0].id, client.ListWebhookAttemptsParams{Limit: 10})
 	if err != nil || len(attempts.Data) == 0 {
 		w.t.Errorf("listing attempts on a full disk: got %d attempts (%v), want some", len(attempts.Data), err)
 		return
 	}
-	if a, err := w.relay.api.Attempt(ctx, attempts.Data[0].ID); err != nil || a.ID != attempts.Data[0].ID {
+	if a, err := w.relay.api.GetAttempt(ctx, attempts.Data[0].ID); err != nil || a.ID != attempts.Data[0].ID {
 		w.t.Errorf("reading attempt %s on a full disk: got %q (%v)", attempts.Data[0].ID, a.ID, err)
 	}
 }

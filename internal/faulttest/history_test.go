@@ -365,8 +365,8 @@ func (h *history) tell(t testing.TB, r *relay) {
 	t.Helper()
 	ctx := context.Background()
 	h.events, h.attempts, h.states = nil, nil, make(map[string]int)
-	for q := (client.EventQuery{PageQuery: client.PageQuery{Limit: 250}}); ; {
-		page, err := r.api.Events(ctx, q)
+	for q := (client.ListEventsParams{Limit: 250}); ; {
+		page, err := r.api.ListEventsPage(ctx, q)
 		if err != nil {
 			t.Fatalf("listing events: %v", err)
 		}
@@ -378,8 +378,8 @@ func (h *history) tell(t testing.TB, r *relay) {
 		}
 	}
 	for _, hook := range h.hooks {
-		for q := (client.AttemptQuery{PageQuery: client.PageQuery{Limit: 250}}); ; {
-			page, err := r.api.Attempts(ctx, hook.id, q)
+		for q := (client.ListWebhookAttemptsParams{Limit: 250}); ; {
+			page, err := r.api.ListWebhookAttemptsPage(ctx, hook.id, q)
 			if err != nil {
 				t.Fatalf("listing attempts: %v", err)
 			}

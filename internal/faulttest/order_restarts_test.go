@@ -59,8 +59,8 @@ func orderAtRestarts(t *testing.T, w *world, nodes []*relay, anyone func() *clie
 	lame := httptest.NewServer(lameEndpoint(done))
 	t.Cleanup(func() { close(done); lame.Close() })
 	for _, path := range []string{"/slow", "/never"} {
-		hook, err := w.relay.api.CreateWebhook(context.Background(), client.WebhookSettings{
-			URL: client.Ptr(lame.URL + path), Events: []string{"ordered"}, Timeout: client.Ptr(client.Duration(30 * time.Second)),
+		hook, err := w.relay.api.CreateWebhook(context.Background(), client.CreateWebhook{
+			URL: lame.URL + path, Events: client.Set([]string{"ordered"}), Timeout: client.Set(client.Duration(30 * time.Second)),
 		})
 		if err != nil {
 			t.Fatalf("creating a webhook: %v", err)

@@ -156,9 +156,9 @@ func newOrdered(t testing.TB) *ordered {
 // webhook creates a webhook for the endpoint, with ordered delivery.
 func (o *ordered) webhook(t testing.TB, r *relay) (id string) {
 	t.Helper()
-	w, err := r.api.CreateWebhook(context.Background(), client.WebhookSettings{
-		URL: client.Ptr(o.server.URL), Events: []string{"ordered"}, Ordering: client.Ptr("fifo"),
-		Retry: &client.Retry{Attempts: 50, Waits: []client.Duration{client.Duration(time.Second)}, MaxAge: client.Duration(time.Hour)},
+	w, err := r.api.CreateWebhook(context.Background(), client.CreateWebhook{
+		URL: o.server.URL, Events: client.Set([]string{"ordered"}), Ordering: client.Set("fifo"),
+		Retry: client.Set(client.RetryFields{Attempts: client.Set(50), Waits: client.Set([]client.Duration{client.Duration(time.Second)}), MaxAge: client.Set(client.Duration(time.Hour))}),
 	})
 	if err != nil {
 		t.Fatalf("creating a webhook: %v", err)

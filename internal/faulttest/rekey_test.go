@@ -27,9 +27,9 @@ func TestKillWhileKeysAreReplaced(t *testing.T) {
 	ids := make(map[string]string)
 	for i := range many {
 		name := fmt.Sprint("hook", i)
-		w, err := r.api.CreateWebhook(context.Background(), client.WebhookSettings{
-			URL:  client.Ptr(rec.server.URL + "/" + name),
-			Auth: &client.Auth{Type: "apiKey", Token: "token of " + name},
+		w, err := r.api.CreateWebhook(context.Background(), client.CreateWebhook{
+			URL:  rec.server.URL + "/" + name,
+			Auth: client.Set(client.AuthFields{Type: client.Set("apiKey"), Token: client.Set("token of " + name)}),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -431,9 +431,9 @@ func createHooks(t testing.TB, r *relay, rec *recorder) []*hook {
 	t.Helper()
 	hooks := []*hook{{name: "all", events: "load.*"}, {name: "some", events: typeShared}}
 	for _, h := range hooks {
-		w, err := r.api.CreateWebhook(context.Background(), client.WebhookSettings{
-			URL: client.Ptr(rec.server.URL + "/" + h.name), Events: []string{h.events},
-			Retry: &client.Retry{Attempts: 50, Waits: []client.Duration{client.Duration(time.Second)}, MaxAge: client.Duration(time.Hour)},
+		w, err := r.api.CreateWebhook(context.Background(), client.CreateWebhook{
+			URL: rec.server.URL + "/" + h.name, Events: client.Set([]string{h.events}),
+			Retry: client.Set(client.RetryFields{Attempts: client.Set(50), Waits: client.Set([]client.Duration{client.Duration(time.Second)}), MaxAge: client.Set(client.Duration(time.Hour))}),
 		})
 		if err != nil {
 			t.Fatalf("creating the webhook %q: %v", h.name, err)
