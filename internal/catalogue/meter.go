@@ -78,17 +78,19 @@ type Work struct {
 // ErrWait is returned instead of waiting; see Hurry.
 var ErrWait = errors.New("the request would have to wait for its tenant's share of work")
 
-// errStopping ends the waiting when the server stops.
+// errStopping is returned to waiting requests when the server stops.
 var errStopping = &problem.Error{Kind: problem.Unavailable, Detail: "Relay is stopping; nothing was stored"}
 
-// Hurry makes the work fail with ErrWait instead of waiting for the tenant's share. It is for callers that cannot tell
-// whether their client has left.
+// Hurry makes the work fail with ErrWait instead of waiting for the tenant's share. It is for callers
+// that cannot detect that their client has disconnected.
 func (w *Work) Hurry() { w.hurry = true }
 
-// StopWaiting rejects requests that wait for their tenants' shares, now and later. It must be called at most once.
+// StopWaiting rejects all requests that wait for their tenants' shares, now and later. It must be
+// called at most once.
 func (r *Registry) StopWaiting() { close(r.stopping) }
 
-// wait counts a waiting request, unless too many wait already. The caller takes it off the count again.
+// wait counts a waiting request, or returns an error if too many are waiting. The caller decrements
+// the count.
 func (w *Work) wait() error {
 	if w.hurry {
 		w.stop = ErrWait

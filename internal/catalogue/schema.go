@@ -29,9 +29,9 @@ type checks struct {
 
 	mu       sync.Mutex
 	compiled atomic.Pointer[compiled] // nil if not compiled yet, or released
-	used     atomic.Bool              // since the shelf looked last
-	patterns atomic.Int64             // the size of the patterns when compiled, in instructions
-	size     int64                    // what the shelf counts; guarded by its lock
+	used     atomic.Bool              // since the cache last considered releasing it
+	patterns atomic.Int64             // the size of the compiled patterns, in instructions
+	size     int64                    // the memory counted by the cache; guarded by its lock
 }
 
 // compiled holds both schemas of a type.
@@ -76,14 +76,14 @@ func (c *checks) compile() *compiled {
 	}
 	c.patterns.Store(int64(patterns))
 	c.compiled.Store(done)
-	kept.put(c, c.keeps(patterns))
+	compiledSchemas.put(c, c.memory(patterns))
 	return done
 }
 
-// ready returns the schemas if they are compiled; nil: they are not.
+// ready returns the compiled schemas, or nil if they are not compiled.
 func (c *checks) ready() *compiled {
 	done := c.compiled.Load()
-	if done != nil && !c.used.Load() { // a write for each use would be shared by all processors
+	if done != nil && !c.used.Load() { // unconditional writes would contend for the cache line
 		c.used.Store(true)
 	}
 	return done

@@ -281,8 +281,8 @@ const costNoise = 30 * time.Millisecond
 // machine that a ratio is meaningless. On a quiet machine the p99 is a few milliseconds.
 const busyMachine = 100 * time.Millisecond
 
-// TestStopAmongCostlyWork: a relay that is told to stop ends well, whether its callers have just left in the middle of the
-// dearest things they may ask for or still wait.
+// TestStopAmongCostlyWork stops a relay during the most expensive work, while callers wait and after
+// they have disconnected: it must end cleanly.
 func TestStopAmongCostlyWork(t *testing.T) {
 	for _, c := range costlyWorks() {
 		t.Run(c.name, func(t *testing.T) {
@@ -290,7 +290,7 @@ func TestStopAmongCostlyWork(t *testing.T) {
 			if c.setUp != nil {
 				c.setUp(r)
 			}
-			c.workers = 24 // more than get their turn while it stops
+			c.workers = 24 // more than can be served during the stop
 			by := c.ask(r)
 			for end := time.Now().Add(patience); by.calls.Load() < 3; time.Sleep(time.Millisecond) {
 				if time.Now().After(end) {

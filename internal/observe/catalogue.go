@@ -17,7 +17,7 @@ func registerCatalogue(reg *prometheus.Registry, s *catalogue.Stats) {
 	add("relay_catalogue_steps_total", "Steps of work by schema checks, derivation rules and imports; a step takes about 0.3 µs.", nil, &s.Steps)
 	add("relay_catalogue_waits_total", "Requests that waited for their tenant's share of steps (catalogueWork).", nil, &s.Waits)
 	reg.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "relay_catalogue_compiled_bytes", Help: "Memory of compiled schemas, estimated; those used least recently are released beyond 64 MiB."},
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "relay_catalogue_compiled_bytes", Help: "Estimated memory of compiled schemas; above 64 MiB the least recently used ones are released."},
 			func() float64 { n, _ := catalogue.Compiled(); return float64(n) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "relay_catalogue_compiled_dropped_total", Help: "Compiled schemas that were released to bound their memory."},
 			func() float64 { _, n := catalogue.Compiled(); return float64(n) }),

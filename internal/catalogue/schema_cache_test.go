@@ -58,11 +58,12 @@ func longEnum(i int) string {
 	return b.String()
 }
 
-// TestKept: compiled schemas take about as much memory as is counted for them, and hardly ever more.
-func TestKept(t *testing.T) {
+// TestSchemaMemory compares the estimated memory of compiled schemas with the heap: it may be at most
+// half as much again.
+func TestSchemaMemory(t *testing.T) {
 	heap := func() int64 {
 		runtime.GC()
-		runtime.GC() // what finalizers held
+		runtime.GC() // frees the memory that finalizers held
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return int64(m.HeapAlloc)
@@ -87,9 +88,9 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// TestShelf: those that are used stay, the others go when there is too much.
-func TestShelf(t *testing.T) {
-	k := shelf{limit: 1000}
+// TestSchemaCache checks that schemas in use stay, and that others are released beyond the limit.
+func TestSchemaCache(t *testing.T) {
+	k := schemaCache{limit: 1000}
 	add := func(size int64) *checks {
 		c := newChecks(nil, nil)
 		c.compiled.Store(new(compiled))
@@ -99,11 +100,11 @@ func TestShelf(t *testing.T) {
 	often := add(200)
 	for n := range 50 {
 		if often.ready() == nil {
-			t.Fatalf("after %d others the one that is used was released", n)
+			t.Fatalf("after %d others the schema in use was released", n)
 		}
 		add(200)
 		if got := k.bytes.Load(); got > 1000 {
-			t.Fatalf("after %d: %d bytes are kept, want at most 1000", n, got)
+			t.Fatalf("after %d: %d bytes are cached, want at most 1000", n, got)
 		}
 	}
 	if n := k.dropped.Load(); n != 46 { // 51 were added, 5 have room
@@ -114,20 +115,21 @@ func TestShelf(t *testing.T) {
 		t.Errorf("one above the limit: kept %v, with %d others, %d bytes, want it alone", huge.ready() != nil, len(k.ring)-1, k.bytes.Load())
 	}
 	if add(200); huge.ready() != nil || k.bytes.Load() != 200 {
-		t.Errorf("%d bytes are kept after another, want it alone", k.bytes.Load())
+		t.Errorf("%d bytes are cached after another, want it alone", k.bytes.Load())
 	}
 }
 
-// TestChecksAfterRelease: a schema that was released is compiled again and says the same.
+// TestChecksAfterRelease checks that a released schema is compiled again and returns the same
+// violations.
 func TestChecksAfterRelease(t *testing.T) {
-	kept.mu.Lock()
-	limit := kept.limit
-	kept.limit = 100 << 10
-	kept.mu.Unlock()
+	compiledSchemas.mu.Lock()
+	limit := compiledSchemas.limit
+	compiledSchemas.limit = 100 << 10
+	compiledSchemas.mu.Unlock()
 	defer func() {
-		kept.mu.Lock()
-		kept.limit = limit
-		kept.mu.Unlock()
+		compiledSchemas.mu.Lock()
+		compiledSchemas.limit = limit
+		compiledSchemas.mu.Unlock()
 	}()
 	var types []*Type
 	for i := range 50 {
@@ -148,6 +150,6 @@ func TestChecksAfterRelease(t *testing.T) {
 		}
 	}
 	if bytes, now := Compiled(); bytes > 100<<10 || now-dropped < 100 {
-		t.Errorf("%d bytes are kept and %d schemas were released, want at most 100 KiB and at least 100", bytes, now-dropped)
+		t.Errorf("%d bytes are cached and %d schemas were released, want at most 100 KiB and at least 100", bytes, now-dropped)
 	}
 }
