@@ -856,11 +856,14 @@ type AuditEntry struct {
 
 // AuditActor is a part of [AuditEntry].
 type AuditActor struct {
-	// System: Relay itself, such as when it disables a webhook. One of "key", "system".
+	// User: a person who has signed in; system: Relay itself, such as when it disables a webhook;
+	// anonymous: somebody whose sign-in has failed. One of "key", "user", "system", "anonymous".
 	Kind string `json:"kind"`
-	// Empty if it was none.
+	// Of the key or the user; empty for the others.
+	ID string `json:"id"`
+	// The id again if it is a key's, else empty.
 	KeyID string `json:"keyId"`
-	// The key's label at the time.
+	// The label of the key, or the user's name, at the time.
 	Name string `json:"name"`
 }
 
@@ -954,6 +957,81 @@ type Key struct {
 	RevokedAt time.Time `json:"revokedAt"`
 	// The key itself; shown only in the answer to create.
 	Key string `json:"key"`
+}
+
+// User is an entry of the answer of [Client.ListUsers], the answer of [Client.InviteUser], the
+// answer of [Client.GetUser], the answer of [Client.UpdateUser] and others.
+type User struct {
+	//
+	ID string `json:"id"`
+	//
+	Email string `json:"email"`
+	//
+	Name string `json:"name"`
+	// One of "viewer", "member", "admin", "operator".
+	Role string `json:"role"`
+	// Invited: the invitation has not been accepted yet; disabled: the person may do nothing here
+	// until they are enabled again. One of "invited", "active", "disabled".
+	State string `json:"state"`
+	// When they were invited.
+	CreatedAt time.Time `json:"createdAt"`
+	// Their last request in this tenant, to the minute; null: none yet.
+	SeenAt time.Time `json:"seenAt"`
+	// The right to sign in once, for the person; shown only in the answers to the calls that make it.
+	Link *LinkToken `json:"link"`
+}
+
+// LinkToken is a part of [User].
+type LinkToken struct {
+	// Hand it to the person over a channel that you trust; see signInByLink.
+	Token string `json:"token"`
+	//
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// Account is the answer of [Client.SignIn], the answer of [Client.GetSession] and the answer of
+// [Client.SignInByLink].
+type Account struct {
+	//
+	ID string `json:"id"`
+	//
+	Email string `json:"email"`
+	// Where they may act, the first one without the header Relay-Tenant.
+	Tenants []Membership `json:"tenants"`
+	// They run the installation, and may act in every tenant.
+	Operator bool `json:"operator"`
+	//
+	Session *Session `json:"session"`
+}
+
+// Membership is a part of [Account].
+type Membership struct {
+	// For the header Relay-Tenant.
+	ID string `json:"id"`
+	// How the person is called there.
+	Name string `json:"name"`
+	// One of "viewer", "member", "admin".
+	Role string `json:"role"`
+}
+
+// Session is a part of [Account] and an entry of the answer of [Client.ListSessions].
+type Session struct {
+	//
+	ID string `json:"id"`
+	// By which this call is made.
+	Current bool `json:"current"`
+	// One of "password", "invitation", "loginLink".
+	Method string `json:"method"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+	// The last request, to the minute; a session that is not used for 12 hours ends.
+	SeenAt time.Time `json:"seenAt"`
+	// When it ends even if it is in use.
+	ExpiresAt time.Time `json:"expiresAt"`
+	// From where the person signed in.
+	Address string `json:"address"`
+	// By which browser.
+	UserAgent string `json:"userAgent"`
 }
 
 // RotatedEncryption is the answer of [Client.RotateEncryptionKeys].

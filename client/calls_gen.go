@@ -1045,7 +1045,7 @@ type ListAuditParams struct {
 	Limit int
 	// Only changes of this kind: gate.update; or of all kinds below a name: webhook.*.
 	Action string
-	// Only changes by the key with this id.
+	// Only changes by the key or the user with this id.
 	Actor string
 	// Only changes whose first target has this id.
 	Target string
@@ -1053,6 +1053,9 @@ type ListAuditParams struct {
 	Since time.Time
 	//
 	Until time.Time
+	// Platform: the log of the installation, to whoever runs it: operators, and sign-ins with
+	// addresses that nobody has. One of "tenant", "platform". Default: "tenant".
+	Of string
 }
 
 func (q ListAuditParams) values() url.Values {
@@ -1064,6 +1067,7 @@ func (q ListAuditParams) values() url.Values {
 	add(v, "target", q.Target)
 	addTime(v, "since", q.Since)
 	addTime(v, "until", q.Until)
+	add(v, "of", q.Of)
 	return v
 }
 
@@ -1155,6 +1159,194 @@ func (c *Client) CreateKey(ctx context.Context, in CreateKey, opts ...CallOption
 // Needs the scope "admin".
 func (c *Client) RevokeKey(ctx context.Context, id string) error {
 	return c.call(ctx, request{http.MethodDelete, "/v1/keys/" + url.PathEscape(id), nil, nil, nil}, nil)
+}
+
+// ListUsersParams selects what [Client.ListUsers] returns. Zero fields are left out.
+type ListUsersParams struct {
+	// Where to go on: nextCursor of the page before.
+	Cursor string
+	// The largest number of entries to answer; a page may hold fewer, and only nextCursor tells
+	// whether more follow. Default: 50.
+	Limit int
+	// Only users with this role. One of "viewer", "member", "admin", "operator".
+	Role string
+	// Only users in this state. One of "invited", "active", "disabled".
+	State string
+	// Only the user with this address.
+	Email string
+}
+
+func (q ListUsersParams) values() url.Values {
+	v := make(url.Values)
+	add(v, "cursor", q.Cursor)
+	addInt(v, "limit", q.Limit)
+	add(v, "role", q.Role)
+	add(v, "state", q.State)
+	add(v, "email", q.Email)
+	return v
+}
+
+// ListUsers calls GET /v1/users: list users.
+//
+// In the order of their e-mail addresses. Operators belong to no tenant: "role=operator" lists
+// them, to whoever runs the platform.
+//
+// Needs the scope "admin".
+//
+// It asks for a page when it is needed, from q.Cursor on, and ends with the first error.
+// q.Limit is the size of a page.
+func (c *Client) ListUsers(ctx context.Context, q ListUsersParams) iter.Seq2[User, error] {
+	return all(q.Cursor, func(cursor string) (Page[User], error) {
+		q.Cursor = cursor
+		return c.ListUsersPage(ctx, q)
+	})
+}
+
+// ListUsersPage returns one page of [Client.ListUsers], for callers who keep the cursor by themselves.
+func (c *Client) ListUsersPage(ctx context.Context, q ListUsersParams) (Page[User], error) {
+	return ask[Page[User]](ctx, c, request{http.MethodGet, "/v1/users", q.values(), nil, nil})
+}
+
+// InviteUser calls POST /v1/users: invite a user.
+//
+// The answer shows a token, for the only time. Its holder accepts with "POST /v1/session/link"
+// within seven days, and chooses a password, unless they have one at this installation, which they
+// then prove. Until they accept they may do nothing.
+//
+// Needs the scope "admin".
+func (c *Client) InviteUser(ctx context.Context, in InviteUser, opts ...CallOption) (User, error) {
+	return ask[User](ctx, c, request{http.MethodPost, "/v1/users", nil, in, opts})
+}
+
+// GetUser calls GET /v1/users/{id}: get a user.
+//
+// Needs the scope "admin".
+func (c *Client) GetUser(ctx context.Context, id string) (User, error) {
+	return ask[User](ctx, c, request{http.MethodGet, "/v1/users/" + url.PathEscape(id), nil, nil, nil})
+}
+
+// UpdateUser calls PATCH /v1/users/{id}: change a user's name or role.
+//
+// A new role holds from the person's next request on. Nobody changes their own.
+//
+// Needs the scope "admin".
+func (c *Client) UpdateUser(ctx context.Context, id string, in UpdateUser) (User, error) {
+	return ask[User](ctx, c, request{http.MethodPatch, "/v1/users/" + url.PathEscape(id), nil, in, nil})
+}
+
+// DeleteUser calls DELETE /v1/users/{id}: remove a user from the tenant.
+//
+// An invitation that was not accepted is withdrawn. With a person's last tenant go their password
+// and their sessions.
+//
+// Needs the scope "admin".
+func (c *Client) DeleteUser(ctx context.Context, id string) error {
+	return c.call(ctx, request{http.MethodDelete, "/v1/users/" + url.PathEscape(id), nil, nil, nil}, nil)
+}
+
+// DisableUser calls POST /v1/users/{id}/disable: disable a user.
+//
+// From their next request on they may do nothing in the tenant, until they are enabled. In other
+// tenants they stay as they are.
+//
+// Needs the scope "admin".
+func (c *Client) DisableUser(ctx context.Context, id string, opts ...CallOption) (User, error) {
+	return ask[User](ctx, c, request{http.MethodPost, "/v1/users/" + url.PathEscape(id) + "/disable", nil, nil, opts})
+}
+
+// EnableUser calls POST /v1/users/{id}/enable: enable a user.
+//
+// Needs the scope "admin".
+func (c *Client) EnableUser(ctx context.Context, id string, opts ...CallOption) (User, error) {
+	return ask[User](ctx, c, request{http.MethodPost, "/v1/users/" + url.PathEscape(id) + "/enable", nil, nil, opts})
+}
+
+// InviteUserAgain calls POST /v1/users/{id}/invite: make a new token for an invitation.
+//
+// The one before is no longer valid.
+//
+// Needs the scope "admin".
+func (c *Client) InviteUserAgain(ctx context.Context, id string, opts ...CallOption) (User, error) {
+	return ask[User](ctx, c, request{http.MethodPost, "/v1/users/" + url.PathEscape(id) + "/invite", nil, nil, opts})
+}
+
+// MakeLoginLink calls POST /v1/users/{id}/login-link: make a token that sets a new password.
+//
+// For somebody who has lost their password. The token holds for an hour, and for one use with "POST
+// /v1/session/link", which ends the person's sessions. It opens all of their tenants; so only the
+// platform may make one.
+//
+// Needs the scope "platform".
+func (c *Client) MakeLoginLink(ctx context.Context, id string, opts ...CallOption) (User, error) {
+	return ask[User](ctx, c, request{http.MethodPost, "/v1/users/" + url.PathEscape(id) + "/login-link", nil, nil, opts})
+}
+
+// SignIn calls POST /v1/session: sign in.
+//
+// For browsers: the answer sets a cookie, by which every other call knows the person. Programs send
+// a key instead. The answer to a wrong address or password is the same whatever is wrong. After
+// five failures for an account, or from an address, each further one doubles the wait that "429"
+// and "Retry-After" tell, up to 15 minutes. Without HTTPS, sessions begin on this machine only,
+// unless "publicUrl" says so.
+func (c *Client) SignIn(ctx context.Context, in Login) (Account, error) {
+	return ask[Account](ctx, c, request{http.MethodPost, "/v1/session", nil, in, nil})
+}
+
+// GetSession calls GET /v1/session: who am I?.
+//
+// Needs the session of a person who has signed in.
+func (c *Client) GetSession(ctx context.Context) (Account, error) {
+	return ask[Account](ctx, c, request{http.MethodGet, "/v1/session", nil, nil, nil})
+}
+
+// SignOut calls DELETE /v1/session: sign out.
+//
+// Needs the session of a person who has signed in.
+func (c *Client) SignOut(ctx context.Context) error {
+	return c.call(ctx, request{http.MethodDelete, "/v1/session", nil, nil, nil}, nil)
+}
+
+// SignInByLink calls POST /v1/session/link: accept an invitation, or set a new password.
+//
+// Uses up the token of an invitation or of a login link, and signs in as "signIn" does. Passwords
+// have 12 characters or more and are not among those that everybody tries first.
+func (c *Client) SignInByLink(ctx context.Context, in LoginByLink) (Account, error) {
+	return ask[Account](ctx, c, request{http.MethodPost, "/v1/session/link", nil, in, nil})
+}
+
+// ListSessions calls GET /v1/sessions: list your sessions.
+//
+// The last used first, at most 100. The list is never paged.
+//
+// Needs the session of a person who has signed in.
+func (c *Client) ListSessions(ctx context.Context) ([]Session, error) {
+	page, err := ask[Page[Session]](ctx, c, request{http.MethodGet, "/v1/sessions", nil, nil, nil})
+	return page.Data, err
+}
+
+// SignOutEverywhere calls DELETE /v1/sessions: sign out everywhere.
+//
+// Ends all your sessions, this one as well, at every server at once.
+//
+// Needs the session of a person who has signed in.
+func (c *Client) SignOutEverywhere(ctx context.Context) error {
+	return c.call(ctx, request{http.MethodDelete, "/v1/sessions", nil, nil, nil}, nil)
+}
+
+// EndSession calls DELETE /v1/sessions/{id}: end one of your sessions.
+//
+// Needs the session of a person who has signed in.
+func (c *Client) EndSession(ctx context.Context, id string) error {
+	return c.call(ctx, request{http.MethodDelete, "/v1/sessions/" + url.PathEscape(id), nil, nil, nil}, nil)
+}
+
+// ChangePassword calls POST /v1/password: change your password.
+//
+// Ends all your other sessions.
+//
+// Needs the session of a person who has signed in.
+func (c *Client) ChangePassword(ctx context.Context, in ChangePassword, opts ...CallOption) error {
+	return c.call(ctx, request{http.MethodPost, "/v1/password", nil, in, opts}, nil)
 }
 
 // RotateEncryptionKeys calls POST /v1/encryption-keys/rotate: replace the keys that encrypt secrets

@@ -507,6 +507,53 @@ type CreateKey struct {
 	ExpiresAt Opt[time.Time] `json:"expiresAt,omitzero"`
 }
 
+// InviteUser is the request of [Client.InviteUser].
+type InviteUser struct {
+	// By which the person signs in.
+	Email string `json:"email"`
+	// A label for people; the person may choose another when they accept.
+	Name Opt[string] `json:"name,omitzero"`
+	// Viewer: look at everything but secrets; member: also change webhooks and event types, retry and
+	// replay; admin: also keys, users, the gate and the audit log; operator: run the installation,
+	// which only the platform may give. One of "viewer", "member", "admin", "operator".
+	Role string `json:"role"`
+}
+
+// UpdateUser is the request of [Client.UpdateUser].
+type UpdateUser struct {
+	// Null: none.
+	Name Opt[string] `json:"name,omitzero"`
+	// One of "viewer", "member", "admin".
+	Role Opt[string] `json:"role,omitzero"`
+}
+
+// Login is the request of [Client.SignIn].
+type Login struct {
+	//
+	Email string `json:"email"`
+	//
+	Password string `json:"password"`
+}
+
+// LoginByLink is the request of [Client.SignInByLink].
+type LoginByLink struct {
+	//
+	Token string `json:"token"`
+	// The password to have from now on, 12 characters or more; to accept an invitation with a password
+	// at this installation, that one.
+	Password string `json:"password"`
+	// How you want to be called in the tenant that has invited you; left out: as the invitation says.
+	Name Opt[string] `json:"name,omitzero"`
+}
+
+// ChangePassword is the request of [Client.ChangePassword].
+type ChangePassword struct {
+	// The present one.
+	Password string `json:"password"`
+	// 12 characters or more.
+	NewPassword string `json:"newPassword"`
+}
+
 // RotateEncryption is the request of [Client.RotateEncryptionKeys].
 type RotateEncryption struct {
 	// A master key of at least 32 random bytes that encrypts the key file from now on; set

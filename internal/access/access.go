@@ -149,6 +149,8 @@ type Principal struct {
 	Actor   Actor
 	May     Permission // all that they may do
 	Request Request
+	// Session is the id of the session by which a person acts, empty for everybody else.
+	Session string
 }
 
 // Request is what the audit log keeps of the request by which a change was made; empty where there was none.

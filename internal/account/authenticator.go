@@ -41,6 +41,7 @@ type snapshot struct {
 	keys    []Key // the oldest first
 	byHash  map[[32]byte]*Key
 	tenants map[string]Tenant
+	names   map[event.TenantID]string // of tenants
 }
 
 // NewAuthenticator reads all keys and tenants of the store.
@@ -73,7 +74,10 @@ func (a *Authenticator) Refresh(ctx context.Context) error {
 }
 
 func (a *Authenticator) publishLocked(keys []Key, tenants map[string]Tenant) {
-	s := &snapshot{keys: keys, byHash: make(map[[32]byte]*Key, len(keys)), tenants: tenants}
+	s := &snapshot{keys: keys, byHash: make(map[[32]byte]*Key, len(keys)), tenants: tenants, names: make(map[event.TenantID]string, len(tenants))}
+	for name, t := range tenants {
+		s.names[t.ID] = name
+	}
 	for i := range keys {
 		s.byHash[keys[i].Hash] = &keys[i]
 	}
@@ -105,6 +109,12 @@ func (a *Authenticator) Authenticate(text string) (*Key, error) {
 func (a *Authenticator) Tenant(name string) (Tenant, bool) {
 	t, ok := a.current.Load().tenants[name]
 	return t, ok
+}
+
+// TenantName returns the public id of a tenant.
+func (a *Authenticator) TenantName(id event.TenantID) (string, bool) {
+	name, ok := a.current.Load().names[id]
+	return name, ok
 }
 
 // NewKey is what the caller chooses of a key.

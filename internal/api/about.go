@@ -18,6 +18,8 @@ var tags = []rest.Tag{
 	{Name: "Jobs", Description: "Recoveries and replays in the background."},
 	{Name: "Stats", Description: "Counters over time."},
 	{Name: "Keys", Description: "API keys."},
+	{Name: "Users", Description: "People who sign in, and what they may do in a tenant."},
+	{Name: "Sign-in", Description: "Sessions, for browsers: a person signs in and gets a cookie. Programs send a key."},
 	{Name: "Probes", Description: "For load balancers, monitoring and people: no key needed."},
 }
 
@@ -34,9 +36,10 @@ func (a *API) about() rest.About {
 		Schemes: []rest.Scheme{
 			{Key: "bearer", Type: "http", Scheme: "bearer", Description: "Authorization: Bearer KEY. The scheme Apikey is taken, too."},
 			{Key: "apiKey", Type: "apiKey", In: "header", Name: "ApiKey", Description: "ApiKey: KEY"},
+			{Key: "session", Type: "apiKey", In: "cookie", Name: secureCookie, Description: "the session of a person who has signed in, see signIn. Over http:// the cookie is called relay"},
 		},
 		Headers: []rest.Parameter{{Name: "Relay-Tenant", In: "header", Schema: &rest.Schema{Type: "string"},
-			Description: "the tenant to act for, with a key of the scope platform"}},
+			Description: "the tenant to act for: any, with a key of the scope platform; one of their own, for a person who has signed in"}},
 	}
 	if len(a.EgressIPs) > 0 {
 		about.Introduction += "\n\nRequests to webhooks come from `" + strings.Join(a.EgressIPs, "`, `") + "`."

@@ -10,9 +10,11 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
@@ -30,6 +32,7 @@ import (
 type Keys interface {
 	Authenticate(text string) (*account.Key, error)
 	Tenant(name string) (account.Tenant, bool)
+	TenantName(id event.TenantID) (string, bool)
 	Create(ctx context.Context, p *access.Principal, n account.NewKey) (account.Key, string, error)
 	Revoke(ctx context.Context, p *access.Principal, id string) error
 	List(tenant event.TenantID) []account.Key
@@ -123,6 +126,11 @@ type Options struct {
 	Gate      Gate
 	Audit     Audit
 	Answers   account.AnswerStore
+	Users     Users
+	Sessions  Sessions
+	// PublicURL is the address by which browsers reach Relay, http:// or https://. Nil: it is not known, and people sign in
+	// on this machine only.
+	PublicURL *url.URL
 	// Encryption replaces the keys that seal secrets at rest. Nil: they cannot be replaced while the server runs.
 	Encryption Encryption
 	// Ready reports why requests cannot be served now, in words fit for the public; nil: they can.
@@ -148,16 +156,17 @@ type Options struct {
 // API answers the program's requests.
 type API struct {
 	Options
-	face  *rest.Face
-	names ingest.Names
+	face        *rest.Face
+	names       ingest.Names
+	crossOrigin *http.CrossOriginProtection
 }
 
 // New returns the API: an http.Handler for everything below /v1, the probes, /metrics, /openapi.json and /docs. It
 // answers with problem documents and belongs behind a web.Server, which bounds time and size.
 func New(o Options) (*API, error) {
 	switch {
-	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Gate == nil, o.Audit == nil, o.Answers == nil, o.Ready == nil:
-		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Publisher, Events, Types, Gate, Audit, Answers or Ready")
+	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Gate == nil, o.Audit == nil, o.Answers == nil, o.Users == nil, o.Sessions == nil, o.Ready == nil:
+		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Publisher, Events, Types, Gate, Audit, Answers, Users, Sessions or Ready")
 	}
 	if o.Limits == (ingest.Limits{}) {
 		o.Limits = ingest.DefaultLimits()
@@ -169,6 +178,10 @@ func New(o Options) (*API, error) {
 		o.Searches = NewSearches(0)
 	}
 	a := &API{Options: o, names: ingest.Names{Types: o.Types, Events: o.Events}}
+	var err error
+	if a.crossOrigin, err = trust(o.PublicURL); err != nil {
+		return nil, fmt.Errorf("api: PublicURL: %w", err)
+	}
 	face, err := rest.New(rest.Options{Identify: a.identify, Answers: o.Answers, About: a.about(), Log: o.Log})
 	if err != nil {
 		return nil, err

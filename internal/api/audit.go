@@ -7,6 +7,7 @@ import (
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/rest"
 )
 
@@ -30,9 +31,10 @@ type AuditEntry struct {
 
 // AuditActor is whoever made a change.
 type AuditActor struct {
-	Kind  string `json:"kind" enum:"key,system" doc:"system: Relay itself, such as when it disables a webhook"`
-	KeyID string `json:"keyId" doc:"empty if it was none"`
-	Name  string `json:"name" doc:"the key's label at the time"`
+	Kind  string `json:"kind" enum:"key,user,system,anonymous" doc:"user: a person who has signed in; system: Relay itself, such as when it disables a webhook; anonymous: somebody whose sign-in has failed"`
+	ID    string `json:"id" doc:"of the key or the user; empty for the others"`
+	KeyID string `json:"keyId" doc:"the id again if it is a key's, else empty"`
+	Name  string `json:"name" doc:"the label of the key, or the user's name, at the time"`
 }
 
 // AuditTarget is something that was changed.
@@ -58,10 +60,11 @@ var docAuditList = rest.Doc{ID: "listAudit", Tag: "Audit", Summary: "List change
 type auditQuery struct {
 	rest.Page
 	Action string    `query:"action" doc:"only changes of this kind: gate.update; or of all kinds below a name: webhook.*"`
-	Actor  string    `query:"actor" doc:"only changes by the key with this id"`
+	Actor  string    `query:"actor" doc:"only changes by the key or the user with this id"`
 	Target string    `query:"target" doc:"only changes whose first target has this id"`
 	Since  rest.Time `query:"since"`
 	Until  rest.Time `query:"until"`
+	Of     string    `query:"of" enum:"tenant,platform" default:"\"tenant\"" doc:"platform: the log of the installation, to whoever runs it: operators, and sign-ins with addresses that nobody has"`
 }
 
 func (a *API) auditList(ctx context.Context, c *access.Principal, in *auditQuery) (*rest.List[AuditEntry], error) {
@@ -69,8 +72,15 @@ func (a *API) auditList(ctx context.Context, c *access.Principal, in *auditQuery
 	if err != nil {
 		return nil, err
 	}
+	tenant := c.Tenant
+	if in.Of == "platform" {
+		if !c.Allows(access.RunPlatform) {
+			return nil, problem.New(problem.Forbidden, "the log of the installation is for those who run it: use a key with the scope %q, or sign in as an operator", access.ScopePlatform)
+		}
+		tenant = access.Platform
+	}
 	list, next, err := a.Audit.AuditList(ctx, access.Query{
-		Tenant: c.Tenant, Action: in.Action, Actor: in.Actor, Target: in.Target,
+		Tenant: tenant, Action: in.Action, Actor: in.Actor, Target: in.Target,
 		Since: time.Time(in.Since), Until: time.Time(in.Until), Before: before, Limit: in.Limit,
 	})
 	if err != nil {
@@ -83,9 +93,17 @@ func (a *API) auditList(ctx context.Context, c *access.Principal, in *auditQuery
 	return rest.PageOf(data, rest.CursorOf(next)), nil
 }
 
+func showActor(a access.Actor) AuditActor {
+	v := AuditActor{Kind: string(a.Kind), ID: a.ID, Name: a.Name}
+	if a.Kind == access.ActorKey {
+		v.KeyID = a.ID
+	}
+	return v
+}
+
 func showEntry(e *access.Entry) AuditEntry {
 	v := AuditEntry{
-		ID: e.ID.Public(auditPrefix), At: rest.Time(e.At), Actor: AuditActor{Kind: string(e.Actor.Kind), KeyID: e.Actor.ID, Name: e.Actor.Name},
+		ID: e.ID.Public(auditPrefix), At: rest.Time(e.At), Actor: showActor(e.Actor),
 		Action: e.Action, Targets: make([]AuditTarget, len(e.Targets)), Before: e.Before, After: e.After,
 		Request: AuditRequest{ID: e.Request.ID, Address: e.Request.Address, UserAgent: e.Request.UserAgent},
 	}

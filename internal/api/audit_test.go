@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -19,6 +20,8 @@ type auditedCall struct {
 	body         string
 	action       string // of its entry; empty: it leaves none, because it changes nothing
 	before, data string // text that the entry must hold in before and after
+	session      bool   // it is made by somebody who has signed in, and not with the key
+	actor        string // the kind of the entry's actor: empty: key, or user by a session
 }
 
 // calls are all routes that may change something. A new route must be added here.
@@ -63,6 +66,20 @@ var calls = map[string]auditedCall{
 	"POST /v1/keys":                            {body: `{"name":"shop","scopes":["publish"]}`, action: "key.create", data: `"shop"`},
 	"DELETE /v1/keys/{id}":                     {make: key, action: "key.revoke", before: `"shop"`},
 	"POST /v1/encryption-keys/rotate":          {}, // see package app
+
+	"POST /v1/users":                 {body: `{"email":"ann@example.com","name":"Ann","role":"viewer"}`, action: "user.invite", data: `"ann@example.com"`},
+	"PATCH /v1/users/{id}":           {make: person, body: `{"role":"admin"}`, action: "user.update", before: `"viewer"`, data: `"admin"`},
+	"DELETE /v1/users/{id}":          {make: person, action: "user.delete", before: `"ann@example.com"`},
+	"POST /v1/users/{id}/disable":    {make: person, action: "user.disable", before: `"active"`, data: `"disabled"`},
+	"POST /v1/users/{id}/enable":     {make: disabled, action: "user.enable", before: `"disabled"`, data: `"active"`},
+	"POST /v1/users/{id}/invite":     {make: invited, action: "user.invite-again", data: `"invited"`},
+	"POST /v1/users/{id}/login-link": {make: person, action: "user.login-link", data: `"ann@example.com"`},
+	"POST /v1/session":               {make: person, body: `{"email":"ann@example.com","password":"four words nobody says"}`, action: "user.login", data: `"password"`, actor: "user"},
+	"POST /v1/session/link":          {make: token, body: `{"token":"{id}","password":"four words nobody says"}`, action: "user.accept", data: `"invitation"`, actor: "user"},
+	"DELETE /v1/session":             {make: person, session: true, action: "user.logout", data: `"ses_`},
+	"DELETE /v1/sessions":            {make: person, session: true, action: "user.logout-everywhere"},
+	"DELETE /v1/sessions/{id}":       {make: (*world).signIn, session: true, action: "user.logout", data: `"ses_`},
+	"POST /v1/password":              {make: person, session: true, body: `{"password":"four words nobody says","newPassword":"five other words nobody says"}`, action: "user.password"},
 }
 
 const (
@@ -115,6 +132,69 @@ func integration(w *world) string {
 }
 func key(w *world) string { return w.made("/v1/keys", `{"name":"shop","scopes":["publish"]}`, "id") }
 
+// password is that of people in tests.
+const password = "four words nobody says"
+
+// invitation invites somebody and returns the user and the token.
+func (w *world) invitation(email, role string, headers ...string) (id, token string) {
+	w.t.Helper()
+	var v struct {
+		ID   string
+		Link struct{ Token string }
+	}
+	w.into(&v, 201, "POST", "/v1/users", fmt.Sprintf(`{"email":%q,"name":"N. N.","role":%q}`, email, role), headers...)
+	return v.ID, v.Link.Token
+}
+
+// join makes somebody a user who is signed in, and returns their cookie.
+func (w *world) join(email, role string, headers ...string) (id, cookie string) {
+	w.t.Helper()
+	id, token := w.invitation(email, role, headers...)
+	a := w.do("POST", "/v1/session/link", fmt.Sprintf(`{"token":%q,"password":%q}`, token, password), "Authorization", "", "Origin", w.url)
+	if a.status != 201 {
+		w.t.Fatalf("accepting: got %d %s", a.status, a.body)
+	}
+	return id, cookieOf(a)
+}
+
+// cookieOf returns the cookie that an answer sets, as browsers send it.
+func cookieOf(a answer) string {
+	cookie, _, _ := strings.Cut(a.header.Get("Set-Cookie"), ";")
+	return cookie
+}
+
+// person returns the id of Ann, whose session is the world's from then on.
+func person(w *world) (id string) {
+	w.t.Helper()
+	id, w.cookie = w.join("ann@example.com", "viewer")
+	return id
+}
+
+// signIn returns the id of a session of Ann's.
+func (w *world) signIn() string {
+	w.t.Helper()
+	person(w)
+	var v struct{ Session struct{ ID string } }
+	w.into(&v, 201, "POST", "/v1/session", fmt.Sprintf(`{"email":"ann@example.com","password":%q}`, password))
+	return v.Session.ID
+}
+
+func disabled(w *world) string {
+	id := person(w)
+	w.into(nil, 200, "POST", "/v1/users/"+id+"/disable", "")
+	return id
+}
+
+func invited(w *world) string {
+	id, _ := w.invitation("ann@example.com", "viewer")
+	return id
+}
+
+func token(w *world) string {
+	_, token := w.invitation("ann@example.com", "viewer")
+	return token
+}
+
 func respondent(w *world) string {
 	var v struct{ ID string }
 	w.into(&v, 201, "POST", "/v1/respondents", aRespondent)
@@ -124,7 +204,7 @@ func respondent(w *world) string {
 // entry is a line of the audit log.
 type entry struct {
 	ID, Action    string
-	Actor         struct{ Kind, KeyID, Name string }
+	Actor         struct{ Kind, ID, KeyID, Name string }
 	Target        *string
 	Before, After json.RawMessage
 	Request       struct{ ID, Address, UserAgent string }
@@ -159,8 +239,12 @@ func (w *world) call(route, id string) answer {
 	if c.path != "" {
 		path = c.path
 	}
-	path = strings.NewReplacer("{id}", id, "{name}", id).Replace(path)
-	return w.do(method, path, c.body, "User-Agent", "test/1")
+	names := strings.NewReplacer("{id}", id, "{name}", id)
+	headers := []string{"User-Agent", "test/1"}
+	if c.session {
+		headers = append(headers, "Authorization", "", "Cookie", w.cookie, "Origin", w.url)
+	}
+	return w.do(method, names.Replace(path), names.Replace(c.body), headers...)
 }
 
 // TestEveryChangeIsAudited calls every route that changes something, and finds one entry that says who, what and from where.
@@ -193,8 +277,11 @@ func TestEveryChangeIsAudited(t *testing.T) {
 				t.Fatalf("got %d entries %+v, want one of %s", len(entries), entries, c.action)
 			}
 			e := entries[0]
-			if e.Actor.Kind != "key" || e.Actor.KeyID != "key_admin" || e.Actor.Name == "" {
-				t.Errorf("got actor %+v, want the operator's key", e.Actor)
+			switch kind := cmp.Or(c.actor, map[bool]string{true: "user", false: "key"}[c.session]); {
+			case e.Actor.Kind != kind || e.Actor.Name == "",
+				kind == "key" && (e.Actor.KeyID != "key_admin" || e.Actor.ID != "key_admin"),
+				kind == "user" && (e.Actor.KeyID != "" || !strings.HasPrefix(e.Actor.ID, "usr_")):
+				t.Errorf("got actor %+v, want the %s", e.Actor, kind)
 			}
 			if e.Request.Address != "127.0.0.1" || e.Request.UserAgent != "test/1" || e.Request.ID == "" || e.Request.ID != a.header.Get("X-Request-Id") {
 				t.Errorf("got request %+v, want that of %s", e.Request, a.header.Get("X-Request-Id"))
@@ -205,7 +292,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 			if !strings.Contains(string(e.After), c.data) || c.data != "" && string(e.After) == "null" {
 				t.Errorf("got after %s, want %s in it", e.After, c.data)
 			}
-			for _, secret := range []string{"s3cret", "whsec_", "rk_test"} {
+			for _, secret := range []string{"s3cret", "whsec_", "rk_test", "rl_", "rs_", "words nobody says", "argon2"} {
 				if text := string(e.Before) + string(e.After); strings.Contains(text, secret) {
 					t.Errorf("the entry shows a secret: %s", text)
 				}
@@ -235,7 +322,7 @@ func (w *world) state() string {
 	var b strings.Builder
 	for _, path := range []string{
 		"/v1/webhooks", "/v1/event-types", "/v1/catalogue", "/v1/derivation-rules", "/v1/campaigns", "/v1/respondents", "/v1/gate", "/v1/integrations",
-		"/v1/keys", "/v1/jobs", "/v1/audit",
+		"/v1/keys", "/v1/jobs", "/v1/users", "/v1/audit",
 	} {
 		a := w.do("GET", path, "")
 		fmt.Fprintf(&b, "%s %d %s\n", path, a.status, a.body)
@@ -281,6 +368,10 @@ func storedRows(t *testing.T, dir string) string {
 	var b strings.Builder
 	for _, q := range []struct{ file, sql string }{
 		{"relay.db", `SELECT 'key', id, revoked FROM api_key ORDER BY 2`},
+		{"relay.db", `SELECT 'person', id, email || password FROM person ORDER BY 2`},
+		{"relay.db", `SELECT 'user', person, tenant || role || state || name FROM tenant_user ORDER BY 2`},
+		{"relay.db", `SELECT 'session', id, person FROM session ORDER BY 2`},
+		{"relay.db", `SELECT 'link', hex(hash), person || kind FROM login_link ORDER BY 2`},
 		{"relay.db", `SELECT 'webhook', id, settings || hex(secrets) || status FROM webhook ORDER BY 2`},
 		{"relay.db", `SELECT 'catalogue', kind || name || version, body FROM catalogue ORDER BY 2`},
 		{"relay.db", `SELECT 'job', id, state FROM job ORDER BY 2`},

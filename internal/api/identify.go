@@ -10,23 +10,21 @@ import (
 	"github.com/relay-events/relay/internal/web"
 )
 
-// identify tells who makes a request, by the API key that it shows. A platform key may name the tenant to act for in the
-// header Relay-Tenant, and is an admin there.
+// identify tells who makes a request, by the API key that it shows or, without one, by the cookie of a session. A platform
+// key may name the tenant to act for in the header Relay-Tenant, and is an admin there.
 func (a *API) identify(r *http.Request) (*rest.Caller, error) {
 	text := account.KeyText(r.Header.Get("Authorization"), r.Header.Get("ApiKey"))
+	if text == "" && r.Header.Get("Authorization") == "" {
+		if token := a.sessionToken(r); token != "" {
+			return a.identifySession(r, token)
+		}
+	}
 	k, err := a.Keys.Authenticate(text)
 	if err != nil {
-		if a.Failures != nil {
-			err = a.Failures.Failed(web.ClientAddr(r, a.TrustedProxies), err)
-		}
-		return nil, err
+		return nil, a.failed(r, err)
 	}
 	p := &access.Principal{
-		Tenant: k.Tenant, Actor: access.Actor{Kind: access.ActorKey, ID: k.ID, Name: k.Name}, May: access.Of(k.Scopes),
-		Request: access.Request{UserAgent: rest.Clip(r.UserAgent())},
-	}
-	if addr := web.ClientAddr(r, a.TrustedProxies); addr.IsValid() {
-		p.Request.Address = addr.String()
+		Tenant: k.Tenant, Actor: access.Actor{Kind: access.ActorKey, ID: k.ID, Name: k.Name}, May: access.Of(k.Scopes), Request: a.requestOf(r),
 	}
 	if name := r.Header.Get("Relay-Tenant"); name != "" {
 		if !p.Allows(access.RunPlatform) {
@@ -34,9 +32,30 @@ func (a *API) identify(r *http.Request) (*rest.Caller, error) {
 		}
 		t, ok := a.Keys.Tenant(name)
 		if !ok {
-			return nil, problem.New(problem.NotFound, "there is no tenant %q", rest.Clip(name))
+			return nil, errNoTenant(name)
 		}
 		p.Tenant, p.May = t.ID, p.May|access.Administering
 	}
 	return &rest.Caller{Principal: p, Secret: text}, nil
+}
+
+func errNoTenant(name string) error {
+	return problem.New(problem.NotFound, "there is no tenant %q", rest.Clip(name))
+}
+
+// failed counts a request whose credentials are not valid, and returns what to answer.
+func (a *API) failed(r *http.Request, err error) error {
+	if a.Failures == nil {
+		return err
+	}
+	return a.Failures.Failed(web.ClientAddr(r, a.TrustedProxies), err)
+}
+
+// requestOf is what the audit log keeps of a request, but for its id.
+func (a *API) requestOf(r *http.Request) access.Request {
+	q := access.Request{UserAgent: rest.Clip(r.UserAgent())}
+	if addr := web.ClientAddr(r, a.TrustedProxies); addr.IsValid() {
+		q.Address = addr.String()
+	}
+	return q
 }

@@ -130,7 +130,7 @@ func TestOnceIsInTheDocument(t *testing.T) {
 	}
 	w.into(&doc, 200, "GET", "/openapi.json", "")
 	for path, item := range doc.Paths {
-		if item.Post == nil || strings.HasSuffix(path, "/preview") {
+		if item.Post == nil || item.Post.Scope == "" || strings.HasSuffix(path, "/preview") {
 			continue
 		}
 		found := false

@@ -14,6 +14,7 @@ import "github.com/relay-events/relay/internal/access"
 //	manage   whoever sets webhooks and event types up, and repairs deliveries
 //	admin    whoever hands out keys and configures the gate
 //	platform whoever runs the installation
+//	session  somebody who has signed in, about their own account
 //	(none)   load balancers, Prometheus, people reading the documentation
 func (a *API) Routes() []rest.Route {
 	routes := []rest.Route{
@@ -94,6 +95,25 @@ func (a *API) Routes() []rest.Route {
 		rest.Handle(a.face, "GET /v1/keys", access.ManageKeys, docKeyList, a.keyList),
 		rest.Handle(a.face, "POST /v1/keys", access.ManageKeys, docKeyCreate, a.keyCreate),
 		rest.Handle(a.face, "DELETE /v1/keys/{id}", access.ManageKeys, docKeyRevoke, a.keyRevoke),
+
+		rest.Handle(a.face, "GET /v1/users", access.ManageUsers, docUserList, a.userList),
+		rest.Handle(a.face, "POST /v1/users", access.ManageUsers, docUserInvite, a.userInvite),
+		rest.Handle(a.face, "GET /v1/users/{id}", access.ManageUsers, docUserGet, a.userGet),
+		rest.Handle(a.face, "PATCH /v1/users/{id}", access.ManageUsers, docUserUpdate, a.userUpdate),
+		rest.Handle(a.face, "DELETE /v1/users/{id}", access.ManageUsers, docUserDelete, a.userDelete),
+		rest.Handle(a.face, "POST /v1/users/{id}/disable", access.ManageUsers, docUserDisable, a.userDisable),
+		rest.Handle(a.face, "POST /v1/users/{id}/enable", access.ManageUsers, docUserEnable, a.userEnable),
+		rest.Handle(a.face, "POST /v1/users/{id}/invite", access.ManageUsers, docUserReinvite, a.userReinvite),
+		rest.Handle(a.face, "POST /v1/users/{id}/login-link", access.RunPlatform, docUserLoginLink, a.userLoginLink),
+
+		rest.Handle(a.face, "POST /v1/session", access.Anybody, docLogin, a.login),
+		rest.Handle(a.face, "POST /v1/session/link", access.Anybody, docLoginByLink, a.loginByLink),
+		rest.Handle(a.face, "GET /v1/session", access.OwnAccount, docSessionGet, a.sessionGet),
+		rest.Handle(a.face, "DELETE /v1/session", access.OwnAccount, docLogout, a.logout),
+		rest.Handle(a.face, "GET /v1/sessions", access.OwnAccount, docSessionList, a.sessionList),
+		rest.Handle(a.face, "DELETE /v1/sessions", access.OwnAccount, docSessionEndAll, a.sessionEndAll),
+		rest.Handle(a.face, "DELETE /v1/sessions/{id}", access.OwnAccount, docSessionEnd, a.sessionEnd),
+		rest.Handle(a.face, "POST /v1/password", access.OwnAccount, docPassword, a.passwordChange),
 
 		rest.Handle(a.face, "POST /v1/encryption-keys/rotate", access.RunPlatform, docEncryptionRotate, a.encryptionRotate),
 

@@ -24,6 +24,7 @@ import (
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/user"
 	"github.com/relay-events/relay/internal/web"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -42,6 +43,8 @@ type world struct {
 	hooks *webhook.Registry
 	dir   string // the store's
 	gate  *gate.Gate
+	// cookie is the session of somebody who has signed in, as browsers send it; see person.
+	cookie string
 }
 
 func newWorld(t testing.TB) *world {
@@ -80,7 +83,10 @@ func newWorld(t testing.TB) *world {
 	publisher := ingest.New(store, engine, types)
 	t.Cleanup(publisher.Stop)
 	people.Start(publisher, engine)
+	sessions, err := user.NewSessions(store, quiet)
+	check("making the sessions", err)
 	a, err := api.New(api.Options{
+		Users: user.NewDirectory(store), Sessions: sessions,
 		Gate: people, Audit: store, Answers: store,
 		Keys: keys, Webhooks: hooks, Engine: engine, Publisher: publisher, Events: store, Types: types, Version: "test", Log: quiet,
 		Ready:   func(context.Context) error { return nil },
@@ -193,6 +199,18 @@ func (p problemDoc) fields() string {
 		names = append(names, e.Field)
 	}
 	return strings.Join(names, " ")
+}
+
+// refusedAs makes a request by a session, as a page of this server does, that must be refused with the status.
+func (w *world) refusedAs(cookie string, status int, method, path, body string, headers ...string) problemDoc {
+	w.t.Helper()
+	return w.refused(status, method, path, body, append([]string{"Authorization", "", "Cookie", cookie, "Origin", w.url}, headers...)...)
+}
+
+// intoAs is into by a session, as a page of this server calls.
+func (w *world) intoAs(cookie string, v any, status int, method, path, body string, headers ...string) {
+	w.t.Helper()
+	w.into(v, status, method, path, body, append([]string{"Authorization", "", "Cookie", cookie, "Origin", w.url}, headers...)...)
 }
 
 // refused makes a request that must be refused with the status, and returns the problem.

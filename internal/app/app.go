@@ -32,6 +32,7 @@ import (
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/transform"
+	"github.com/relay-events/relay/internal/user"
 	"github.com/relay-events/relay/internal/web"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -212,6 +213,14 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		Engine:   a.engine, Ingester: ingester, Backlog: store, Catalogue: types.Stats(), RetentionHeld: sweeper.holding, Version: config.Version, Log: component("metrics"),
 		HTTP: func() web.Counts { return a.server.Counts() },
 	})
+	sessions, err := user.NewSessions(store, component("sign-in"))
+	if err != nil {
+		return err
+	}
+	public, err := cfg.Public()
+	if err != nil {
+		return err
+	}
 	limits := ingest.DefaultLimits()
 	limits.EventBytes = int(cfg.MaxEventBytes)
 	failures := account.NewFailures()
@@ -220,7 +229,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		Keys:     a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store, Types: types,
 		EgressIPs: cfg.Egress.IPs.Texts(), Failures: failures, TrustedProxies: cfg.TrustedProxies,
 		Ready: a.ready, Metrics: privately(metrics, a.keys, failures, cfg.TrustedProxies), Limits: limits, Version: config.Series(), Log: component("api"),
-		Gate: a.gate, Audit: store, Answers: store, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),
+		Gate: a.gate, Audit: store, Answers: store, Users: user.NewDirectory(store), Sessions: sessions, PublicURL: public, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),
 	})
 	if err != nil {
 		return err
@@ -246,6 +255,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	a.onStop("requests and deliveries", a.stopWork)
 
 	a.loops.Go(func() { sweeper.run(a.ctx) })
+	a.loops.Go(func() { expireSessions(a.ctx, sessions, component("sign-in")) })
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/config"
+	"github.com/relay-events/relay/internal/user"
 )
 
 // expirer removes old data; the stores implement it.
@@ -91,3 +92,20 @@ func (r *retention) sweep(ctx context.Context) error {
 
 // holding reports whether removal is suspended because the clock may be wrong.
 func (r *retention) holding() bool { return r.held.Load() }
+
+// expireSessions removes the sessions and links of people that have ended, until ctx ends. They are not valid in any case;
+// so the clock may be wrong by now, and an hour more or less does not matter.
+func expireSessions(ctx context.Context, sessions *user.Sessions, log *slog.Logger) {
+	for {
+		t := time.NewTimer(sweepEvery/2 + rand.N(sweepEvery))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		if err := sessions.Expire(ctx); err != nil && ctx.Err() == nil {
+			log.ErrorContext(ctx, "removing sessions that have ended failed, trying again in an hour", "error", err)
+		}
+	}
+}

@@ -19,6 +19,7 @@ import (
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/store/postgres"
 	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/user"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -33,6 +34,7 @@ type store interface {
 	gate.Store
 	ingest.Store
 	observe.Backlog
+	user.Store
 	registry.RecordStore
 	webhook.Store
 	Close() error

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -34,6 +35,12 @@ type Config struct {
 	// free port. Relay speaks unencrypted HTTP: on any address other than loopback, put a proxy
 	// with TLS in front.
 	Listen string `name:"listen" help:"address of the API, host:port; all interfaces if the host is empty"`
+
+	// PublicURL is the address by which browsers reach Relay, such as https://relay.example.com. With
+	// https:// people can sign in, by a cookie that leaves the browser over TLS only. If empty, they
+	// sign in on this machine only. With http:// passwords and sessions cross the network readable:
+	// set that only where everybody on it may read them.
+	PublicURL string `name:"publicUrl" help:"address by which browsers reach Relay, such as https://relay.example.com; without it, people sign in on this machine only"`
 
 	// MetricsListen is a separate address for the metrics, host:port, on which GET /metrics answers
 	// anyone who can reach it. On the API's own address /metrics always needs a key, because
@@ -242,6 +249,23 @@ func Default() Config {
 	}
 }
 
+// Public returns PublicURL, nil if it is not set.
+func (c *Config) Public() (*url.URL, error) {
+	if c.PublicURL == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
+		return nil, errors.New("must be https:// and a host, such as https://relay.example.com, without a path")
+	}
+	// As browsers write origins (RFC 6454 section 6.2).
+	u.Host, u.Path = strings.ToLower(u.Host), ""
+	if port := u.Port(); u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		u.Host = strings.TrimSuffix(u.Host, ":"+port)
+	}
+	return u, nil
+}
+
 // Check returns an error that names every setting with an invalid value.
 func (c *Config) Check() error {
 	var errs []error
@@ -250,6 +274,9 @@ func (c *Config) Check() error {
 	}
 	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
 		refuse("listen", "must be host:port, such as 127.0.0.1:8080, got %q", c.Listen)
+	}
+	if _, err := c.Public(); err != nil {
+		refuse("publicUrl", "%w", err)
 	}
 	if c.MetricsListen != "" {
 		if _, port, err := net.SplitHostPort(c.MetricsListen); err != nil || port == "" {

@@ -26,6 +26,9 @@ func (f *Face) Caller(w http.ResponseWriter, r *http.Request, needs access.Permi
 	if err != nil {
 		return nil, err
 	}
+	if needs.Scope() == access.ScopeSession && !c.Allows(needs) {
+		return nil, problem.New(problem.Forbidden, "this call is about the account of a person: sign in instead of sending a key")
+	}
 	if !c.Allows(needs) {
 		return nil, problem.New(problem.Forbidden, "this call needs a key with the scope %q", needs.Scope())
 	}

@@ -321,4 +321,9 @@ func (f *Face) PageRoute(pattern string, d Doc) Route {
 }
 
 // needs is the sentence on a call's scope; the page shows it beside the path.
-func needs(scope string) string { return "Needs the scope `" + scope + "`." }
+func needs(scope string) string {
+	if scope == string(access.ScopeSession) {
+		return "Needs the session of a person who has signed in."
+	}
+	return "Needs the scope `" + scope + "`."
+}

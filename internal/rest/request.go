@@ -31,6 +31,7 @@ type plan struct {
 	body     []int // index of the body's field; nil: none
 	bodyType reflect.Type
 	required bool     // the body is
+	request  []int    // index of the field that gets the request; nil: none
 	media    []string // nil: JSON
 }
 
@@ -39,6 +40,8 @@ func planOf(t reflect.Type) plan {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		switch {
+		case f.Type == reflect.TypeFor[*http.Request]():
+			p.request = f.Index
 		case f.Anonymous:
 			for _, inner := range planOf(f.Type).params {
 				inner.index = append([]int{i}, inner.index...)
@@ -72,6 +75,9 @@ type Roomy interface {
 func (p *plan) read(r *http.Request, dst reflect.Value) (raw []byte, err error) {
 	if err := p.readParams(r, dst); err != nil {
 		return nil, err
+	}
+	if p.request != nil {
+		dst.FieldByIndex(p.request).Set(reflect.ValueOf(r))
 	}
 	// A body is read also where none is wanted: what follows it on the connection is the next request.
 	limit, depth := int64(maxRequest), maxBodyDepth

@@ -57,6 +57,12 @@ func (d *Doc) status() int {
 	return d.Status
 }
 
+// Headed is an answer that sets headers, such as cookies.
+type Headed interface {
+	// SetHeaders is called once, before the answer is sent.
+	SetHeaders(h http.Header)
+}
+
 // None is the request or the answer of a route that has none.
 type None struct{}
 
@@ -66,6 +72,8 @@ type None struct{}
 //	query:"limit"  a query parameter; its zero value when absent, or the value of the tag default; min, max and enum are checked
 //	body:"required" or body:"optional"  the JSON body, a struct; see Roomy. A slice of bytes is taken unread instead;
 //	               media:"…,…" then lists the media types it may have
+//
+// A field of the type *http.Request gets the request itself. An answer that is a Headed sets headers of its own.
 //
 // Query parameters that In does not name are refused, so that a misspelled filter does not select everything. The function
 // gets a nil principal for routes that need no permission.
@@ -93,6 +101,9 @@ func Handle[In, Out any](f *Face, pattern string, needs access.Permission, d Doc
 		}
 		answer := func() ([]byte, error) {
 			out, err := do(r.Context(), p, in)
+			if h, ok := any(out).(Headed); ok && err == nil {
+				h.SetHeaders(w.Header())
+			}
 			if err != nil || status == http.StatusNoContent {
 				return nil, err
 			}

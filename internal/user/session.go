@@ -357,6 +357,7 @@ func (s *Sessions) Resume(ctx context.Context, token string, tenant event.Tenant
 	if err != nil {
 		return Session{}, nil, err
 	}
+	who.Session = session.ID
 	if now.Sub(session.SeenAt) >= sessionTouch {
 		// A full disk must not keep anybody from looking.
 		if err := s.store.SessionTouch(ctx, session.ID, session.Person, who.Tenant, now); err != nil && ctx.Err() == nil {

@@ -51,6 +51,14 @@ func (w *Response) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+// RequestIDOf is RequestID for those who have only the request.
+func RequestIDOf(r *http.Request) string {
+	if rw, ok := r.Context().Value(responseKey{}).(*Response); ok {
+		return rw.id
+	}
+	return ""
+}
+
 // RequestID returns the id of the request being answered, "req_…", which stands in the log beside its errors; empty
 // for a request that no Server serves.
 func RequestID(w http.ResponseWriter) string {
