@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/relay-events/relay/internal/access"
-	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/rest"
 )
@@ -225,5 +224,3 @@ func (a *API) hidden(number uint32) bool {
 	w, ok := a.Webhooks.ByNumber(number)
 	return ok && w.Owner != ""
 }
-
-var _ delivery.Owner = (*gate.Gate)(nil)

@@ -19,6 +19,8 @@ import (
 	"github.com/relay-events/relay/internal/api"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/destination"
+	httpdest "github.com/relay-events/relay/internal/destination/http"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
@@ -76,7 +78,9 @@ func newWorld(t testing.TB) *world {
 	people, err := gate.New(ctx, gate.Config{Store: store, Webhooks: hooks, Log: quiet})
 	check("making the gate", err)
 	t.Cleanup(people.Stop)
-	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Sender: client, Owners: map[string]delivery.Owner{gate.Owner: people}, Rules: types.RuleList, Tokens: client, Transforms: scripts, Log: quiet, UserAgent: "Relay/test"})
+	destinations := httpdest.Table(httpdest.Options{Client: client, Tokens: client, UserAgent: "Relay/test"})
+	destinations.Owners = map[string]destination.Wrapper{gate.Owner: people}
+	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Destinations: destinations, Rules: types.RuleList, Transforms: scripts, Log: quiet})
 	check("making the engine", err)
 	check("starting the engine", engine.Start(ctx))
 	t.Cleanup(func() { engine.Stop(ctx) })

@@ -26,6 +26,8 @@ import (
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/config"
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/destination"
+	httpdest "github.com/relay-events/relay/internal/destination/http"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
@@ -156,6 +158,8 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		return fmt.Errorf("reading webhooks: %w", err)
 	}
 	a.webhooks.Canonical(types.Canonical)
+	destinations := httpdest.Table(httpdest.Options{Client: outgoing, Tokens: outgoing, UserAgent: userAgent})
+	a.webhooks.SetDestinations(destinations)
 
 	// The pool compiles and allocates nothing before a webhook has a transform. Its queue is a
 	// fraction of the concurrent attempts, so that attempts waiting for their transform leave room
@@ -185,9 +189,9 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	if cfg.Database != "" {
 		a.data = ""
 	}
+	destinations.Owners = map[string]destination.Wrapper{gate.Owner: a.gate}
 	a.engine, err = delivery.New(delivery.Config{
-		Store: store, Webhooks: a.webhooks, Sender: outgoing, Tokens: outgoing, Transforms: transforms, Log: component("delivery"), UserAgent: userAgent,
-		Owners: map[string]delivery.Owner{gate.Owner: a.gate}, Rules: a.types.RuleList,
+		Store: store, Webhooks: a.webhooks, Destinations: destinations, Transforms: transforms, Log: component("delivery"), Rules: a.types.RuleList,
 		Memory: int64(cfg.Memory), MaxInFlight: share.attempts, Refresh: a.refresh,
 		Publish: func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error {
 			return ingester.Publish(ctx, operational(tenant, eventType, data))

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/relay-events/relay/internal/destination"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/format"
-	"github.com/relay-events/relay/internal/webhook"
 )
 
 // A batch is made when it is sent: of what waits then, so that it fills up
@@ -31,16 +31,16 @@ const batchEvent = "batch"
 // before, everything fits.
 func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool) (rest []*task) {
 	w := ep.hook
-	tasks = e.weed(w, tasks, formed)
-	// As the store will give them back.
+	tasks = e.dropSettled(ep, tasks, formed)
+	// As the store will return them.
 	slices.SortFunc(tasks, func(a, b *task) int { return cmp.Compare(a.owed.Event, b.owed.Event) })
 	m, tasks, rest, err := e.renderBatch(e.claiming, ep, tasks, formed)
 	if err != nil {
 		l.notAttempted()
 		if !e.stopping() {
-			l.rest(nil) // there is no room for its transform now
+			l.coolDown(nil) // there is no room for its transform now
 		}
-		e.giveBackAll(l, append(tasks, rest...))
+		e.releaseAll(l, append(tasks, rest...))
 		return nil
 	}
 	if len(tasks) == 0 {
@@ -60,38 +60,38 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 		}
 		since = later(since, t.owed.Since) // the batch is as old as its newest event
 	}
-	a := e.newAttempt(w, tasks[0].ev, tasks[0].owed.Attempts+1)
+	a := e.newAttempt(ep, tasks[0].ev, tasks[0].owed.Attempts+1)
 	a.Batch = b
-	how, _ := e.post(e.holding(), ep, a, &m, label{event: batchEvent, id: b.ID.Public(event.BatchPrefix), number: made + 1, batch: len(tasks)})
+	m.ID, m.Type, m.Number = b.ID.Public(event.BatchPrefix), batchEvent, made+1
+	res, how := e.post(e.holding(), ep, a, m)
 	if how != endDone {
 		if how == endShort {
 			e.short(a.Error)
-			l.rest(nil)
+			l.coolDown(nil)
 		}
 		l.notAttempted()
-		e.giveBackAll(l, tasks)
+		e.releaseAll(l, tasks)
 		return rest
 	}
 	ended := a.At.Add(a.Timing.Total)
 	if len(w.Maintenance) > 0 {
 		since = since.Add(w.HeldFor(since, ended))
 	}
-	s := decide(w, a, round+1, since, ended)
+	decide(w, a, &res, round+1, since, ended)
 	entries := batchEntries(a, tasks)
-	l.mu.Lock()
-	l.pace.done(s, a.Timing.Total, time.Now(), e.slots.busy())
-	if s == strainNone {
-		l.startLocked() // the endpoint may bear more now
-	}
-	l.mu.Unlock()
-	e.health.observe(w, a, ended)
+	l.attempted(res.Class, a.Timing.Total)
+	e.health.observe(ep, a, &res, ended)
+	kept := tasks[:0:0]
+	results := entries[:0:0]
 	for i, t := range tasks {
-		if a := entries[i]; e.canceled.take(t.owed.Delivery()) && a.Outcome == Retrying {
-			a.Outcome, a.NextAt = Failed, time.Time{}
-			a.Error += "; not tried again: canceled meanwhile"
+		e.stopCanceled(t, entries[i])
+		if entries[i].Outcome.Settles() && !ep.settle(&m.Items[i], entries[i]) {
+			e.release(t)
+			continue
 		}
+		kept, results = append(kept, t), append(results, entries[i])
 	}
-	e.recorder.finishBatch(tasks, entries, -int64(b.ID))
+	e.recorder.finishBatch(kept, results, -int64(b.ID))
 	return rest
 }
 
@@ -113,9 +113,10 @@ func batchEntries(a *Attempt, tasks []*task) []*Attempt {
 	return entries
 }
 
-// weed settles what need not be sent any more and returns the others. A formed
+// dropSettled settles what need not be sent any more and returns the others. A formed
 // batch expires as one.
-func (e *Engine) weed(w *webhook.Webhook, tasks []*task, formed bool) []*task {
+func (e *Engine) dropSettled(ep *endpoint, tasks []*task, formed bool) []*task {
+	w := ep.hook
 	now := e.wall()
 	var newest time.Time
 	for _, t := range tasks {
@@ -134,55 +135,87 @@ func (e *Engine) weed(w *webhook.Webhook, tasks []*task, formed bool) []*task {
 			since = since.Add(w.HeldFor(since, now))
 		}
 		if now.Sub(since) > w.Retry.MaxAge {
-			e.recorder.settle(t, Expired, fmt.Sprintf("not attempted within %v of being due", w.Retry.MaxAge))
+			e.settle(ep, t, Expired, fmt.Sprintf("not attempted within %v of being due", w.Retry.MaxAge))
 			return true
 		}
 		return false
 	})
 }
 
+// newBatch returns the message of a batch without its deliveries.
+func newBatch(ep *endpoint) *destination.Message {
+	return &destination.Message{Batch: true, ContentType: format.BatchTypeOf(ep.hook.Format), BodyFormat: ep.hook.Format}
+}
+
 // renderBatch makes the message of a batch and returns the tasks in it, and
 // those that would make a new one too large. It settles, or has tried again by
-// themselves, those whose transform drops them or fails. The error says nothing
-// about the tasks, which are then all returned.
-func (e *Engine) renderBatch(ctx context.Context, ep *endpoint, tasks []*task, formed bool) (m message, in, rest []*task, err error) {
+// themselves, those that are dropped or fail. The error says nothing about the
+// tasks, which are then all returned.
+func (e *Engine) renderBatch(ctx context.Context, ep *endpoint, tasks []*task, formed bool) (m *destination.Message, in, rest []*task, err error) {
+	m = newBatch(ep)
+	m.Items = make([]destination.Item, 0, len(tasks))
+	for _, t := range tasks {
+		m.Items = append(m.Items, destination.Item{Event: t.ev, Delivery: t.owed.Delivery()})
+	}
+	if ep.sender.Composer != nil {
+		in, err = e.composeBatch(ctx, ep, m, tasks)
+		return m, in, nil, err
+	}
 	w := ep.hook
 	size := 2
 	for _, t := range tasks {
 		size += t.ev.Size() + 2*bodyOverhead
 	}
-	m = message{target: w.Target, contentType: format.BatchTypeOf(w.Format), bodyFormat: w.Format, header: ep.custom}
-	m.body = append(make([]byte, 0, size), '[')
+	m.Body = append(make([]byte, 0, size), '[')
+	items := m.Items[:0]
 	for i, t := range tasks {
-		before := len(m.body)
+		before := len(m.Body)
 		if len(in) > 0 {
-			m.body = append(m.body, ',')
+			m.Body = append(m.Body, ',')
 		}
-		body, err := e.appendItem(ctx, &m, ep, t.ev)
+		body, err := e.appendItem(ctx, m, ep, t.ev)
 		var failed *renderError
 		switch {
 		case err == nil && !formed && len(in) > 0 && len(body)+1 > w.Batch.MaxBytes:
-			m.body = append(m.body[:before], ']')
+			m.Body, m.Items = append(m.Body[:before], ']'), items
 			return m, in, tasks[i:], nil
 		case err == nil:
-			m.body = body
-			in = append(in, t)
+			m.Body = body
+			in, items = append(in, t), append(items, m.Items[i])
 			continue
 		case errors.Is(err, errDropped):
 			e.settleDropped(t, errDropped.Error())
 		case errors.As(err, &failed):
-			e.failAlone(w, t, failed)
+			e.failAlone(ep, t, failed)
 		default:
 			return m, in, tasks[i:], err
 		}
-		m.body = m.body[:before]
+		m.Body = m.Body[:before]
 	}
-	m.body = append(m.body, ']')
+	m.Body, m.Items = append(m.Body, ']'), items
 	return m, in, nil, nil
 }
 
+// composeBatch has the destination make the message of a batch, and settles the
+// deliveries of which nothing is to be sent. It returns the others.
+func (e *Engine) composeBatch(ctx context.Context, ep *endpoint, m *destination.Message, tasks []*task) (in []*task, err error) {
+	if err := ep.sender.Composer.Compose(ctx, m); err != nil {
+		return tasks, err
+	}
+	items := m.Items[:0]
+	for i, t := range tasks {
+		if item := m.Items[i]; item.Settled != "" {
+			e.settleDropped(t, item.Settled)
+		} else {
+			in, items = append(in, t), append(items, item)
+		}
+	}
+	m.Items = items
+	return in, nil
+}
+
 // appendItem returns the message's body with an event appended to it.
-func (e *Engine) appendItem(ctx context.Context, m *message, ep *endpoint, ev *event.Event) ([]byte, error) {
+func (e *Engine) appendItem(ctx context.Context, m *destination.Message, ep *endpoint, ev *event.Event) ([]byte, error) {
 	w := ep.hook
 	if w.Script != nil {
 		out, err := e.transform(ctx, w.Script, ev)
@@ -192,11 +225,11 @@ func (e *Engine) appendItem(ctx context.Context, m *message, ep *endpoint, ev *e
 		case out.Text || out.URL != "" || len(out.Query) > 0 || len(out.Headers) > 0:
 			return nil, &renderError{kind: exchange.Transform, message: "transform failed (result): of a batched webhook it may return only a body of JSON"}
 		case !out.NoBody:
-			m.bodyFormat, m.contentType = "", format.ContentType
-			return append(m.body, out.Body...), nil
+			m.BodyFormat, m.ContentType = "", format.ContentType
+			return append(m.Body, out.Body...), nil
 		}
 	}
-	body, ok := format.AppendItem(m.body, w.Format, ev, event.DeliveryID{Event: ev.ID, Webhook: w.Number})
+	body, ok := format.AppendItem(m.Body, w.Format, ev, event.DeliveryID{Event: ev.ID, Webhook: w.Number})
 	if !ok {
 		return nil, &renderError{kind: exchange.Invalid, message: fmt.Sprintf("there is no format %q", w.Format)}
 	}
@@ -214,27 +247,25 @@ func (e *Engine) settleDropped(t *task, why string) {
 
 // failAlone records a failed attempt of a delivery that could not be made part
 // of its batch.
-func (e *Engine) failAlone(w *webhook.Webhook, t *task, failed *renderError) {
-	a := e.newAttempt(w, t.ev, t.owed.Attempts+1)
+func (e *Engine) failAlone(ep *endpoint, t *task, failed *renderError) {
+	a := e.newAttempt(ep, t.ev, t.owed.Attempts+1)
 	a.ErrorKind, a.Error = failed.kind, failed.message
-	decide(w, a, t.owed.Attempts-t.owed.Base+1, t.owed.Since, a.At)
-	if e.canceled.take(t.owed.Delivery()) && a.Outcome == Retrying {
-		a.Outcome, a.NextAt = Failed, time.Time{}
-		a.Error += "; not tried again: canceled meanwhile"
-	}
+	res := destination.Result{Class: destination.Refused, Reason: failed.kind}
+	decide(ep.hook, a, &res, t.owed.Attempts-t.owed.Base+1, t.owed.Since, a.At)
+	e.stopCanceled(t, a)
 	e.recorder.finish(t, a)
 }
 
-// giveBackAll is lane.giveBack for the deliveries of a batch.
-func (e *Engine) giveBackAll(l *lane, tasks []*task) {
+// releaseAll is lane.release for the deliveries of a batch.
+func (e *Engine) releaseAll(l *lane, tasks []*task) {
 	l.mu.Lock()
 	dropped := l.removed
 	if !dropped {
-		l.spillingLocked(tasks)
+		l.parkingLocked(tasks)
 	}
 	l.mu.Unlock()
 	if !dropped {
-		e.recorder.spill(tasks)
+		e.recorder.park(tasks)
 		return
 	}
 	for _, t := range tasks {
@@ -244,25 +275,37 @@ func (e *Engine) giveBackAll(l *lane, tasks []*task) {
 
 // testBatch sends a batch of one synthetic event.
 func (e *Engine) testBatch(ctx context.Context, ep *endpoint, ev *event.Event) (*Attempt, ending) {
-	w := ep.hook
-	a := e.newAttempt(w, ev, 1)
+	a := e.newAttempt(ep, ev, 1)
 	a.Test = true
-	m := message{target: w.Target, contentType: format.BatchTypeOf(w.Format), bodyFormat: w.Format, header: ep.custom, body: []byte{'['}}
-	body, err := e.appendItem(ctx, &m, ep, ev)
+	m := newBatch(ep)
+	m.Test, m.Items = true, []destination.Item{{Event: ev, Delivery: event.DeliveryID{Event: ev.ID, Webhook: ep.hook.Number}}}
+	m.ID, m.Type, m.Number = ev.ID.Public(event.BatchPrefix), batchEvent, 1
+	var err error
+	if c := ep.sender.Composer; c != nil {
+		if err = c.Compose(ctx, m); err == nil && m.Items[0].Settled != "" {
+			err = &droppedError{m.Items[0].Settled}
+		}
+	} else {
+		m.Body = []byte{'['}
+		if m.Body, err = e.appendItem(ctx, m, ep, ev); err == nil {
+			m.Body = append(m.Body, ']')
+		}
+	}
 	var failed *renderError
+	var dropped *droppedError
 	switch {
 	case errors.As(err, &failed):
 		a.ErrorKind, a.Error = failed.kind, failed.message
 		return a, endDone
-	case errors.Is(err, errDropped):
+	case errors.As(err, &dropped):
+		a.Error = dropped.why
 		return a, endDropped
 	case err != nil && ctx.Err() != nil:
 		return a, endInterrupted
 	case err != nil:
 		return a, endBusy
 	}
-	m.body = append(body, ']')
 	a.Batch = &Batch{ID: ev.ID, Lead: ev.ID, Count: 1, Events: []event.ID{ev.ID}}
-	how, _ := e.post(ctx, ep, a, &m, label{event: batchEvent, id: ev.ID.Public(event.BatchPrefix), number: 1, batch: 1})
+	_, how := e.post(ctx, ep, a, m)
 	return a, how
 }

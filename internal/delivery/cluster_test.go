@@ -17,6 +17,7 @@ import (
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
+	httpdest "github.com/relay-events/relay/internal/destination/http"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
@@ -97,7 +98,8 @@ func (c *cluster) add() *clusterNode {
 	if n.hooks, err = webhook.NewRegistry(ctx, n.store, n.client); err != nil {
 		c.t.Fatal(err)
 	}
-	n.engine, err = delivery.New(delivery.Config{Store: n.store, Webhooks: n.hooks, Sender: n.client, Log: log, UserAgent: "Relay/test", Now: now})
+	n.engine, err = delivery.New(delivery.Config{Store: n.store, Webhooks: n.hooks, Log: log, Now: now,
+		Destinations: httpdest.Table(httpdest.Options{Client: n.client, UserAgent: "Relay/test", Now: now})})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -68,8 +68,6 @@ type Attempt struct {
 	// Each delivery of a batch has an entry. That of the first one, the leader's,
 	// stands for the request; the others have neither Request, Response nor Timing.
 	Batch *Batch
-
-	parcel Parcel // while the attempt is made for a webhook that has an owner
 }
 
 // Batch is several deliveries in one request.

@@ -29,7 +29,10 @@ func (e *Engine) Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (
 	if w.Batch != nil {
 		a, how = e.testBatch(ctx, ep, &ev)
 	} else {
-		a, how = e.send(ctx, ep, &ev, 1, true)
+		m := newMessage(w, &ev, 1)
+		m.Test = true
+		a, _, how = e.send(ctx, ep, m)
+		m.free()
 	}
 	switch how {
 	case endChanged:

@@ -97,7 +97,7 @@ func (d *dueLoop) serve(now time.Time) time.Duration {
 		delete(d.index, en.lane)
 		d.mu.Unlock()
 
-		again, err := en.lane.fetch(e.claiming, now)
+		again, err := en.lane.claimDue(e.claiming, now)
 		if err != nil && !d.failing && !e.stopping() {
 			e.log.Error("fetching owed deliveries failed, trying again", "err", err)
 		}

@@ -1,76 +1,98 @@
 package delivery
 
 import (
-	"crypto/ed25519"
-	"time"
+	"context"
+	"sync"
 
-	"github.com/relay-events/relay/internal/exchange"
-	"github.com/relay-events/relay/internal/signing"
+	"github.com/relay-events/relay/internal/destination"
+	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// Header names of every request, SPEC section 4.
-const (
-	headerEvent    = "X-Relay-Event"
-	headerDelivery = "X-Relay-Delivery"
-	headerAttempt  = "X-Relay-Attempt"
-	headerTest     = "X-Relay-Test"
-	headerBatch    = "X-Relay-Batch" // the number of events in a batch
-)
-
-// endpoint is what all requests to a webhook have in common. It never changes:
+// endpoint is what all attempts for a webhook have in common. It never changes:
 // a change of the webhook makes a new one.
 type endpoint struct {
+	engine *Engine
 	hook   *webhook.Webhook
-	auth   *authentication  // nil: none; shared with the endpoints before and after this one
-	custom []exchange.Field // the webhook's own headers, sorted by name
-	relay  *signing.Relay   // nil: not this signature
-	// standard signs with both secrets until overlapEnd, standardLater from
-	// then on. Nil: not this signature.
-	standard, standardLater *signing.Standard
-	overlapEnd              time.Time
+	sender *destination.Opened
 }
 
-func newEndpoint(w *webhook.Webhook, a *authentication) *endpoint {
-	ep := &endpoint{hook: w, auth: a, custom: withoutAuth(w, a)}
-	if w.Signature == webhook.SignRelay || w.Signature == webhook.SignBoth {
-		ep.relay = signing.NewRelay(w.Secrets.Current)
+// open returns the endpoint of a webhook; before is that of its earlier
+// settings, nil for none, which the caller closes when it has the new one.
+func (e *Engine) open(w *webhook.Webhook, before *endpoint) *endpoint {
+	var sender *destination.Opened
+	if before != nil {
+		sender = before.sender
 	}
-	if w.Signature == webhook.SignStandard || w.Signature == webhook.SignBoth {
-		// Secrets are checked when they are stored; one that is not valid here
-		// makes the attempts fail with that reason, see attempt.
-		s := &w.Secrets
-		ep.standardLater = newStandard([]string{s.Current}, s.Key)
-		ep.standard, ep.overlapEnd = ep.standardLater, s.PreviousUntil
-		if s.Previous != "" {
-			ep.standard = newStandard([]string{s.Current, s.Previous}, s.Key, s.PreviousKey)
-		}
-	}
-	return ep
+	return &endpoint{engine: e, hook: w, sender: e.destinations.Open(w, sender)}
 }
 
-// newStandard returns what signs with secrets and private keys, of which empty
-// ones are left out; nil if one is not valid.
-func newStandard(secrets []string, keys ...string) *signing.Standard {
-	var private []ed25519.PrivateKey
-	for _, text := range keys {
-		if text == "" {
-			continue
-		}
-		key, err := signing.ParsePrivateKey(text)
-		if err != nil {
-			return nil
-		}
-		private = append(private, key)
-	}
-	s, _ := signing.NewStandard(secrets, private)
-	return s
+// close ends what the endpoint holds. Attempts that wait for it are released
+// uncounted.
+func (ep *endpoint) close() { ep.sender.Close() }
+
+// MaySend reports whether the webhook may still be sent to: it may have been
+// paused or deleted, or a maintenance window may have begun, while an attempt
+// waited for its transform or for what its destination asks for.
+func (ep *endpoint) MaySend() bool {
+	w, ok := ep.engine.hooks.ByNumber(ep.hook.Number)
+	return ok && w.Status == webhook.Active && (len(w.Maintenance) == 0 || w.HeldUntil(ep.engine.wall()).IsZero())
 }
 
-// standardAt returns what signs under the standard signature at now.
-func (ep *endpoint) standardAt(now time.Time) *signing.Standard {
-	if now.Before(ep.overlapEnd) {
-		return ep.standard
+// outgoing is a message with the memory that it needs. It is reused.
+type outgoing struct {
+	destination.Message
+	item [1]destination.Item // Items of a single delivery
+	buf  []byte
+}
+
+var messages = sync.Pool{New: func() any { return new(outgoing) }}
+
+// maxPooledBody bounds the buffers that are kept for reuse.
+const maxPooledBody = 64 << 10
+
+// newMessage returns the message of a delivery. It is to be freed.
+func newMessage(w *webhook.Webhook, ev *event.Event, number int) *outgoing {
+	m := messages.Get().(*outgoing)
+	d := event.DeliveryID{Event: ev.ID, Webhook: w.Number}
+	m.item[0] = destination.Item{Event: ev, Delivery: d}
+	m.Items, m.ID, m.Type, m.Number = m.item[:], d.String(), ev.Type, number
+	return m
+}
+
+// keepBuffer has the buffer reused that the body was appended to. It must not
+// be called while anything still reads the body.
+func (m *outgoing) keepBuffer() {
+	if cap(m.Body) <= maxPooledBody {
+		m.buf = m.Body[:0]
 	}
-	return ep.standardLater
+}
+
+// free makes the message available for another attempt.
+func (m *outgoing) free() {
+	m.Message, m.item[0] = destination.Message{}, destination.Item{}
+	messages.Put(m)
+}
+
+// settle has the destination take over how a delivery ended, before that is
+// recorded. It reports false when Relay stops while that is not possible: the
+// delivery is then to be released.
+func (ep *endpoint) settle(item *destination.Item, a *Attempt) bool {
+	e, s := ep.engine, ep.sender.Settler
+	if s == nil {
+		return true
+	}
+	end := &destination.Ending{Item: item, Delivered: a.Outcome == Delivered, Text: a.Error}
+	for first := true; ; first = false {
+		err := s.Settle(context.WithoutCancel(e.working), end)
+		if err == nil {
+			return true
+		}
+		if first {
+			e.log.Error("handing a delivery over failed, trying again", "owner", ep.hook.Owner, "delivery", item.Delivery.String(), "err", err)
+		}
+		if !e.sleep(retryStore) {
+			return false
+		}
+	}
 }

@@ -11,13 +11,13 @@
 // So nothing in memory is needed for correctness.
 //
 // The parts: the router (route.go) matches events to webhooks, and leaves
-// filters that take long to others (undecided.go); a lane per
-// webhook (lane.go) holds what is to be sent to it and as many workers as its
-// endpoint can bear (pace.go); an attempt (attempt.go) is one request, what it
-// says comes from render.go; the
-// recorder (record.go) commits results in groups; the due loop (due.go) brings
-// owed deliveries back when their time has come; health.go disables endpoints
-// that only fail; jobs.go recovers and replays.
+// filters that take long to others (undecided.go); a lane per webhook (lane.go)
+// holds what is to be sent to it and as many workers as its endpoint can bear
+// (pace.go); an attempt (attempt.go) is one message, whose content comes from
+// render.go, handed to the webhook's sender (how it travels is the business of
+// package destination); the recorder (record.go) commits results in groups; the
+// due loop (due.go) brings owed deliveries back when their time has come;
+// health.go disables endpoints that only fail; jobs.go recovers and replays.
 package delivery
 
 import (
@@ -30,18 +30,11 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/catalogue"
-	"github.com/relay-events/relay/internal/egress"
-	"github.com/relay-events/relay/internal/egress/auth"
+	"github.com/relay-events/relay/internal/destination"
 	"github.com/relay-events/relay/internal/event"
-	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/webhook"
 )
-
-// Sender makes requests, as egress.Client does.
-type Sender interface {
-	Do(ctx context.Context, req *egress.Request) (*exchange.Response, exchange.Timing, *egress.Error)
-}
 
 // routeAhead bounds the group commits that wait to be routed; a publisher who
 // is faster than that waits. One can hold some MiB of events.
@@ -51,22 +44,15 @@ const routeAhead = 4
 type Config struct {
 	Store    Store
 	Webhooks *webhook.Registry // New subscribes to its changes
-	Sender   Sender
-	// Tokens is asked for the tokens of webhooks that authenticate by OAuth.
-	// Nil: their attempts fail.
-	Tokens *egress.Client
+	// Destinations has what makes the attempts.
+	Destinations *destination.Table
 	// Transforms runs the scripts of webhooks that have one. Nil: their
 	// attempts fail.
 	Transforms Transformer
 	Log        *slog.Logger
-	// UserAgent is sent with every request: "Relay/VERSION".
-	UserAgent string
 	// Memory bounds the bytes of deliveries waiting in memory; more waits in
 	// the store. Zero: 48 MiB.
 	Memory int64
-	// Owners are the products that deliver through webhooks of their own, by
-	// webhook.Settings.Owner.
-	Owners map[string]Owner
 	// Rules returns a tenant's derivation rules, for Explain. Nil: none.
 	Rules func(tenant event.TenantID) []catalogue.RuleState
 	// MaxInFlight bounds attempts under way at a time. Zero: 4,096.
@@ -85,20 +71,16 @@ type Config struct {
 
 // Engine delivers events. Make it with New, then Start; Stop ends it.
 type Engine struct {
-	store      Store
-	hooks      *webhook.Registry
-	sender     Sender
-	tokens     *egress.Client // nil: none
-	tokenPacer auth.Pacer
-	transforms Transformer
-	log        *slog.Logger
-	userAgent  string
-	publish    func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error
+	store        Store
+	hooks        *webhook.Registry
+	destinations *destination.Table
+	transforms   Transformer
+	log          *slog.Logger
+	publish      func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error
 
 	rules   func(tenant event.TenantID) []catalogue.RuleState // nil: none
-	owners  map[string]Owner
-	memory  int64        // bound of queued
-	queued  atomic.Int64 // bytes of deliveries waiting in lanes
+	memory  int64                                             // bound of queued
+	queued  atomic.Int64                                      // bytes of deliveries waiting in lanes
 	slots   slots
 	intakes chan []Intake // accepted, not routed; see Accept
 
@@ -140,8 +122,8 @@ func New(c Config) (*Engine, error) {
 		return nil, errors.New("delivery: no store")
 	case c.Webhooks == nil:
 		return nil, errors.New("delivery: no webhooks")
-	case c.Sender == nil:
-		return nil, errors.New("delivery: no sender")
+	case c.Destinations == nil:
+		return nil, errors.New("delivery: no destinations")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -153,8 +135,8 @@ func New(c Config) (*Engine, error) {
 		c.MaxInFlight = 4096
 	}
 	e := &Engine{
-		store: c.Store, hooks: c.Webhooks, sender: c.Sender, tokens: c.Tokens, transforms: c.Transforms, log: c.Log,
-		userAgent: c.UserAgent, publish: c.Publish, rules: c.Rules, owners: c.Owners, memory: c.Memory,
+		store: c.Store, hooks: c.Webhooks, destinations: c.Destinations, transforms: c.Transforms, log: c.Log,
+		publish: c.Publish, rules: c.Rules, memory: c.Memory,
 		intakes:   make(chan []Intake, routeAhead),
 		lanes:     make(map[uint32]*lane),
 		tables:    make(map[event.TenantID]*table),
@@ -267,7 +249,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 		e.interrupt()
 		e.mu.RLock()
 		for _, l := range e.lanes {
-			l.current().auth.end()
+			l.current().close()
 		}
 		e.mu.RUnlock()
 		err = e.recorder.stop()

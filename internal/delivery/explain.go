@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/filter"
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/webhook"
@@ -85,6 +86,14 @@ func filterFailure(w *webhook.Webhook, ev *event.Event) string {
 	return ""
 }
 
+// advice says what is most likely wrong where an attempt was refused; empty: nothing comes to mind.
+func (e *Engine) advice(w *webhook.Webhook, a *Attempt) string {
+	if adviser := e.lane(w).current().sender.Adviser; adviser != nil && a != nil && a.ErrorKind == exchange.Status {
+		return adviser.Advise(a.At, a.Response)
+	}
+	return ""
+}
+
 func (e *Engine) explainOne(ev *event.Event, w *webhook.Webhook, o *Owed, log []*Attempt, open bool) Explanation {
 	x := Explanation{WebhookID: w.ID}
 	at := ev.ID.Time()
@@ -100,7 +109,7 @@ func (e *Engine) explainOne(ev *event.Event, w *webhook.Webhook, o *Owed, log []
 			x.Detail = fmt.Sprintf("delivered with attempt %d", d.Attempts)
 		case StateFailed:
 			x.Detail = fmt.Sprintf("given up after attempt %d: %s", d.Attempts, d.Reason)
-			if hint := refusal(w, d.Last); hint != "" {
+			if hint := e.advice(w, d.Last); hint != "" {
 				x.Detail += "; " + hint
 			}
 		case StateHeld:

@@ -186,15 +186,15 @@ func (l *lane) workBatch(ep *endpoint, t *task) {
 	}
 	l.mu.Unlock()
 	if !back {
-		l.engine.giveBackAll(l, rest)
+		l.engine.releaseAll(l, rest)
 	}
 }
 
-// spillingLocked notes that tasks are about to be handed to recorder.spill.
-func (l *lane) spillingLocked(tasks []*task) {
+// parkingLocked notes that tasks are about to be handed to recorder.park.
+func (l *lane) parkingLocked(tasks []*task) {
 	for _, t := range tasks {
 		if t.owed.Token == 0 {
-			l.spilling++
+			l.parking++
 		}
 	}
 	if len(tasks) > 0 {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/relay-events/relay/internal/destination"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -54,7 +55,8 @@ func newHealthKeeper(e *Engine) *healthKeeper {
 }
 
 // observe takes in a finished attempt.
-func (k *healthKeeper) observe(w *webhook.Webhook, a *Attempt, now time.Time) {
+func (k *healthKeeper) observe(ep *endpoint, a *Attempt, res *destination.Result, now time.Time) {
+	w := ep.hook
 	if a.Outcome == Delivered && w.Health.FailingSince.IsZero() && !k.knows(w.Number) {
 		return // the hot path: healthy, and was before
 	}
@@ -84,10 +86,10 @@ func (k *healthKeeper) observe(w *webhook.Webhook, a *Attempt, now time.Time) {
 		h.NoticedAt = now.UTC().Truncate(time.Millisecond)
 		h.notice, urgent = true, true
 	}
-	if rejected(a) && k.engine.authenticatesLike(w) {
+	if res.Denied && k.engine.authenticatesLike(w) {
 		h.Rejections++
-		if hint := refusal(w, a); hint != "" {
-			h.RejectedReason = a.Error + "; " + hint
+		if res.Hint != "" {
+			h.RejectedReason = a.Error + "; " + res.Hint
 		} else {
 			h.RejectedReason = "authentication rejected: " + a.Error
 		}
@@ -102,10 +104,10 @@ func (k *healthKeeper) observe(w *webhook.Webhook, a *Attempt, now time.Time) {
 	}
 	switch {
 	case a.Response != nil && slices.Contains(w.DisableOn, a.Response.Status):
-		h.DisabledReason = fmt.Sprintf("the endpoint answered %s", statusText(a.Response.Status))
+		h.DisabledReason = res.Text
 		h.disable, h.told, urgent = true, true, true
-	case w.Owner != "":
-		// Its owner says what is done with what cannot be delivered.
+	case ep.sender.Settler != nil:
+		// It says what is done with what cannot be delivered.
 	case failing >= webhook.DisableAfter:
 		h.DisabledReason = fmt.Sprintf("nothing but failures for %d days (%d attempts); the last: %s",
 			int(webhook.DisableAfter.Hours()/24), h.Failures, h.LastError)

@@ -172,7 +172,7 @@ func (r *jobRunner) run() {
 	r.look()
 	failing := false
 	for !e.stopping() {
-		worked, err := r.turn()
+		worked, err := r.step()
 		if err != nil && !e.stopping() && !failing {
 			e.log.Error("background work failed, trying again", "err", err)
 		}
@@ -189,9 +189,9 @@ func (r *jobRunner) run() {
 	}
 }
 
-// turn does one step of the job whose turn it is, or one discard; worked is
+// step does one step of the job whose turn it is, or one discard; worked is
 // false when there is nothing to do.
-func (r *jobRunner) turn() (worked bool, err error) {
+func (r *jobRunner) step() (worked bool, err error) {
 	e := r.engine
 	r.mu.Lock()
 	if r.looking {

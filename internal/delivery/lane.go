@@ -50,24 +50,24 @@ type lane struct {
 	engine *Engine
 	number uint32
 
-	mu       sync.Mutex // guards all below
-	endpoint *endpoint  // what all requests have in common; replaced, never changed
-	removed  bool       // the webhook was deleted
-	queue    queue
-	gather   gather // what waits to become a batch
-	bytes    int64
-	workers  int // goroutines sending
-	starting int // of these, those that have not taken their first task
-	pace     pace
-	timer    *time.Timer         // starts workers when the pace allows again
-	resting  time.Time           // no attempt starts before; see rest
-	behind   map[*task]time.Time // attempts under way that others wait behind, and since when those are due
-	starving bool                // waits for a slot; guarded by slots.mu, not by mu
+	mu        sync.Mutex // guards all below
+	endpoint  *endpoint  // what all requests have in common; replaced, never changed
+	removed   bool       // the webhook was deleted
+	queue     queue
+	gather    gather // what waits to become a batch
+	bytes     int64
+	workers   int // goroutines sending
+	starting  int // of these, those that have not taken their first task
+	pace      pace
+	timer     *time.Timer         // starts workers when the pace allows again
+	coolUntil time.Time           // no attempt starts before; see rest
+	behind    map[*task]time.Time // attempts under way that others wait behind, and since when those are due
+	starving  bool                // waits for a slot; guarded by slots.mu, not by mu
 
 	// While deliveries of ours are owed and due, new ones are owed too, so
 	// that they keep about the order they came in.
 	backlog  bool
-	spilling int       // owed rows on their way to the store
+	parking  int       // owed rows on their way to the store
 	next     time.Time // when the earliest owed delivery is due; zero: none known
 	claiming bool      // the due loop is fetching
 	deciding int       // claimed tasks that wait for their filter; see decider
@@ -76,7 +76,7 @@ type lane struct {
 }
 
 func newLane(e *Engine, w *webhook.Webhook) *lane {
-	l := &lane{engine: e, number: w.Number, endpoint: newEndpoint(w, e.authenticationOf(w.Tenant, w.Auth))}
+	l := &lane{engine: e, number: w.Number, endpoint: e.open(w, nil)}
 	l.pace.init(w, e.share(), time.Now())
 	if w.Health.Failures >= downAfter {
 		l.pace.startDown(time.Now())
@@ -87,12 +87,9 @@ func newLane(e *Engine, w *webhook.Webhook) *lane {
 // setWebhook takes over changed settings.
 func (l *lane) setWebhook(w *webhook.Webhook) {
 	l.mu.Lock()
-	old, using := l.endpoint.hook, l.endpoint.auth
-	var ended *authentication
-	if w.Auth != old.Auth {
-		using, ended = l.engine.authenticationOf(w.Tenant, w.Auth), using
-	}
-	l.endpoint = newEndpoint(w, using)
+	before := l.endpoint
+	old := before.hook
+	l.endpoint = l.engine.open(w, before)
 	if old.Batch != w.Batch && (old.Batch == nil || w.Batch == nil || *old.Batch != *w.Batch) {
 		l.regroupLocked()
 	}
@@ -100,14 +97,14 @@ func (l *lane) setWebhook(w *webhook.Webhook) {
 		l.pace = pace{} // what was learned about the endpoint does not hold
 		l.pace.init(w, l.engine.share(), time.Now())
 	}
-	var spilled []*task
+	var parked []*task
 	if w.Status != webhook.Active || !w.HeldUntil(l.engine.wall()).IsZero() {
-		spilled = l.spillLocked()
+		parked = l.parkLocked()
 	}
 	l.startLocked()
 	l.mu.Unlock()
-	l.engine.recorder.spill(spilled)
-	ended.end()
+	l.engine.recorder.park(parked)
+	before.close()
 }
 
 // current returns what requests to the webhook have in common now.
@@ -120,18 +117,18 @@ func (l *lane) current() *endpoint {
 // giveBack makes a delivery wait for its turn again whose attempt was broken
 // off by a change of the webhook. It reports whether it was dropped instead,
 // with its webhook.
-func (l *lane) giveBack(t *task) (dropped bool) {
+func (l *lane) release(t *task) (dropped bool) {
 	l.mu.Lock()
 	dropped = l.removed
 	if !dropped && t.owed.Token == 0 && !l.engine.stopping() {
 		l.backlog = true
-		l.spilling++
+		l.parking++
 	}
 	l.mu.Unlock()
 	if dropped {
 		l.engine.recorder.drop(t)
 	} else {
-		l.engine.giveBack(t)
+		l.engine.release(t)
 	}
 	return dropped
 }
@@ -152,9 +149,9 @@ func (l *lane) remove() {
 	if l.gather.timer != nil {
 		l.gather.timer.Stop()
 	}
-	using := l.endpoint.auth
+	last := l.endpoint
 	l.mu.Unlock()
-	using.end()
+	last.close()
 	for _, t := range dropped {
 		for ; t != nil; t = t.next {
 			l.engine.recorder.drop(t)
@@ -182,7 +179,7 @@ func (l *lane) push(t *task) {
 		l.engine.recorder.gather(t, full)
 	case l.backlog || w.Status != webhook.Active || len(w.Maintenance) > 0 && !w.HeldUntil(l.engine.wall()).IsZero() || !l.roomLocked(t):
 		l.backlog = true
-		l.spilling++
+		l.parking++
 		l.mu.Unlock()
 		t.owed.Reason = ReasonBacklog
 		l.engine.recorder.owe(t)
@@ -207,7 +204,7 @@ func (l *lane) pushClaimed(tasks []*task) {
 	l.mu.Lock()
 	if l.removed || l.endpoint.hook.Status != webhook.Active {
 		l.mu.Unlock()
-		l.engine.recorder.spill(tasks)
+		l.engine.recorder.park(tasks)
 		return
 	}
 	for _, t := range regroup(l.endpoint.hook, tasks) {
@@ -264,11 +261,11 @@ func (l *lane) emptyLocked() []*task {
 	return tasks
 }
 
-// spillLocked empties the queue into the store: the caller hands what is
-// returned to recorder.spill once it has let go of the lock.
-func (l *lane) spillLocked() []*task {
+// parkLocked empties the queue into the store: the caller hands what is
+// returned to recorder.park once it has let go of the lock.
+func (l *lane) parkLocked() []*task {
 	tasks := l.emptyLocked()
-	l.spillingLocked(tasks)
+	l.parkingLocked(tasks)
 	return tasks
 }
 
@@ -318,8 +315,8 @@ func (l *lane) startLocked() {
 func (l *lane) pacedLocked(take bool) bool {
 	now := time.Now()
 	var wait time.Duration
-	if !l.resting.IsZero() && now.Before(l.resting) {
-		wait = l.resting.Sub(now)
+	if !l.coolUntil.IsZero() && now.Before(l.coolUntil) {
+		wait = l.coolUntil.Sub(now)
 	} else if end := l.heldNowLocked(); !end.IsZero() {
 		wait = end.Sub(l.engine.wall())
 		l.pace.limitRate(now) // after the window it is ramped up, not flooded
@@ -364,7 +361,7 @@ func (l *lane) work(c class) {
 			// is out of their way.
 			rest := t.next
 			if t.next = nil; rest != nil && (!done || !l.mayGoOn(ep)) {
-				e.recorder.spill(runOf(rest))
+				e.recorder.park(runOf(rest))
 				rest = nil
 			}
 			t = rest
@@ -380,19 +377,19 @@ func (l *lane) work(c class) {
 	l.mu.Unlock()
 }
 
-// busyRest is how long a lane rests that found no room for its transform, or no
+// cooldown is how long a lane rests that found no room for its transform, or no
 // socket for its request.
-const busyRest = time.Second
+const cooldown = time.Second
 
 // rest stops the lane for a moment, because this server lacked what the attempt
 // of t needs; the caller gives it back: without the pause it would come back, and
 // be given back, as fast as the store can.
-func (l *lane) rest(t *task) {
+func (l *lane) coolDown(t *task) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.resting = time.Now().Add(busyRest + rand.N(busyRest/2)) // lanes that were refused together do not come back together
+	l.coolUntil = time.Now().Add(cooldown + rand.N(cooldown/2)) // lanes that were refused together do not come back together
 	if t != nil {
-		l.spillingLocked([]*task{t})
+		l.parkingLocked([]*task{t})
 	}
 }
 
@@ -400,7 +397,7 @@ func (l *lane) rest(t *task) {
 func (l *lane) notAttempted() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.pace.giveBack()
+	l.pace.undo()
 }
 
 // mayGoOn reports whether a worker may make another attempt for the endpoint
@@ -425,7 +422,7 @@ func runOf(t *task) (tasks []*task) {
 // take returns the next delivery for a worker, nil when the worker must end.
 func (l *lane) take(first bool) (*task, *endpoint) {
 	e := l.engine
-	var spilled []*task
+	var parked []*task
 	l.mu.Lock()
 	if first {
 		l.starting--
@@ -439,13 +436,13 @@ func (l *lane) take(first bool) (*task, *endpoint) {
 	}
 	t, ep := l.nextLocked(), l.endpoint
 	if l.queue.isStale() || l.gather.queue.isStale() {
-		spilled = l.spillLocked()
+		parked = l.parkLocked()
 	}
 	if l.wantsMoreLocked() {
 		e.due.wake(l)
 	}
 	l.mu.Unlock()
-	e.recorder.spill(spilled)
+	e.recorder.park(parked)
 	return t, ep
 }
 
@@ -468,12 +465,12 @@ func (l *lane) pageLocked() int {
 	return page
 }
 
-// owedAt notes that an owed delivery is in the store, due at the time; spilled
-// tells that it was counted in spilling.
-func (l *lane) owedAt(due time.Time, spilled bool) {
+// owedAt notes that an owed delivery is in the store, due at the time; parked
+// tells that it was counted in parking.
+func (l *lane) owedAt(due time.Time, parked bool) {
 	l.mu.Lock()
-	if spilled && l.spilling > 0 { // none are counted of what was forgotten
-		l.spilling--
+	if parked && l.parking > 0 { // none are counted of what was forgotten
+		l.parking--
 	}
 	if l.next.IsZero() || due.Before(l.next) {
 		l.next = due
@@ -482,10 +479,10 @@ func (l *lane) owedAt(due time.Time, spilled bool) {
 	l.engine.due.schedule(l, due)
 }
 
-// fetch claims owed deliveries that are due and queues them. Only the due loop
+// claimDue claims owed deliveries that are due and queues them. Only the due loop
 // calls it. It returns when the lane wants to be called again; zero: not
 // before something wakes it.
-func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err error) {
+func (l *lane) claimDue(ctx context.Context, now time.Time) (again time.Time, err error) {
 	e := l.engine
 	if err := l.moveFull(ctx, now); err != nil {
 		return now.Add(time.Second), err
@@ -522,7 +519,7 @@ func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err e
 	}
 	l.claiming = true
 	l.next = time.Time{} // rows recorded from here on set it again
-	spilling := l.spilling
+	parking := l.parking
 	l.mu.Unlock()
 
 	tasks, more, next, err := e.claim(ctx, l.number, now, min(room, claimPage))
@@ -537,7 +534,7 @@ func (l *lane) fetch(ctx context.Context, now time.Time) (again time.Time, err e
 	l.gather.filling = err == nil && more && len(tasks) > 0
 	if err != nil {
 		next = now
-	} else if !more && spilling == 0 && l.spilling == 0 {
+	} else if !more && parking == 0 && l.parking == 0 {
 		l.backlog = false
 	}
 	if !next.IsZero() && (l.next.IsZero() || next.Before(l.next)) {

@@ -17,8 +17,8 @@ const (
 	// busyTotal is how many attempts under way, over all lanes, keep a machine
 	// busy whose endpoints answer fast.
 	busyTotal = 64
-	// doubtConcurrency is granted to an endpoint that just failed, or is new.
-	doubtConcurrency = 4
+	// unprovenConcurrency is granted to an endpoint that just failed, or is new.
+	unprovenConcurrency = 4
 
 	// downAfter failures in a row make an endpoint count as down.
 	downAfter = 10
@@ -97,7 +97,7 @@ func (b *bucket) take() {
 }
 
 // giveBack undoes a take that no attempt came of.
-func (b *bucket) giveBack() {
+func (b *bucket) undo() {
 	if b.rate > 0 {
 		b.tokens++
 	}
@@ -157,15 +157,15 @@ func (p *pace) class() class {
 	if p.streak == 0 && p.answered {
 		return proven
 	}
-	return doubted
+	return unproven
 }
 
 // limit returns how many attempts may be under way. scarce tells that slots
 // run out for everybody.
 func (p *pace) limit(scarce bool) int {
 	n := int(p.conc)
-	if !scarce && p.class() == doubted {
-		n = max(n, doubtConcurrency)
+	if !scarce && p.class() == unproven {
+		n = max(n, unprovenConcurrency)
 	}
 	return max(1, min(n, p.max))
 }
@@ -183,31 +183,31 @@ func (p *pace) delay(now time.Time, take bool) time.Duration {
 
 // giveBack undoes the permission that delay gave, for a delivery that ends without an attempt: what is expired or
 // canceled must not use up the rate of what is not.
-func (p *pace) giveBack() {
-	p.ramp.giveBack()
-	p.user.giveBack()
+func (p *pace) undo() {
+	p.ramp.undo()
+	p.user.undo()
 }
 
-// strain says what an attempt tells about the endpoint's load.
-type strain uint8
+// loadSignal says what an attempt tells about the endpoint's load.
+type loadSignal uint8
 
 const (
-	strainNone    strain = iota // it accepted
-	strainRefused               // it answered, but said no to this delivery
-	strainLoad                  // it was slow, refused the load, or did not answer
+	loadNone     loadSignal = iota // it accepted
+	loadRefused                    // it answered, but said no to this delivery
+	loadStrained                   // it was slow, refused the load, or did not answer
 )
 
 // done takes in the result of an attempt. busy is how much concurrency an
 // endpoint is granted though it gets slower under load.
-func (p *pace) done(s strain, latency time.Duration, now time.Time, busy float64) {
-	if s == strainNone {
+func (p *pace) done(s loadSignal, latency time.Duration, now time.Time, busy float64) {
+	if s == loadNone {
 		if p.failing() {
 			p.window, p.ended, p.failed = now, 0, 0 // it is back: its failures were of another time
 		}
 		p.succeeded(latency.Seconds(), busy)
 	} else {
 		p.streak++
-		if s == strainLoad {
+		if s == loadStrained {
 			p.probing = false
 			p.conc = max(1, p.conc*0.9)
 		}
@@ -217,7 +217,7 @@ func (p *pace) done(s strain, latency time.Duration, now time.Time, busy float64
 	}
 	if p.ramp.rate > 0 {
 		p.ended++
-		if s != strainNone {
+		if s != loadNone {
 			p.failed++
 		}
 		if now.Sub(p.window) >= rampWindow {

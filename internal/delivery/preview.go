@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/problem"
-	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -62,9 +60,8 @@ func (e *Engine) Preview(ctx context.Context, w *webhook.Webhook, events []*even
 	case <-limited.Done():
 		return nil, errors.Join(ctx.Err(), busy)
 	}
-	using := e.authenticationOf(w.Tenant, w.Auth) // not the lane's: it asks for no token
-	defer using.end()
-	ep := newEndpoint(w, using)
+	ep := e.open(w, nil) // not the lane's: it asks for no token
+	defer ep.close()
 	list := make([]Previewed, len(events))
 	for i, ev := range events {
 		p, err := e.preview(limited, ep, ev)
@@ -103,85 +100,28 @@ func (e *Engine) preview(ctx context.Context, ep *endpoint, ev *event.Event) (Pr
 			return p, nil
 		}
 	}
-	d := event.DeliveryID{Event: ev.ID, Webhook: w.Number}
-	m, err := e.render(ctx, nil, ep, ev, d)
+	m := newMessage(w, ev, 1)
+	defer m.free()
+	err := e.render(ctx, ep, &m.Message, nil)
 	var failed *renderError
+	var dropped *droppedError
 	switch {
-	case errors.Is(err, errDropped):
-		p.Verdict, p.Detail = PreviewDrop, errDropped.Error()
+	case errors.As(err, &dropped):
+		p.Verdict, p.Detail = PreviewDrop, dropped.why
 	case errors.As(err, &failed):
 		p.Verdict, p.Detail, p.Line = PreviewTransformError, failed.message, failed.line
 	case err != nil:
 		return p, err
 	default:
-		p.Verdict, p.Detail = PreviewSend, "it would be sent"
-		p.Request = e.previewRequest(ep, ev, d, &m)
+		req, err := ep.sender.Describe(&m.Message)
+		if err != nil {
+			p.Verdict, p.Detail = PreviewTransformError, badAsk(ep, err.Error())
+			return p, nil
+		}
+		req.Body = m.Body
+		p.Verdict, p.Detail, p.Request = PreviewSend, "it would be sent", &req
 	}
 	return p, nil
-}
-
-// masked stands for what a preview does not show.
-const masked = "***"
-
-// previewRequest returns the request that the first attempt would make.
-func (e *Engine) previewRequest(ep *endpoint, ev *event.Event, d event.DeliveryID, m *message) *exchange.Request {
-	w := ep.hook
-	r := &exchange.Request{Method: http.MethodPost, URL: w.URL, Body: m.body}
-	if !m.target.IsZero() {
-		r.URL = m.target.String()
-	}
-	add := func(name, value string) { r.Header = append(r.Header, exchange.Field{Name: name, Value: value}) }
-	add("User-Agent", e.userAgent)
-	add("Content-Type", m.contentType)
-	add(headerEvent, ev.Type)
-	add(headerDelivery, d.String())
-	add(headerAttempt, "1")
-	now := fmt.Sprint(time.Now().Unix())
-	if ep.relay != nil {
-		add(signing.HeaderRelayTimestamp, now)
-		add(signing.HeaderRelaySignature, "sha256="+masked)
-	}
-	if ep.standardLater != nil {
-		add(signing.HeaderStandardID, d.String())
-		add(signing.HeaderStandardTimestamp, now)
-		signatures := "v1," + masked
-		if ep.hook.KeyPair {
-			signatures += " v1a," + masked
-		}
-		add(signing.HeaderStandardSignature, signatures)
-	}
-	var own exchange.Field // what the authentication adds
-	if ep.auth != nil {
-		own = ep.auth.shown
-	}
-	for _, f := range m.header {
-		if strings.EqualFold(f.Name, own.Name) {
-			continue
-		}
-		if isCredential(f.Name) {
-			f.Value = masked
-		}
-		r.Header = append(r.Header, f)
-	}
-	if own.Name != "" {
-		r.Header = append(r.Header, own)
-	}
-	return r
-}
-
-// isCredential reports whether a header field's name says that its value is
-// secret.
-func isCredential(name string) bool {
-	name = strings.ToLower(name)
-	if name == "ce-partitionkey" { // the event's ordering key
-		return false
-	}
-	for _, word := range []string{"auth", "cookie", "token", "secret", "password", "key", "signature", "credential"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
 }
 
 // FilterError is a filter that could not be evaluated for an event.

@@ -79,11 +79,9 @@ func (e *Engine) complete(ctx context.Context, list []*Attempt) error {
 			if a.Request.Body == nil && a.ErrorKind == exchange.Transform {
 				a.Request.BodyMissing = "nothing was sent"
 			}
-		case ok && w.Owner != "":
-			if owner := e.owners[w.Owner]; owner != nil {
-				if err := owner.Reveal(ctx, ev, a); err != nil {
-					return err
-				}
+		case ok && e.lane(w).current().sender.Revealer != nil:
+			if err := e.lane(w).current().sender.Revealer.Reveal(ctx, ev, &a.Request, a.Response); err != nil {
+				return err
 			}
 			if a.Request.Body == nil && ev != nil {
 				a.Request.BodyMissing = "the data that was sent is no longer stored"

@@ -56,7 +56,7 @@ type result struct {
 	owe     *Owed
 	settle  *Owed
 	in      *intake       // released when durable
-	spilled bool          // owe was counted in lane.spilling
+	parked  bool          // owe was counted in lane.parking
 	token   int64         // under which claim it is ours to record; see Engine.ended
 	fills   bool          // owe is the last of a full batch, see lane.filled
 	stored  chan struct{} // closed when all that was added before is durable
@@ -103,7 +103,7 @@ func (r *recorder) settle(t *task, outcome Outcome, why string) {
 
 // owe records that a fresh task cannot be finished now.
 func (r *recorder) owe(t *task) {
-	r.add(result{owe: &t.owed, in: t.in, spilled: t.owed.Reason == ReasonBacklog, token: t.token()})
+	r.add(result{owe: &t.owed, in: t.in, parked: t.owed.Reason == ReasonBacklog, token: t.token()})
 }
 
 // gather records that a fresh task waits in the store for others to share its
@@ -133,7 +133,7 @@ func (r *recorder) finishBatch(tasks []*task, entries []*Attempt, order int64) {
 
 // spill gives tasks back to the store: fresh ones become owed, claimed ones
 // are released as they were.
-func (r *recorder) spill(tasks []*task) {
+func (r *recorder) park(tasks []*task) {
 	var claims []Owed
 	for _, t := range tasks {
 		if t.owed.Token != 0 {
@@ -177,7 +177,7 @@ func (r *recorder) drop(t *task) {
 }
 
 // release takes the router's own hold off an intake.
-func (r *recorder) release(in *intake) { r.add(result{in: in, token: in.token}) }
+func (r *recorder) routed(in *intake) { r.add(result{in: in, token: in.token}) }
 
 // barrier returns a channel that is closed when everything added so far is
 // durable. It stays open when the engine stops before that.
@@ -317,7 +317,7 @@ func (r *recorder) commit(rec *Record, batch []result, closes []closing) []closi
 		res := &batch[i]
 		if res.owe != nil {
 			if l := r.engine.laneOf(res.owe.Webhook); l != nil {
-				l.owedAt(res.owe.Due, res.spilled)
+				l.owedAt(res.owe.Due, res.parked)
 				if res.fills {
 					l.filled(res.owe.Delivery())
 				}

@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/delivery"
+	httpdest "github.com/relay-events/relay/internal/destination/http"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/exchange"
 )
 
 // shortSender is a sender that may lack sockets.
 type shortSender struct {
-	delivery.Sender
+	httpdest.Client
 	short atomic.Bool
 }
 
@@ -25,7 +26,7 @@ func (s *shortSender) Do(ctx context.Context, req *egress.Request) (*exchange.Re
 	if s.short.Load() {
 		return nil, exchange.Timing{}, &egress.Error{Kind: exchange.Local, Message: "this server has no file descriptors left", Err: syscall.EMFILE}
 	}
-	return s.Sender.Do(ctx, req)
+	return s.Client.Do(ctx, req)
 }
 
 // TestOwnShortageIsNotTheEndpoints: attempts that fail because this server lacks descriptors are given back uncounted, do
@@ -37,7 +38,7 @@ func TestOwnShortageIsNotTheEndpoints(t *testing.T) {
 		sender.short.Store(true)
 		r.sender = sender
 		r.start()
-		sender.Sender = r.client
+		sender.Client = r.client
 		ep := r.net.endpoint(nil)
 		w := r.webhook(ep)
 		batched := r.webhook(ep, inBatches(3, time.Second, 1<<20))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -20,6 +21,8 @@ import (
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/destination"
+	httpdest "github.com/relay-events/relay/internal/destination/http"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
@@ -42,10 +45,11 @@ type rig struct {
 	// memory and maxInFlight are passed to the engine.
 	memory      int64
 	maxInFlight int
-	strict      bool                 // as without --dev
-	now         func() time.Time     // the engine's and the store's clock; nil: time.Now
-	sender      delivery.Sender      // nil: client
-	transforms  delivery.Transformer // nil: none; see withTransforms
+	strict      bool                        // as without --dev
+	now         func() time.Time            // the engine's and the store's clock; nil: time.Now
+	sender      httpdest.Client             // nil: client
+	kinds       map[string]destination.Kind // beside HTTP
+	transforms  delivery.Transformer        // nil: none; see withTransforms
 
 	store    rigStore
 	client   *egress.Client
@@ -99,12 +103,15 @@ func (r *rig) start() {
 	if r.transforms != nil {
 		r.hooks.SetCompiler(r.transforms.(webhook.Compiler))
 	}
-	var sender delivery.Sender = r.client
+	var sender httpdest.Client = r.client
 	if r.sender != nil {
 		sender = r.sender
 	}
+	destinations := httpdest.Table(httpdest.Options{Client: sender, Tokens: r.client, UserAgent: "Relay/test", Now: r.now})
+	maps.Copy(destinations.Kinds, r.kinds)
+	r.hooks.SetDestinations(destinations)
 	r.engine, err = delivery.New(delivery.Config{
-		Store: r.store, Webhooks: r.hooks, Sender: sender, Tokens: r.client, Log: log, UserAgent: "Relay/test",
+		Store: r.store, Webhooks: r.hooks, Destinations: destinations, Log: log,
 		Transforms: r.transforms, Memory: r.memory, MaxInFlight: r.maxInFlight, Now: r.now,
 		Publish: func(ctx context.Context, tenant event.TenantID, typ string, data []byte) error {
 			return r.ingester.Publish(ctx, &ingest.Publication{Tenant: tenant, Items: []ingest.Item{{

@@ -217,7 +217,7 @@ func (e *Engine) routeIntake(in *Intake, skip func(event.DeliveryID) bool) {
 			}
 		}
 	}
-	e.recorder.release(track)
+	e.recorder.routed(track)
 }
 
 // recover routes the events of intakes that were open when the store was

@@ -362,7 +362,7 @@ func (l *lane) forget() {
 			l.addLocked(t)
 		}
 	}
-	l.spilling, l.backlog, l.next = 0, false, time.Time{}
+	l.parking, l.backlog, l.next = 0, false, time.Time{}
 	l.gather.filling, l.gather.open, l.gather.full = false, openBatch{}, nil
 }
 

@@ -27,13 +27,13 @@ type slots struct {
 type class uint8
 
 const (
-	proven  class = iota // its last attempt succeeded
-	doubted              // it failed, or was never tried
+	proven   class = iota // its last attempt succeeded
+	unproven              // it failed, or was never tried
 )
 
 func (s *slots) init(n int) {
 	s.total, s.shared = n, n
-	s.free = [2]int{proven: n, doubted: max(1, n*3/4)}
+	s.free = [2]int{proven: n, unproven: max(1, n*3/4)}
 }
 
 // take takes a slot for the lane, or queues the lane for one.
@@ -61,7 +61,7 @@ func (s *slots) give(c class) *lane {
 	s.shared++
 	s.free[c]++
 	s.used.Add(-1)
-	for c := proven; c <= doubted; c++ {
+	for c := proven; c <= unproven; c++ {
 		if q := s.waiting[c]; len(q) > 0 && s.free[c] > 0 {
 			l := q[0]
 			q[0] = nil

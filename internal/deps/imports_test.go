@@ -62,6 +62,9 @@ var places = map[string]place{
 	"internal/webhook": {layer: 2, what: "a subscription: settings, presets, policy, state"},
 	"internal/format":  {layer: 2, what: "bodies as endpoints receive them"},
 
+	"internal/destination":      {layer: 3, what: "the engine's idea of where events go: a sender, and what came of an attempt"},
+	"internal/destination/http": {layer: 3, what: "HTTP endpoints: headers, signatures, authentication, statuses"},
+
 	"internal/delivery": {layer: 3, what: "the engine: lanes, attempts, backoff, claims, recovery"},
 
 	"internal/ingest": {layer: 4, what: "accept, derive, route, group commit; hands deliveries to the engine"},
@@ -135,6 +138,8 @@ var beside = map[edge]string{
 	{"internal/event/rawjson", "internal/problem"}:                     "so is refused JSON",
 	{"internal/signing", "internal/problem"}:                           "so is a secret that cannot be used",
 	{"internal/webhook", "internal/format"}:                            "a webhook names its format, whose options are checked when it is saved",
+	{"internal/destination/http", "internal/destination"}:              "it is a kind of destination",
+	{"internal/delivery", "internal/destination"}:                      "a lane holds a sender",
 	{"internal/egress/auth", "internal/egress"}:                        "tokens are fetched through the one way out",
 	{"internal/journey", "internal/audience"}:                          "a journey starts when somebody enters a segment",
 	{"internal/store/sqlite", "internal/store/column"}:                 "both stores keep the configuration alike",
@@ -180,6 +185,16 @@ var notInDomain = map[string]string{
 	"github.com/knadh/koanf":             "settings are read in internal/config and handed in",
 }
 
+// never lists imports that the layers allow and the design does not. The engine must not know how deliveries travel: each
+// word of a protocol in it would be in the way of the next kind of destination.
+var never = map[edge]string{
+	{"internal/delivery", "internal/egress"}:           "senders dial, behind internal/destination",
+	{"internal/delivery", "internal/egress/auth"}:      "senders authenticate, behind internal/destination",
+	{"internal/delivery", "internal/destination/http"}: "kinds of destination are registered in internal/app",
+	{"internal/delivery", "internal/signing"}:          "senders sign, behind internal/destination",
+	{"internal/delivery", "net/http"}:                  "status codes and header names belong in internal/destination/http",
+}
+
 // vague lists folder names that say nothing about their content, and so attract anything.
 var vague = []string{"util", "utils", "common", "model", "models", "helper", "helpers", "service", "services", "misc", "shared"}
 
@@ -205,7 +220,7 @@ func TestCheckComplains(t *testing.T) {
 		pkg  goPackage
 		want string // "" if the package is correct
 	}{
-		{"downward", at("internal/delivery", "internal/event", "internal/egress", "net/http"), ""},
+		{"downward", at("internal/delivery", "internal/event", "internal/filter", "net/url"), ""},
 		{"upward", at("internal/delivery", "internal/ingest"), "internal/delivery (layer 3) imports internal/ingest (layer 4)"},
 		{"same layer", at("internal/filter", "internal/transform"), "internal/filter (layer 1) imports internal/transform (layer 1)"},
 		{"same layer, listed", at("internal/event", "internal/event/rawjson"), ""},
@@ -216,6 +231,8 @@ func TestCheckComplains(t *testing.T) {
 		{"a face to the adapter", at("internal/dashboard", "internal/rest"), ""},
 		{"unknown", at("internal/novelty"), "add it to places"},
 		{"unknown is imported", at("internal/app", "internal/novelty"), "not in places"},
+		{"engine to egress", at("internal/delivery", "internal/egress"), "internal/delivery must not import internal/egress"},
+		{"engine to HTTP", at("internal/delivery", "net/http"), "internal/delivery must not import net/http"},
 		{"vague", at("internal/webhook/utils"), `named "utils"`},
 		{"driver in a domain package", at("internal/account", "github.com/jackc/pgx/v5"), "SQL belongs in internal/store"},
 		{"driver's package", at("internal/gate", "github.com/ncruces/go-sqlite3/driver"), "SQL belongs in internal/store"},
@@ -295,6 +312,10 @@ func check(pkgs []goPackage) []string {
 		}
 		for _, imp := range pkg.Imports {
 			to, ours := strings.CutPrefix(imp, module+"/")
+			if why := never[edge{from, to}]; why != "" {
+				complain(from, "must not import", to+":", why)
+				continue
+			}
 			if !ours {
 				for banned, why := range notInDomain {
 					if here.layer <= domain && !here.kit && (imp == banned || strings.HasPrefix(imp, banned+"/")) {

@@ -23,6 +23,8 @@ import (
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/destination"
+	httpdest "github.com/relay-events/relay/internal/destination/http"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
@@ -159,8 +161,9 @@ func earlier(t *testing.T, s earlierStore, now func() time.Time) {
 	}
 
 	// Delivered events are in the log, with the requests sent.
-	engine, err := delivery.New(delivery.Config{Store: s, Webhooks: hooks, Sender: client, Tokens: client, Now: now, UserAgent: "Relay/test",
-		Owners: map[string]delivery.Owner{gate.Owner: people}, Log: slog.New(slog.DiscardHandler)})
+	destinations := httpdest.Table(httpdest.Options{Client: client, Tokens: client, UserAgent: "Relay/test", Now: now})
+	destinations.Owners = map[string]destination.Wrapper{gate.Owner: people}
+	engine, err := delivery.New(delivery.Config{Store: s, Webhooks: hooks, Destinations: destinations, Now: now, Log: slog.New(slog.DiscardHandler)})
 	check("making the engine", err)
 	log, _, err := engine.Attempts(ctx, delivery.LogQuery{Tenant: tenant, Webhook: ok.Number, Limit: 100})
 	check("reading the log", err)

@@ -53,8 +53,7 @@ func newNode(t *testing.T, url string) *node {
 	check(err)
 	t.Cleanup(n.gate.Stop)
 	n.engine, err = delivery.New(delivery.Config{
-		Store: n.store, Webhooks: n.hooks, Sender: client, Log: quiet, UserAgent: "Relay/test",
-		Owners: map[string]delivery.Owner{gate.Owner: n.gate},
+		Store: n.store, Webhooks: n.hooks, Destinations: destinations(client, n.gate), Log: quiet,
 	})
 	check(err)
 	n.ingester = ingest.New(n.store, n.engine, nil)

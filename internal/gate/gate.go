@@ -11,7 +11,7 @@
 // the row: erasing the row erases the person from events, log and backups of either.
 //
 // The parts: payload.go reads what integrations send, contact.go doubts it; intake.go takes respondents in; settings.go
-// says what the gate does; wait.go has calls wait for verdicts; parcel.go is the gate's side of a delivery; verdict.go reads answers; recover.go looks for
+// says what the gate does; wait.go has calls wait for verdicts; sender.go is the gate's side of a delivery; verdict.go reads answers; recover.go looks for
 // respondents whose event was never published; writer.go commits changes in groups; csv.go exports.
 package gate
 
@@ -56,11 +56,11 @@ type Gate struct {
 	mu         sync.RWMutex
 	configured map[event.TenantID]*Settings // replaced, never changed; guarded by mu
 
-	waitMu   sync.Mutex
-	waiting  map[event.ID]*waiter // guarded by waitMu
-	someone  chan struct{}        // buffered, 1: somebody began to wait
-	hopeless context.Context      // ends when no verdict can come any more
-	giveUp   context.CancelFunc
+	waitMu  sync.Mutex
+	waiting map[event.ID]*waiter // guarded by waitMu
+	someone chan struct{}        // buffered, 1: somebody began to wait
+	gaveUp  context.Context      // ends when no verdict can come any more
+	giveUp  context.CancelFunc
 
 	ctx    context.Context // ends with Stop
 	cancel context.CancelFunc
@@ -83,7 +83,7 @@ func New(ctx context.Context, c Config) (*Gate, error) {
 		return nil, err
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
-	g.hopeless, g.giveUp = context.WithCancel(g.ctx)
+	g.gaveUp, g.giveUp = context.WithCancel(g.ctx)
 	g.writer = newWriter(c.Store)
 	return g, nil
 }

@@ -86,7 +86,7 @@ func (g *Gate) Receive(ctx context.Context, tenant event.TenantID, integration s
 	select {
 	case <-w.decided:
 	case <-t.C: // it continues in the background
-	case <-g.hopeless.Done():
+	case <-g.gaveUp.Done():
 	case <-ctx.Done():
 		return got, nil
 	}
@@ -116,7 +116,7 @@ func (g *Gate) Retry(ctx context.Context, p *access.Principal, publicID string) 
 	if err != nil {
 		return r, err
 	}
-	if g.hooks.Owned(p.Tenant, Owner) == nil {
+	if g.endpoint(p.Tenant) == nil {
 		return r, problem.New(problem.Conflict, "the gate has no endpoint")
 	}
 	entry, err := p.Entry("respondent.retry", nil, nil, access.Target{Type: "respondent", ID: publicID})
@@ -140,7 +140,7 @@ func (g *Gate) Retry(ctx context.Context, p *access.Principal, publicID string) 
 // Test sends an example to the gate's endpoint now, waits for the answer and returns the attempt, whatever it says. It is
 // in the log, and nobody is stored.
 func (g *Gate) Test(ctx context.Context, tenant event.TenantID) (*delivery.Attempt, error) {
-	w := g.hooks.Owned(tenant, Owner)
+	w := g.endpoint(tenant)
 	if w == nil {
 		return nil, problem.New(problem.Conflict, "the gate has no endpoint: set its url first")
 	}

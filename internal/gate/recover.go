@@ -43,7 +43,7 @@ func (g *Gate) Start(p Publisher, e Engine) {
 	g.started.Store(true)
 	g.loops.Go(g.look)
 	if s, ok := g.store.(SharedStore); ok {
-		g.loops.Go(func() { g.lookAtOthers(s) })
+		g.loops.Go(func() { g.pollShared(s) })
 	}
 }
 
@@ -116,7 +116,7 @@ func (g *Gate) send(ctx context.Context, r *Respondent, again bool) error {
 	if p.Err != nil {
 		return p.Err
 	}
-	w := g.hooks.Owned(r.Tenant, Owner)
+	w := g.endpoint(r.Tenant)
 	if it := &p.Items[0]; again && it.Duplicate && w != nil {
 		d, err := g.engine.Delivery(ctx, r.Tenant, event.DeliveryID{Event: it.Event.ID, Webhook: w.Number})
 		var p *problem.Error

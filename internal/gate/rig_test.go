@@ -18,6 +18,8 @@ import (
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/destination"
+	httpdest "github.com/relay-events/relay/internal/destination/http"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
@@ -68,8 +70,7 @@ func (r *rig) start() {
 	r.gate, err = gate.New(ctx, gate.Config{Store: r.store, Webhooks: r.hooks, Log: quiet})
 	check(err)
 	r.engine, err = delivery.New(delivery.Config{
-		Store: r.store, Webhooks: r.hooks, Sender: r.client, Log: quiet, UserAgent: "Relay/test",
-		Owners: map[string]delivery.Owner{gate.Owner: r.gate},
+		Store: r.store, Webhooks: r.hooks, Destinations: destinations(r.client, r.gate), Log: quiet,
 	})
 	check(err)
 	r.ingester = ingest.New(r.store, r.engine, nil)
@@ -314,3 +315,10 @@ func (e *endpoint) Close() error {
 }
 
 func (e *endpoint) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// destinations are HTTP endpoints, which the gate delivers to as well.
+func destinations(client *egress.Client, g *gate.Gate) *destination.Table {
+	t := httpdest.Table(httpdest.Options{Client: client, UserAgent: "Relay/test"})
+	t.Owners = map[string]destination.Wrapper{gate.Owner: g}
+	return t
+}

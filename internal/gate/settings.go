@@ -190,7 +190,7 @@ var unconfigured = DefaultSettings()
 
 // View returns the tenant's gate.
 func (g *Gate) View(tenant event.TenantID) View {
-	v := View{Settings: g.settings(tenant).clone(), Endpoint: defaultEndpoint(), Webhook: g.hooks.Owned(tenant, Owner)}
+	v := View{Settings: g.settings(tenant).clone(), Endpoint: defaultEndpoint(), Webhook: g.endpoint(tenant)}
 	if v.Webhook != nil {
 		v.Endpoint = v.Webhook.Settings
 		v.Endpoint.Auth = v.Endpoint.Auth.Hide()

@@ -57,8 +57,8 @@ func (g *Gate) decided(id event.ID) {
 // StopWaiting has all calls that wait for a verdict answer now: none will come, since the engine was stopped.
 func (g *Gate) StopWaiting() { g.giveUp() }
 
-// lookAtOthers tells those who wait about verdicts that other servers have stored, while anybody waits.
-func (g *Gate) lookAtOthers(s SharedStore) {
+// pollShared tells those who wait about verdicts that other servers have stored, while anybody waits.
+func (g *Gate) pollShared(s SharedStore) {
 	for {
 		select {
 		case <-g.someone:

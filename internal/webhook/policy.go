@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -121,15 +120,12 @@ func (r *Retry) Wait(n int) time.Duration {
 	return min(time.Duration(w).Round(time.Millisecond), r.MaxWait)
 }
 
-// Result is what became of one attempt, as far as a policy looks at it.
+// Result is what came of one attempt, as far as a policy looks at it.
 type Result struct {
 	Status int           // of the answer; zero: none came
 	Kind   exchange.Kind // of the failure when none came
-	After  func() string // returns the answer's Retry-After value; may be nil
+	After  time.Duration // how long the endpoint asks to be left alone; zero: it does not say
 }
-
-// Success reports whether the endpoint accepted the delivery.
-func (r Result) Success() bool { return r.Status >= 200 && r.Status <= 299 }
 
 // Decision is what follows from an attempt.
 type Decision struct {
@@ -152,12 +148,7 @@ func (r *Retry) Decide(res Result, n int, since, now time.Time) Decision {
 		spread = shortJitter
 	}
 	wait += time.Duration((rand.Float64()*2 - 1) * spread * float64(wait))
-	// RFC 9110 section 10.2.3. Only these two answers ask the client to wait.
-	if (res.Status == 429 || res.Status == 503) && res.After != nil {
-		if asked, ok := egress.ParseRetryAfter(res.After(), now); ok {
-			wait = max(wait, min(asked, r.MaxWait))
-		}
-	}
+	wait = max(wait, min(res.After, r.MaxWait))
 	at := now.Add(wait)
 	if at.Sub(since) > r.MaxAge {
 		return Decision{Expired: true}

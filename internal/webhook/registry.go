@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
+	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
@@ -22,7 +23,8 @@ import (
 type Registry struct {
 	store   Store
 	urls    URLChecker
-	scripts Compiler // nil: there are no transforms; see SetCompiler
+	scripts Compiler     // nil: there are no transforms; see SetCompiler
+	others  Destinations // nil: there are only HTTP endpoints; see SetDestinations
 
 	// change serialises changes, so that a change sees the one before. It is
 	// not held by readers.
@@ -75,7 +77,9 @@ func NewRegistry(ctx context.Context, store Store, urls URLChecker) (*Registry, 
 func (r *Registry) prepare(w *Webhook) (err error) {
 	// A URL that an earlier configuration accepted and this one refuses
 	// keeps its webhook; the attempts say why they fail.
-	if w.Target, err = r.urls.ParseURL(w.URL); err != nil {
+	if w.Target, err = r.urls.ParseURL(w.URL); !w.Destination.IsHTTP() {
+		w.Target = egress.Target{} // its kind knows where
+	} else if err != nil {
 		w.Refused = "this server does not call the webhook's URL: " + err.Error()
 		if strings.HasPrefix(w.URL, "http://") {
 			w.Refused = "http:// is called only by a server that runs with --dev"
@@ -139,6 +143,10 @@ func (r *Registry) refreshLocked(ctx context.Context) error {
 // order in which they were added, which must be before the registry is shared,
 // and must not call the registry's changing methods.
 func (r *Registry) OnChange(f func(old, new *Webhook)) { r.onChange = append(r.onChange, f) }
+
+// SetDestinations sets what checks settings whose destination is no HTTP endpoint. It must be set before the registry is
+// shared. Without it they are rejected.
+func (r *Registry) SetDestinations(d Destinations) { r.others = d }
 
 // Canonical sets the function that gives the name of the event type that a name
 // in "events" is an alias of, else the name. It must be set before the registry is
@@ -221,16 +229,16 @@ func (r *Registry) All(tenant event.TenantID) []*Webhook {
 	return slices.Concat(r.tenants[tenant], r.owned[tenant])
 }
 
-// Owned returns the tenant's webhook of the owner, nil without one.
-func (r *Registry) Owned(tenant event.TenantID, owner string) *Webhook {
+// Owned returns the tenant's webhooks of the owner, the oldest first.
+func (r *Registry) Owned(tenant event.TenantID, owner string) (list []*Webhook) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, w := range r.owned[tenant] {
 		if w.Owner == owner {
-			return w
+			list = append(list, w)
 		}
 	}
-	return nil
+	return list
 }
 
 // List returns the tenant's webhooks that have no owner, the oldest first. The slice must not be changed.
@@ -264,7 +272,7 @@ func (r *Registry) CreateOwned(ctx context.Context, tenant event.TenantID, s Set
 }
 
 func (r *Registry) create(ctx context.Context, tenant event.TenantID, entryOf entryFunc, s Settings, secret string) (*Webhook, error) {
-	target, err := s.normalize(ctx, r.urls)
+	target, err := s.normalize(ctx, r.urls, r.others)
 	if err != nil {
 		return nil, err
 	}

@@ -53,16 +53,17 @@ type sealed struct {
 	Secrets
 	Auth    json.RawMessage   `json:"auth,omitempty"` // of type none: left out
 	Headers map[string]string `json:"headers,omitempty"`
+	Options json.RawMessage   `json:"options,omitempty"` // of the destination
 }
 
 // unreadable is the type of an authentication that was stored by another
 // version of Relay and cannot be read by this one: attempts fail and say so.
 const unreadable auth.Type = "unreadable"
 
-// SealSecrets returns the secrets as they are stored, and with them Auth and
-// Headers of the settings. Its errors hold none.
+// SealSecrets returns the secrets as they are stored, and with them Auth, Headers
+// and the destination's options of the settings. Its errors hold none.
 func (w *Webhook) SealSecrets(s Sealer) ([]byte, error) {
-	all := sealed{Secrets: w.Secrets, Headers: w.Headers}
+	all := sealed{Secrets: w.Secrets, Headers: w.Headers, Options: w.Destination.Options}
 	var err error
 	switch w.Auth.Type {
 	case auth.None, "":
@@ -109,6 +110,7 @@ func (w *Webhook) OpenSecrets(s Sealer, stored []byte) error {
 	if all.Headers != nil {
 		w.Headers = all.Headers
 	}
+	w.Destination.Options = all.Options
 	w.Auth = auth.Settings{Type: auth.None}
 	if all.Auth != nil && json.Unmarshal(all.Auth, &w.Auth) != nil {
 		w.Auth, w.unread = auth.Settings{Type: unreadable}, all.Auth
@@ -117,7 +119,7 @@ func (w *Webhook) OpenSecrets(s Sealer, stored []byte) error {
 }
 
 // StoredSettings returns the settings as they are stored in clear: without
-// Auth and Headers, which SealSecrets takes.
+// the parts that SealSecrets takes.
 func (w *Webhook) StoredSettings() ([]byte, error) {
 	s := w.Settings
 	s.Headers = nil

@@ -76,6 +76,11 @@ type URLChecker interface {
 	ParseURL(raw string) (egress.Target, error)
 }
 
+// Destinations checks settings whose destination is no HTTP endpoint, as destination.Table does.
+type Destinations interface {
+	CheckDestination(ctx context.Context, s *Settings) error
+}
+
 // findings collects all that is wrong with settings, so that a caller can put it right at once.
 type findings []problem.Field
 
@@ -103,10 +108,17 @@ func (f findings) err() error {
 
 // normalize checks settings, brings them into their stored form and returns
 // the parsed URL. Errors are *problem.Error and name every wrong field.
-func (s *Settings) normalize(ctx context.Context, urls URLChecker) (egress.Target, error) {
+func (s *Settings) normalize(ctx context.Context, urls URLChecker, others Destinations) (egress.Target, error) {
 	var none egress.Target
 	var wrong findings
 	switch {
+	case !s.Destination.IsHTTP():
+		if others == nil {
+			return none, problem.InvalidField("destination.type", "this server has no destination %.40q", s.Destination.Type)
+		}
+		if err := wrong.take(others.CheckDestination(ctx, s)); err != nil {
+			return none, err
+		}
 	case s.URL == "":
 		wrong.add("url", "must be given: the https:// address events are sent to")
 	case len(s.URL) > maxURL:
@@ -154,6 +166,9 @@ func (s *Settings) normalize(ctx context.Context, urls URLChecker) (egress.Targe
 	s.normalizePacing(&wrong)
 	if len(wrong) > 0 {
 		return none, wrong.err() // a name is looked up for settings that could be kept
+	}
+	if !s.Destination.IsHTTP() {
+		return none, nil
 	}
 	target, err := urls.CheckURL(ctx, s.URL)
 	if err != nil {

@@ -57,7 +57,7 @@ func (r *Registry) update(ctx context.Context, tenant event.TenantID, id string,
 		return nil, err
 	}
 	urls := &lookedUp{URLChecker: r.urls, known: make(map[string]checkedURL)}
-	if _, err := planned.normalize(ctx, urls); err != nil {
+	if _, err := planned.normalize(ctx, urls, r.others); err != nil {
 		return nil, err
 	}
 	if err := planned.normalizeAuth(ctx, urls, old.URL, old.Auth); err != nil {
@@ -81,7 +81,7 @@ func (r *Registry) update(ctx context.Context, tenant event.TenantID, id string,
 		} else if s.Transform != planned.Transform {
 			return problem.New(problem.Conflict, "the transform was changed at the same time: try again")
 		}
-		target, err := s.normalize(ctx, urls)
+		target, err := s.normalize(ctx, urls, r.others)
 		if err == nil {
 			err = s.normalizeAuth(ctx, urls, w.URL, w.Auth)
 		}
@@ -138,7 +138,7 @@ func (l *lookedUp) CheckURL(ctx context.Context, raw string) (egress.Target, err
 // clone returns a copy that shares nothing that a change could reach.
 func (s Settings) clone() Settings {
 	s.Events, s.Headers, s.DisableOn = slices.Clone(s.Events), maps.Clone(s.Headers), slices.Clone(s.DisableOn)
-	s.Maintenance = slices.Clone(s.Maintenance)
+	s.Maintenance, s.Destination.Options = slices.Clone(s.Maintenance), slices.Clone(s.Destination.Options)
 	s.Retry.Waits, s.Retry.RetryOn = slices.Clone(s.Retry.Waits), slices.Clone(s.Retry.RetryOn)
 	return s
 }

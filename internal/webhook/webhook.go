@@ -63,10 +63,13 @@ type Webhook struct {
 // StoredSettings returns, and what is sealed with the secrets.
 type Settings struct {
 	// Owner is the product that the webhook belongs to; empty: the user, who alone sees it among webhooks. See
-	// delivery.Owner.
+	// destination.Wrapper.
 	Owner string `json:"owner,omitempty"`
 
-	URL         string   `json:"url"`
+	// Destination is where deliveries go, unless to the HTTP endpoint at URL.
+	Destination Destination `json:"destination,omitzero"`
+
+	URL         string   `json:"url"` // of another destination: a printable address, set by its kind
 	Description string   `json:"description,omitempty"`
 	Events      []string `json:"events"` // exact names and globs; see Matches
 	// Filter is an expression that says which events are wanted, of those that
@@ -98,6 +101,16 @@ type Settings struct {
 	// held, and delivered after the window.
 	Maintenance []Window `json:"maintenance,omitempty"`
 }
+
+// Destination says what kind of destination a webhook has.
+type Destination struct {
+	Type string `json:"type"` // empty: HTTP
+	// Options are the settings of the kind, which may hold credentials; sealed.
+	Options json.RawMessage `json:"-"`
+}
+
+// IsHTTP reports whether deliveries go to an HTTP endpoint.
+func (d *Destination) IsHTTP() bool { return d.Type == "" }
 
 // RateLimit bounds attempts to an endpoint.
 type RateLimit struct {
