@@ -216,7 +216,7 @@ func (a *API) stats(ctx context.Context, c *access.Principal, in *statsQuery) (*
 		}
 		v.WebhookID = &in.WebhookID
 	}
-	points, err := a.Engine.Stats(ctx, q)
+	points, err := a.Ledger.Stats(ctx, q)
 	if err != nil {
 		return nil, err
 	}

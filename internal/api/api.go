@@ -23,6 +23,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/webhook"
@@ -53,28 +54,32 @@ type Webhooks interface {
 	Draft(ctx context.Context, w *webhook.Webhook, change func(*webhook.Settings)) (*webhook.Webhook, error)
 }
 
-// Engine delivers, and knows what became of deliveries; delivery.Engine does.
+// Engine delivers; delivery.Engine does.
 type Engine interface {
 	Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (*delivery.Attempt, error)
-	Retry(ctx context.Context, p *access.Principal, d event.DeliveryID) error
-	Cancel(ctx context.Context, p *access.Principal, d event.DeliveryID) error
-	Resend(ctx context.Context, p *access.Principal, ev *event.Event, w *webhook.Webhook) ([]event.DeliveryID, error)
-	Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (delivery.Delivery, error)
-	DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]delivery.Delivery, error)
-	Deliveries(ctx context.Context, q delivery.DeliveryQuery) (delivery.DeliveryPage, error)
-	Explain(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]delivery.Explanation, error)
-	Derived(ctx context.Context, ev *event.Event) ([]event.Event, error)
-	FilterErrors(ctx context.Context, ev *event.Event) []delivery.FilterError
 	FilterCost(webhook uint32) delivery.FilterCost
-	Preview(ctx context.Context, w *webhook.Webhook, events []*event.Event) ([]delivery.Previewed, error)
 	EventReserve() event.ID
-	Attempt(ctx context.Context, tenant event.TenantID, id event.ID) (*delivery.Attempt, error)
-	Attempts(ctx context.Context, q delivery.LogQuery) ([]*delivery.Attempt, event.ID, error)
 	StartJob(ctx context.Context, p *access.Principal, w *webhook.Webhook, kind delivery.JobKind, since time.Time) (delivery.Job, error)
 	Job(ctx context.Context, tenant event.TenantID, id string) (delivery.Job, error)
 	Jobs(ctx context.Context, tenant event.TenantID) ([]delivery.Job, error)
 	CancelJob(ctx context.Context, p *access.Principal, id string) (delivery.Job, error)
 	Health(w *webhook.Webhook) webhook.Health
+}
+
+// Ledger knows what became of deliveries, and changes them by hand; ledger.Ledger does.
+type Ledger interface {
+	Retry(ctx context.Context, p *access.Principal, d event.DeliveryID) error
+	Cancel(ctx context.Context, p *access.Principal, d event.DeliveryID) error
+	Resend(ctx context.Context, p *access.Principal, ev *event.Event, w *webhook.Webhook) ([]event.DeliveryID, error)
+	Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (ledger.Delivery, error)
+	DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]ledger.Delivery, error)
+	Deliveries(ctx context.Context, q ledger.DeliveryQuery) (ledger.DeliveryPage, error)
+	Explain(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]ledger.Explanation, error)
+	Derived(ctx context.Context, ev *event.Event) ([]event.Event, error)
+	FilterErrors(ctx context.Context, ev *event.Event) []ledger.FilterError
+	Preview(ctx context.Context, w *webhook.Webhook, events []*event.Event) ([]ledger.Previewed, error)
+	Attempt(ctx context.Context, tenant event.TenantID, id event.ID) (*delivery.Attempt, error)
+	Attempts(ctx context.Context, q delivery.LogQuery) ([]*delivery.Attempt, event.ID, error)
 	Stats(ctx context.Context, q delivery.StatsQuery) ([]delivery.StatsPoint, error)
 }
 
@@ -120,6 +125,7 @@ type Options struct {
 	Keys      Keys
 	Webhooks  Webhooks
 	Engine    Engine
+	Ledger    Ledger
 	Publisher Publisher
 	Events    Events
 	Types     Types
@@ -165,8 +171,8 @@ type API struct {
 // answers with problem documents and belongs behind a web.Server, which bounds time and size.
 func New(o Options) (*API, error) {
 	switch {
-	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Gate == nil, o.Audit == nil, o.Answers == nil, o.Users == nil, o.Sessions == nil, o.Ready == nil:
-		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Publisher, Events, Types, Gate, Audit, Answers, Users, Sessions or Ready")
+	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Ledger == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Gate == nil, o.Audit == nil, o.Answers == nil, o.Users == nil, o.Sessions == nil, o.Ready == nil:
+		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Ledger, Publisher, Events, Types, Gate, Audit, Answers, Users, Sessions or Ready")
 	}
 	if o.Limits == (ingest.Limits{}) {
 		o.Limits = ingest.DefaultLimits()

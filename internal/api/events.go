@@ -10,6 +10,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/webhook"
@@ -151,10 +152,10 @@ func (a *API) eventGet(ctx context.Context, c *access.Principal, in *eventPath) 
 		return nil, err
 	}
 	v := &EventDetail{Event: showEvent(e), FilterErrors: []FilterError{}, Derived: []DerivedEvent{}}
-	for _, f := range a.Engine.FilterErrors(ctx, e) {
+	for _, f := range a.Ledger.FilterErrors(ctx, e) {
 		v.FilterErrors = append(v.FilterErrors, FilterError{WebhookID: f.WebhookID, Message: f.Message})
 	}
-	derived, err := a.Engine.Derived(ctx, e)
+	derived, err := a.Ledger.Derived(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +174,7 @@ func (a *API) eventDeliveries(ctx context.Context, c *access.Principal, in *even
 	if err != nil {
 		return nil, err
 	}
-	list, err := a.Engine.DeliveriesOfEvent(ctx, e)
+	list, err := a.Ledger.DeliveriesOfEvent(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +206,7 @@ func (a *API) eventExplain(ctx context.Context, c *access.Principal, in *explain
 	if err != nil {
 		return nil, err
 	}
-	list, err := a.Engine.Explain(ctx, e, w)
+	list, err := a.Ledger.Explain(ctx, e, w)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +256,7 @@ func (a *API) eventResend(ctx context.Context, c *access.Principal, in *resendIn
 	if err != nil {
 		return nil, err
 	}
-	ids, err := a.Engine.Resend(ctx, c, e, w)
+	ids, err := a.Ledger.Resend(ctx, c, e, w)
 	if err != nil {
 		return nil, err
 	}
@@ -278,7 +279,7 @@ type Delivery struct {
 	Reason        *string    `json:"reason" doc:"why it is in this state, in words"`
 }
 
-func (a *API) showDelivery(d *delivery.Delivery) Delivery {
+func (a *API) showDelivery(d *ledger.Delivery) Delivery {
 	return Delivery{
 		ID: d.ID.String(), EventID: eventID(d.EventName, d.ID.Event), EventType: d.EventType,
 		WebhookID: a.webhookID(d.ID.Webhook), State: string(d.State), Attempts: d.Attempts,
@@ -286,7 +287,7 @@ func (a *API) showDelivery(d *delivery.Delivery) Delivery {
 	}
 }
 
-func (a *API) showDeliveries(list []delivery.Delivery) []Delivery {
+func (a *API) showDeliveries(list []ledger.Delivery) []Delivery {
 	data := make([]Delivery, len(list))
 	for i := range list {
 		data[i] = a.showDelivery(&list[i])

@@ -14,6 +14,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/exchange"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/rest"
 )
@@ -258,7 +259,7 @@ func (a *API) attemptsOf(ctx context.Context, q delivery.LogQuery, in *rest.Page
 	}
 	fetch := func(before event.ID, limit int) ([]*delivery.Attempt, event.ID, error) {
 		q.Before, q.Limit = before, limit
-		return a.Engine.Attempts(ctx, q)
+		return a.Ledger.Attempts(ctx, q)
 	}
 	size := func(at *delivery.Attempt) int {
 		n := len(at.Request.Body)
@@ -309,7 +310,7 @@ func (a *API) attemptGet(ctx context.Context, c *access.Principal, in *attemptPa
 	if err != nil {
 		return nil, missing
 	}
-	at, err := a.Engine.Attempt(ctx, c.Tenant, id)
+	at, err := a.Ledger.Attempt(ctx, c.Tenant, id)
 	if err != nil {
 		return nil, sameMissing(err, missing)
 	}
@@ -338,7 +339,7 @@ type deliveryQuery struct {
 }
 
 func (a *API) deliveryList(ctx context.Context, c *access.Principal, in *deliveryQuery) (*rest.List[Delivery], error) {
-	q := delivery.DeliveryQuery{Tenant: c.Tenant, State: delivery.State(in.State), Cursor: in.Cursor, Limit: in.Limit}
+	q := ledger.DeliveryQuery{Tenant: c.Tenant, State: ledger.State(in.State), Cursor: in.Cursor, Limit: in.Limit}
 	if in.WebhookID != "" {
 		var err error
 		if q.Webhook, err = a.Webhooks.Logged(ctx, c.Tenant, in.WebhookID); err != nil {
@@ -352,7 +353,7 @@ func (a *API) deliveryList(ctx context.Context, c *access.Principal, in *deliver
 		}
 		defer leave()
 	}
-	found, err := a.Engine.Deliveries(ctx, q)
+	found, err := a.Ledger.Deliveries(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -384,7 +385,7 @@ func (a *API) deliveryGet(ctx context.Context, c *access.Principal, in *delivery
 }
 
 func (a *API) deliveryNow(ctx context.Context, c *access.Principal, id event.DeliveryID, missing *problem.Error) (*Delivery, error) {
-	d, err := a.Engine.Delivery(ctx, c.Tenant, id)
+	d, err := a.Ledger.Delivery(ctx, c.Tenant, id)
 	if err != nil {
 		return nil, sameMissing(err, missing)
 	}
@@ -396,14 +397,14 @@ var docDeliveryRetry = rest.Doc{ID: "retryDelivery", Tag: "Deliveries", Summary:
 	Text: "One that failed, expired, was canceled or waits. It keeps its id and starts a new round of attempts. 409 where its event is no longer stored: there is nothing to send."}
 
 func (a *API) deliveryRetry(ctx context.Context, c *access.Principal, in *deliveryPath) (*Delivery, error) {
-	return a.changeDelivery(ctx, c, in, a.Engine.Retry)
+	return a.changeDelivery(ctx, c, in, a.Ledger.Retry)
 }
 
 var docDeliveryCancel = rest.Doc{ID: "cancelDelivery", Tag: "Deliveries", Summary: "Cancel a delivery",
 	Text: "It is not attempted again."}
 
 func (a *API) deliveryCancel(ctx context.Context, c *access.Principal, in *deliveryPath) (*Delivery, error) {
-	return a.changeDelivery(ctx, c, in, a.Engine.Cancel)
+	return a.changeDelivery(ctx, c, in, a.Ledger.Cancel)
 }
 
 func (a *API) changeDelivery(ctx context.Context, c *access.Principal, in *deliveryPath, change func(context.Context, *access.Principal, event.DeliveryID) error) (*Delivery, error) {

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/testenv"
 )
 
@@ -131,7 +131,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 // TestEnumerations holds the lists in struct tags to those in the code they come from.
 func TestEnumerations(t *testing.T) {
 	w := newWorld(t)
-	for _, s := range delivery.States {
+	for _, s := range ledger.States {
 		w.into(nil, 200, "GET", "/v1/deliveries?state="+string(s), "")
 	}
 	w.refused(400, "GET", "/v1/deliveries?state=lost", "")

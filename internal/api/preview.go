@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
-	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/webhook"
@@ -118,7 +118,7 @@ func (a *API) webhookPreview(ctx context.Context, c *access.Principal, in *previ
 	if err != nil {
 		return nil, err
 	}
-	list, err := a.Engine.Preview(ctx, draft, events)
+	list, err := a.Ledger.Preview(ctx, draft, events)
 	if err != nil {
 		return nil, err
 	}
@@ -239,13 +239,13 @@ func (a *API) previewLast(ctx context.Context, c *access.Principal, w *webhook.W
 	return events, nil
 }
 
-func showPreviewed(p *delivery.Previewed) PreviewedEvent {
+func showPreviewed(p *ledger.Previewed) PreviewedEvent {
 	id := p.Event.PublicID()
 	v := PreviewedEvent{EventID: &id, EventType: p.Event.Type, Verdict: string(p.Verdict), Detail: p.Detail}
 	switch p.Verdict {
-	case delivery.PreviewFilterError:
+	case ledger.PreviewFilterError:
 		v.Error = &PreviewError{Kind: "filter", Message: p.Detail}
-	case delivery.PreviewTransformError:
+	case ledger.PreviewTransformError:
 		v.Error = &PreviewError{Kind: "transform", Message: p.Detail}
 		if p.Line > 0 {
 			v.Error.Line = &p.Line

@@ -25,6 +25,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/store/sqlite"
 	"github.com/relay-events/relay/internal/user"
 	"github.com/relay-events/relay/internal/web"
@@ -80,19 +81,21 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(people.Stop)
 	destinations := httpdest.Table(httpdest.Options{Client: client, Tokens: client, UserAgent: "Relay/test"})
 	destinations.Owners = map[string]destination.Wrapper{gate.Owner: people}
-	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Destinations: destinations, Rules: types.RuleList, Transforms: scripts, Log: quiet})
+	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Destinations: destinations, Transforms: scripts, Log: quiet})
 	check("making the engine", err)
 	check("starting the engine", engine.Start(ctx))
 	t.Cleanup(func() { engine.Stop(ctx) })
 	publisher := ingest.New(store, engine, types)
 	t.Cleanup(publisher.Stop)
-	people.Start(publisher, engine)
+	history, err := ledger.New(ledger.Config{Store: store, Webhooks: hooks, Machine: engine, Rules: types.RuleList})
+	check("making the ledger", err)
+	people.Start(publisher, engine, history)
 	sessions, err := user.NewSessions(store, quiet)
 	check("making the sessions", err)
 	a, err := api.New(api.Options{
 		Users: user.NewDirectory(store), Sessions: sessions,
 		Gate: people, Audit: store, Answers: store,
-		Keys: keys, Webhooks: hooks, Engine: engine, Publisher: publisher, Events: store, Types: types, Version: "test", Log: quiet,
+		Keys: keys, Webhooks: hooks, Engine: engine, Ledger: history, Publisher: publisher, Events: store, Types: types, Version: "test", Log: quiet,
 		Ready:   func(context.Context) error { return nil },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "relay_up 1\n") }),
 	})

@@ -32,6 +32,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/transform"
 	"github.com/relay-events/relay/internal/user"
@@ -191,12 +192,16 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	}
 	destinations.Owners = map[string]destination.Wrapper{gate.Owner: a.gate}
 	a.engine, err = delivery.New(delivery.Config{
-		Store: store, Webhooks: a.webhooks, Destinations: destinations, Transforms: transforms, Log: component("delivery"), Rules: a.types.RuleList,
+		Store: store, Webhooks: a.webhooks, Destinations: destinations, Transforms: transforms, Log: component("delivery"),
 		Memory: int64(cfg.Memory), MaxInFlight: share.attempts, Refresh: a.refresh,
 		Publish: func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error {
 			return ingester.Publish(ctx, operational(tenant, eventType, data))
 		},
 	})
+	if err != nil {
+		return err
+	}
+	history, err := ledger.New(ledger.Config{Store: store, Webhooks: a.webhooks, Machine: a.engine, Rules: types.RuleList})
 	if err != nil {
 		return err
 	}
@@ -206,7 +211,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	// reach a stopped engine, which leaves them to the next start.
 	a.onStop("accepting events", func(context.Context) error { ingester.Stop(); return nil })
 
-	a.startGate = func() { a.gate.Start(ingester, a.engine) }
+	a.startGate = func() { a.gate.Start(ingester, a.engine, history) }
 
 	node, _ := store.(observe.Node) // the store of a folder does not implement it
 	sweeper := newRetention(store, cfg.Retention, component("retention"))
@@ -230,7 +235,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	failures := account.NewFailures()
 	routes, err := api.New(api.Options{
 		Searches: searches,
-		Keys:     a.keys, Webhooks: a.webhooks, Engine: a.engine, Publisher: ingester, Events: store, Types: types,
+		Keys:     a.keys, Webhooks: a.webhooks, Engine: a.engine, Ledger: history, Publisher: ingester, Events: store, Types: types,
 		EgressIPs: cfg.Egress.IPs.Texts(), Failures: failures, TrustedProxies: cfg.TrustedProxies,
 		Ready: a.ready, Metrics: privately(metrics, a.keys, failures, cfg.TrustedProxies), Limits: limits, Version: config.Series(), Log: component("api"),
 		Gate: a.gate, Audit: store, Answers: store, Users: user.NewDirectory(store), Sessions: sessions, PublicURL: public, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -83,9 +83,9 @@ func TestWhatAnswersMean(t *testing.T) {
 							}
 						}
 					}
-					state := delivery.StateFailed
+					state := ledger.StateFailed
 					if a.kind == "" {
-						state = delivery.StateDelivered
+						state = ledger.StateDelivered
 					}
 					if d := r.delivery(ev, hooks[i]); d.State != state || d.Attempts != want {
 						t.Errorf("%s: got %s after %d attempts, want %s after %d", a.name, d.State, d.Attempts, state, want)

@@ -161,14 +161,14 @@ func (e *Engine) send(ctx context.Context, ep *endpoint, m *outgoing) (a *Attemp
 	a = e.newAttempt(ep, m.Items[0].Event, m.Number)
 	a.Test = m.Test
 	if err != nil {
-		var failed *renderError
-		var dropped *droppedError
+		var failed *RenderError
+		var dropped *DroppedError
 		switch {
 		case errors.As(err, &failed):
-			a.ErrorKind, a.Error = failed.kind, failed.message
-			return a, destination.Result{Class: destination.Refused, Reason: failed.kind}, endDone
+			a.ErrorKind, a.Error = failed.Kind, failed.Message
+			return a, destination.Result{Class: destination.Refused, Reason: failed.Kind}, endDone
 		case errors.As(err, &dropped):
-			a.Error = dropped.why
+			a.Error = dropped.Why
 			return a, res, endDropped
 		case making.Err() != nil:
 			return a, res, endInterrupted

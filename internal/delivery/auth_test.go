@@ -26,6 +26,7 @@ import (
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/exchange"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -123,7 +124,7 @@ func TestAuthHeaders(t *testing.T) {
 					}
 				}
 				wantUnlogged(t, log)
-				list, err := r.engine.Preview(context.Background(), w, []*event.Event{{Tenant: w.Tenant, Type: "a", Data: []byte(`1`)}})
+				list, err := r.ledger.Preview(context.Background(), w, []*event.Event{{Tenant: w.Tenant, Type: "a", Data: []byte(`1`)}})
 				if err != nil || list[0].Request == nil {
 					t.Fatalf("a preview: got %+v, %v, want a request", list, err)
 				}
@@ -208,7 +209,7 @@ func TestRefusedToken(t *testing.T) {
 		time.Sleep(time.Hour)
 		ev := r.publish(`{"type":"a","data":3}`)[0]
 		time.Sleep(time.Minute)
-		if d := r.delivery(ev, w); d.State != delivery.StateFailed || d.Attempts != 1 || !strings.Contains(d.Reason, "401") {
+		if d := r.delivery(ev, w); d.State != ledger.StateFailed || d.Attempts != 1 || !strings.Contains(d.Reason, "401") {
 			t.Errorf("got %+v, want failed after one attempt: 401", d)
 		}
 		wantUnlogged(t, r.attempts(w))
@@ -255,7 +256,7 @@ func TestNoToken(t *testing.T) {
 					fmt.Fprint(w, `{"access_token":"t","expires_in":60}`)
 				})
 				time.Sleep(10 * time.Minute)
-				if d := r.delivery(ev, w); d.State != delivery.StateDelivered {
+				if d := r.delivery(ev, w); d.State != ledger.StateDelivered {
 					t.Errorf("once there are tokens: %+v, want delivered", d)
 				}
 				r.end()
@@ -298,7 +299,7 @@ func TestChangeOfAuth(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		for _, h := range []*webhook.Webhook{w, ordered} {
 			for i, ev := range events {
-				if d := r.delivery(ev, h); d.State != delivery.StateDelivered || d.Attempts != 1 {
+				if d := r.delivery(ev, h); d.State != ledger.StateDelivered || d.Attempts != 1 {
 					t.Errorf("delivery %d to %s: got %+v, want delivered by the first attempt", i, h.Ordering, d)
 				}
 			}
@@ -329,7 +330,7 @@ func TestDeletedWhileWaiting(t *testing.T) {
 		})
 		r.restart() // interrupts the one that waits; it is given back
 		time.Sleep(time.Minute)
-		if d := r.delivery(ev, stays); d.State != delivery.StateDelivered || d.Attempts != 1 {
+		if d := r.delivery(ev, stays); d.State != ledger.StateDelivered || d.Attempts != 1 {
 			t.Errorf("got %+v, want delivered by the first attempt counted", d)
 		}
 		if n := ep.count(); n != 1 {

@@ -174,7 +174,7 @@ func (e *Engine) renderBatch(ctx context.Context, ep *endpoint, tasks []*task, f
 			m.Body = append(m.Body, ',')
 		}
 		body, err := e.appendItem(ctx, m, ep, t.ev)
-		var failed *renderError
+		var failed *RenderError
 		switch {
 		case err == nil && !formed && len(in) > 0 && len(body)+1 > w.Batch.MaxBytes:
 			m.Body, m.Items = append(m.Body[:before], ']'), items
@@ -223,7 +223,7 @@ func (e *Engine) appendItem(ctx context.Context, m *destination.Message, ep *end
 		case err != nil:
 			return nil, err
 		case out.Text || out.URL != "" || len(out.Query) > 0 || len(out.Headers) > 0:
-			return nil, &renderError{kind: exchange.Transform, message: "transform failed (result): of a batched webhook it may return only a body of JSON"}
+			return nil, &RenderError{Kind: exchange.Transform, Message: "transform failed (result): of a batched webhook it may return only a body of JSON"}
 		case !out.NoBody:
 			m.BodyFormat, m.ContentType = "", format.ContentType
 			return append(m.Body, out.Body...), nil
@@ -231,7 +231,7 @@ func (e *Engine) appendItem(ctx context.Context, m *destination.Message, ep *end
 	}
 	body, ok := format.AppendItem(m.Body, w.Format, ev, event.DeliveryID{Event: ev.ID, Webhook: w.Number})
 	if !ok {
-		return nil, &renderError{kind: exchange.Invalid, message: fmt.Sprintf("there is no format %q", w.Format)}
+		return nil, &RenderError{Kind: exchange.Invalid, Message: fmt.Sprintf("there is no format %q", w.Format)}
 	}
 	return body, nil
 }
@@ -247,10 +247,10 @@ func (e *Engine) settleDropped(t *task, why string) {
 
 // failAlone records a failed attempt of a delivery that could not be made part
 // of its batch.
-func (e *Engine) failAlone(ep *endpoint, t *task, failed *renderError) {
+func (e *Engine) failAlone(ep *endpoint, t *task, failed *RenderError) {
 	a := e.newAttempt(ep, t.ev, t.owed.Attempts+1)
-	a.ErrorKind, a.Error = failed.kind, failed.message
-	res := destination.Result{Class: destination.Refused, Reason: failed.kind}
+	a.ErrorKind, a.Error = failed.Kind, failed.Message
+	res := destination.Result{Class: destination.Refused, Reason: failed.Kind}
 	decide(ep.hook, a, &res, t.owed.Attempts-t.owed.Base+1, t.owed.Since, a.At)
 	e.stopCanceled(t, a)
 	e.recorder.finish(t, a)
@@ -283,7 +283,7 @@ func (e *Engine) testBatch(ctx context.Context, ep *endpoint, ev *event.Event) (
 	var err error
 	if c := ep.sender.Composer; c != nil {
 		if err = c.Compose(ctx, m); err == nil && m.Items[0].Settled != "" {
-			err = &droppedError{m.Items[0].Settled}
+			err = &DroppedError{m.Items[0].Settled}
 		}
 	} else {
 		m.Body = []byte{'['}
@@ -291,14 +291,14 @@ func (e *Engine) testBatch(ctx context.Context, ep *endpoint, ev *event.Event) (
 			m.Body = append(m.Body, ']')
 		}
 	}
-	var failed *renderError
-	var dropped *droppedError
+	var failed *RenderError
+	var dropped *DroppedError
 	switch {
 	case errors.As(err, &failed):
-		a.ErrorKind, a.Error = failed.kind, failed.message
+		a.ErrorKind, a.Error = failed.Kind, failed.Message
 		return a, endDone
 	case errors.As(err, &dropped):
-		a.Error = dropped.why
+		a.Error = dropped.Why
 		return a, endDropped
 	case err != nil && ctx.Err() != nil:
 		return a, endInterrupted

@@ -19,6 +19,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -148,10 +149,10 @@ func TestBatchFillsOrWaits(t *testing.T) {
 		}
 		for i, ev := range events {
 			d := r.delivery(ev, w)
-			if d.State != delivery.StateDelivered || d.Attempts != 1 {
+			if d.State != ledger.StateDelivered || d.Attempts != 1 {
 				t.Errorf("event %d: %s after %d attempts, want delivered after 1", i, d.State, d.Attempts)
 			}
-			a, err := r.engine.Attempt(ctx, w.Tenant, d.Last.ID)
+			a, err := r.ledger.Attempt(ctx, w.Tenant, d.Last.ID)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -159,11 +160,11 @@ func TestBatchFillsOrWaits(t *testing.T) {
 				t.Errorf("entry of event %d: body %s, response %+v, events %+v; want what was sent", i, a.Request.Body, a.Response, a.Batch.Items)
 			}
 		}
-		stats, err := r.engine.Stats(ctx, delivery.StatsQuery{Tenant: w.Tenant, From: begin.Add(-time.Hour), To: begin.Add(time.Hour), Step: 2 * time.Hour})
+		stats, err := r.ledger.Stats(ctx, delivery.StatsQuery{Tenant: w.Tenant, From: begin.Add(-time.Hour), To: begin.Add(time.Hour), Step: 2 * time.Hour})
 		if err != nil || len(stats) != 1 || stats[0].Delivered != 5 {
 			t.Errorf("stats: %+v, %v, want 5 requests delivered", stats, err)
 		}
-		page, err := r.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: w.Tenant, State: delivery.StateDelivered, Limit: 250})
+		page, err := r.ledger.Deliveries(ctx, ledger.DeliveryQuery{Tenant: w.Tenant, State: ledger.StateDelivered, Limit: 250})
 		if err != nil || len(page.Deliveries) != 36 {
 			t.Errorf("%d deliveries listed, %v, want 36", len(page.Deliveries), err)
 		}
@@ -242,7 +243,7 @@ func TestBatchIsRetriedWhole(t *testing.T) {
 		r.restart()
 		time.Sleep(40 * time.Second)
 		again("after a restart", 2)
-		if d := r.delivery(events[700], w); d.State != delivery.StateWaiting || d.Attempts != 2 || !strings.Contains(d.Last.Error, "500") {
+		if d := r.delivery(events[700], w); d.State != ledger.StateWaiting || d.Attempts != 2 || !strings.Contains(d.Last.Error, "500") {
 			t.Errorf("an event of the waiting batch: %+v", d)
 		}
 		if _, err := r.hooks.Update(ctx, access.System(w.Tenant), w.ID, func(s *webhook.Settings) error {
@@ -251,7 +252,7 @@ func TestBatchIsRetriedWhole(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.engine.Retry(ctx, access.System(w.Tenant), event.DeliveryID{Event: events[500].ID, Webhook: w.Number}); err != nil {
+		if err := r.ledger.Retry(ctx, access.System(w.Tenant), event.DeliveryID{Event: events[500].ID, Webhook: w.Number}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -261,7 +262,7 @@ func TestBatchIsRetriedWhole(t *testing.T) {
 		time.Sleep(time.Hour)
 		again("when it works again", 4)
 		for _, i := range []int{0, 500, 999} {
-			if d := r.delivery(events[i], w); d.State != delivery.StateDelivered || d.Attempts != 4 {
+			if d := r.delivery(events[i], w); d.State != ledger.StateDelivered || d.Attempts != 4 {
 				t.Errorf("event %d: %s after %d attempts, want delivered after 4", i, d.State, d.Attempts)
 			}
 		}
@@ -282,7 +283,7 @@ func TestBatchControls(t *testing.T) {
 		events := r.publish(some("a", 10)...)
 		time.Sleep(time.Second)
 		id := func(i int) event.DeliveryID { return event.DeliveryID{Event: events[i].ID, Webhook: w.Number} }
-		if err := r.engine.Cancel(ctx, access.System(w.Tenant), id(3)); err != nil {
+		if err := r.ledger.Cancel(ctx, access.System(w.Tenant), id(3)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)
@@ -290,7 +291,7 @@ func TestBatchControls(t *testing.T) {
 			t.Errorf("a batch of %d after one was canceled, want 9", n)
 		}
 		for _, i := range []int{0, 5} {
-			if err := r.engine.Cancel(ctx, access.System(w.Tenant), id(i)); err != nil {
+			if err := r.ledger.Cancel(ctx, access.System(w.Tenant), id(i)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -298,7 +299,7 @@ func TestBatchControls(t *testing.T) {
 		if n := len(ep.requests()[1].batch(t)); n != 7 || ep.count() != 2 {
 			t.Errorf("%d requests, the last with %d events, want 2, and 7 in it", ep.count(), n)
 		}
-		for i, want := range map[int]delivery.State{0: delivery.StateCanceled, 3: delivery.StateCanceled, 5: delivery.StateCanceled, 1: delivery.StateFailed, 9: delivery.StateFailed} {
+		for i, want := range map[int]ledger.State{0: ledger.StateCanceled, 3: ledger.StateCanceled, 5: ledger.StateCanceled, 1: ledger.StateFailed, 9: ledger.StateFailed} {
 			if d := r.delivery(events[i], w); d.State != want {
 				t.Errorf("event %d is %s, want %s", i, d.State, want)
 			}
@@ -476,7 +477,7 @@ func TestBatchWaitsLong(t *testing.T) {
 		begin := time.Now()
 		ev := r.publish(some("a", 3)...)[0]
 		time.Sleep(time.Minute)
-		if d := r.delivery(ev, w); d.State != delivery.StateWaiting || !d.NextAt.Equal(ev.ID.Time().Add(5*time.Minute)) || d.Reason != delivery.ReasonGather.String() {
+		if d := r.delivery(ev, w); d.State != ledger.StateWaiting || !d.NextAt.Equal(ev.ID.Time().Add(5*time.Minute)) || d.Reason != delivery.ReasonGather.String() {
 			t.Errorf("while it waits: %+v", d)
 		}
 		open := 0
@@ -569,15 +570,15 @@ func TestBatchTransform(t *testing.T) {
 		if len(got) != 1 || string(got[0].body) != `[{"twice":0},{"twice":8},{"twice":10}]` {
 			t.Fatalf("%d requests, the first %s", len(got), got[0].body)
 		}
-		for i, want := range []delivery.State{"delivered", "discarded", "failed", "failed", "delivered", "delivered"} {
+		for i, want := range []ledger.State{"delivered", "discarded", "failed", "failed", "delivered", "delivered"} {
 			d := r.delivery(events[i], w)
 			if d.State != want {
 				t.Errorf("event %d is %s (%s), want %s", i, d.State, d.Reason, want)
 			}
-			if want != delivery.StateDelivered {
+			if want != ledger.StateDelivered {
 				continue
 			}
-			if a, err := r.engine.Attempt(context.Background(), w.Tenant, d.Last.ID); err != nil || !bytes.Equal(a.Request.Body, got[0].body) {
+			if a, err := r.ledger.Attempt(context.Background(), w.Tenant, d.Last.ID); err != nil || !bytes.Equal(a.Request.Body, got[0].body) {
 				t.Errorf("event %d: the log has %s, %v, but %s was sent", i, a.Request.Body, err, got[0].body)
 			}
 		}

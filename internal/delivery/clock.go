@@ -167,7 +167,7 @@ func (e *Engine) dueSooner(w *webhook.Webhook, o *Owed, now time.Time) (bool, er
 	case ReasonLater:
 		return false, nil // the publisher said when
 	case ReasonFilter: // which may have been put off, too
-		events, _, err := e.eventsOf(e.claiming, []event.ID{o.Event})
+		events, _, err := EventsOf(e.claiming, e.store, []event.ID{o.Event})
 		if err != nil {
 			return false, fmt.Errorf("reading the event of %s: %w", o.Delivery(), err)
 		}

@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -92,7 +92,7 @@ func clockSetBack(t *testing.T, ahead time.Duration, when string) {
 	time.Sleep(85 * time.Second)
 	for name, w := range hooks {
 		for i, ev := range events {
-			if d := r.delivery(ev, w); d.State != delivery.StateDelivered {
+			if d := r.delivery(ev, w); d.State != ledger.StateDelivered {
 				t.Errorf("%s: event %d is %s (%s, next at %v, it is %v)", name, i, d.State, d.Reason, d.NextAt, time.Now().UTC())
 			}
 		}

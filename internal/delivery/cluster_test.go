@@ -21,6 +21,7 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/store/postgres"
@@ -51,6 +52,7 @@ type clusterNode struct {
 	client   *egress.Client
 	hooks    *webhook.Registry
 	engine   *delivery.Engine
+	ledger   *ledger.Ledger
 	ingester *ingest.Ingester
 }
 
@@ -101,6 +103,9 @@ func (c *cluster) add() *clusterNode {
 	n.engine, err = delivery.New(delivery.Config{Store: n.store, Webhooks: n.hooks, Log: log, Now: now,
 		Destinations: httpdest.Table(httpdest.Options{Client: n.client, UserAgent: "Relay/test", Now: now})})
 	if err != nil {
+		c.t.Fatal(err)
+	}
+	if n.ledger, err = ledger.New(ledger.Config{Store: n.store, Webhooks: n.hooks, Machine: n.engine}); err != nil {
 		c.t.Fatal(err)
 	}
 	n.ingester = ingest.New(n.store, n.engine, nil)
@@ -345,7 +350,7 @@ func TestNodeThatLosesItsLease(t *testing.T) {
 		}
 	}
 	settled := func() bool {
-		page, err := other.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: 1, State: delivery.StateDelivered, Limit: 100})
+		page, err := other.ledger.Deliveries(ctx, ledger.DeliveryQuery{Tenant: 1, State: ledger.StateDelivered, Limit: 100})
 		return err == nil && len(page.Deliveries) == 41
 	}
 	c.await("the other node to deliver it all", settled)
@@ -363,7 +368,7 @@ func TestNodeThatLosesItsLease(t *testing.T) {
 	if len(ids) != 41 || e.count() != before || before > 41+3 {
 		t.Errorf("got %d deliveries in %d requests, %d of them late, want 41 and at most 3 repeated", len(ids), e.count(), e.count()-before)
 	}
-	if d, err := lost.engine.Delivery(ctx, 1, event.DeliveryID{Event: ev.ID, Webhook: hook.Number}); err != nil || d.State != delivery.StateDelivered {
+	if d, err := lost.ledger.Delivery(ctx, 1, event.DeliveryID{Event: ev.ID, Webhook: hook.Number}); err != nil || d.State != ledger.StateDelivered {
 		t.Errorf("accepted after the loss: got %+v, %v, want it delivered", d, err)
 	}
 }
@@ -506,7 +511,7 @@ func TestOneConnectionIsEnough(t *testing.T) {
 	}
 	wg.Wait()
 	c.await("all deliveries", func() bool {
-		page, err := c.nodes[0].engine.Deliveries(context.Background(), delivery.DeliveryQuery{Tenant: 1, State: delivery.StateDelivered, Limit: 1000})
+		page, err := c.nodes[0].ledger.Deliveries(context.Background(), ledger.DeliveryQuery{Tenant: 1, State: ledger.StateDelivered, Limit: 1000})
 		return err == nil && len(page.Deliveries) == 2*2*workers*each
 	})
 }

@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
@@ -317,25 +316,6 @@ type LogQuery struct {
 	Since, Until time.Time // of the attempt; Until is exclusive
 	Before       event.ID  // cursor: attempts with lower ids; zero: from the newest
 	Limit        int       // 1 to 250
-}
-
-// selects reports whether the query selects an entry of its tenant, apart from
-// what it asks of the answer.
-func (q *LogQuery) selects(a *Attempt) bool {
-	return (q.Webhook == 0 || a.Webhook == q.Webhook) && !slices.Contains(q.Except, a.Webhook) &&
-		(q.Event == 0 || a.Event == q.Event) &&
-		(q.EventType == "" || a.EventType == q.EventType) &&
-		(q.Before == 0 || a.ID < q.Before) &&
-		(len(q.Outcomes) == 0 && a.Outcome.IsAttempt() || slices.Contains(q.Outcomes, a.Outcome)) &&
-		(q.Since.IsZero() || !a.At.Before(q.Since)) && (q.Until.IsZero() || a.At.Before(q.Until))
-}
-
-// selectsAnswer reports whether the query selects an attempt with this answer.
-func (q *LogQuery) selectsAnswer(r *exchange.Response) bool {
-	if q.StatusMin == 0 && q.StatusMax == 0 {
-		return true
-	}
-	return r != nil && r.Status >= q.StatusMin && (q.StatusMax == 0 || r.Status <= q.StatusMax)
 }
 
 // LogStore reads the log.

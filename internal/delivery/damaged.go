@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/relay-events/relay/internal/event"
-	"github.com/relay-events/relay/internal/problem"
 )
 
 // ErrDamaged is wrapped by errors about what is stored but cannot be read back
@@ -32,24 +31,19 @@ func (e *DamagedError) Error() string {
 // Is reports that it is ErrDamaged.
 func (e *DamagedError) Is(target error) bool { return target == ErrDamaged }
 
-// eventDamaged is why something cannot be shown or sent.
-const eventDamaged = "the stored event is damaged"
+// Why something cannot be shown or sent.
+const (
+	EventGone    = "the event is no longer stored"
+	EventDamaged = "the stored event is damaged"
+)
 
-// nothingToSend tells why a delivery of the event cannot be sent again.
-func (e *Engine) nothingToSend(ctx context.Context, id event.ID) error {
-	if _, damaged, err := e.eventsOf(ctx, []event.ID{id}); err == nil && damaged[id] != nil {
-		return problem.New(problem.Conflict, "%s: there is nothing to send", eventDamaged)
-	}
-	return errEventGone
-}
-
-// eventsOf returns the events with the ids that can be read, and those that are
+// EventsOf returns the events with the ids that can be read, and those that are
 // stored but damaged: one of them is no reason to fail for the others.
-func (e *Engine) eventsOf(ctx context.Context, ids []event.ID) (found map[event.ID]*event.Event, damaged map[event.ID]error, err error) {
+func EventsOf(ctx context.Context, store Store, ids []event.ID) (found map[event.ID]*event.Event, damaged map[event.ID]error, err error) {
 	if len(ids) == 0 {
 		return nil, nil, nil
 	}
-	events, err := e.store.EventGetMany(ctx, ids)
+	events, err := store.EventGetMany(ctx, ids)
 	var bad *DamagedError
 	if errors.As(err, &bad) {
 		damaged, err = bad.Why, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/store/sqlite/sqlitetest"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -59,7 +60,7 @@ func damagedEvent(t *testing.T, which int, change func(*webhook.Settings)) {
 	r.start()
 	bad := events[which]
 	lists := func(when string) {
-		page, err := r.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: bad.Tenant, Webhook: w.Number, Limit: 100})
+		page, err := r.ledger.Deliveries(ctx, ledger.DeliveryQuery{Tenant: bad.Tenant, Webhook: w.Number, Limit: 100})
 		list := page.Deliveries
 		if err != nil || len(list) != len(events) {
 			t.Errorf("%s: got a list of %d deliveries (%v), want %d", when, len(list), err, len(events))
@@ -72,7 +73,7 @@ func damagedEvent(t *testing.T, which int, change func(*webhook.Settings)) {
 			t.Errorf("%s: got %d attempts, none of which tells that its event is damaged", when, len(attempts))
 		}
 		for _, a := range attempts {
-			if _, err := r.engine.Attempt(ctx, a.Tenant, a.ID); err != nil {
+			if _, err := r.ledger.Attempt(ctx, a.Tenant, a.ID); err != nil {
 				t.Errorf("%s: reading an attempt: %v", when, err)
 			}
 		}
@@ -82,16 +83,16 @@ func damagedEvent(t *testing.T, which int, change func(*webhook.Settings)) {
 	time.Sleep(10 * time.Minute)
 	lists("after it was settled")
 	for i, ev := range events {
-		want := delivery.StateDelivered
+		want := ledger.StateDelivered
 		if i == which {
-			want = delivery.StateDiscarded
+			want = ledger.StateDiscarded
 		}
 		d := r.delivery(ev, w)
 		if d.State != want || i == which && !strings.Contains(d.Reason, "damaged") {
 			t.Errorf("event %d is %s (%s), want %s", i, d.State, d.Reason, want)
 		}
 	}
-	err := r.engine.Retry(ctx, access.System(bad.Tenant), event.DeliveryID{Event: bad.ID, Webhook: w.Number})
+	err := r.ledger.Retry(ctx, access.System(bad.Tenant), event.DeliveryID{Event: bad.ID, Webhook: w.Number})
 	if err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("retrying it: got %v, want a refusal that tells of the damage", err)
 	}

@@ -29,7 +29,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/destination"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/registry"
@@ -53,8 +52,6 @@ type Config struct {
 	// Memory bounds the bytes of deliveries waiting in memory; more waits in
 	// the store. Zero: 48 MiB.
 	Memory int64
-	// Rules returns a tenant's derivation rules, for Explain. Nil: none.
-	Rules func(tenant event.TenantID) []catalogue.RuleState
 	// MaxInFlight bounds attempts under way at a time. Zero: 4,096.
 	MaxInFlight int
 	// Publish accepts an operational event; it must not block for long. Nil:
@@ -78,9 +75,8 @@ type Engine struct {
 	log          *slog.Logger
 	publish      func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error
 
-	rules   func(tenant event.TenantID) []catalogue.RuleState // nil: none
-	memory  int64                                             // bound of queued
-	queued  atomic.Int64                                      // bytes of deliveries waiting in lanes
+	memory  int64        // bound of queued
+	queued  atomic.Int64 // bytes of deliveries waiting in lanes
 	slots   slots
 	intakes chan []Intake // accepted, not routed; see Accept
 
@@ -102,7 +98,6 @@ type Engine struct {
 	metrics  Metrics
 	// shortLogged is when a shortage was logged last, nanoseconds since 1970.
 	shortLogged atomic.Int64
-	previews    chan struct{} // as many as run; see Preview
 
 	// claiming ends when Stop begins: no attempt starts after. working ends
 	// when attempts under way are to be interrupted.
@@ -136,12 +131,11 @@ func New(c Config) (*Engine, error) {
 	}
 	e := &Engine{
 		store: c.Store, hooks: c.Webhooks, destinations: c.Destinations, transforms: c.Transforms, log: c.Log,
-		publish: c.Publish, rules: c.Rules, memory: c.Memory,
+		publish: c.Publish, memory: c.Memory,
 		intakes:   make(chan []Intake, routeAhead),
 		lanes:     make(map[uint32]*lane),
 		tables:    make(map[event.TenantID]*table),
 		recovered: make(chan struct{}),
-		previews:  make(chan struct{}, maxPreviews),
 	}
 	e.slots.init(c.MaxInFlight)
 	e.clock.init(c.Now)

@@ -12,17 +12,17 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
-	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
 // explain returns what Explain says of an event at a webhook.
-func (r *rig) explain(ev event.Event, w *webhook.Webhook) delivery.Explanation {
+func (r *rig) explain(ev event.Event, w *webhook.Webhook) ledger.Explanation {
 	r.t.Helper()
-	list, err := r.engine.Explain(context.Background(), &ev, w)
+	list, err := r.ledger.Explain(context.Background(), &ev, w)
 	if err != nil || len(list) != 1 {
 		r.t.Fatalf("explaining %s: got %+v, %v", ev.PublicID(), list, err)
 	}
@@ -41,23 +41,23 @@ func TestExplainSaysWhyItWaits(t *testing.T) {
 			settings func(s *webhook.Settings)
 			event    string
 			again    bool // asked for once more by hand
-			verdict  delivery.Verdict
+			verdict  ledger.Verdict
 			want     string // matches the detail
 		}{
-			{"500", status(500), nil, `{"type":"a","data":1}`, false, delivery.VerdictWaiting,
+			{"500", status(500), nil, `{"type":"a","data":1}`, false, ledger.VerdictWaiting,
 				`^attempt 1 of 5: the endpoint answered 500 Internal Server Error; next at 2000-01-01T00:0\d:\d\d\.\d{3}Z$`},
-			{"404, by hand", status(404), nil, `{"type":"a","data":1}`, true, delivery.VerdictWaiting,
+			{"404, by hand", status(404), nil, `{"type":"a","data":1}`, true, ledger.VerdictWaiting,
 				`^attempt 2, number 1 of 5 since it was asked for by hand: the endpoint answered 404 Not Found; next at 2000-`},
 			{"of 3", status(429), func(s *webhook.Settings) {
 				s.Retry = webhook.Retry{Attempts: 3, Waits: []time.Duration{time.Second, 30 * time.Minute}}
-			}, `{"type":"a","data":1}`, false, delivery.VerdictWaiting, `^attempt 2 of 3: the endpoint answered 429 Too Many Requests; next at 2000-01-01T00:`},
+			}, `{"type":"a","data":1}`, false, ledger.VerdictWaiting, `^attempt 2 of 3: the endpoint answered 429 Too Many Requests; next at 2000-01-01T00:`},
 			{"timeout", func(_ int, w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, func(s *webhook.Settings) { s.Timeout = 2 * time.Second },
-				`{"type":"a","data":1}`, false, delivery.VerdictWaiting, `^attempt 1 of 5: .*2s.*; next at`},
-			{"later", nil, nil, `{"type":"a","data":1,"deliverAt":"2000-01-01T05:00:00Z"}`, false, delivery.VerdictWaiting,
+				`{"type":"a","data":1}`, false, ledger.VerdictWaiting, `^attempt 1 of 5: .*2s.*; next at`},
+			{"later", nil, nil, `{"type":"a","data":1,"deliverAt":"2000-01-01T05:00:00Z"}`, false, ledger.VerdictWaiting,
 				`^not due yet, until 2000-01-01T05:00:00.000Z$`},
 			{"maintenance", nil, func(s *webhook.Settings) {
 				s.Maintenance = []webhook.Window{{From: start.Add(-time.Hour), To: start.Add(3 * time.Hour)}}
-			}, `{"type":"a","data":1}`, false, delivery.VerdictMaintenance, `^the webhook is in maintenance until 2000-01-01T03:00:00.000Z$`},
+			}, `{"type":"a","data":1}`, false, ledger.VerdictMaintenance, `^the webhook is in maintenance until 2000-01-01T03:00:00.000Z$`},
 		} {
 			func() { // no t.Run in a bubble
 				w := r.webhook(r.net.endpoint(tt.answer), func(s *webhook.Settings) {
@@ -68,7 +68,7 @@ func TestExplainSaysWhyItWaits(t *testing.T) {
 				ev := r.publish(tt.event)[0]
 				time.Sleep(20 * time.Second)
 				if tt.again {
-					if err := r.engine.Retry(ctx, access.System(w.Tenant), event.DeliveryID{Event: ev.ID, Webhook: w.Number}); err != nil {
+					if err := r.ledger.Retry(ctx, access.System(w.Tenant), event.DeliveryID{Event: ev.ID, Webhook: w.Number}); err != nil {
 						t.Fatal(err)
 					}
 					time.Sleep(5 * time.Second)
@@ -78,7 +78,7 @@ func TestExplainSaysWhyItWaits(t *testing.T) {
 					t.Errorf("%s: got %s, %q; want %s, %s", tt.name, x.Verdict, x.Detail, tt.verdict, tt.want)
 				}
 				reason := r.delivery(ev, w).Reason
-				page, err := r.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: w.Tenant, Webhook: w.Number, Limit: 10})
+				page, err := r.ledger.Deliveries(ctx, ledger.DeliveryQuery{Tenant: w.Tenant, Webhook: w.Number, Limit: 10})
 				if err != nil || len(page.Deliveries) != 1 || page.Deliveries[0].Reason != reason || !strings.HasPrefix(x.Detail, reason) {
 					t.Errorf("%s: listed as %+v, %v; the delivery says %q, explain %q: want the same", tt.name, page.Deliveries, err, reason, x.Detail)
 				}
@@ -94,9 +94,9 @@ func TestExplainSaysWhyItWaits(t *testing.T) {
 		if _, err := r.hooks.Pause(ctx, access.System(w.Tenant), w.ID); err != nil {
 			t.Fatal(err)
 		}
-		if x := r.explain(ev, w); x.Verdict != delivery.VerdictPaused {
+		if x := r.explain(ev, w); x.Verdict != ledger.VerdictPaused {
 			w, _ = r.hooks.Get(w.Tenant, w.ID)
-			if x = r.explain(ev, w); x.Verdict != delivery.VerdictPaused || x.Detail != "the webhook is paused" {
+			if x = r.explain(ev, w); x.Verdict != ledger.VerdictPaused || x.Detail != "the webhook is paused" {
 				t.Errorf("paused: got %+v", x)
 			}
 		}
@@ -120,13 +120,13 @@ func TestExplainRateLimit(t *testing.T) {
 			for i, ev := range events {
 				x := r.explain(ev, w)
 				switch {
-				case i < sent && x.Verdict != delivery.VerdictDelivered:
+				case i < sent && x.Verdict != ledger.VerdictDelivered:
 					t.Errorf("%s, event %d of %d sent: got %s %q, want it delivered", when, i, sent, x.Verdict, x.Detail)
-				case i >= sent && (x.Verdict != delivery.VerdictLimit || !regexp.MustCompile(`^it waits for the rate limit of 0.05/s, with (about|at most) \d ahead of it$`).MatchString(x.Detail)):
+				case i >= sent && (x.Verdict != ledger.VerdictLimit || !regexp.MustCompile(`^it waits for the rate limit of 0.05/s, with (about|at most) \d ahead of it$`).MatchString(x.Detail)):
 					t.Errorf("%s, event %d, %d sent: got %s %q, want the rate limit", when, i, sent, x.Verdict, x.Detail)
 				}
 				// So says the delivery, also among those of its event.
-				of, err := r.engine.DeliveriesOfEvent(t.Context(), &ev)
+				of, err := r.ledger.DeliveriesOfEvent(t.Context(), &ev)
 				if err != nil || len(of) != 1 {
 					t.Fatalf("%s: got %+v, %v", when, of, err)
 				}
@@ -135,7 +135,7 @@ func TestExplainRateLimit(t *testing.T) {
 					t.Errorf("%s, event %d, %d sent: the delivery says %q, of its event %q", when, i, sent, one, of[0].Reason)
 				}
 			}
-			page, err := r.engine.Deliveries(t.Context(), delivery.DeliveryQuery{Tenant: w.Tenant, State: delivery.StateWaiting, Limit: 10})
+			page, err := r.ledger.Deliveries(t.Context(), ledger.DeliveryQuery{Tenant: w.Tenant, State: ledger.StateWaiting, Limit: 10})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,7 +156,7 @@ func TestExplainRateLimit(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		check("after a restart")
 		time.Sleep(5 * time.Minute)
-		if x := r.explain(events[4], w); x.Verdict != delivery.VerdictDelivered {
+		if x := r.explain(events[4], w); x.Verdict != ledger.VerdictDelivered {
 			t.Errorf("in the end: got %+v", x)
 		}
 		r.end()
@@ -176,8 +176,8 @@ func TestRateLimitOfRetries(t *testing.T) {
 			r.publish(fmt.Sprintf(`{"type":"a","data":%d}`, i))
 		}
 		time.Sleep(10 * time.Second)
-		list := func() []delivery.Delivery {
-			page, err := r.engine.Deliveries(t.Context(), delivery.DeliveryQuery{Tenant: w.Tenant, Limit: 10})
+		list := func() []ledger.Delivery {
+			page, err := r.ledger.Deliveries(t.Context(), ledger.DeliveryQuery{Tenant: w.Tenant, Limit: 10})
 			if err != nil || len(page.Deliveries) != 3 {
 				t.Fatalf("got %+v, %v, want 3", page, err)
 			}
@@ -221,30 +221,30 @@ func TestExplainBeforeRouting(t *testing.T) {
 			}
 			events = append(events, intakes[0].Events...)
 		}
-		check := func(when string, is delivery.Verdict) {
+		check := func(when string, is ledger.Verdict) {
 			t.Helper()
 			for i, ev := range events {
-				if x := r.explain(ev, one); x.Verdict != is || is == delivery.VerdictWaiting && x.Detail != "on its way" {
+				if x := r.explain(ev, one); x.Verdict != is || is == ledger.VerdictWaiting && x.Detail != "on its way" {
 					t.Errorf("%s, event %d: got %s, %q, want %s", when, i, x.Verdict, x.Detail, is)
 				}
-				if x := r.explain(ev, few); i < 2 && x.Verdict != delivery.VerdictFilter || i == 2 && x.Verdict != is {
+				if x := r.explain(ev, few); i < 2 && x.Verdict != ledger.VerdictFilter || i == 2 && x.Verdict != is {
 					t.Errorf("%s, event %d with a filter: got %s, %q", when, i, x.Verdict, x.Detail)
 				}
-				if x := r.explain(ev, other); x.Verdict != delivery.VerdictType {
+				if x := r.explain(ev, other); x.Verdict != ledger.VerdictType {
 					t.Errorf("%s, event %d of another type: got %s, %q", when, i, x.Verdict, x.Detail)
 				}
-				if of, err := r.engine.DeliveriesOfEvent(t.Context(), &ev); err != nil || len(of) != 1+i/2 {
+				if of, err := r.ledger.DeliveriesOfEvent(t.Context(), &ev); err != nil || len(of) != 1+i/2 {
 					t.Errorf("%s, event %d: got deliveries %+v, %v", when, i, of, err)
 				}
 			}
 		}
-		check("stored", delivery.VerdictWaiting)
-		if d := r.delivery(events[0], one); d.State != delivery.StateInFlight {
+		check("stored", ledger.VerdictWaiting)
+		if d := r.delivery(events[0], one); d.State != ledger.StateInFlight {
 			t.Errorf("got %+v, want it in flight", d)
 		}
 		r.restart()
 		time.Sleep(time.Minute)
-		check("after a restart", delivery.VerdictDelivered)
+		check("after a restart", ledger.VerdictDelivered)
 		r.end()
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/testenv"
@@ -148,11 +149,11 @@ func TestPauseQueuesNothingAndHoldsRetries(t *testing.T) {
 		if n := ep.count(); n != 1 {
 			t.Errorf("%d requests, want the one before the pause", n)
 		}
-		if d := r.delivery(failed, w); d.State != delivery.StateHeld {
+		if d := r.delivery(failed, w); d.State != ledger.StateHeld {
 			t.Errorf("the retry: %+v, want held", d)
 		}
 		cur, _ := r.hooks.Get(w.Tenant, w.ID)
-		if x, err := r.engine.Explain(ctx, &skipped, cur); err != nil || x[0].Verdict != delivery.VerdictPaused {
+		if x, err := r.ledger.Explain(ctx, &skipped, cur); err != nil || x[0].Verdict != ledger.VerdictPaused {
 			t.Errorf("explain: %+v, %v; want paused", x, err)
 		}
 		ep.setAnswer(nil)
@@ -160,13 +161,13 @@ func TestPauseQueuesNothingAndHoldsRetries(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		if d := r.delivery(failed, w); d.State != delivery.StateDelivered || d.Attempts != 2 {
+		if d := r.delivery(failed, w); d.State != ledger.StateDelivered || d.Attempts != 2 {
 			t.Errorf("after resume: %+v, want delivered with attempt 2", d)
 		}
 		if n := ep.count(); n != 2 {
 			t.Errorf("%d requests, want 2: what came while paused is not sent", n)
 		}
-		if x, err := r.engine.Explain(ctx, &skipped, nil); err != nil || x[0].Verdict != delivery.VerdictPaused {
+		if x, err := r.ledger.Explain(ctx, &skipped, nil); err != nil || x[0].Verdict != ledger.VerdictPaused {
 			t.Errorf("explain after resume: %+v, %v; want paused", x, err)
 		}
 		r.end()
@@ -267,7 +268,7 @@ func TestInterruptedAttemptsComeBackUncounted(t *testing.T) {
 		r.restart()
 		time.Sleep(10 * time.Second)
 		for _, ev := range events {
-			if d := r.delivery(ev, w); d.State != delivery.StateDelivered || d.Attempts != 1 {
+			if d := r.delivery(ev, w); d.State != ledger.StateDelivered || d.Attempts != 1 {
 				t.Errorf("got %+v, want delivered with attempt 1: an interrupted attempt does not count", d)
 			}
 		}
@@ -311,38 +312,38 @@ func TestRetryCancelResend(t *testing.T) {
 		time.Sleep(time.Minute)
 
 		// Retry one that waits: at once, with a fresh round of two attempts.
-		if err := r.engine.Retry(ctx, access.System(w.Tenant), id(a)); err != nil {
+		if err := r.ledger.Retry(ctx, access.System(w.Tenant), id(a)); err != nil {
 			t.Fatalf("retrying a waiting delivery: %v", err)
 		}
 		time.Sleep(time.Minute)
-		if d := r.delivery(a, w); d.State != delivery.StateWaiting || d.Attempts != 2 {
+		if d := r.delivery(a, w); d.State != ledger.StateWaiting || d.Attempts != 2 {
 			t.Errorf("after a retry by hand: %+v, want waiting after attempt 2", d)
 		}
 		// Cancel the other one.
-		if err := r.engine.Cancel(ctx, access.System(w.Tenant), id(b)); err != nil {
+		if err := r.ledger.Cancel(ctx, access.System(w.Tenant), id(b)); err != nil {
 			t.Fatalf("canceling: %v", err)
 		}
-		if err := r.engine.Cancel(ctx, access.System(w.Tenant), id(b)); problem.KindOf(err) != problem.Conflict {
+		if err := r.ledger.Cancel(ctx, access.System(w.Tenant), id(b)); problem.KindOf(err) != problem.Conflict {
 			t.Errorf("canceling twice: %v, want a conflict", err)
 		}
 		time.Sleep(3 * time.Hour)
-		if d := r.delivery(a, w); d.State != delivery.StateFailed || d.Attempts != 3 {
+		if d := r.delivery(a, w); d.State != ledger.StateFailed || d.Attempts != 3 {
 			t.Errorf("got %+v, want failed after attempt 3", d)
 		}
-		if d := r.delivery(b, w); d.State != delivery.StateCanceled || d.Attempts != 1 {
+		if d := r.delivery(b, w); d.State != ledger.StateCanceled || d.Attempts != 1 {
 			t.Errorf("got %+v, want canceled after attempt 1", d)
 		}
 		// Retry one that failed, resend one that was canceled.
 		ep.setAnswer(nil)
-		if err := r.engine.Retry(ctx, access.System(w.Tenant), id(a)); err != nil {
+		if err := r.ledger.Retry(ctx, access.System(w.Tenant), id(a)); err != nil {
 			t.Fatalf("retrying a failed delivery: %v", err)
 		}
-		if ids, err := r.engine.Resend(ctx, access.System(b.Tenant), &b, nil); err != nil || len(ids) != 1 || ids[0] != id(b) {
+		if ids, err := r.ledger.Resend(ctx, access.System(b.Tenant), &b, nil); err != nil || len(ids) != 1 || ids[0] != id(b) {
 			t.Fatalf("resend: %v, %v", ids, err)
 		}
 		time.Sleep(time.Minute)
 		for ev, attempts := range map[*event.Event]int{&a: 4, &b: 2} {
-			if d := r.delivery(*ev, w); d.State != delivery.StateDelivered || d.Attempts != attempts {
+			if d := r.delivery(*ev, w); d.State != ledger.StateDelivered || d.Attempts != attempts {
 				t.Errorf("got %+v, want delivered with attempt %d", d, attempts)
 			}
 		}
@@ -351,14 +352,14 @@ func TestRetryCancelResend(t *testing.T) {
 		}
 		// Strangers' and invented deliveries are not found.
 		for _, d := range []event.DeliveryID{{Event: a.ID + 99, Webhook: w.Number}, {Event: a.ID, Webhook: 99}} {
-			if err := r.engine.Retry(ctx, access.System(w.Tenant), d); problem.KindOf(err) != problem.NotFound {
+			if err := r.ledger.Retry(ctx, access.System(w.Tenant), d); problem.KindOf(err) != problem.NotFound {
 				t.Errorf("retrying %v: %v, want not found", d, err)
 			}
 		}
-		if err := r.engine.Retry(ctx, access.System(w.Tenant+1), id(a)); problem.KindOf(err) != problem.NotFound {
+		if err := r.ledger.Retry(ctx, access.System(w.Tenant+1), id(a)); problem.KindOf(err) != problem.NotFound {
 			t.Errorf("retrying as another tenant: %v, want not found", err)
 		}
-		if _, err := r.engine.Delivery(ctx, w.Tenant+1, id(a)); problem.KindOf(err) != problem.NotFound {
+		if _, err := r.ledger.Delivery(ctx, w.Tenant+1, id(a)); problem.KindOf(err) != problem.NotFound {
 			t.Errorf("reading as another tenant: %v, want not found", err)
 		}
 		r.end()
@@ -383,25 +384,25 @@ func TestCancelWhileBeingSent(t *testing.T) {
 				time.Sleep(35 * time.Second)
 			}
 			before := ep.count()
-			if err := r.engine.Cancel(ctx, access.System(w.Tenant), d); err != nil {
+			if err := r.ledger.Cancel(ctx, access.System(w.Tenant), d); err != nil {
 				t.Fatalf("canceling what is being sent: %v", err)
 			}
 			time.Sleep(3 * time.Hour)
 			if n := ep.count(); n != before {
 				t.Errorf("%d attempts after it was canceled", n-before)
 			}
-			if cur := r.delivery(ev, w); cur.State != delivery.StateCanceled && cur.State != delivery.StateFailed {
+			if cur := r.delivery(ev, w); cur.State != ledger.StateCanceled && cur.State != ledger.StateFailed {
 				t.Errorf("got %+v, want it ended", cur)
 			}
 			if s := mustSummaries(t, r); len(s) != 0 {
 				t.Errorf("still owed: %+v", s)
 			}
 			ep.setAnswer(nil)
-			if err := r.engine.Retry(ctx, access.System(w.Tenant), d); err != nil {
+			if err := r.ledger.Retry(ctx, access.System(w.Tenant), d); err != nil {
 				t.Fatalf("retrying what was canceled: %v", err)
 			}
 			time.Sleep(time.Minute)
-			if cur := r.delivery(ev, w); cur.State != delivery.StateDelivered {
+			if cur := r.delivery(ev, w); cur.State != ledger.StateDelivered {
 				t.Errorf("after a retry: %+v, want delivered", cur)
 			}
 			ep.setAnswer(func(_ int, w http.ResponseWriter, _ *http.Request) {
@@ -479,8 +480,8 @@ func TestDeletedWebhookIsOwedNothing(t *testing.T) {
 		if s := mustSummaries(t, r); len(s) != 0 {
 			t.Errorf("still owed: %+v", s)
 		}
-		list, err := r.engine.DeliveriesOfEvent(context.Background(), &ev)
-		if err != nil || len(list) != 1 || list[0].State != delivery.StateDiscarded {
+		list, err := r.ledger.DeliveriesOfEvent(context.Background(), &ev)
+		if err != nil || len(list) != 1 || list[0].State != ledger.StateDiscarded {
 			t.Errorf("deliveries %+v, %v; want one, discarded", list, err)
 		}
 		r.end()
@@ -527,12 +528,12 @@ func TestDeliveriesAreListedOnce(t *testing.T) {
 		}), func(s *webhook.Settings) { s.Retry = webhook.Retry{Attempts: 1} })
 		r.publishMany("a", 20)
 		time.Sleep(time.Minute)
-		count := func(state delivery.State, limit int) map[delivery.State]int {
+		count := func(state ledger.State, limit int) map[ledger.State]int {
 			t.Helper()
-			got, seen := make(map[delivery.State]int), make(map[event.DeliveryID]bool)
-			q := delivery.DeliveryQuery{Tenant: w.Tenant, State: state, Limit: limit}
+			got, seen := make(map[ledger.State]int), make(map[event.DeliveryID]bool)
+			q := ledger.DeliveryQuery{Tenant: w.Tenant, State: state, Limit: limit}
 			for more := true; more; more = q.Cursor != "" {
-				page, err := r.engine.Deliveries(ctx, q)
+				page, err := r.ledger.Deliveries(ctx, q)
 				if err != nil || len(page.Deliveries) > limit {
 					t.Fatalf("got %d deliveries, %v, want at most %d", len(page.Deliveries), err, limit)
 				}
@@ -547,14 +548,14 @@ func TestDeliveriesAreListedOnce(t *testing.T) {
 			}
 			return got
 		}
-		failed, err := r.engine.Deliveries(ctx, delivery.DeliveryQuery{Tenant: w.Tenant, State: delivery.StateFailed, Limit: 50})
+		failed, err := r.ledger.Deliveries(ctx, ledger.DeliveryQuery{Tenant: w.Tenant, State: ledger.StateFailed, Limit: 50})
 		if err != nil || len(failed.Deliveries) != 20 {
 			t.Fatalf("got %d failed deliveries, %v, want 20", len(failed.Deliveries), err)
 		}
-		again := func(list []delivery.Delivery) {
+		again := func(list []ledger.Delivery) {
 			t.Helper()
 			for _, d := range list {
-				if err := r.engine.Retry(ctx, access.System(w.Tenant), d.ID); err != nil {
+				if err := r.ledger.Retry(ctx, access.System(w.Tenant), d.ID); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -572,11 +573,11 @@ func TestDeliveriesAreListedOnce(t *testing.T) {
 		}
 		again(failed.Deliveries[12:15])
 		for _, limit := range []int{1, 3, 50} {
-			for state, want := range map[delivery.State]map[delivery.State]int{
-				"":                      {delivery.StateDelivered: 12, delivery.StateFailed: 5, delivery.StateWaiting: 3},
-				delivery.StateDelivered: {delivery.StateDelivered: 12},
-				delivery.StateFailed:    {delivery.StateFailed: 5},
-				delivery.StateWaiting:   {delivery.StateWaiting: 3},
+			for state, want := range map[ledger.State]map[ledger.State]int{
+				"":                    {ledger.StateDelivered: 12, ledger.StateFailed: 5, ledger.StateWaiting: 3},
+				ledger.StateDelivered: {ledger.StateDelivered: 12},
+				ledger.StateFailed:    {ledger.StateFailed: 5},
+				ledger.StateWaiting:   {ledger.StateWaiting: 3},
 			} {
 				if got := count(state, limit); !maps.Equal(got, want) {
 					t.Errorf("state %q, pages of %d: got %v, want %v", state, limit, got, want)
@@ -595,12 +596,12 @@ func TestDeliveriesList(t *testing.T) {
 		gw, bw := r.webhook(good), r.webhook(bad)
 		r.publishMany("a", 30)
 		time.Sleep(20 * time.Second)
-		list := func(q delivery.DeliveryQuery) []delivery.Delivery {
+		list := func(q ledger.DeliveryQuery) []ledger.Delivery {
 			t.Helper()
-			var all []delivery.Delivery
+			var all []ledger.Delivery
 			q.Tenant, q.Limit = event.DefaultTenant, 7
 			for range 50 {
-				page, err := r.engine.Deliveries(context.Background(), q)
+				page, err := r.ledger.Deliveries(context.Background(), q)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -614,16 +615,16 @@ func TestDeliveriesList(t *testing.T) {
 			return nil
 		}
 		for _, tc := range []struct {
-			q    delivery.DeliveryQuery
+			q    ledger.DeliveryQuery
 			want int
 		}{
-			{delivery.DeliveryQuery{}, 60},
-			{delivery.DeliveryQuery{Webhook: gw.Number}, 30},
-			{delivery.DeliveryQuery{Webhook: bw.Number}, 30},
-			{delivery.DeliveryQuery{State: delivery.StateDelivered}, 30},
-			{delivery.DeliveryQuery{State: delivery.StateWaiting}, 30},
-			{delivery.DeliveryQuery{State: delivery.StateFailed}, 0},
-			{delivery.DeliveryQuery{State: delivery.StateHeld}, 0},
+			{ledger.DeliveryQuery{}, 60},
+			{ledger.DeliveryQuery{Webhook: gw.Number}, 30},
+			{ledger.DeliveryQuery{Webhook: bw.Number}, 30},
+			{ledger.DeliveryQuery{State: ledger.StateDelivered}, 30},
+			{ledger.DeliveryQuery{State: ledger.StateWaiting}, 30},
+			{ledger.DeliveryQuery{State: ledger.StateFailed}, 0},
+			{ledger.DeliveryQuery{State: ledger.StateHeld}, 0},
 		} {
 			all := list(tc.q)
 			seen := make(map[event.DeliveryID]bool)
@@ -640,7 +641,7 @@ func TestDeliveriesList(t *testing.T) {
 				t.Errorf("%+v: %d deliveries, want %d", tc.q, len(all), tc.want)
 			}
 		}
-		if _, err := r.engine.Deliveries(context.Background(), delivery.DeliveryQuery{Tenant: 1, Limit: 5, Cursor: "nonsense"}); problem.KindOf(err) != problem.Malformed {
+		if _, err := r.ledger.Deliveries(context.Background(), ledger.DeliveryQuery{Tenant: 1, Limit: 5, Cursor: "nonsense"}); problem.KindOf(err) != problem.Malformed {
 			t.Errorf("a cursor that is none: %v, want malformed", err)
 		}
 		r.end()

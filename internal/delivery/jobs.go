@@ -270,19 +270,19 @@ func (e *Engine) jobStep(j *Job) error {
 	case JobRecover:
 		err = e.store.FailedScan(e.claiming, j.Tenant, j.Webhook, j.Cursor, until, func(a *Attempt) bool {
 			cursor, seen = a.ID, seen+1
-			owe = append(owe, e.again(a.Tenant, a.Delivery(), a.Number, now))
+			owe = append(owe, e.Again(a.Tenant, a.Delivery(), a.Number, now))
 			return seen < jobPage
 		})
 		if err == nil {
-			owe, err = e.storedOnly(e.claiming, w, owe)
+			owe, err = e.StoredOnly(e.claiming, w, owe)
 		}
 	case JobReplay:
 		err = e.store.EventScan(e.claiming, j.Tenant, j.Cursor, until, func(ev *event.Event) bool {
 			cursor, seen = ev.ID, seen+1
-			if e.wantsAside(w, ev) {
-				row := e.again(j.Tenant, event.DeliveryID{Event: ev.ID, Webhook: w.Number}, 0, now)
+			if e.WantsAside(w, ev) {
+				row := e.Again(j.Tenant, event.DeliveryID{Event: ev.ID, Webhook: w.Number}, 0, now)
 				if w.Ordering == webhook.OrderingFIFO {
-					row.Order = orderOf(ev)
+					row.Order = OrderOf(ev)
 				}
 				owe = append(owe, row)
 			}
@@ -292,7 +292,7 @@ func (e *Engine) jobStep(j *Job) error {
 			if err != nil {
 				break
 			}
-			owe[i].Attempts, err = e.attemptsMade(e.claiming, j.Tenant, owe[i].Delivery())
+			owe[i].Attempts, err = e.AttemptsMade(e.claiming, j.Tenant, owe[i].Delivery())
 			owe[i].Base = owe[i].Attempts
 		}
 	default:
@@ -318,9 +318,9 @@ func (e *Engine) jobStep(j *Job) error {
 	return nil
 }
 
-// again returns the row that has a delivery attempted once more, now, with a
+// Again returns the row that has a delivery attempted once more, now, with a
 // fresh round of attempts after the ones made already. It is not canceled any more.
-func (e *Engine) again(tenant event.TenantID, d event.DeliveryID, made int, now time.Time) Owed {
+func (e *Engine) Again(tenant event.TenantID, d event.DeliveryID, made int, now time.Time) Owed {
 	e.canceled.take(d)
 	return Owed{
 		Tenant: tenant, Event: d.Event, Webhook: d.Webhook, Due: now, Since: now,
@@ -332,16 +332,16 @@ func (e *Engine) again(tenant event.TenantID, d event.DeliveryID, made int, now 
 // stored; each may have 1 MiB.
 const storedStep = 32
 
-// storedOnly returns those of the rows for a webhook whose events are still
+// StoredOnly returns those of the rows for a webhook whose events are still
 // stored, in the order of the events' keys if the webhook asks for it.
-func (e *Engine) storedOnly(ctx context.Context, w *webhook.Webhook, rows []Owed) ([]Owed, error) {
+func (e *Engine) StoredOnly(ctx context.Context, w *webhook.Webhook, rows []Owed) ([]Owed, error) {
 	var kept []Owed
 	for part := range slices.Chunk(rows, storedStep) {
 		ids := make([]event.ID, len(part))
 		for i := range part {
 			ids[i] = part[i].Event
 		}
-		byID, _, err := e.eventsOf(ctx, ids) // of damaged ones there is nothing to send
+		byID, _, err := EventsOf(ctx, e.store, ids) // of damaged ones there is nothing to send
 		if err != nil {
 			return nil, fmt.Errorf("reading events: %w", err)
 		}
@@ -351,7 +351,7 @@ func (e *Engine) storedOnly(ctx context.Context, w *webhook.Webhook, rows []Owed
 				continue
 			}
 			if w.Ordering == webhook.OrderingFIFO {
-				row.Order = orderOf(ev)
+				row.Order = OrderOf(ev)
 			}
 			kept = append(kept, row)
 		}
@@ -359,8 +359,8 @@ func (e *Engine) storedOnly(ctx context.Context, w *webhook.Webhook, rows []Owed
 	return kept, nil
 }
 
-// attemptsMade returns how many attempts a delivery has had.
-func (e *Engine) attemptsMade(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (int, error) {
+// AttemptsMade returns how many attempts a delivery has had.
+func (e *Engine) AttemptsMade(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (int, error) {
 	list, err := e.store.AttemptsOfDelivery(ctx, tenant, d)
 	if err != nil {
 		return 0, err

@@ -16,6 +16,7 @@ import (
 	"github.com/relay-events/relay/internal/destination"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/exchange"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -177,7 +178,7 @@ func TestKindOfDestination(t *testing.T) {
 				log[0].Response.Header[0].Value != "1" || !strings.Contains(string(log[0].Request.Body), `"n":1`) {
 				t.Errorf("got the log %+v", log)
 			}
-			list, err := r.engine.Preview(ctx, w, []*event.Event{&ev})
+			list, err := r.ledger.Preview(ctx, w, []*event.Event{&ev})
 			if err != nil || list[0].Request == nil || list[0].Request.Method != "pin" || list[0].Request.Header[0].Value != "***" {
 				t.Errorf("preview: got %+v, %v", list, err)
 			}
@@ -196,7 +197,7 @@ func TestKindOfDestination(t *testing.T) {
 			b.setAnswer(busy)
 			ev := r.publish(`{"id":"e1","type":"a","data":1}`)[0]
 			time.Sleep(time.Hour)
-			if d := r.delivery(ev, w); d.State != delivery.StateFailed || d.Attempts != 3 || d.Last.Error != "the board is full" {
+			if d := r.delivery(ev, w); d.State != ledger.StateFailed || d.Attempts != 3 || d.Last.Error != "the board is full" {
 				t.Errorf("got %+v, want it given up after the third attempt", d)
 			}
 			b.setAnswer(func(int, *destination.Message) destination.Result {
@@ -204,7 +205,7 @@ func TestKindOfDestination(t *testing.T) {
 			})
 			ev = r.publish(`{"id":"e2","type":"a","data":1}`)[0]
 			time.Sleep(time.Hour)
-			if d := r.delivery(ev, w); d.State != delivery.StateFailed || d.Attempts != 1 {
+			if d := r.delivery(ev, w); d.State != ledger.StateFailed || d.Attempts != 1 {
 				t.Errorf("got %+v, want one attempt: the policy does not name timeouts", d)
 			}
 			b.setAnswer(func(n int, m *destination.Message) destination.Result {
@@ -315,7 +316,7 @@ func TestKindOfDestination(t *testing.T) {
 			r.start()
 			ev := r.publish(`{"id":"e1","type":"a","data":1}`)[0]
 			time.Sleep(time.Second)
-			if d := r.delivery(ev, w); d.State != delivery.StateWaiting || !strings.Contains(d.Reason, `no destination "board"`) {
+			if d := r.delivery(ev, w); d.State != ledger.StateWaiting || !strings.Contains(d.Reason, `no destination "board"`) {
 				t.Errorf("got %+v, want a retry, and why", d)
 			}
 			s := webhook.Default()

@@ -171,7 +171,7 @@ func (l *lane) push(t *task) {
 		// The store keeps what is in order: the row of each lets the next one
 		// go when it is settled, whatever becomes of us.
 		l.mu.Unlock()
-		t.owed.Order, t.owed.Reason = orderOf(t.ev), ReasonTurn
+		t.owed.Order, t.owed.Reason = OrderOf(t.ev), ReasonTurn
 		l.engine.recorder.owe(t)
 	case w.Batch != nil && w.Batch.MaxWait > maxGather:
 		full := l.joinLocked(t)
@@ -190,9 +190,9 @@ func (l *lane) push(t *task) {
 	}
 }
 
-// orderOf returns the order an event's deliveries are in under fifo: one for
+// OrderOf returns the order an event's deliveries are in under fifo: one for
 // each key, and one for all events without a key.
-func orderOf(ev *event.Event) int64 {
+func OrderOf(ev *event.Event) int64 {
 	h := fnv.New64a()
 	_, _ = io.WriteString(h, ev.Key) // never fails
 	return int64(h.Sum64()|1) &^ math.MinInt64
@@ -594,7 +594,7 @@ func (e *Engine) load(ctx context.Context, claims []Owed) ([]*task, error) {
 	for i := range claims {
 		ids[i] = claims[i].Event
 	}
-	byID, damaged, err := e.eventsOf(ctx, ids)
+	byID, damaged, err := EventsOf(ctx, e.store, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -607,9 +607,9 @@ func (e *Engine) load(ctx context.Context, claims []Owed) ([]*task, error) {
 			t.ev = &event.Event{ID: o.Event, Tenant: o.Tenant}
 			if why := damaged[o.Event]; why != nil {
 				e.log.Error("a delivery is given up, its event cannot be read", "delivery", o.Delivery().String(), "err", why)
-				e.recorder.settle(t, Discarded, eventDamaged+" and cannot be sent")
+				e.recorder.settle(t, Discarded, EventDamaged+" and cannot be sent")
 			} else {
-				e.recorder.settle(t, Expired, eventGone)
+				e.recorder.settle(t, Expired, EventGone)
 			}
 			continue
 		}

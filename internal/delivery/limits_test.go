@@ -12,6 +12,7 @@ import (
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/transform"
 	"github.com/relay-events/relay/internal/webhook"
@@ -248,7 +249,7 @@ func TestStoppedWhileWaiting(t *testing.T) {
 				time.Sleep(5 * time.Minute)
 				for _, i := range []int{window, paused} {
 					for _, ev := range events {
-						if d := r.delivery(ev, hooks[i]); d.State != delivery.StateDelivered || d.Attempts != 1 {
+						if d := r.delivery(ev, hooks[i]); d.State != ledger.StateDelivered || d.Attempts != 1 {
 							t.Errorf("webhook %d: got %s after %d attempts, want delivered by the first", i, d.State, d.Attempts)
 						}
 					}

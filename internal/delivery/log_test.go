@@ -13,6 +13,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -48,7 +49,7 @@ func TestLogKeepsItsEvents(t *testing.T) {
 		}, last: 4},
 		{name: "resend, twice", later: func(t *testing.T, r *rig, w *webhook.Webhook, ev event.Event, on int) {
 			if on == 3 || on == 6 {
-				if _, err := r.engine.Resend(context.Background(), access.System(ev.Tenant), &ev, w); err != nil {
+				if _, err := r.ledger.Resend(context.Background(), access.System(ev.Tenant), &ev, w); err != nil {
 					t.Errorf("day %d: %v", on, err)
 				}
 			}
@@ -96,7 +97,7 @@ func TestLogKeepsItsEvents(t *testing.T) {
 					}
 				}
 				q := delivery.LogQuery{Tenant: w.Tenant, Webhook: w.Number, EventType: "a", Limit: 250}
-				list, _, err := r.engine.Attempts(ctx, q)
+				list, _, err := r.ledger.Attempts(ctx, q)
 				if err != nil || len(list) == 0 {
 					t.Fatalf("day %d: got %d attempts, %v", through-1, len(list), err)
 				}
@@ -108,11 +109,11 @@ func TestLogKeepsItsEvents(t *testing.T) {
 				works.Store(true)
 				time.Sleep(time.Minute) // the last ping arrives
 				before := ep.count()
-				if err := r.engine.Retry(ctx, access.System(w.Tenant), list[0].Delivery()); err != nil {
+				if err := r.ledger.Retry(ctx, access.System(w.Tenant), list[0].Delivery()); err != nil {
 					t.Fatalf("day %d: retry: %v", through-1, err)
 				}
 				time.Sleep(time.Minute)
-				if d := r.delivery(ev, w); d.State != delivery.StateDelivered || ep.count() != before+1 {
+				if d := r.delivery(ev, w); d.State != ledger.StateDelivered || ep.count() != before+1 {
 					t.Errorf("after the retry: got %+v and %d requests more, want it delivered", d, ep.count()-before)
 				}
 				// In the end all of it goes.
@@ -153,7 +154,7 @@ func TestEventIsGone(t *testing.T) {
 		events := r.publish(`{"id":"one","type":"a","data":1}`, `{"id":"two","type":"b","data":2}`)
 		time.Sleep(time.Minute)
 		for _, ev := range events {
-			if err := r.engine.Cancel(ctx, access.System(ev.Tenant), event.DeliveryID{Event: ev.ID, Webhook: canceled.Number}); err != nil {
+			if err := r.ledger.Cancel(ctx, access.System(ev.Tenant), event.DeliveryID{Event: ev.ID, Webhook: canceled.Number}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -179,7 +180,7 @@ func TestEventIsGone(t *testing.T) {
 		}
 		for _, w := range []*webhook.Webhook{failed, fifo, batch, delivered, waiting, canceled} {
 			for _, ev := range events {
-				err := r.engine.Retry(ctx, access.System(w.Tenant), event.DeliveryID{Event: ev.ID, Webhook: w.Number})
+				err := r.ledger.Retry(ctx, access.System(w.Tenant), event.DeliveryID{Event: ev.ID, Webhook: w.Number})
 				if problem.KindOf(err) != problem.Conflict || !strings.Contains(err.Error(), "no longer stored") {
 					t.Errorf("retrying %s: got %v, want a conflict that says why", ev.Name, err)
 				}
@@ -194,12 +195,12 @@ func TestEventIsGone(t *testing.T) {
 					t.Errorf("%s: got %+v, %v; want it done, with no delivery", kind, job, err)
 				}
 			}
-			list, _, err := r.engine.Attempts(ctx, delivery.LogQuery{Tenant: w.Tenant, Webhook: w.Number, Limit: 10})
+			list, _, err := r.ledger.Attempts(ctx, delivery.LogQuery{Tenant: w.Tenant, Webhook: w.Number, Limit: 10})
 			if err != nil || len(list) == 0 {
 				t.Fatalf("reading the log: %v, %v", list, err)
 			}
 			for _, a := range list {
-				if a, err = r.engine.Attempt(ctx, w.Tenant, a.ID); err != nil {
+				if a, err = r.ledger.Attempt(ctx, w.Tenant, a.ID); err != nil {
 					t.Fatal(err)
 				}
 				if a.Request.Body != nil || !strings.Contains(a.Request.BodyMissing, "no longer stored") {

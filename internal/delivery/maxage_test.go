@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
-	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -25,7 +25,7 @@ func aged(maxAge time.Duration) func(*webhook.Settings) {
 func (r *rig) wantExpired(ev event.Event, w *webhook.Webhook, attempts int) {
 	r.t.Helper()
 	d := r.delivery(ev, w)
-	if d.State != delivery.StateExpired || d.Attempts != attempts || !strings.Contains(d.Reason, "not attempted within") {
+	if d.State != ledger.StateExpired || d.Attempts != attempts || !strings.Contains(d.Reason, "not attempted within") {
 		r.t.Errorf("got %+v, want expired after %d attempts, with the reason", d, attempts)
 	}
 }
@@ -46,7 +46,7 @@ func TestMaxAge(t *testing.T) {
 			sent := ep.count()
 			time.Sleep(maxAge)
 			r.restart()
-			if d := r.delivery(old, w); d.State != delivery.StateHeld {
+			if d := r.delivery(old, w); d.State != ledger.StateHeld {
 				t.Errorf("while it is paused: got %+v, want held", d)
 			}
 			ep.setAnswer(nil)
@@ -72,7 +72,7 @@ func TestMaxAge(t *testing.T) {
 				ev := r.publish(`{"type":"a","data":1}`)[0]
 				time.Sleep(time.Hour)
 				sent := ep.count()
-				if d := r.delivery(ev, w); d.State != delivery.StateHeld {
+				if d := r.delivery(ev, w); d.State != ledger.StateHeld {
 					t.Errorf("in the window: got %+v, want held", d)
 				}
 				if expires {
@@ -82,7 +82,7 @@ func TestMaxAge(t *testing.T) {
 				}
 				ep.setAnswer(nil)
 				time.Sleep(max(0, time.Until(to)) + 20*time.Second)
-				if d := r.delivery(ev, w); !expires && d.State != delivery.StateDelivered {
+				if d := r.delivery(ev, w); !expires && d.State != ledger.StateDelivered {
 					t.Errorf("35 s before the window and none after it: got %+v, want delivered", d)
 				} else if expires {
 					r.wantExpired(ev, w, sent)
@@ -109,7 +109,7 @@ func TestMaxAge(t *testing.T) {
 			// What is expired has cost no second of the rate: the next event goes at once.
 			fresh := r.publish(`{"type":"a","data":"fresh"}`)[0]
 			time.Sleep(3 * time.Second)
-			if d := r.delivery(fresh, w); d.State != delivery.StateDelivered {
+			if d := r.delivery(fresh, w); d.State != ledger.StateDelivered {
 				t.Errorf("an event after 540 expired ones: got %+v, want delivered", d)
 			}
 			r.end()
@@ -134,7 +134,7 @@ func TestMaxAge(t *testing.T) {
 			}
 			fresh := r.publish(`{"type":"a","data":"fresh"}`)[0]
 			time.Sleep(time.Second)
-			if d := r.delivery(fresh, w); d.State != delivery.StateDelivered {
+			if d := r.delivery(fresh, w); d.State != ledger.StateDelivered {
 				t.Errorf("an event afterwards: got %+v, want delivered", d)
 			}
 			r.end()
@@ -154,7 +154,7 @@ func TestMaxAge(t *testing.T) {
 			ep.setAnswer(nil)
 			fresh := r.publish(`{"type":"a","key":"k","data":5}`)[0]
 			time.Sleep(5 * time.Second)
-			if d := r.delivery(fresh, w); d.State != delivery.StateDelivered {
+			if d := r.delivery(fresh, w); d.State != ledger.StateDelivered {
 				t.Errorf("the event behind the expired ones: got %+v, want delivered", d)
 			}
 			r.end()

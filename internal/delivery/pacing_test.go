@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -149,7 +149,7 @@ func TestMaintenanceWindow(t *testing.T) {
 		r.publishMany("a", n)
 		held := r.publish(`{"type":"a","data":"held"}`)[0]
 		time.Sleep(time.Minute)
-		if d := r.delivery(held, w); d.State != delivery.StateHeld || d.NextAt.Before(to) {
+		if d := r.delivery(held, w); d.State != ledger.StateHeld || d.NextAt.Before(to) {
 			t.Errorf("in the window: %+v, want held until %v", d, to)
 		}
 		r.restart()

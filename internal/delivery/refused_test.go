@@ -14,6 +14,7 @@ import (
 	httpdest "github.com/relay-events/relay/internal/destination/http"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/exchange"
+	"github.com/relay-events/relay/internal/ledger"
 )
 
 // shortSender is a sender that may lack sockets.
@@ -45,7 +46,7 @@ func TestOwnShortageIsNotTheEndpoints(t *testing.T) {
 		events := r.publish(`{"type":"a","data":1}`, `{"type":"a","data":2}`, `{"type":"a","data":3}`)
 		time.Sleep(10 * time.Minute)
 		for _, ev := range events {
-			if d := r.delivery(ev, w); d.Attempts != 0 || d.State != delivery.StateWaiting && d.State != delivery.StateInFlight {
+			if d := r.delivery(ev, w); d.Attempts != 0 || d.State != ledger.StateWaiting && d.State != ledger.StateInFlight {
 				t.Errorf("while there are none: got %d attempts, state %v, want it to wait with none", d.Attempts, d.State)
 			}
 		}

@@ -19,25 +19,25 @@ type Transformer interface {
 	Run(ctx context.Context, s *transform.Script, event transform.Input) (transform.Output, error)
 }
 
-// droppedError says why nothing is to be sent of a delivery.
-type droppedError struct{ why string }
+// DroppedError says why nothing is to be sent of a delivery.
+type DroppedError struct{ Why string }
 
-func (e *droppedError) Error() string { return e.why }
+func (e *DroppedError) Error() string { return e.Why }
 
 // errDropped is returned by render when the transform wants the event dropped.
-var errDropped = &droppedError{"dropped by the transform"}
+var errDropped = &DroppedError{"dropped by the transform"}
 
-// renderError says why no message can be made of an event. It fails the attempt.
-type renderError struct {
-	kind    exchange.Kind
-	message string // for people
-	line    int    // of the transform; 0: none to blame
+// RenderError says why no message can be made of an event. It fails the attempt.
+type RenderError struct {
+	Kind    exchange.Kind
+	Message string // for people
+	Line    int    // of the transform; 0: none to blame
 }
 
-func (e *renderError) Error() string { return e.message }
+func (e *RenderError) Error() string { return e.Message }
 
 // render sets what the message of a single delivery says. The body is appended
-// to dst if it is the format's. The error is a *droppedError, a *renderError, or
+// to dst if it is the format's. The error is a *DroppedError, a *RenderError, or
 // one that says nothing about event and webhook: ctx ended, or there is no room
 // for a transform at the moment.
 func (e *Engine) render(ctx context.Context, ep *endpoint, m *destination.Message, dst []byte) error {
@@ -48,7 +48,7 @@ func (e *Engine) render(ctx context.Context, ep *endpoint, m *destination.Messag
 			return err
 		}
 		if item.Settled != "" {
-			return &droppedError{item.Settled}
+			return &DroppedError{item.Settled}
 		}
 		return nil
 	}
@@ -65,7 +65,7 @@ func (e *Engine) render(ctx context.Context, ep *endpoint, m *destination.Messag
 	if w.Script == nil || out.NoBody {
 		var ok bool
 		if m.Body, ok = format.Append(dst, w.Format, ev, item.Delivery); !ok {
-			return &renderError{kind: exchange.Invalid, message: fmt.Sprintf("there is no format %q", w.Format)}
+			return &RenderError{Kind: exchange.Invalid, Message: fmt.Sprintf("there is no format %q", w.Format)}
 		}
 	} else {
 		m.Body, m.BodyFormat, m.ContentType = out.Body, "", format.ContentType
@@ -82,7 +82,7 @@ func (e *Engine) render(ctx context.Context, ep *endpoint, m *destination.Messag
 // transform runs the webhook's script for an event.
 func (e *Engine) transform(ctx context.Context, s *transform.Script, ev *event.Event) (transform.Output, error) {
 	if e.transforms == nil {
-		return transform.Output{}, &renderError{kind: exchange.Transform, message: "transforms are not available on this server"}
+		return transform.Output{}, &RenderError{Kind: exchange.Transform, Message: "transforms are not available on this server"}
 	}
 	out, err := e.transforms.Run(ctx, s, transform.Input{
 		ID: ev.PublicID(), Type: ev.Type, Key: ev.Key, Time: ev.Time, Data: ev.Data, Attributes: ev.Attributes,
@@ -92,7 +92,7 @@ func (e *Engine) transform(ctx context.Context, s *transform.Script, ev *event.E
 	var failed *transform.RunError
 	switch {
 	case errors.As(err, &failed):
-		return out, &renderError{kind: exchange.Transform, message: failed.Error(), line: failed.Line}
+		return out, &RenderError{Kind: exchange.Transform, Message: failed.Error(), Line: failed.Line}
 	case err != nil:
 		return out, err
 	case out.Drop:

@@ -26,6 +26,7 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/store/sqlite"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -55,6 +56,7 @@ type rig struct {
 	client   *egress.Client
 	hooks    *webhook.Registry
 	engine   *delivery.Engine
+	ledger   *ledger.Ledger
 	ingester *ingest.Ingester
 }
 
@@ -120,6 +122,9 @@ func (r *rig) start() {
 		},
 	})
 	if err != nil {
+		r.t.Fatal(err)
+	}
+	if r.ledger, err = ledger.New(ledger.Config{Store: r.store, Webhooks: r.hooks, Machine: r.engine}); err != nil {
 		r.t.Fatal(err)
 	}
 	r.ingester = ingest.New(r.store, r.engine, nil)
@@ -207,9 +212,9 @@ func (r *rig) publishMany(typ string, n int) {
 	}
 }
 
-func (r *rig) delivery(ev event.Event, w *webhook.Webhook) delivery.Delivery {
+func (r *rig) delivery(ev event.Event, w *webhook.Webhook) ledger.Delivery {
 	r.t.Helper()
-	d, err := r.engine.Delivery(context.Background(), ev.Tenant, event.DeliveryID{Event: ev.ID, Webhook: w.Number})
+	d, err := r.ledger.Delivery(context.Background(), ev.Tenant, event.DeliveryID{Event: ev.ID, Webhook: w.Number})
 	if err != nil {
 		r.t.Fatalf("reading the delivery of %s to %s: %v", ev.PublicID(), w.ID, err)
 	}
@@ -222,7 +227,7 @@ func (r *rig) attempts(w *webhook.Webhook) []*delivery.Attempt {
 	var all []*delivery.Attempt
 	q := delivery.LogQuery{Tenant: w.Tenant, Webhook: w.Number, Limit: 250}
 	for {
-		list, next, err := r.engine.Attempts(context.Background(), q)
+		list, next, err := r.ledger.Attempts(context.Background(), q)
 		if err != nil {
 			r.t.Fatalf("reading the log: %v", err)
 		}

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"context"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -108,19 +107,6 @@ func (e *Engine) targetsFor(t *table, dst []match, ev *event.Event, spent *routi
 	}
 	return dst
 }
-
-// passes reports whether the webhook's filter lets the event through. A filter
-// that cannot be evaluated counts as no match; Explain says why.
-func passes(w *webhook.Webhook, ev *event.Event) bool {
-	if w.Program == nil {
-		return true
-	}
-	ok, err := w.Program.Match(context.Background(), ev)
-	return ok && err == nil
-}
-
-// wants reports whether the webhook asks for the event, by type and by filter.
-func wants(w *webhook.Webhook, ev *event.Event) bool { return w.Wants(ev.Type) && passes(w, ev) }
 
 // tableOf returns the tenant's table, compiled anew after a change.
 func (e *Engine) tableOf(tenant event.TenantID) *table {

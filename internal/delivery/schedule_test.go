@@ -12,6 +12,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -63,7 +64,7 @@ func TestScheduleOfPresetRelay(t *testing.T) {
 					t.Errorf("the attempts carry %d different webhookIds, want one", len(ids))
 				}
 				d := r.delivery(ev, w)
-				if d.State != delivery.StateFailed || d.Attempts != 5 || !strings.Contains(d.Reason, "500") {
+				if d.State != ledger.StateFailed || d.Attempts != 5 || !strings.Contains(d.Reason, "500") {
 					t.Errorf("got %+v, want failed after 5 attempts with the reason", d)
 				}
 				log := r.attempts(w)
@@ -103,7 +104,7 @@ func TestNothingLaterThanMaxAge(t *testing.T) {
 		if last := got[len(got)-1].at.Sub(begin); last > 24*time.Hour {
 			t.Errorf("the last attempt came after %v, want none later than 24 h", last)
 		}
-		if d := r.delivery(ev, w); d.State != delivery.StateFailed || !strings.Contains(d.Reason, "not tried again") {
+		if d := r.delivery(ev, w); d.State != ledger.StateFailed || !strings.Contains(d.Reason, "not tried again") {
 			t.Errorf("got %+v, want failed, with the reason", d)
 		}
 		r.end()
@@ -159,7 +160,7 @@ func TestDeliverAt(t *testing.T) {
 		at := time.Now().Add(3 * time.Hour)
 		ev := r.publish(`{"type":"a","data":1,"deliverAt":"` + at.UTC().Format(time.RFC3339) + `"}`)[0]
 		time.Sleep(2 * time.Hour)
-		if d := r.delivery(ev, w); d.State != delivery.StateWaiting || !d.NextAt.Equal(ev.DeliverAt) {
+		if d := r.delivery(ev, w); d.State != ledger.StateWaiting || !d.NextAt.Equal(ev.DeliverAt) {
 			t.Errorf("before its time: %+v, want waiting until %v", d, ev.DeliverAt)
 		}
 		r.restart()
@@ -230,8 +231,8 @@ func TestDisabledAfterFiveDaysOfFailures(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				x, err := r.engine.Explain(ctx, &skipped, w)
-				if err != nil || len(x) != 1 || x[0].Verdict != delivery.VerdictDisabled {
+				x, err := r.ledger.Explain(ctx, &skipped, w)
+				if err != nil || len(x) != 1 || x[0].Verdict != ledger.VerdictDisabled {
 					t.Errorf("explain: %+v, %v; want disabled", x, err)
 				}
 
@@ -244,7 +245,7 @@ func TestDisabledAfterFiveDaysOfFailures(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(10 * time.Minute)
-				if d := r.delivery(skipped, w); d.State != delivery.StateDelivered {
+				if d := r.delivery(skipped, w); d.State != ledger.StateDelivered {
 					t.Errorf("after resume and replay: %+v, want delivered", d)
 				}
 				r.end()

@@ -10,6 +10,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -37,10 +38,10 @@ func TestFilter(t *testing.T) {
 		if got := ep.requests(); len(got) != 1 || !strings.Contains(string(got[0].body), `"n":0`) {
 			t.Fatalf("%d requests, want the first event alone", len(got))
 		}
-		for i, want := range []delivery.Verdict{
-			delivery.VerdictDelivered, delivery.VerdictFilter, delivery.VerdictFilter, delivery.VerdictFilter, delivery.VerdictFilter, delivery.VerdictType,
+		for i, want := range []ledger.Verdict{
+			ledger.VerdictDelivered, ledger.VerdictFilter, ledger.VerdictFilter, ledger.VerdictFilter, ledger.VerdictFilter, ledger.VerdictType,
 		} {
-			x, err := r.engine.Explain(ctx, &events[i], w)
+			x, err := r.ledger.Explain(ctx, &events[i], w)
 			if err != nil || x[0].Verdict != want {
 				t.Errorf("event %d: %+v, %v; want %s", i, x, err, want)
 			}

@@ -314,7 +314,7 @@ func (h *sharing) oweWith(ev *event.Event, owe func(Owed)) {
 			at := earlier(ev.ID.Time(), now)
 			o := Owed{
 				Tenant: ev.Tenant, Event: ev.ID, Webhook: to.lane.number, Due: at, Since: at,
-				Reason: ReasonTurn, Order: orderOf(ev),
+				Reason: ReasonTurn, Order: OrderOf(ev),
 			}
 			if to.undecided {
 				o.Reason = ReasonFilter

@@ -14,6 +14,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/format"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/transform"
 	"github.com/relay-events/relay/internal/webhook"
@@ -149,15 +150,15 @@ func TestTransformDrops(t *testing.T) {
 			t.Helper()
 			for _, w := range []*webhook.Webhook{w, fifo} {
 				d := r.delivery(events[0], w)
-				if d.State != delivery.StateDiscarded || d.Reason != "dropped by the transform" {
+				if d.State != ledger.StateDiscarded || d.Reason != "dropped by the transform" {
 					t.Errorf("got the delivery %s, %q; want it discarded by the transform", d.State, d.Reason)
 				}
-				if d := r.delivery(events[1], w); d.State != delivery.StateDelivered {
+				if d := r.delivery(events[1], w); d.State != ledger.StateDelivered {
 					t.Errorf("got the delivery behind it %s, want delivered", d.State)
 				}
-				x, err := r.engine.Explain(context.Background(), &events[0], w)
-				if err != nil || len(x) != 1 || x[0].Verdict != delivery.VerdictTransform || x[0].Detail != d.Reason {
-					t.Errorf("got the explanation %+v, %v; want %s", x, err, delivery.VerdictTransform)
+				x, err := r.ledger.Explain(context.Background(), &events[0], w)
+				if err != nil || len(x) != 1 || x[0].Verdict != ledger.VerdictTransform || x[0].Detail != d.Reason {
+					t.Errorf("got the explanation %+v, %v; want %s", x, err, ledger.VerdictTransform)
 				}
 				if log := r.attempts(w); len(log) != 1 {
 					t.Errorf("got %d attempts in the log, want 1", len(log))
@@ -178,11 +179,11 @@ func TestTransformDrops(t *testing.T) {
 		if _, err := r.hooks.Update(context.Background(), access.System(w.Tenant), w.ID, func(s *webhook.Settings) error { s.Transform = ""; return nil }); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.engine.Retry(context.Background(), access.System(w.Tenant), event.DeliveryID{Event: events[0].ID, Webhook: w.Number}); err != nil {
+		if err := r.ledger.Retry(context.Background(), access.System(w.Tenant), event.DeliveryID{Event: events[0].ID, Webhook: w.Number}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if d := r.delivery(events[0], w); d.State != delivery.StateDelivered {
+		if d := r.delivery(events[0], w); d.State != ledger.StateDelivered {
 			t.Errorf("retried without the transform: got %s, want delivered", d.State)
 		}
 	})
@@ -222,7 +223,7 @@ func TestTransformFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		if d := r.delivery(ev, w); d.State != delivery.StateDelivered || d.Attempts != 2 {
+		if d := r.delivery(ev, w); d.State != ledger.StateDelivered || d.Attempts != 2 {
 			t.Errorf("after mending: got %s with %d attempts, want delivered with 2", d.State, d.Attempts)
 		}
 
@@ -230,7 +231,7 @@ func TestTransformFails(t *testing.T) {
 		w2 := r.webhook(ep, func(s *webhook.Settings) { s.Transform = `function transform(e) { throw new Error("no") }` })
 		ev = r.publish(`{"type":"a","data":{}}`)[0]
 		time.Sleep(3 * time.Hour)
-		if d := r.delivery(ev, w2); d.State != delivery.StateFailed || d.Attempts != 5 || !strings.Contains(d.Reason, "Error: no") {
+		if d := r.delivery(ev, w2); d.State != ledger.StateFailed || d.Attempts != 5 || !strings.Contains(d.Reason, "Error: no") {
 			t.Errorf("never mended: got %s with %d attempts, %q; want failed with 5", d.State, d.Attempts, d.Reason)
 		}
 	})
@@ -292,7 +293,7 @@ func TestTransformsWait(t *testing.T) {
 		time.Sleep(time.Minute)
 		for _, ev := range events {
 			for _, w := range []*webhook.Webhook{w, fifo} {
-				if d := r.delivery(ev, w); d.State != delivery.StateDelivered || d.Attempts != 1 {
+				if d := r.delivery(ev, w); d.State != ledger.StateDelivered || d.Attempts != 1 {
 					t.Errorf("got %s with %d attempts, want delivered with 1", d.State, d.Attempts)
 				}
 			}

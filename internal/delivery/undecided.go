@@ -121,7 +121,7 @@ func (d *decider) postpone(l *lane, t *task) {
 	e.metrics.postponed(l, true)
 	t.owed.Reason = ReasonFilter
 	if ordered {
-		t.owed.Order = orderOf(t.ev)
+		t.owed.Order = OrderOf(t.ev)
 	}
 	e.recorder.owe(t)
 }
@@ -283,14 +283,14 @@ func (e *Engine) decide(l *lane, t *task) bool {
 		return true // of those that are others' by now, the lane takes care
 	}
 	owed, took := e.evaluate(l, w, t.ev)
-	stepAside(took)
+	StepAside(took)
 	return owed
 }
 
 // evaluate evaluates the filter of a webhook to the end, and says how long that took.
 func (e *Engine) evaluate(l *lane, w *webhook.Webhook, ev *event.Event) (owed bool, took time.Duration) {
 	start := time.Now()
-	owed = passes(w, ev)
+	owed = w.Passes(ev)
 	took = time.Since(start)
 	e.metrics.filter(&l.filter, took)
 	if took > slowFilter {
@@ -301,17 +301,17 @@ func (e *Engine) evaluate(l *lane, w *webhook.Webhook, ev *event.Event) (owed bo
 	return owed, took
 }
 
-// wantsAside is wants for work that goes through many events: it steps aside after filters that take long.
-func (e *Engine) wantsAside(w *webhook.Webhook, ev *event.Event) bool {
+// WantsAside is webhook.WantsEvent for work that goes through many events: it steps aside after filters that take long.
+func (e *Engine) WantsAside(w *webhook.Webhook, ev *event.Event) bool {
 	start := time.Now()
-	ok := wants(w, ev)
-	stepAside(time.Since(start))
+	ok := w.WantsEvent(ev)
+	StepAside(time.Since(start))
 	return ok
 }
 
-// stepAside lets others have the processor after work of some length, and rests as long as that took where others wait for it: all
+// StepAside lets others have the processor after work of some length, and rests as long as that took where others wait for it: all
 // work of this kind takes half of a processor then.
-func stepAside(worked time.Duration) {
+func StepAside(worked time.Duration) {
 	if worked < quickFilter {
 		return
 	}

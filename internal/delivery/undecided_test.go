@@ -13,6 +13,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -195,8 +196,8 @@ func TestUndecidedWaitInTheStore(t *testing.T) {
 				}
 				delivered := 0
 				for i, ev := range events {
-					d, err := r.engine.Delivery(t.Context(), ev.Tenant, event.DeliveryID{Event: ev.ID, Webhook: w.Number})
-					if wanted := i%2 == 0; wanted != (err == nil) || wanted && (d.State != delivery.StateDelivered || d.Attempts != 1) {
+					d, err := r.ledger.Delivery(t.Context(), ev.Tenant, event.DeliveryID{Event: ev.ID, Webhook: w.Number})
+					if wanted := i%2 == 0; wanted != (err == nil) || wanted && (d.State != ledger.StateDelivered || d.Attempts != 1) {
 						t.Errorf("event %d: got %v %q after %d attempts, %v, want it delivered: %v", i, d.State, d.Reason, d.Attempts, err, wanted)
 					}
 					if err == nil {

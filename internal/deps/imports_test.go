@@ -67,6 +67,7 @@ var places = map[string]place{
 
 	"internal/delivery": {layer: 3, what: "the engine: lanes, attempts, backoff, claims, recovery"},
 
+	"internal/ledger": {layer: 4, what: "what became of deliveries and why; retry, cancel, resend by hand"},
 	"internal/ingest": {layer: 4, what: "accept, derive, route, group commit; hands deliveries to the engine"},
 
 	"internal/gate":      {layer: 5, what: "a product on top of the engine: respondents, campaigns, decisions"},

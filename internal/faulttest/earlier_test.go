@@ -29,6 +29,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/store/postgres"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
@@ -165,11 +166,13 @@ func earlier(t *testing.T, s earlierStore, now func() time.Time) {
 	destinations.Owners = map[string]destination.Wrapper{gate.Owner: people}
 	engine, err := delivery.New(delivery.Config{Store: s, Webhooks: hooks, Destinations: destinations, Now: now, Log: slog.New(slog.DiscardHandler)})
 	check("making the engine", err)
-	log, _, err := engine.Attempts(ctx, delivery.LogQuery{Tenant: tenant, Webhook: ok.Number, Limit: 100})
+	history, err := ledger.New(ledger.Config{Store: s, Webhooks: hooks, Machine: engine})
+	check("making the ledger", err)
+	log, _, err := history.Attempts(ctx, delivery.LogQuery{Tenant: tenant, Webhook: ok.Number, Limit: 100})
 	check("reading the log", err)
 	bodies := 0
 	for _, a := range log {
-		whole, err := engine.Attempt(ctx, tenant, a.ID)
+		whole, err := history.Attempt(ctx, tenant, a.ID)
 		check("reading an attempt", err)
 		if whole.Outcome == delivery.Delivered && strings.Contains(string(whole.Request.Body), `s\u00f8ren <&>`) && whole.Response != nil {
 			bodies++

@@ -81,8 +81,8 @@ func TestVerdictOfAnotherNode(t *testing.T) {
 	defer close(silent)
 	url := pgtest.Shared(t).Database(t)
 	here, there := newNode(t, url), newNode(t, url)
-	there.gate.Start(there.ingester, there.engine)
-	here.gate.Start(there.ingester, there.engine) // so that all it receives is delivered there
+	there.gate.Start(there.ingester, there.engine, ledgerOf(t, there.store, there.hooks, there.engine))
+	here.gate.Start(there.ingester, there.engine, ledgerOf(t, there.store, there.hooks, there.engine)) // so that all it receives is delivered there
 	change := func(g *gate.Gate, f func(*gate.View)) {
 		t.Helper()
 		if _, _, err := g.Change(ctx, access.System(tenant), func(v *gate.View) error { f(v); return nil }); err != nil {

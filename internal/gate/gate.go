@@ -48,6 +48,7 @@ type Gate struct {
 	// Set by Start, before anything is received.
 	publisher Publisher
 	engine    Engine
+	ledger    Ledger
 	started   atomic.Bool
 
 	lookAtAll atomic.Bool // whether look is to begin anew

@@ -9,6 +9,7 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -21,9 +22,13 @@ type Publisher interface {
 // Engine delivers events; delivery.Engine does.
 type Engine interface {
 	Recovered() <-chan struct{}
-	Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (delivery.Delivery, error)
-	Resend(ctx context.Context, p *access.Principal, ev *event.Event, w *webhook.Webhook) ([]event.DeliveryID, error)
 	Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (*delivery.Attempt, error)
+}
+
+// Ledger knows what became of deliveries; ledger.Ledger does.
+type Ledger interface {
+	Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (ledger.Delivery, error)
+	Resend(ctx context.Context, p *access.Principal, ev *event.Event, w *webhook.Webhook) ([]event.DeliveryID, error)
 }
 
 const (
@@ -38,8 +43,8 @@ const (
 
 // Start begins to look after respondents whose event was never published, because Relay died in between. It is called
 // once, after the engine was started.
-func (g *Gate) Start(p Publisher, e Engine) {
-	g.publisher, g.engine = p, e
+func (g *Gate) Start(p Publisher, e Engine, l Ledger) {
+	g.publisher, g.engine, g.ledger = p, e, l
 	g.started.Store(true)
 	g.loops.Go(g.look)
 	if s, ok := g.store.(SharedStore); ok {
@@ -118,18 +123,18 @@ func (g *Gate) send(ctx context.Context, r *Respondent, again bool) error {
 	}
 	w := g.endpoint(r.Tenant)
 	if it := &p.Items[0]; again && it.Duplicate && w != nil {
-		d, err := g.engine.Delivery(ctx, r.Tenant, event.DeliveryID{Event: it.Event.ID, Webhook: w.Number})
+		d, err := g.ledger.Delivery(ctx, r.Tenant, event.DeliveryID{Event: it.Event.ID, Webhook: w.Number})
 		var p *problem.Error
 		missing := errors.As(err, &p) && p.Kind == problem.NotFound
 		if err != nil && !missing {
 			return err
 		}
 		switch d.State {
-		case delivery.StateWaiting, delivery.StateHeld, delivery.StateInFlight:
+		case ledger.StateWaiting, ledger.StateHeld, ledger.StateInFlight:
 			return nil
 		}
 		// Had it been decided meanwhile, the attempt would find that out, and not be made.
-		if _, err := g.engine.Resend(ctx, nil, &it.Event, w); err != nil {
+		if _, err := g.ledger.Resend(ctx, nil, &it.Event, w); err != nil {
 			return err
 		}
 		g.log.Warn("a pending respondent had no delivery, and has one again", "respondent", r.Public())

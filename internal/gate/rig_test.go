@@ -24,6 +24,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/store/sqlite"
 	"github.com/relay-events/relay/internal/webhook"
@@ -75,7 +76,7 @@ func (r *rig) start() {
 	check(err)
 	r.ingester = ingest.New(r.store, r.engine, nil)
 	check(r.engine.Start(ctx))
-	r.gate.Start(r.ingester, r.engine)
+	r.gate.Start(r.ingester, r.engine, ledgerOf(r.t, r.store, r.hooks, r.engine))
 }
 
 // stop ends the rig in order.
@@ -321,4 +322,13 @@ func destinations(client *egress.Client, g *gate.Gate) *destination.Table {
 	t := httpdest.Table(httpdest.Options{Client: client, UserAgent: "Relay/test"})
 	t.Owners = map[string]destination.Wrapper{gate.Owner: g}
 	return t
+}
+
+func ledgerOf(t testing.TB, store delivery.Store, hooks *webhook.Registry, engine *delivery.Engine) *ledger.Ledger {
+	t.Helper()
+	l, err := ledger.New(ledger.Config{Store: store, Webhooks: hooks, Machine: engine})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }

@@ -343,6 +343,19 @@ func (s *Settings) Wants(eventType string) bool {
 	return false
 }
 
+// Passes reports whether the webhook's filter lets the event through. A filter that cannot be evaluated counts as no
+// match; the ledger explains why.
+func (w *Webhook) Passes(ev *event.Event) bool {
+	if w.Program == nil {
+		return true
+	}
+	ok, err := w.Program.Match(context.Background(), ev)
+	return ok && err == nil
+}
+
+// WantsEvent reports whether the webhook asks for the event, by type and by filter.
+func (w *Webhook) WantsEvent(ev *event.Event) bool { return w.Wants(ev.Type) && w.Passes(ev) }
+
 // Matches reports whether a pattern of "events" matches an event type. Internal
 // types must be named.
 func Matches(pattern, eventType string) bool {

@@ -1,10 +1,11 @@
-package delivery
+package ledger
 
 import (
 	"context"
 	"fmt"
 	"time"
 
+	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/format"
@@ -15,8 +16,8 @@ import (
 var errNoDelivery = problem.New(problem.NotFound, "there is no such delivery")
 
 // Attempt returns an attempt of the log with its body, else a NotFound problem.
-func (e *Engine) Attempt(ctx context.Context, tenant event.TenantID, id event.ID) (*Attempt, error) {
-	a, ok, err := e.store.AttemptGet(ctx, tenant, id)
+func (l *Ledger) Attempt(ctx context.Context, tenant event.TenantID, id event.ID) (*delivery.Attempt, error) {
+	a, ok, err := l.store.AttemptGet(ctx, tenant, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading an attempt: %w", err)
 	}
@@ -24,53 +25,53 @@ func (e *Engine) Attempt(ctx context.Context, tenant event.TenantID, id event.ID
 		return nil, problem.New(problem.NotFound, "there is no such attempt")
 	}
 	if a.Batch != nil {
-		return a, e.completeBatch(ctx, a)
+		return a, l.completeBatch(ctx, a)
 	}
-	return a, e.complete(ctx, []*Attempt{a})
+	return a, l.complete(ctx, []*delivery.Attempt{a})
 }
 
 // Attempts returns attempts of the log, newest first, with their bodies, and
 // the cursor for more; zero: none. Those of batches come without body. Without
 // a webhook in the query, webhooks that have an owner are left out.
-func (e *Engine) Attempts(ctx context.Context, q LogQuery) ([]*Attempt, event.ID, error) {
-	find := e.store.AttemptList
+func (l *Ledger) Attempts(ctx context.Context, q delivery.LogQuery) ([]*delivery.Attempt, event.ID, error) {
+	find := l.store.AttemptList
 	switch {
 	case q.Event != 0:
-		find = e.attemptsOfEvent
-	case q.EventType != "" && e.mayBatch(&q):
-		find = e.attemptsOfType
+		find = l.attemptsOfEvent
+	case q.EventType != "" && l.mayBatch(&q):
+		find = l.attemptsOfType
 	}
 	if q.Webhook == 0 {
-		q.Except = e.hooks.OwnedNumbers(q.Tenant)
+		q.Except = l.hooks.OwnedNumbers(q.Tenant)
 	}
 	list, next, err := find(ctx, q)
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the log: %w", err)
 	}
-	return list, next, e.complete(ctx, list)
+	return list, next, l.complete(ctx, list)
 }
 
 // complete makes the requests of log entries whole: the bodies that were not
 // stored a second time, and the headers that follow from the rest.
-func (e *Engine) complete(ctx context.Context, list []*Attempt) error {
+func (l *Ledger) complete(ctx context.Context, list []*delivery.Attempt) error {
 	var ids []event.ID
 	for _, a := range list {
 		if a.Request.BodyFormat != "" && a.Batch == nil {
 			ids = append(ids, a.Event)
 		}
 	}
-	byID, damaged, err := e.eventsOf(ctx, ids)
+	byID, damaged, err := delivery.EventsOf(ctx, l.store, ids)
 	if err != nil {
 		return fmt.Errorf("reading the events of attempts: %w", err)
 	}
 	for _, a := range list {
 		ev := byID[a.Event]
 		if damaged[a.Event] != nil {
-			a.Request.BodyMissing = eventDamaged
-			a.completeHeader()
+			a.Request.BodyMissing = delivery.EventDamaged
+			completeHeader(a)
 			continue
 		}
-		switch w, ok := e.hooks.ByNumber(a.Webhook); {
+		switch w, ok := l.hooks.ByNumber(a.Webhook); {
 		case a.Batch != nil: // many of them would be too much for a list
 			a.Request.Body, a.Request.BodyMissing = nil, "the request carried a batch: get the attempt by its id to see the body"
 			continue
@@ -79,8 +80,8 @@ func (e *Engine) complete(ctx context.Context, list []*Attempt) error {
 			if a.Request.Body == nil && a.ErrorKind == exchange.Transform {
 				a.Request.BodyMissing = "nothing was sent"
 			}
-		case ok && e.lane(w).current().sender.Revealer != nil:
-			if err := e.lane(w).current().sender.Revealer.Reveal(ctx, ev, &a.Request, a.Response); err != nil {
+		case ok && l.machine.Sender(w).Revealer != nil:
+			if err := l.machine.Sender(w).Revealer.Reveal(ctx, ev, &a.Request, a.Response); err != nil {
 				return err
 			}
 			if a.Request.Body == nil && ev != nil {
@@ -90,49 +91,46 @@ func (e *Engine) complete(ctx context.Context, list []*Attempt) error {
 			a.Request.Body, _ = format.Append(nil, a.Request.BodyFormat, ev, a.Delivery())
 		}
 		if a.Request.Body == nil && a.Request.BodyFormat != "" && a.Request.BodyMissing == "" {
-			a.Request.BodyMissing = eventGone
+			a.Request.BodyMissing = delivery.EventGone
 		}
-		a.completeHeader()
+		completeHeader(a)
 	}
 	return nil
 }
 
-// eventGone is why something cannot be shown or sent.
-const eventGone = "the event is no longer stored"
-
 // completeHeader adds the header fields that are made when a request is sent.
-func (a *Attempt) completeHeader() {
+func completeHeader(a *delivery.Attempt) {
 	if a.Outcome.IsAttempt() {
 		a.Request.AddImplied()
 	}
 }
 
 // Stats returns counters for charts.
-func (e *Engine) Stats(ctx context.Context, q StatsQuery) ([]StatsPoint, error) {
-	return e.store.Stats(ctx, q)
+func (l *Ledger) Stats(ctx context.Context, q delivery.StatsQuery) ([]delivery.StatsPoint, error) {
+	return l.store.Stats(ctx, q)
 }
 
 // Delivery returns where a delivery stands, else a NotFound problem.
-func (e *Engine) Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (Delivery, error) {
-	v, _, err := e.find(ctx, tenant, d)
+func (l *Ledger) Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (Delivery, error) {
+	v, _, err := l.find(ctx, tenant, d)
 	return v, err
 }
 
 // find is Delivery together with the event, which is nil when it is no longer stored.
-func (e *Engine) find(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (Delivery, *event.Event, error) {
-	open, err := e.store.IntakeHas(ctx, d.Event) // before all else, see historyOf
+func (l *Ledger) find(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (Delivery, *event.Event, error) {
+	open, err := l.store.IntakeHas(ctx, d.Event) // before all else, see historyOf
 	if err != nil {
 		return Delivery{}, nil, fmt.Errorf("looking for the intake of %s: %w", d, err)
 	}
-	o, owed, err := e.store.OwedGet(ctx, tenant, d) // before the log, see historyOf
+	o, owed, err := l.store.OwedGet(ctx, tenant, d) // before the log, see historyOf
 	if err != nil {
 		return Delivery{}, nil, fmt.Errorf("reading what %s is owed: %w", d, err)
 	}
-	log, err := e.store.AttemptsOfDelivery(ctx, tenant, d)
+	log, err := l.store.AttemptsOfDelivery(ctx, tenant, d)
 	if err != nil {
 		return Delivery{}, nil, fmt.Errorf("reading the log of %s: %w", d, err)
 	}
-	events, _, err := e.eventsOf(ctx, []event.ID{d.Event})
+	events, _, err := delivery.EventsOf(ctx, l.store, []event.ID{d.Event})
 	if err != nil {
 		return Delivery{}, nil, fmt.Errorf("reading the event of %s: %w", d, err)
 	}
@@ -142,24 +140,24 @@ func (e *Engine) find(ctx context.Context, tenant event.TenantID, d event.Delive
 	}
 	if len(log) == 0 && !owed {
 		// Nothing recorded: it is in flight, or it never was.
-		w, ok := e.hooks.ByNumber(d.Webhook)
-		if ev == nil || !ok || w.Tenant != tenant || !(open && e.inMemory(ev, w)) {
+		w, ok := l.hooks.ByNumber(d.Webhook)
+		if ev == nil || !ok || w.Tenant != tenant || !(open && l.inMemory(ev, w)) {
 			return Delivery{}, nil, errNoDelivery
 		}
 	}
-	var row *Owed
+	var row *delivery.Owed
 	if owed {
 		row = &o
 	}
-	list := []Delivery{e.delivery(d, ev, row, log)}
-	e.nameLimits(list, []*Owed{row})
+	list := []Delivery{l.delivery(d, ev, row, log)}
+	l.nameLimits(list, []*delivery.Owed{row})
 	return list[0], ev, nil
 }
 
 // inMemory reports whether an event of an open intake that has neither row nor
 // log entry for the webhook is on its way to it.
-func (e *Engine) inMemory(ev *event.Event, w *webhook.Webhook) bool {
-	return w.Status == webhook.Active && wants(w, ev) && !ev.ID.Time().Before(w.CreatedAt) &&
+func (l *Ledger) inMemory(ev *event.Event, w *webhook.Webhook) bool {
+	return w.Status == webhook.Active && w.WantsEvent(ev) && !ev.ID.Time().Before(w.CreatedAt) &&
 		!inactiveAt(w, ev.ID.Time()).Contains(ev.ID.Time())
 }
 
@@ -175,7 +173,7 @@ func inactiveAt(w *webhook.Webhook, t time.Time) webhook.Period {
 }
 
 // delivery derives a delivery's state from its row and its log entries.
-func (e *Engine) delivery(d event.DeliveryID, ev *event.Event, o *Owed, log []*Attempt) Delivery {
+func (l *Ledger) delivery(d event.DeliveryID, ev *event.Event, o *delivery.Owed, log []*delivery.Attempt) Delivery {
 	v := Delivery{ID: d, State: StateInFlight, Reason: "on its way"}
 	if ev != nil {
 		v.EventName, v.EventType = ev.Name, ev.Type
@@ -190,10 +188,10 @@ func (e *Engine) delivery(d event.DeliveryID, ev *event.Event, o *Owed, log []*A
 			v.EventName, v.EventType = a.EventName, a.EventType
 		}
 	}
-	w, exists := e.hooks.ByNumber(d.Webhook)
+	w, exists := l.hooks.ByNumber(d.Webhook)
 	var held time.Time // the end of the maintenance window
 	if exists {
-		held = w.HeldUntil(e.wall())
+		held = w.HeldUntil(l.machine.Now())
 	}
 	switch {
 	case o != nil && !exists:
@@ -209,18 +207,18 @@ func (e *Engine) delivery(d event.DeliveryID, ev *event.Event, o *Owed, log []*A
 		}
 	case o != nil:
 		v.State, v.NextAt, v.Reason = StateWaiting, o.Due, o.Reason.String()
-		if o.Reason == ReasonRetry {
+		if o.Reason == delivery.ReasonRetry {
 			v.Reason = retryReason(o, w, v.Last)
 		}
-	case v.Last == nil || v.Last.Outcome == Retrying:
+	case v.Last == nil || v.Last.Outcome == delivery.Retrying:
 		if !exists {
 			v.State, v.Reason = StateDiscarded, "its webhook was deleted"
 		}
 	default:
 		v.Reason = v.Last.Error
-		v.State = map[Outcome]State{
-			Delivered: StateDelivered, Failed: StateFailed, Canceled: StateCanceled,
-			Expired: StateExpired, Discarded: StateDiscarded,
+		v.State = map[delivery.Outcome]State{
+			delivery.Delivered: StateDelivered, delivery.Failed: StateFailed, delivery.Canceled: StateCanceled,
+			delivery.Expired: StateExpired, delivery.Discarded: StateDiscarded,
 		}[v.Last.Outcome]
 	}
 	return v
@@ -228,7 +226,7 @@ func (e *Engine) delivery(d event.DeliveryID, ev *event.Event, o *Owed, log []*A
 
 // retryReason says why a delivery waits for its retry: what came of its last
 // attempt, nil if that is not known, and when the next one is.
-func retryReason(o *Owed, w *webhook.Webhook, last *Attempt) string {
+func retryReason(o *delivery.Owed, w *webhook.Webhook, last *delivery.Attempt) string {
 	next := "next at " + o.Due.Format(format.TimeLayout)
 	if !o.Due.After(time.Now()) {
 		next = "the next is due"
@@ -245,58 +243,58 @@ func retryReason(o *Owed, w *webhook.Webhook, last *Attempt) string {
 
 // DeliveriesOfEvent returns the event's deliveries, one for each webhook that
 // is or was owed it, in the webhooks' order.
-func (e *Engine) DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]Delivery, error) {
-	byHook, rows, open, err := e.historyOf(ctx, ev)
+func (l *Ledger) DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]Delivery, error) {
+	byHook, rows, open, err := l.historyOf(ctx, ev)
 	if err != nil {
 		return nil, err
 	}
 	var list []Delivery
-	var owed []*Owed
+	var owed []*delivery.Owed
 	seen := make(map[uint32]bool)
 	add := func(number uint32) {
 		if !seen[number] {
 			seen[number] = true
 			d := event.DeliveryID{Event: ev.ID, Webhook: number}
-			list = append(list, e.delivery(d, ev, rows[number], byHook[number]))
+			list = append(list, l.delivery(d, ev, rows[number], byHook[number]))
 			owed = append(owed, rows[number])
 		}
 	}
-	for _, w := range e.hooks.List(ev.Tenant) {
-		if len(byHook[w.Number]) > 0 || rows[w.Number] != nil || open && e.inMemory(ev, w) {
+	for _, w := range l.hooks.List(ev.Tenant) {
+		if len(byHook[w.Number]) > 0 || rows[w.Number] != nil || open && l.inMemory(ev, w) {
 			add(w.Number)
 		}
 	}
 	for number := range byHook { // of webhooks since deleted
 		add(number)
 	}
-	e.nameLimits(list, owed)
+	l.nameLimits(list, owed)
 	return list, nil
 }
 
 // historyOf returns the log entries and rows of an event by webhook number, and
 // whether its intake is open: what is neither owed nor in the log of its
 // deliveries is then about to be routed, or in the memory of a node.
-func (e *Engine) historyOf(ctx context.Context, ev *event.Event) (log map[uint32][]*Attempt, owed map[uint32]*Owed, open bool, err error) {
+func (l *Ledger) historyOf(ctx context.Context, ev *event.Event) (log map[uint32][]*delivery.Attempt, owed map[uint32]*delivery.Owed, open bool, err error) {
 	// The intake before all else: it is closed after what became of its
 	// deliveries is recorded.
-	if open, err = e.store.IntakeHas(ctx, ev.ID); err != nil {
+	if open, err = l.store.IntakeHas(ctx, ev.ID); err != nil {
 		return nil, nil, false, fmt.Errorf("looking for the intake of %s: %w", ev.PublicID(), err)
 	}
 	// The rows first: what is recorded between the two reads then appears as
 	// its row or in the log, but never in neither.
-	rows, err := e.store.OwedOfEvent(ctx, ev.Tenant, ev.ID)
+	rows, err := l.store.OwedOfEvent(ctx, ev.Tenant, ev.ID)
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("reading what is owed of %s: %w", ev.PublicID(), err)
 	}
-	entries, err := e.store.AttemptsOfEvent(ctx, ev.Tenant, ev.ID)
+	entries, err := l.store.AttemptsOfEvent(ctx, ev.Tenant, ev.ID)
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("reading the log of %s: %w", ev.PublicID(), err)
 	}
-	byHook := make(map[uint32][]*Attempt)
+	byHook := make(map[uint32][]*delivery.Attempt)
 	for _, a := range entries {
 		byHook[a.Webhook] = append(byHook[a.Webhook], a)
 	}
-	owed = make(map[uint32]*Owed)
+	owed = make(map[uint32]*delivery.Owed)
 	for i := range rows {
 		owed[rows[i].Webhook] = &rows[i]
 	}
@@ -304,28 +302,28 @@ func (e *Engine) historyOf(ctx context.Context, ev *event.Event) (log map[uint32
 }
 
 // fromRows makes deliveries of owed rows.
-func (e *Engine) fromRows(ctx context.Context, rows []Owed) ([]Delivery, error) {
+func (l *Ledger) fromRows(ctx context.Context, rows []delivery.Owed) ([]Delivery, error) {
 	ids := make([]event.ID, len(rows))
 	for i := range rows {
 		ids[i] = rows[i].Event
 	}
-	byID, _, err := e.eventsOf(ctx, ids)
+	byID, _, err := delivery.EventsOf(ctx, l.store, ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading events: %w", err)
 	}
 	list := make([]Delivery, len(rows))
-	owed := make([]*Owed, len(rows))
+	owed := make([]*delivery.Owed, len(rows))
 	for i := range rows {
 		owed[i] = &rows[i]
-		var log []*Attempt
-		if rows[i].Reason == ReasonRetry { // which says why
-			if log, err = e.store.AttemptsOfDelivery(ctx, rows[i].Tenant, rows[i].Delivery()); err != nil {
+		var log []*delivery.Attempt
+		if rows[i].Reason == delivery.ReasonRetry { // which says why
+			if log, err = l.store.AttemptsOfDelivery(ctx, rows[i].Tenant, rows[i].Delivery()); err != nil {
 				return nil, fmt.Errorf("reading the log of %s: %w", rows[i].Delivery(), err)
 			}
 		}
-		list[i] = e.delivery(rows[i].Delivery(), byID[rows[i].Event], &rows[i], log)
+		list[i] = l.delivery(rows[i].Delivery(), byID[rows[i].Event], &rows[i], log)
 		list[i].Attempts = rows[i].Attempts
 	}
-	e.nameLimits(list, owed)
+	l.nameLimits(list, owed)
 	return list, nil
 }

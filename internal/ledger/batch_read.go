@@ -1,10 +1,11 @@
-package delivery
+package ledger
 
 import (
 	"context"
 	"fmt"
 	"slices"
 
+	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/webhook"
@@ -12,9 +13,9 @@ import (
 
 // completeBatch makes the entry of a delivery whole that was sent in a batch:
 // with the request, wherever that is logged, and the events of the batch.
-func (e *Engine) completeBatch(ctx context.Context, a *Attempt) error {
+func (l *Ledger) completeBatch(ctx context.Context, a *delivery.Attempt) error {
 	if a.Follows() {
-		lead, err := e.leader(ctx, a)
+		lead, err := l.leader(ctx, a)
 		if err != nil {
 			return err
 		}
@@ -24,16 +25,16 @@ func (e *Engine) completeBatch(ctx context.Context, a *Attempt) error {
 			a.Request, a.Response, a.Timing, a.Batch.Events = lead.Request, lead.Response, lead.Timing, lead.Batch.Events
 		}
 	}
-	byID, damaged, err := e.eventsOf(ctx, a.Batch.Events)
+	byID, damaged, err := delivery.EventsOf(ctx, l.store, a.Batch.Events)
 	if err != nil {
 		return fmt.Errorf("reading the events of a batch: %w", err)
 	}
 	items := make([]format.Item, 0, len(a.Batch.Events))
-	a.Batch.Items = make([]BatchItem, len(a.Batch.Events))
+	a.Batch.Items = make([]delivery.BatchItem, len(a.Batch.Events))
 	for i, id := range a.Batch.Events {
 		a.Batch.Items[i].Event = id
 		if ev := byID[id]; ev != nil {
-			a.Batch.Items[i] = BatchItem{Event: id, Name: ev.Name, EventType: ev.Type}
+			a.Batch.Items[i] = delivery.BatchItem{Event: id, Name: ev.Name, EventType: ev.Type}
 			items = append(items, format.Item{Event: ev, Delivery: event.DeliveryID{Event: id, Webhook: a.Webhook}})
 		}
 	}
@@ -48,14 +49,14 @@ func (e *Engine) completeBatch(ctx context.Context, a *Attempt) error {
 	default:
 		a.Request.Body, _ = format.AppendBatch(nil, a.Request.BodyFormat, items)
 	}
-	a.completeHeader()
+	completeHeader(a)
 	return nil
 }
 
 // leader returns the entry that has the request which carried a, nil if that is
 // no longer in the log.
-func (e *Engine) leader(ctx context.Context, a *Attempt) (*Attempt, error) {
-	log, err := e.store.AttemptsOfDelivery(ctx, a.Tenant, event.DeliveryID{Event: a.Batch.Lead, Webhook: a.Webhook})
+func (l *Ledger) leader(ctx context.Context, a *delivery.Attempt) (*delivery.Attempt, error) {
+	log, err := l.store.AttemptsOfDelivery(ctx, a.Tenant, event.DeliveryID{Event: a.Batch.Lead, Webhook: a.Webhook})
 	if err != nil {
 		return nil, fmt.Errorf("reading the request of a batch: %w", err)
 	}
@@ -68,24 +69,24 @@ func (e *Engine) leader(ctx context.Context, a *Attempt) (*Attempt, error) {
 }
 
 // mayBatch reports whether a webhook that the query selects sends batches now.
-func (e *Engine) mayBatch(q *LogQuery) bool {
+func (l *Ledger) mayBatch(q *delivery.LogQuery) bool {
 	if q.Webhook != 0 {
-		w, ok := e.hooks.ByNumber(q.Webhook)
+		w, ok := l.hooks.ByNumber(q.Webhook)
 		return ok && w.Batch != nil
 	}
-	return slices.ContainsFunc(e.hooks.List(q.Tenant), func(w *webhook.Webhook) bool { return w.Batch != nil })
+	return slices.ContainsFunc(l.hooks.List(q.Tenant), func(w *webhook.Webhook) bool { return w.Batch != nil })
 }
 
 // attemptsOfType is AttemptList for events of a type, where a batch counts that
 // has one of them anywhere.
-func (e *Engine) attemptsOfType(ctx context.Context, q LogQuery) (list []*Attempt, next event.ID, err error) {
+func (l *Ledger) attemptsOfType(ctx context.Context, q delivery.LogQuery) (list []*delivery.Attempt, next event.ID, err error) {
 	low, high := q.StatusMin, q.StatusMax
 	q.Followers, q.StatusMin, q.StatusMax = true, 0, 0
-	entries, next, err := e.store.AttemptList(ctx, q)
+	entries, next, err := l.store.AttemptList(ctx, q)
 	if err != nil {
 		return nil, 0, err
 	}
-	var lead *Attempt // of the batch just seen
+	var lead *delivery.Attempt // of the batch just seen
 	for _, a := range entries {
 		// The entries of a batch were recorded together, the leader's first, so
 		// that no other entry lies between them.
@@ -93,7 +94,7 @@ func (e *Engine) attemptsOfType(ctx context.Context, q LogQuery) (list []*Attemp
 			continue
 		}
 		if lead = nil; a.Follows() {
-			if lead, err = e.leader(ctx, a); err != nil {
+			if lead, err = l.leader(ctx, a); err != nil {
 				return nil, 0, err
 			}
 			if a = lead; a == nil {

@@ -1,8 +1,9 @@
-package delivery
+package ledger
 
 import (
 	"time"
 
+	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 )
 
@@ -31,9 +32,9 @@ type Delivery struct {
 	EventType string
 	State     State
 	Attempts  int
-	NextAt    time.Time // of the next attempt; zero: none is planned
-	Reason    string    // why it is in this state, in words; may be empty
-	Last      *Attempt  // the last entry of the log; nil: none
+	NextAt    time.Time         // of the next attempt; zero: none is planned
+	Reason    string            // why it is in this state, in words; may be empty
+	Last      *delivery.Attempt // the last entry of the log; nil: none
 }
 
 // Verdict is why a webhook got an event, or did not.

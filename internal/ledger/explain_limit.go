@@ -1,21 +1,21 @@
-package delivery
+package ledger
 
 import (
 	"context"
 	"fmt"
-	"time"
 
+	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
 // explainLimit says of a delivery that waits for the webhook's rate limit that
 // it does, and how many are before it.
-func (e *Engine) explainLimit(ctx context.Context, w *webhook.Webhook, x *Explanation, row *Owed) error {
+func (l *Ledger) explainLimit(ctx context.Context, w *webhook.Webhook, x *Explanation, row *delivery.Owed) error {
 	if x.Delivery == nil {
 		return nil
 	}
-	before, ok := e.limited(w, []*Delivery{x.Delivery}, []*Owed{row})[x.Delivery.ID]
+	before, ok := l.limited(w, []*Delivery{x.Delivery}, []*delivery.Owed{row})[x.Delivery.ID]
 	if !ok {
 		return nil
 	}
@@ -23,7 +23,7 @@ func (e *Engine) explainLimit(ctx context.Context, w *webhook.Webhook, x *Explan
 	if row != nil && row.Token == 0 {
 		// Those in the store have about the order of their due times.
 		about = "at most"
-		summaries, err := e.store.OwedSummaries(ctx)
+		summaries, err := l.store.OwedSummaries(ctx)
 		if err != nil {
 			return fmt.Errorf("counting what is owed: %w", err)
 		}
@@ -47,11 +47,11 @@ func limitReason(w *webhook.Webhook) string {
 
 // nameLimits makes deliveries that wait for their webhook's rate limit say so.
 // rows has the row of each, nil where there is none.
-func (e *Engine) nameLimits(list []Delivery, rows []*Owed) {
+func (l *Ledger) nameLimits(list []Delivery, rows []*delivery.Owed) {
 	type some struct {
 		hook *webhook.Webhook
 		list []*Delivery
-		rows []*Owed
+		rows []*delivery.Owed
 	}
 	var byHook map[uint32]*some // of those with a limit
 	for i := range list {
@@ -59,7 +59,7 @@ func (e *Engine) nameLimits(list []Delivery, rows []*Owed) {
 		if d.State != StateWaiting && d.State != StateInFlight {
 			continue
 		}
-		w, ok := e.hooks.ByNumber(d.ID.Webhook)
+		w, ok := l.hooks.ByNumber(d.ID.Webhook)
 		if !ok || w.RateLimit == nil {
 			continue
 		}
@@ -74,12 +74,12 @@ func (e *Engine) nameLimits(list []Delivery, rows []*Owed) {
 		s.list, s.rows = append(s.list, d), append(s.rows, rows[i])
 	}
 	for _, s := range byHook {
-		limited := e.limited(s.hook, s.list, s.rows)
+		limited := l.limited(s.hook, s.list, s.rows)
 		for i, d := range s.list {
 			if _, ok := limited[d.ID]; !ok {
 				continue
 			}
-			if d.Reason = limitReason(s.hook); s.rows[i] != nil && s.rows[i].Reason == ReasonRetry && s.rows[i].Token == 0 {
+			if d.Reason = limitReason(s.hook); s.rows[i] != nil && s.rows[i].Reason == delivery.ReasonRetry && s.rows[i].Token == 0 {
 				d.Reason = retryReason(s.rows[i], s.hook, d.Last) + ": " + limitReason(s.hook)
 			}
 		}
@@ -89,9 +89,8 @@ func (e *Engine) nameLimits(list []Delivery, rows []*Owed) {
 // limited returns those of a webhook's deliveries that are due and wait for its
 // rate limit, with how many are before each in the lane's queue. rows has the
 // row of each, nil where there is none.
-func (e *Engine) limited(w *webhook.Webhook, list []*Delivery, rows []*Owed) map[event.DeliveryID]int {
-	l := e.laneOf(w.Number)
-	if w.RateLimit == nil || l == nil {
+func (l *Ledger) limited(w *webhook.Webhook, list []*Delivery, rows []*delivery.Owed) map[event.DeliveryID]int {
+	if w.RateLimit == nil {
 		return nil
 	}
 	places := make(map[event.DeliveryID]int, len(list))
@@ -100,11 +99,11 @@ func (e *Engine) limited(w *webhook.Webhook, list []*Delivery, rows []*Owed) map
 			places[d.ID] = -1 // in the memory of a node
 		}
 	}
-	n, limited := l.places(places)
+	n, limited := l.machine.Places(w.Number, places)
 	if !limited {
 		return nil
 	}
-	now := e.wall()
+	now := l.machine.Now()
 	for i, d := range list {
 		place, queued := places[d.ID]
 		switch {
@@ -115,24 +114,4 @@ func (e *Engine) limited(w *webhook.Webhook, list []*Delivery, rows []*Owed) map
 		}
 	}
 	return places
-}
-
-// places sets for each of the deliveries how many are before it in the queue,
-// where it is there. It returns the length of the queue, and whether the user's
-// rate limit lets none of them start now.
-func (l *lane) places(of map[event.DeliveryID]int) (n int, limited bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.pace.user.delay(time.Now()) == 0 {
-		return 0, false
-	}
-	for i := range l.queue.n {
-		for t := l.queue.ring[(l.queue.head+i)%len(l.queue.ring)]; t != nil; t = t.next {
-			if _, ok := of[t.owed.Delivery()]; ok {
-				of[t.owed.Delivery()] = n
-			}
-			n++
-		}
-	}
-	return n, true
 }

@@ -1,4 +1,4 @@
-package delivery
+package ledger
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/problem"
@@ -50,21 +51,21 @@ const (
 // be stored: it can be a draft of other settings. Nothing is sent and nothing
 // stored. It takes 10 s at most and then says of the rest that they were not
 // tried. A *problem.Error is returned when too many previews run.
-func (e *Engine) Preview(ctx context.Context, w *webhook.Webhook, events []*event.Event) ([]Previewed, error) {
+func (l *Ledger) Preview(ctx context.Context, w *webhook.Webhook, events []*event.Event) ([]Previewed, error) {
 	limited, cancel := context.WithTimeout(ctx, previewTime)
 	defer cancel()
 	busy := problem.New(problem.Unavailable, "too many previews run, or too many transforms wait for their turn: try again")
 	select {
-	case e.previews <- struct{}{}:
-		defer func() { <-e.previews }()
+	case l.previews <- struct{}{}:
+		defer func() { <-l.previews }()
 	case <-limited.Done():
 		return nil, errors.Join(ctx.Err(), busy)
 	}
-	ep := e.open(w, nil) // not the lane's: it asks for no token
-	defer ep.close()
+	draft := l.machine.Draft(w)
+	defer draft.Close()
 	list := make([]Previewed, len(events))
 	for i, ev := range events {
-		p, err := e.preview(limited, ep, ev)
+		p, err := l.preview(limited, w, draft, ev)
 		switch {
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("previewing: %w", ctx.Err())
@@ -79,8 +80,7 @@ func (e *Engine) Preview(ctx context.Context, w *webhook.Webhook, events []*even
 }
 
 // preview is Preview of one event. The error says nothing about the event.
-func (e *Engine) preview(ctx context.Context, ep *endpoint, ev *event.Event) (Previewed, error) {
-	w := ep.hook
+func (l *Ledger) preview(ctx context.Context, w *webhook.Webhook, draft *delivery.Draft, ev *event.Event) (Previewed, error) {
 	p := Previewed{Event: ev}
 	if err := ctx.Err(); err != nil {
 		return p, err
@@ -100,25 +100,17 @@ func (e *Engine) preview(ctx context.Context, ep *endpoint, ev *event.Event) (Pr
 			return p, nil
 		}
 	}
-	m := newMessage(w, ev, 1)
-	defer m.free()
-	err := e.render(ctx, ep, &m.Message, nil)
-	var failed *renderError
-	var dropped *droppedError
+	req, err := draft.Describe(ctx, ev)
+	var failed *delivery.RenderError
+	var dropped *delivery.DroppedError
 	switch {
 	case errors.As(err, &dropped):
-		p.Verdict, p.Detail = PreviewDrop, dropped.why
+		p.Verdict, p.Detail = PreviewDrop, dropped.Why
 	case errors.As(err, &failed):
-		p.Verdict, p.Detail, p.Line = PreviewTransformError, failed.message, failed.line
+		p.Verdict, p.Detail, p.Line = PreviewTransformError, failed.Message, failed.Line
 	case err != nil:
 		return p, err
 	default:
-		req, err := ep.sender.Describe(&m.Message)
-		if err != nil {
-			p.Verdict, p.Detail = PreviewTransformError, badAsk(ep, err.Error())
-			return p, nil
-		}
-		req.Body = m.Body
 		p.Verdict, p.Detail, p.Request = PreviewSend, "it would be sent", &req
 	}
 	return p, nil
@@ -140,16 +132,16 @@ const (
 // be evaluated for the event, at most 100 of them, and those found within a
 // second. They are found by evaluating the filters as they are now: a failure
 // is not stored when the event is routed, where each write would count.
-func (e *Engine) FilterErrors(ctx context.Context, ev *event.Event) (list []FilterError) {
+func (l *Ledger) FilterErrors(ctx context.Context, ev *event.Event) (list []FilterError) {
 	ctx, cancel := context.WithTimeout(ctx, filterErrorsTime)
 	defer cancel()
-	for _, w := range e.hooks.List(ev.Tenant) {
+	for _, w := range l.hooks.List(ev.Tenant) {
 		if w.Program == nil || !w.Wants(ev.Type) || ev.ID.Time().Before(w.CreatedAt) {
 			continue
 		}
 		start := time.Now()
 		_, err := w.Program.Match(ctx, ev)
-		stepAside(time.Since(start))
+		delivery.StepAside(time.Since(start))
 		if ctx.Err() != nil || len(list) == maxFilterErrors {
 			break
 		}

@@ -1,4 +1,4 @@
-package delivery
+package ledger
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/filter"
@@ -15,22 +16,22 @@ import (
 
 // Explain says for one webhook, or (nil) for each of the tenant, what became
 // of the event and why.
-func (e *Engine) Explain(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]Explanation, error) {
-	log, rows, open, err := e.historyOf(ctx, ev)
+func (l *Ledger) Explain(ctx context.Context, ev *event.Event, w *webhook.Webhook) ([]Explanation, error) {
+	log, rows, open, err := l.historyOf(ctx, ev)
 	if err != nil {
 		return nil, err
 	}
 	hooks := []*webhook.Webhook{w}
 	if w == nil {
-		hooks = e.hooks.List(ev.Tenant)
+		hooks = l.hooks.List(ev.Tenant)
 	}
 	list := make([]Explanation, 0, len(hooks))
 	for _, h := range hooks {
 		start := time.Now()
-		x := e.explainOne(ev, h, rows[h.Number], log[h.Number], open)
+		x := l.explainOne(ev, h, rows[h.Number], log[h.Number], open)
 		switch {
 		case x.Verdict == VerdictType:
-			more, err := e.explainRules(ctx, ev, h)
+			more, err := l.explainRules(ctx, ev, h)
 			if err != nil {
 				return nil, err
 			}
@@ -38,12 +39,12 @@ func (e *Engine) Explain(ctx context.Context, ev *event.Event, w *webhook.Webhoo
 				x.Detail += "; " + more
 			}
 		case x.Verdict == VerdictWaiting && x.Delivery != nil:
-			if err := e.explainLimit(ctx, h, &x, rows[h.Number]); err != nil {
+			if err := l.explainLimit(ctx, h, &x, rows[h.Number]); err != nil {
 				return nil, err
 			}
 		}
 		list = append(list, x)
-		stepAside(time.Since(start)) // its filter may have been evaluated several times
+		delivery.StepAside(time.Since(start)) // its filter may have been evaluated several times
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -87,18 +88,18 @@ func filterFailure(w *webhook.Webhook, ev *event.Event) string {
 }
 
 // advice says what is most likely wrong where an attempt was refused; empty: nothing comes to mind.
-func (e *Engine) advice(w *webhook.Webhook, a *Attempt) string {
-	if adviser := e.lane(w).current().sender.Adviser; adviser != nil && a != nil && a.ErrorKind == exchange.Status {
+func (l *Ledger) advice(w *webhook.Webhook, a *delivery.Attempt) string {
+	if adviser := l.machine.Sender(w).Adviser; adviser != nil && a != nil && a.ErrorKind == exchange.Status {
 		return adviser.Advise(a.At, a.Response)
 	}
 	return ""
 }
 
-func (e *Engine) explainOne(ev *event.Event, w *webhook.Webhook, o *Owed, log []*Attempt, open bool) Explanation {
+func (l *Ledger) explainOne(ev *event.Event, w *webhook.Webhook, o *delivery.Owed, log []*delivery.Attempt, open bool) Explanation {
 	x := Explanation{WebhookID: w.ID}
 	at := ev.ID.Time()
-	if o != nil || len(log) > 0 || open && e.inMemory(ev, w) {
-		d := e.delivery(event.DeliveryID{Event: ev.ID, Webhook: w.Number}, ev, o, log)
+	if o != nil || len(log) > 0 || open && l.inMemory(ev, w) {
+		d := l.delivery(event.DeliveryID{Event: ev.ID, Webhook: w.Number}, ev, o, log)
 		x.Delivery = &d
 		x.Verdict = map[State]Verdict{
 			StateDelivered: VerdictDelivered, StateFailed: VerdictFailed, StateCanceled: VerdictCanceled,
@@ -109,7 +110,7 @@ func (e *Engine) explainOne(ev *event.Event, w *webhook.Webhook, o *Owed, log []
 			x.Detail = fmt.Sprintf("delivered with attempt %d", d.Attempts)
 		case StateFailed:
 			x.Detail = fmt.Sprintf("given up after attempt %d: %s", d.Attempts, d.Reason)
-			if hint := e.advice(w, d.Last); hint != "" {
+			if hint := l.advice(w, d.Last); hint != "" {
 				x.Detail += "; " + hint
 			}
 		case StateHeld:
@@ -122,7 +123,7 @@ func (e *Engine) explainOne(ev *event.Event, w *webhook.Webhook, o *Owed, log []
 			x.Detail = d.Reason
 		case StateWaiting:
 			x.Verdict, x.Detail = VerdictWaiting, d.Reason
-			if o != nil && o.Reason != ReasonRetry && d.NextAt.After(time.Now()) {
+			if o != nil && o.Reason != delivery.ReasonRetry && d.NextAt.After(time.Now()) {
 				x.Detail += ", until " + d.NextAt.Format(format.TimeLayout)
 			}
 		default:
@@ -141,7 +142,7 @@ func (e *Engine) explainOne(ev *event.Event, w *webhook.Webhook, o *Owed, log []
 	case !w.Wants(ev.Type):
 		x.Verdict = VerdictType
 		x.Detail = fmt.Sprintf("the webhook asks for %s, not for %s", strings.Join(w.Events, ", "), ev.Type)
-	case !passes(w, ev):
+	case !w.Passes(ev):
 		x.Verdict, x.Detail = VerdictFilter, explainFilter(w, ev)
 	case period.Contains(at):
 		x.Verdict = VerdictPaused

@@ -1,4 +1,4 @@
-package delivery
+package ledger
 
 import (
 	"context"
@@ -18,7 +18,7 @@ const maxNamed = 3
 
 // Derived returns the events that were derived from an event, and from those,
 // in the order they are stored in. They are stored together with it.
-func (e *Engine) Derived(ctx context.Context, ev *event.Event) ([]event.Event, error) {
+func (l *Ledger) Derived(ctx context.Context, ev *event.Event) ([]event.Event, error) {
 	var near []event.Event
 	add := func(other *event.Event) bool {
 		if other.Cause != 0 {
@@ -28,9 +28,9 @@ func (e *Engine) Derived(ctx context.Context, ev *event.Event) ([]event.Event, e
 	}
 	// Their ids follow each other; those of rules with "before" come first.
 	const most = catalogue.MaxDerived
-	err := e.store.EventScan(ctx, ev.Tenant, max(0, ev.ID-most-1), ev.ID-1, add)
+	err := l.store.EventScan(ctx, ev.Tenant, max(0, ev.ID-most-1), ev.ID-1, add)
 	if err == nil {
-		err = e.store.EventScan(ctx, ev.Tenant, ev.ID, ev.ID+most, add)
+		err = l.store.EventScan(ctx, ev.Tenant, ev.ID, ev.ID+most, add)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading what was derived from %s: %w", ev.PublicID(), err)
@@ -58,12 +58,12 @@ func (e *Engine) Derived(ctx context.Context, ev *event.Event) ([]event.Event, e
 // explainRules says what the tenant's derivation rules have to do with it that
 // a webhook does not ask for the event's type: which events of the types that
 // it does ask for followed, or why none did. Empty: no rule leads there.
-func (e *Engine) explainRules(ctx context.Context, ev *event.Event, w *webhook.Webhook) (string, error) {
+func (l *Ledger) explainRules(ctx context.Context, ev *event.Event, w *webhook.Webhook) (string, error) {
 	var rules []catalogue.RuleState
-	if e.rules != nil {
-		rules = e.rules(ev.Tenant)
+	if l.rules != nil {
+		rules = l.rules(ev.Tenant)
 	}
-	derived, err := e.Derived(ctx, ev)
+	derived, err := l.Derived(ctx, ev)
 	if err != nil {
 		return "", err
 	}
@@ -79,11 +79,11 @@ func (e *Engine) explainRules(ctx context.Context, ev *event.Event, w *webhook.W
 		if named++; named > maxNamed {
 			continue
 		}
-		log, rows, open, err := e.historyOf(ctx, d)
+		log, rows, open, err := l.historyOf(ctx, d)
 		if err != nil {
 			return "", err
 		}
-		x := e.explainOne(d, w, rows[w.Number], log[w.Number], open)
+		x := l.explainOne(d, w, rows[w.Number], log[w.Number], open)
 		parts = append(parts, fmt.Sprintf("%s followed from it as %s: %s", d.Type, d.PublicID(), x.Detail))
 	}
 	if named > maxNamed {

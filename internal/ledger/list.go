@@ -1,4 +1,4 @@
-package delivery
+package ledger
 
 import (
 	"cmp"
@@ -7,7 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/problem"
 )
 
@@ -22,20 +24,20 @@ const lookedPerDelivery = 4
 // Deliveries returns a page of a tenant's deliveries. Those not settled come
 // first, the newest event first; then the settled ones, the last settled first.
 // Without a webhook in the query, webhooks that have an owner are left out.
-func (e *Engine) Deliveries(ctx context.Context, q DeliveryQuery) (DeliveryPage, error) {
+func (l *Ledger) Deliveries(ctx context.Context, q DeliveryQuery) (DeliveryPage, error) {
 	settled, before, beforeEntry, err := parseDeliveryCursor(q.Cursor)
 	if err != nil {
 		return DeliveryPage{}, err
 	}
 	var except []uint32
 	if q.Webhook == 0 {
-		except = e.hooks.OwnedNumbers(q.Tenant)
+		except = l.hooks.OwnedNumbers(q.Tenant)
 	}
 	outcomes, open := outcomesOf(q.State)
 	var page DeliveryPage
 	if !settled && open {
-		rows := OwedQuery{Tenant: q.Tenant, Webhook: q.Webhook, Except: except, Before: before, Limit: q.Limit}
-		done, err := e.listOpen(ctx, rows, q.State, &page)
+		rows := delivery.OwedQuery{Tenant: q.Tenant, Webhook: q.Webhook, Except: except, Before: before, Limit: q.Limit}
+		done, err := l.listOpen(ctx, rows, q.State, &page)
 		if err != nil || !done {
 			return page, err
 		}
@@ -43,7 +45,7 @@ func (e *Engine) Deliveries(ctx context.Context, q DeliveryQuery) (DeliveryPage,
 	if len(outcomes) == 0 {
 		return page, nil
 	}
-	err = e.listSettled(ctx, LogQuery{
+	err = l.listSettled(ctx, delivery.LogQuery{
 		Tenant: q.Tenant, Webhook: q.Webhook, Except: except, Outcomes: outcomes, Followers: true, Before: beforeEntry, Limit: q.Limit,
 	}, &page)
 	return page, err
@@ -51,13 +53,13 @@ func (e *Engine) Deliveries(ctx context.Context, q DeliveryQuery) (DeliveryPage,
 
 // listOpen adds deliveries that are not settled to the page, those in a state
 // (any, if empty). done is false when the page ends with them.
-func (e *Engine) listOpen(ctx context.Context, q OwedQuery, state State, page *DeliveryPage) (done bool, err error) {
+func (l *Ledger) listOpen(ctx context.Context, q delivery.OwedQuery, state State, page *DeliveryPage) (done bool, err error) {
 	for start := time.Now(); len(page.Deliveries) < q.Limit; {
-		rows, err := e.store.OwedList(ctx, q)
+		rows, err := l.store.OwedList(ctx, q)
 		if err != nil {
 			return false, fmt.Errorf("listing deliveries: %w", err)
 		}
-		some, err := e.fromRows(ctx, rows)
+		some, err := l.fromRows(ctx, rows)
 		if err != nil {
 			return false, err
 		}
@@ -83,11 +85,11 @@ func (e *Engine) listOpen(ctx context.Context, q OwedQuery, state State, page *D
 }
 
 // listSettled adds settled deliveries to the page.
-func (e *Engine) listSettled(ctx context.Context, q LogQuery, page *DeliveryPage) error {
+func (l *Ledger) listSettled(ctx context.Context, q delivery.LogQuery, page *DeliveryPage) error {
 	limit := q.Limit
 	for looked := 0; len(page.Deliveries) < limit && looked < lookedPerDelivery*limit; {
 		q.Limit = limit - len(page.Deliveries)
-		entries, next, err := e.store.AttemptList(ctx, q)
+		entries, next, err := l.store.AttemptList(ctx, q)
 		if err != nil {
 			return fmt.Errorf("listing deliveries: %w", err)
 		}
@@ -96,12 +98,12 @@ func (e *Engine) listSettled(ctx context.Context, q LogQuery, page *DeliveryPage
 			if a.Test {
 				continue
 			}
-			log, last, err := e.isLast(ctx, a)
+			log, last, err := l.isLast(ctx, a)
 			if err != nil {
 				return fmt.Errorf("listing deliveries: %w", err)
 			}
 			if last {
-				page.Deliveries = append(page.Deliveries, e.delivery(a.Delivery(), nil, nil, log))
+				page.Deliveries = append(page.Deliveries, l.delivery(a.Delivery(), nil, nil, log))
 			}
 		}
 		if q.Before = next; next == 0 {
@@ -120,12 +122,12 @@ func (e *Engine) listSettled(ctx context.Context, q LogQuery, page *DeliveryPage
 
 // isLast tells whether an entry says where its delivery stands, and returns its whole log. It does not where the
 // delivery was asked for again by hand, or repeated after a crash: then it is owed, or a later entry stands for it.
-func (e *Engine) isLast(ctx context.Context, a *Attempt) (log []*Attempt, last bool, err error) {
+func (l *Ledger) isLast(ctx context.Context, a *delivery.Attempt) (log []*delivery.Attempt, last bool, err error) {
 	// The row first, as in historyOf.
-	if _, owed, err := e.store.OwedGet(ctx, a.Tenant, a.Delivery()); err != nil || owed {
+	if _, owed, err := l.store.OwedGet(ctx, a.Tenant, a.Delivery()); err != nil || owed {
 		return nil, false, err
 	}
-	if log, err = e.store.AttemptsOfDelivery(ctx, a.Tenant, a.Delivery()); err != nil {
+	if log, err = l.store.AttemptsOfDelivery(ctx, a.Tenant, a.Delivery()); err != nil {
 		return nil, false, err
 	}
 	for _, other := range log {
@@ -139,23 +141,23 @@ func (e *Engine) isLast(ctx context.Context, a *Attempt) (log []*Attempt, last b
 // attemptsOfEvent is AttemptList for the attempts of one event, which the log
 // has an index for: at most the 1,000 newest. An attempt whose request is in
 // the entry of another event's delivery shows that request.
-func (e *Engine) attemptsOfEvent(ctx context.Context, q LogQuery) (list []*Attempt, next event.ID, err error) {
-	var entries []*Attempt
+func (l *Ledger) attemptsOfEvent(ctx context.Context, q delivery.LogQuery) (list []*delivery.Attempt, next event.ID, err error) {
+	var entries []*delivery.Attempt
 	if q.Webhook != 0 {
-		entries, err = e.store.AttemptsOfDelivery(ctx, q.Tenant, event.DeliveryID{Event: q.Event, Webhook: q.Webhook})
+		entries, err = l.store.AttemptsOfDelivery(ctx, q.Tenant, event.DeliveryID{Event: q.Event, Webhook: q.Webhook})
 	} else {
-		entries, err = e.store.AttemptsOfEvent(ctx, q.Tenant, q.Event)
+		entries, err = l.store.AttemptsOfEvent(ctx, q.Tenant, q.Event)
 	}
 	if err != nil {
 		return nil, 0, err
 	}
-	slices.SortFunc(entries, func(a, b *Attempt) int { return cmp.Compare(b.ID, a.ID) })
+	slices.SortFunc(entries, func(a, b *delivery.Attempt) int { return cmp.Compare(b.ID, a.ID) })
 	for _, a := range entries {
-		if !q.selects(a) {
+		if !selects(&q, a) {
 			continue
 		}
 		if a.Follows() {
-			lead, err := e.leader(ctx, a)
+			lead, err := l.leader(ctx, a)
 			if err != nil {
 				return nil, 0, err
 			}
@@ -163,7 +165,7 @@ func (e *Engine) attemptsOfEvent(ctx context.Context, q LogQuery) (list []*Attem
 				a.Request, a.Response, a.Timing = lead.Request, lead.Response, lead.Timing
 			}
 		}
-		if !q.selectsAnswer(a.Response) {
+		if !selectsAnswer(&q, a.Response) {
 			continue
 		}
 		if len(list) == q.Limit {
@@ -174,22 +176,41 @@ func (e *Engine) attemptsOfEvent(ctx context.Context, q LogQuery) (list []*Attem
 	return list, 0, nil
 }
 
+// selects reports whether the query selects an entry of its tenant, apart from
+// what it asks of the answer.
+func selects(q *delivery.LogQuery, a *delivery.Attempt) bool {
+	return (q.Webhook == 0 || a.Webhook == q.Webhook) && !slices.Contains(q.Except, a.Webhook) &&
+		(q.Event == 0 || a.Event == q.Event) &&
+		(q.EventType == "" || a.EventType == q.EventType) &&
+		(q.Before == 0 || a.ID < q.Before) &&
+		(len(q.Outcomes) == 0 && a.Outcome.IsAttempt() || slices.Contains(q.Outcomes, a.Outcome)) &&
+		(q.Since.IsZero() || !a.At.Before(q.Since)) && (q.Until.IsZero() || a.At.Before(q.Until))
+}
+
+// selectsAnswer reports whether the query selects an attempt with this answer.
+func selectsAnswer(q *delivery.LogQuery, r *exchange.Response) bool {
+	if q.StatusMin == 0 && q.StatusMax == 0 {
+		return true
+	}
+	return r != nil && r.Status >= q.StatusMin && (q.StatusMax == 0 || r.Status <= q.StatusMax)
+}
+
 // outcomesOf returns the log outcomes of settled deliveries in a state (any,
 // if empty), and whether the state is one of deliveries not settled.
-func outcomesOf(s State) (outcomes []Outcome, open bool) {
+func outcomesOf(s State) (outcomes []delivery.Outcome, open bool) {
 	switch s {
 	case "":
-		return []Outcome{Delivered, Failed, Canceled, Expired, Discarded}, true
+		return []delivery.Outcome{delivery.Delivered, delivery.Failed, delivery.Canceled, delivery.Expired, delivery.Discarded}, true
 	case StateDelivered:
-		return []Outcome{Delivered}, false
+		return []delivery.Outcome{delivery.Delivered}, false
 	case StateFailed:
-		return []Outcome{Failed}, false
+		return []delivery.Outcome{delivery.Failed}, false
 	case StateCanceled:
-		return []Outcome{Canceled}, false
+		return []delivery.Outcome{delivery.Canceled}, false
 	case StateExpired:
-		return []Outcome{Expired}, false
+		return []delivery.Outcome{delivery.Expired}, false
 	case StateDiscarded:
-		return []Outcome{Discarded}, false
+		return []delivery.Outcome{delivery.Discarded}, false
 	default:
 		return nil, true
 	}
