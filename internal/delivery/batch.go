@@ -12,6 +12,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/format"
+	"github.com/relay-events/relay/internal/webhook"
 )
 
 // A batch is made when it is sent: of what waits then, so that it fills up
@@ -77,13 +78,28 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 	if len(w.Maintenance) > 0 {
 		since = since.Add(w.HeldFor(since, ended))
 	}
-	decide(w, a, &res, round+1, since, ended)
+	orders := []int64{-int64(b.ID)} // of the batches that what is retried is in, by halves
+	if res.Split && len(tasks) > 1 {
+		// It says nothing about the endpoint: it was refused for an item that only halving finds.
+		a.Outcome, a.NextAt = Retrying, ended.UTC().Truncate(time.Millisecond)
+		a.Error += "; sent again in two halves"
+		orders = []int64{-int64(e.store.EventReserve()), -int64(e.store.EventReserve())}
+		l.attempted(destination.Done, a.Timing.Total)
+	} else {
+		res.Final = res.Final || res.Split
+		decide(w, a, &res, round+1, since, ended)
+		l.attempted(res.Class, a.Timing.Total)
+		e.health.observe(ep, a, &res, ended)
+	}
 	entries := batchEntries(a, tasks)
-	l.attempted(res.Class, a.Timing.Total)
-	e.health.observe(ep, a, &res, ended)
+	judgeItems(w, entries, &res, round+1, since, ended)
 	kept := tasks[:0:0]
 	results := entries[:0:0]
 	for i, t := range tasks {
+		t.owed.Order = orders[i*len(orders)/len(tasks)]
+		if len(orders) > 1 {
+			t.owed.Base++ // halving does not use up the policy's attempts
+		}
 		e.stopCanceled(t, entries[i])
 		if entries[i].Outcome.Settles() && !ep.settle(&m.Items[i], entries[i]) {
 			e.release(t)
@@ -91,8 +107,48 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 		}
 		kept, results = append(kept, t), append(results, entries[i])
 	}
-	e.recorder.finishBatch(kept, results, -int64(b.ID))
+	e.recorder.finishBatch(kept, results)
 	return rest
+}
+
+// judgeItems sets in the entries of a batch what its destination said of each
+// item, if it did. What it asks to have again is retried as the policy says.
+func judgeItems(w *webhook.Webhook, entries []*Attempt, res *destination.Result, n int, since, ended time.Time) {
+	if len(res.Verdicts) != len(entries) {
+		return // one verdict for all
+	}
+	reason := res.Reason
+	if reason == "" {
+		reason = exchange.Status
+	}
+	for i, v := range res.Verdicts {
+		a := entries[i]
+		a.NextAt, a.Error = time.Time{}, v.Text
+		if v.Outcome == destination.ItemDelivered {
+			a.Outcome, a.ErrorKind = Delivered, ""
+			continue
+		}
+		a.Outcome, a.ErrorKind = Failed, reason
+		if a.Error == "" {
+			a.Error = res.Text
+		}
+		if v.Outcome == destination.ItemRetry {
+			d := w.Retry.Decide(webhook.Result{Status: res.Code, Kind: reason, After: res.After, Again: true}, n, since, ended)
+			if d.Retry {
+				a.Outcome, a.NextAt = Retrying, d.At.UTC().Truncate(time.Millisecond)
+			}
+		}
+	}
+	// What is retried stays one batch, whose rows have one time.
+	next := time.Time{}
+	for _, a := range entries {
+		next = later(next, a.NextAt)
+	}
+	for _, a := range entries {
+		if !a.NextAt.IsZero() {
+			a.NextAt = next
+		}
+	}
 }
 
 // batchEntries returns the entries of a batch whose first one is a.

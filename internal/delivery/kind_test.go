@@ -328,3 +328,99 @@ func TestKindOfDestination(t *testing.T) {
 		})
 	})
 }
+
+// TestVerdictsPerItem: what was delivered and what was rejected is settled, and the rest stays one batch.
+func TestVerdictsPerItem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, b := boardRig(t)
+		w := r.toBoard("a", inBatches(4, time.Second, 1<<20), func(s *webhook.Settings) {
+			s.Retry = webhook.Retry{Attempts: 3, Waits: []time.Duration{time.Minute}, RetryOn: []string{"timeout"}}
+		})
+		b.setAnswer(func(_ int, m *destination.Message) destination.Result {
+			res := destination.Result{Code: 207, Text: "some failed"}
+			for _, item := range m.Items {
+				v := destination.Verdict{Outcome: destination.ItemDelivered}
+				switch item.Event.Name {
+				case "bad":
+					v = destination.Verdict{Outcome: destination.ItemRejected, Text: "the number is not valid"}
+				case "later1", "later2":
+					if m.Number < 3 {
+						v.Outcome = destination.ItemRetry
+					}
+				}
+				res.Verdicts = append(res.Verdicts, v)
+			}
+			return res
+		})
+		events := r.publish(`{"id":"later1","type":"a","data":1}`, `{"id":"bad","type":"a","data":1}`, `{"id":"good","type":"a","data":1}`, `{"id":"later2","type":"a","data":1}`)
+		time.Sleep(10 * time.Second)
+		for i, want := range []ledger.State{ledger.StateWaiting, ledger.StateFailed, ledger.StateDelivered, ledger.StateWaiting} {
+			if d := r.delivery(events[i], w); d.State != want {
+				t.Errorf("%s after the first request: got %s (%s), want %s", events[i].Name, d.State, d.Reason, want)
+			}
+		}
+		if d := r.delivery(events[1], w); d.Last.Error != "the number is not valid" {
+			t.Errorf("got %q", d.Last.Error)
+		}
+		time.Sleep(time.Hour)
+		got := b.pins("a")
+		if len(got) != 3 || !slices.Equal(got[1].events, []string{"later1", "later2"}) || !slices.Equal(got[2].events, got[1].events) {
+			t.Errorf("got %+v, want the two that were not accepted together again, twice", got)
+		}
+		for _, i := range []int{0, 3} {
+			if d := r.delivery(events[i], w); d.State != ledger.StateDelivered || d.Attempts != 3 {
+				t.Errorf("%s: got %s after %d attempts", events[i].Name, d.State, d.Attempts)
+			}
+		}
+		if h := r.engine.Health(w); !h.FailingSince.IsZero() {
+			t.Errorf("got health %+v: the destination answered well", h)
+		}
+		r.end()
+	})
+}
+
+// TestBatchSplits: a batch that is refused as a whole for one of its items is halved until that one is alone, and all others
+// are delivered, however few attempts the policy allows.
+func TestBatchSplits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n, bad = 64, 41
+		r, b := boardRig(t)
+		w := r.toBoard("a", inBatches(n, time.Second, 1<<20), func(s *webhook.Settings) {
+			s.Retry = webhook.Retry{Attempts: 2, Waits: []time.Duration{time.Minute}, RetryOn: []string{"400"}}
+		})
+		b.setAnswer(func(_ int, m *destination.Message) destination.Result {
+			for _, item := range m.Items {
+				if item.Event.Name == fmt.Sprintf("e%d", bad) {
+					return destination.Result{Class: destination.Refused, Reason: exchange.Status, Code: 400, Text: "bad request", Split: true}
+				}
+			}
+			return destination.Result{}
+		})
+		var raw []string
+		for i := range n {
+			raw = append(raw, fmt.Sprintf(`{"id":"e%d","type":"a","data":1}`, i))
+		}
+		events := r.publish(raw...)
+		time.Sleep(10 * time.Minute)
+		for i, ev := range events {
+			want := ledger.StateDelivered
+			if i == bad {
+				want = ledger.StateFailed
+			}
+			if d := r.delivery(ev, w); d.State != want {
+				t.Errorf("%s: got %s (%s), want %s", ev.Name, d.State, d.Reason, want)
+			}
+		}
+		if got := len(b.pins("a")); got != 1+2*6 {
+			t.Errorf("got %d requests, want one and two for each of the six halvings", got)
+		}
+		seen := make(map[string]bool)
+		for _, p := range b.pins("a") {
+			if seen[p.id] {
+				t.Errorf("two batches have the id %s", p.id)
+			}
+			seen[p.id] = true
+		}
+		r.end()
+	})
+}

@@ -113,8 +113,12 @@ func (r *recorder) gather(t *task, full bool) {
 }
 
 // finishBatch records an attempt of a batch. The tasks' entries are in the same
-// order; order is what keeps the batch together if it is tried again.
-func (r *recorder) finishBatch(tasks []*task, entries []*Attempt, order int64) {
+// order; the Order of their rows is what keeps them together if they are tried
+// again.
+func (r *recorder) finishBatch(tasks []*task, entries []*Attempt) {
+	if len(tasks) == 0 {
+		return
+	}
 	r.engine.metrics.count(entries[0])
 	results := make([]result, len(tasks))
 	for i, t := range tasks {
@@ -122,7 +126,7 @@ func (r *recorder) finishBatch(tasks []*task, entries []*Attempt, order int64) {
 		*res = result{attempt: entries[i], in: t.in, token: t.token()}
 		if entries[i].Outcome == Retrying {
 			t.owed.Attempts++
-			t.owed.Due, t.owed.Reason, t.owed.Order = entries[i].NextAt, ReasonRetry, order
+			t.owed.Due, t.owed.Reason = entries[i].NextAt, ReasonRetry
 			res.owe = &t.owed
 		} else if t.owed.Token != 0 {
 			res.settle = &t.owed

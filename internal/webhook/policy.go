@@ -125,6 +125,7 @@ type Result struct {
 	Status int           // of the answer; zero: none came
 	Kind   exchange.Kind // of the failure when none came
 	After  time.Duration // how long the endpoint asks to be left alone; zero: it does not say
+	Again  bool          // the endpoint asks for another attempt: RetryOn is not asked
 }
 
 // Decision is what follows from an attempt.
@@ -139,7 +140,7 @@ type Decision struct {
 // Decide returns what follows from the n-th attempt of a round, which ended at
 // now without success. since is when the round began.
 func (r *Retry) Decide(res Result, n int, since, now time.Time) Decision {
-	if n >= r.Attempts || !r.retries(res) {
+	if n >= r.Attempts || !res.Again && !r.retries(res) {
 		return Decision{}
 	}
 	wait := r.Wait(n)
