@@ -17,7 +17,7 @@ type PublishedEvent struct {
 	Timestamp time.Time `json:"timestamp"`
 	// It was stored before; this is the first result.
 	Duplicate bool `json:"duplicate"`
-	// What is odd about it; left out when nothing is.
+	// Problems found in it; left out if there are none.
 	Warnings []Warning `json:"warnings"`
 }
 
@@ -62,8 +62,8 @@ type Event struct {
 	DeliverAt time.Time `json:"deliverAt"`
 	// The event this one was derived from.
 	CauseID string `json:"causeId"`
-	// What was odd about it when it was published: how it departs from its type's schema, and
-	// derivation rules that failed.
+	// Problems found when it was published: differences from its type's schema, and derivation rules
+	// that failed.
 	Warnings []Warning `json:"warnings"`
 }
 
@@ -89,8 +89,8 @@ type EventDetail struct {
 	DeliverAt time.Time `json:"deliverAt"`
 	// The event this one was derived from.
 	CauseID string `json:"causeId"`
-	// What was odd about it when it was published: how it departs from its type's schema, and
-	// derivation rules that failed.
+	// Problems found when it was published: differences from its type's schema, and derivation rules
+	// that failed.
 	Warnings []Warning `json:"warnings"`
 	// Webhooks whose filter, as it is now, cannot be evaluated for this event, which counts as no
 	// match; at most 100.
@@ -315,7 +315,7 @@ type Webhook struct {
 	Format string `json:"format"`
 	// Headers that sign a request.
 	Signature string `json:"signature"`
-	// Requests are signed with an ed25519 key, too.
+	// Requests are also signed with an ed25519 key.
 	KeyPair bool `json:"keyPair"`
 	// Verifies the v1a signatures; null: it has no key pair.
 	PublicKey string `json:"publicKey"`
@@ -337,7 +337,7 @@ type Webhook struct {
 	Batch *Batch `json:"batch"`
 	// Fifo: strictly in order, per key. One of "none", "fifo".
 	Ordering string `json:"ordering"`
-	// Windows in which nothing is sent.
+	// Windows without deliveries.
 	Maintenance []Window `json:"maintenance"`
 	// Paused by a person, or disabled by Relay: see health. One of "active", "paused", "disabled".
 	Status string `json:"status"`
@@ -352,12 +352,12 @@ type Webhook struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 	// When the signing secret was last replaced; null: it is the first.
 	SecretRotatedAt time.Time `json:"secretRotatedAt"`
-	// Until when requests are signed with the secret before, too; null: they are not.
+	// The previous secret signs requests as well until then; null: it no longer does.
 	PreviousSecretUntil time.Time `json:"previousSecretUntil"`
 	// Signs the requests; shown only in the answers to create and rotate-secret.
 	Secret string `json:"secret"`
-	// What is odd about the events it asks for, in the answer to a request that sets them; left out
-	// when nothing is.
+	// Problems with its event types, in the answer to a request that sets them; left out if there are
+	// none.
 	Warnings []Warning `json:"warnings"`
 }
 
@@ -458,7 +458,7 @@ type Health struct {
 	// Failures from then on disable the webhook, if no success comes before; null: it works, or is not
 	// active.
 	DisablesAt time.Time `json:"disablesAt"`
-	// The webhook is disabled when nothing but failures came for this long.
+	// The webhook is disabled after failing without a success for this long.
 	DisableAfter Duration `json:"disableAfter"`
 	// Set while the endpoint answers 401 or 403; cleared by the next success or a change of auth.
 	AuthenticationRejected *Rejection `json:"authenticationRejected"`
@@ -524,8 +524,8 @@ type Attempt struct {
 	Timing Timing `json:"timing"`
 	//
 	NextAttemptAt time.Time `json:"nextAttemptAt"`
-	// What shared the request; null: nothing. The other members then tell of its first delivery, or of
-	// the one asked for.
+	// The batch that shared the request; null: a single delivery. The other members are about its
+	// first delivery, or the one asked for.
 	Batch *AttemptBatch `json:"batch"`
 }
 
@@ -562,7 +562,7 @@ type Response struct {
 	// Base64 where body is binary or compressed; in a text, bytes that are not UTF-8 are shown as
 	// U+FFFD. One of "text", "base64".
 	BodyEncoding string `json:"bodyEncoding"`
-	// Why the rest of the body is missing, though the answer counts; null: nothing is.
+	// Why the rest of the body is missing, though the answer counts; null: it is complete.
 	BodyError string `json:"bodyError"`
 	// How many bytes of it were read.
 	BodyBytes int `json:"bodyBytes"`
@@ -618,7 +618,7 @@ type PreviewedEvent struct {
 	Detail string `json:"detail"`
 	// Of a filter or transform that fails.
 	Error *PreviewError `json:"error"`
-	// What the first attempt would send; null if nothing.
+	// The first attempt's request; null: none would be made.
 	Request *Preview `json:"request"`
 }
 
@@ -716,13 +716,13 @@ type ReceivedRespondent struct {
 	Employee json.RawMessage `json:"employee"`
 	//
 	Sender json.RawMessage `json:"sender"`
-	// Nothing that Relay sends may contact this person.
+	// Relay must not contact this person.
 	DoNotContact bool `json:"doNotContact"`
 	//
 	Custom json.RawMessage `json:"custom"`
 	// Members of the payload that are not documented; null: none.
 	Extra json.RawMessage `json:"extra"`
-	// What is doubtful about the contact data.
+	// Problems with the contact data.
 	Warnings []ContactWarning `json:"warnings"`
 	//
 	CreatedAt time.Time `json:"createdAt"`
@@ -763,13 +763,13 @@ type Respondent struct {
 	Employee json.RawMessage `json:"employee"`
 	//
 	Sender json.RawMessage `json:"sender"`
-	// Nothing that Relay sends may contact this person.
+	// Relay must not contact this person.
 	DoNotContact bool `json:"doNotContact"`
 	//
 	Custom json.RawMessage `json:"custom"`
 	// Members of the payload that are not documented; null: none.
 	Extra json.RawMessage `json:"extra"`
-	// What is doubtful about the contact data.
+	// Problems with the contact data.
 	Warnings []ContactWarning `json:"warnings"`
 	//
 	CreatedAt time.Time `json:"createdAt"`
@@ -842,13 +842,13 @@ type AuditEntry struct {
 	Actor AuditActor `json:"actor"`
 	//
 	Action string `json:"action"`
-	// The id of what was changed; null where there is only one, such as the gate.
+	// The id of the changed object; null where a tenant has only one, such as the gate.
 	Target string `json:"target"`
 	// Everything the change was about, the most important first.
 	Targets []AuditTarget `json:"targets"`
-	// How it was; null: it was not there, or nothing that may be shown has changed.
+	// The object before; null: it did not exist, or only secrets have changed.
 	Before json.RawMessage `json:"before"`
-	// How it is since.
+	// The object after the change.
 	After json.RawMessage `json:"after"`
 	//
 	Request AuditRequest `json:"request"`

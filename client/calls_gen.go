@@ -405,9 +405,9 @@ func (c *Client) TestWebhook(ctx context.Context, id string, in TestRequest, opt
 
 // PreviewWebhook calls POST /v1/webhooks/{id}/preview: try a filter, transform or format.
 //
-// On past events ("last", or "eventIds") or given ones ("events"): which match, and what would be
-// sent. Nothing is sent, and nothing is stored. Takes 10 s at most; the events it did not get to
-// are answered as "notTried". The list is never paged.
+// On past events ("last", or "eventIds") or given ones ("events"): which match, and the requests
+// that would be made. No request is made, and no event is stored. Takes 10 s at most; the events it
+// did not get to are answered as "notTried". The list is never paged.
 //
 // Needs the scope "manage".
 func (c *Client) PreviewWebhook(ctx context.Context, id string, in PreviewRequest) ([]PreviewedEvent, error) {
@@ -417,8 +417,8 @@ func (c *Client) PreviewWebhook(ctx context.Context, id string, in PreviewReques
 
 // PauseWebhook calls POST /v1/webhooks/{id}/pause: pause a webhook.
 //
-// Events that come meanwhile are not queued for it, and retries wait. Use replay to catch up
-// afterwards.
+// Events accepted while it is paused are not queued for it, and retries wait. Use replay to catch
+// up afterwards.
 //
 // Needs the scope "manage".
 func (c *Client) PauseWebhook(ctx context.Context, id string, opts ...CallOption) (Webhook, error) {
@@ -470,7 +470,7 @@ type ListWebhookAttemptsParams struct {
 	Limit int
 	// Only attempts that ended so. One of "delivered", "retrying", "failed".
 	Status string
-	// Only answers with this status code, as 500, or of this class, as 5xx.
+	// Only answers with this status code, such as 500, or of this class, such as 5xx.
 	Code string
 	// Only attempts for events of this type.
 	EventType string
@@ -523,7 +523,7 @@ type ListAttemptsParams struct {
 	Limit int
 	// Only attempts that ended so. One of "delivered", "retrying", "failed".
 	Status string
-	// Only answers with this status code, as 500, or of this class, as 5xx.
+	// Only answers with this status code, such as 500, or of this class, such as 5xx.
 	Code string
 	// Only attempts for events of this type.
 	EventType string
@@ -897,8 +897,8 @@ func (c *Client) GetRespondent(ctx context.Context, id string) (Respondent, erro
 
 // EraseRespondent calls DELETE /v1/respondents/{id}: erase a respondent.
 //
-// For good, in every state, with what the log holds of it: requests and answers about it show no
-// bodies any more. A delivery that waits is not made.
+// For good, in every state, with what the log holds of it: requests and answers about it no longer
+// show bodies. A waiting delivery is not made.
 //
 // Needs the scope "manage".
 func (c *Client) EraseRespondent(ctx context.Context, id string) error {
@@ -967,7 +967,7 @@ type ListGateAttemptsParams struct {
 	Limit int
 	// Only attempts that ended so. One of "delivered", "retrying", "failed".
 	Status string
-	// Only answers with this status code, as 500, or of this class, as 5xx.
+	// Only answers with this status code, such as 500, or of this class, such as 5xx.
 	Code string
 	// Only attempts begun at or after this time.
 	Since time.Time
@@ -1073,10 +1073,10 @@ func (q ListAuditParams) values() url.Values {
 
 // ListAudit calls GET /v1/audit: list changes.
 //
-// Who changed what, from where, the newest first. An entry is stored in one transaction with its
-// change: there is none without the other. Only what is done to deliveries ("delivery.retry",
-// "delivery.cancel", "event.resend") and to encryption keys is noted just before it is done.
-// Credentials are shown as "***"; of what is larger than 64 KiB only the size is kept.
+// Who made which change, from where, the newest first. An entry and its change are stored in one
+// transaction. Only actions on deliveries ("delivery.retry", "delivery.cancel", "event.resend") and
+// encryption keys are logged just before they happen. Credentials are shown as "***"; of objects
+// larger than 64 KiB only the size is kept.
 //
 // Needs the scope "admin".
 //
@@ -1353,8 +1353,8 @@ func (c *Client) ChangePassword(ctx context.Context, in ChangePassword, opts ...
 // at rest.
 //
 // Makes a new key, seals the signing secrets, credentials and headers of all webhooks with it, and
-// removes what the old key had sealed from the files. Deliveries go on meanwhile. Interrupted at
-// any point it is completed by the next start, or by calling it again.
+// removes what the old key had sealed from the files. Deliveries continue. If it is interrupted,
+// the next start completes it, or calling it again.
 //
 // Needs the scope "platform".
 func (c *Client) RotateEncryptionKeys(ctx context.Context, in RotateEncryption, opts ...CallOption) (RotatedEncryption, error) {

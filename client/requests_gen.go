@@ -164,7 +164,7 @@ type CreateWebhook struct {
 	Timeout Opt[Duration] `json:"timeout,omitzero"`
 	// Attempts under way at a time; 0: Relay adapts it. Default: 0.
 	MaxConcurrency Opt[int] `json:"maxConcurrency,omitzero"`
-	// Status codes that disable the webhook at once, as 410. Default: [].
+	// Status codes that disable the webhook at once, such as 410. Default: [].
 	DisableOn Opt[[]int] `json:"disableOn,omitzero"`
 	// Bounds how many attempts start in a second.
 	RateLimit Opt[RateLimitFields] `json:"rateLimit,omitzero"`
@@ -175,7 +175,7 @@ type CreateWebhook struct {
 	// Fifo delivers strictly in the order of acceptance, events with the same key among themselves; a
 	// delivery that waits for its retry holds those behind it. One of "none", "fifo". Default: "none".
 	Ordering Opt[string] `json:"ordering,omitzero"`
-	// Windows in which nothing is sent; events are held and delivered afterwards. Default: [].
+	// Windows without deliveries; events are held and delivered afterwards. Default: [].
 	Maintenance Opt[[]WindowFields] `json:"maintenance,omitzero"`
 	// A contract that fills format, signature, retry and timeout; every field can still be set by
 	// itself. One of "relay", "push". Default: "relay".
@@ -234,10 +234,10 @@ type RetryFields struct {
 	Factor Opt[float64] `json:"factor,omitzero"`
 	// The longest wait, also one asked for by Retry-After.
 	MaxWait Opt[Duration] `json:"maxWait,omitzero"`
-	// Nothing is attempted later than this after the first attempt was due; up to 744h.
+	// How long after the first attempt was due the last one may begin; up to 744h.
 	MaxAge Opt[Duration] `json:"maxAge,omitzero"`
-	// What is tried again: status codes, classes as 5xx, timeout, network (no answer), other (any
-	// answer that is no success).
+	// Failures that are retried: status codes, classes such as 5xx, timeout, network (no answer),
+	// other (any unsuccessful answer).
 	RetryOn Opt[[]string] `json:"retryOn,omitzero"`
 }
 
@@ -305,7 +305,7 @@ type UpdateWebhook struct {
 	Timeout Opt[Duration] `json:"timeout,omitzero"`
 	// Attempts under way at a time; 0: Relay adapts it. Default: 0.
 	MaxConcurrency Opt[int] `json:"maxConcurrency,omitzero"`
-	// Status codes that disable the webhook at once, as 410. Default: [].
+	// Status codes that disable the webhook at once, such as 410. Default: [].
 	DisableOn Opt[[]int] `json:"disableOn,omitzero"`
 	// Bounds how many attempts start in a second.
 	RateLimit Opt[RateLimitFields] `json:"rateLimit,omitzero"`
@@ -316,7 +316,7 @@ type UpdateWebhook struct {
 	// Fifo delivers strictly in the order of acceptance, events with the same key among themselves; a
 	// delivery that waits for its retry holds those behind it. One of "none", "fifo". Default: "none".
 	Ordering Opt[string] `json:"ordering,omitzero"`
-	// Windows in which nothing is sent; events are held and delivered afterwards. Default: [].
+	// Windows without deliveries; events are held and delivered afterwards. Default: [].
 	Maintenance Opt[[]WindowFields] `json:"maintenance,omitzero"`
 }
 
@@ -347,7 +347,7 @@ type PreviewRequest struct {
 
 // RotateRequest is the request of [Client.RotateWebhookSecret].
 type RotateRequest struct {
-	// For how long the old secret signs, too, up to 168h; needs the signature standard or
+	// For how long the old secret signs as well, up to 168h; needs the signature standard or
 	// relay+standard. Default: "0s".
 	Overlap Opt[Duration] `json:"overlap,omitzero"`
 }
@@ -389,7 +389,7 @@ type NewRespondent struct {
 	DoNotContact Opt[bool] `json:"doNotContact,omitzero"`
 	//
 	Custom any `json:"custom,omitzero"`
-	// The sender's own id of it: sending it again stores nothing twice. Left out: equal data is a new
+	// The sender's own id of it: sending it again stores it only once. Left out: equal data is a new
 	// respondent.
 	ID Opt[string] `json:"id,omitzero"`
 }

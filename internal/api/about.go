@@ -7,14 +7,14 @@ import (
 )
 
 var tags = []rest.Tag{
-	{Name: "Events", Description: "Publish events, look them up, and find out what became of them."},
-	{Name: "Event types", Description: "The catalogue: what types of events there are, how they look, and which events follow from others."},
+	{Name: "Events", Description: "Publish events, look them up, and follow their deliveries."},
+	{Name: "Event types", Description: "The catalogue: event types, their schemas, and rules that derive events from others."},
 	{Name: "Webhooks", Description: "Subscriptions: where events go, which ones, in which shape."},
-	{Name: "Log", Description: "Every request made, with what was sent and what came back."},
-	{Name: "Deliveries", Description: "What each webhook is owed, or was owed."},
+	{Name: "Log", Description: "Every request made to an endpoint, and its answer."},
+	{Name: "Deliveries", Description: "The state of each event for each webhook."},
 	{Name: "Respondents", Description: "People in campaigns, and on their way there."},
-	{Name: "Gate", Description: "The endpoint that decides whom integrations may add, and the integrations. Only for admins."},
-	{Name: "Audit", Description: "Who changed what."},
+	{Name: "Gate", Description: "The endpoint that decides which respondents integrations may add, and the integrations. Only for admins."},
+	{Name: "Audit", Description: "Who made which change."},
 	{Name: "Jobs", Description: "Recoveries and replays in the background."},
 	{Name: "Stats", Description: "Counters over time."},
 	{Name: "Keys", Description: "API keys."},
@@ -25,16 +25,16 @@ var tags = []rest.Tag{
 
 const introduction = "Relay stores events durably and delivers them to webhooks: signed, filtered, retried, logged.\n\n" +
 	"Send a key with each request: `Authorization: Bearer KEY`, `Authorization: Apikey KEY` or `ApiKey: KEY`. " +
-	"Errors are problem documents (RFC 9457) that name the offending fields. Unknown fields and query parameters are refused, " +
-	"so that a typo cannot pass. Times are RFC 3339 in UTC with milliseconds. " +
-	"Lists answer `data` and `nextCursor`; the next page is asked for with `cursor`."
+	"Errors are problem documents (RFC 9457) that name the offending fields. Unknown fields and query parameters are rejected, " +
+	"so that a typo does not pass unnoticed. Times are RFC 3339 in UTC with milliseconds. " +
+	"Lists return `data` and `nextCursor`; send it as `cursor` to get the next page."
 
 // about is what the API's document says of it as a whole.
 func (a *API) about() rest.About {
 	about := rest.About{
 		Title: "Relay API", Version: a.Version, Introduction: introduction, Tags: tags,
 		Schemes: []rest.Scheme{
-			{Key: "bearer", Type: "http", Scheme: "bearer", Description: "Authorization: Bearer KEY. The scheme Apikey is taken, too."},
+			{Key: "bearer", Type: "http", Scheme: "bearer", Description: "Authorization: Bearer KEY. The scheme Apikey works as well."},
 			{Key: "apiKey", Type: "apiKey", In: "header", Name: "ApiKey", Description: "ApiKey: KEY"},
 			{Key: "session", Type: "apiKey", In: "cookie", Name: secureCookie, Description: "the session of a person who has signed in, see signIn. Over http:// the cookie is called relay"},
 		},

@@ -22,10 +22,10 @@ type AuditEntry struct {
 	At      rest.Time       `json:"at"`
 	Actor   AuditActor      `json:"actor"`
 	Action  string          `json:"action" example:"\"webhook.update\""`
-	Target  *string         `json:"target" doc:"the id of what was changed; null where there is only one, such as the gate"`
+	Target  *string         `json:"target" doc:"the id of the changed object; null where a tenant has only one, such as the gate"`
 	Targets []AuditTarget   `json:"targets" doc:"everything the change was about, the most important first"`
-	Before  json.RawMessage `json:"before" doc:"how it was; null: it was not there, or nothing that may be shown has changed" example:"null"`
-	After   json.RawMessage `json:"after" doc:"how it is since" example:"null"`
+	Before  json.RawMessage `json:"before" doc:"the object before; null: it did not exist, or only secrets have changed" example:"null"`
+	After   json.RawMessage `json:"after" doc:"the object after the change" example:"null"`
 	Request AuditRequest    `json:"request"`
 }
 
@@ -54,8 +54,8 @@ type AuditRequest struct {
 const auditPrefix = "aud_"
 
 var docAuditList = rest.Doc{ID: "listAudit", Tag: "Audit", Summary: "List changes",
-	Text: "Who changed what, from where, the newest first. An entry is stored in one transaction with its change: there is none without the other. Only what is done to deliveries " +
-		"(`delivery.retry`, `delivery.cancel`, `event.resend`) and to encryption keys is noted just before it is done. Credentials are shown as `***`; of what is larger than 64 KiB only the size is kept."}
+	Text: "Who made which change, from where, the newest first. An entry and its change are stored in one transaction. Only actions on deliveries " +
+		"(`delivery.retry`, `delivery.cancel`, `event.resend`) and encryption keys are logged just before they happen. Credentials are shown as `***`; of objects larger than 64 KiB only the size is kept."}
 
 type auditQuery struct {
 	rest.Page

@@ -20,7 +20,7 @@ type RotatedEncryption struct {
 }
 
 var docEncryptionRotate = rest.Doc{ID: "rotateEncryptionKeys", Tag: "Keys", Summary: "Replace the keys that encrypt secrets at rest",
-	Text: "Makes a new key, seals the signing secrets, credentials and headers of all webhooks with it, and removes what the old key had sealed from the files. Deliveries go on meanwhile. Interrupted at any point it is completed by the next start, or by calling it again."}
+	Text: "Makes a new key, seals the signing secrets, credentials and headers of all webhooks with it, and removes what the old key had sealed from the files. Deliveries continue. If it is interrupted, the next start completes it, or calling it again."}
 
 type encryptionInput struct {
 	Body RotateEncryption `body:"optional"`

@@ -28,7 +28,7 @@ type Event struct {
 	Data       json.RawMessage `json:"data" doc:"the payload, any JSON value" example:"{\"sid\":\"CA1\",\"duration\":142}"`
 	DeliverAt  *rest.Time      `json:"deliverAt" doc:"delivery is held back until then"`
 	CauseID    *string         `json:"causeId" doc:"the event this one was derived from"`
-	Warnings   []Warning       `json:"warnings" doc:"what was odd about it when it was published: how it departs from its type's schema, and derivation rules that failed"`
+	Warnings   []Warning       `json:"warnings" doc:"problems found when it was published: differences from its type's schema, and derivation rules that failed"`
 }
 
 // Warning is what was odd about a part of an event. It names places and what was wanted there, never values.

@@ -116,7 +116,7 @@ var docGateAttempts = rest.Doc{ID: "listGateAttempts", Tag: "Gate", Summary: "Li
 type gateAttemptQuery struct {
 	rest.Page
 	Status string    `query:"status" enum:"delivered,retrying,failed" doc:"only attempts that ended so"`
-	Code   string    `query:"code" doc:"only answers with this status code, as 500, or of this class, as 5xx"`
+	Code   string    `query:"code" doc:"only answers with this status code, such as 500, or of this class, such as 5xx"`
 	Since  rest.Time `query:"since" doc:"only attempts begun at or after this time"`
 	Until  rest.Time `query:"until" doc:"only attempts begun before this time"`
 }

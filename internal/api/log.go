@@ -35,7 +35,7 @@ type Attempt struct {
 	Response      *Response     `json:"response" doc:"null when no answer came"`
 	Timing        Timing        `json:"timing"`
 	NextAttemptAt *rest.Time    `json:"nextAttemptAt"`
-	Batch         *AttemptBatch `json:"batch" doc:"what shared the request; null: nothing. The other members then tell of its first delivery, or of the one asked for"`
+	Batch         *AttemptBatch `json:"batch" doc:"the batch that shared the request; null: a single delivery. The other members are about its first delivery, or the one asked for"`
 }
 
 // AttemptError is why an attempt failed.
@@ -59,7 +59,7 @@ type Response struct {
 	Headers   map[string]string `json:"headers"`
 	Body      string            `json:"body" doc:"the first 64 KiB, as bodyEncoding says"`
 	Encoding  string            `json:"bodyEncoding" enum:"text,base64" doc:"base64 where body is binary or compressed; in a text, bytes that are not UTF-8 are shown as U+FFFD"`
-	BodyError *string           `json:"bodyError" doc:"why the rest of the body is missing, though the answer counts; null: nothing is" example:"null"`
+	BodyError *string           `json:"bodyError" doc:"why the rest of the body is missing, though the answer counts; null: it is complete" example:"null"`
 	BodyBytes int64             `json:"bodyBytes" doc:"how many bytes of it were read"`
 	Truncated bool              `json:"truncated" doc:"the answer was longer than body"`
 }
@@ -142,7 +142,7 @@ func showHeaders(fields []exchange.Field) map[string]string {
 type attemptFilter struct {
 	rest.Page
 	Status    string    `query:"status" enum:"delivered,retrying,failed" doc:"only attempts that ended so"`
-	Code      string    `query:"code" doc:"only answers with this status code, as 500, or of this class, as 5xx"`
+	Code      string    `query:"code" doc:"only answers with this status code, such as 500, or of this class, such as 5xx"`
 	EventType string    `query:"eventType" doc:"only attempts for events of this type"`
 	Since     rest.Time `query:"since" doc:"only attempts begun at or after this time"`
 	Until     rest.Time `query:"until" doc:"only attempts begun before this time"`
@@ -295,7 +295,7 @@ func parseCode(s string) (low, high int, err error) {
 			return n, n, nil
 		}
 	}
-	return 0, 0, problem.MalformedField("query code", "must be a status code, as 500, or a class, as 5xx")
+	return 0, 0, problem.MalformedField("query code", "must be a status code such as 500, or a class such as 5xx")
 }
 
 var docAttemptGet = rest.Doc{ID: "getAttempt", Tag: "Log", Summary: "Get an attempt"}

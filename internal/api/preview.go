@@ -71,7 +71,7 @@ type PreviewedEvent struct {
 	Verdict   string        `json:"verdict" enum:"send,type,filter,filterError,drop,transformError,notTried" doc:"what would happen: it would be sent; the webhook does not ask for the type; the filter says no, or cannot be evaluated; the transform drops it, or fails; or time ran out before it was tried"`
 	Detail    string        `json:"detail" doc:"the same in a sentence" example:"\"it would be sent\""`
 	Error     *PreviewError `json:"error" doc:"of a filter or transform that fails"`
-	Request   *Preview      `json:"request" doc:"what the first attempt would send; null if nothing"`
+	Request   *Preview      `json:"request" doc:"the first attempt's request; null: none would be made"`
 }
 
 // PreviewError is why a filter or a transform failed.
@@ -92,7 +92,7 @@ type Preview struct {
 }
 
 var docWebhookPreview = rest.Doc{Pure: true, ID: "previewWebhook", Tag: "Webhooks", Summary: "Try a filter, transform or format",
-	Text: "On past events (`last`, or `eventIds`) or given ones (`events`): which match, and what would be sent. Nothing is sent, and nothing is stored. " +
+	Text: "On past events (`last`, or `eventIds`) or given ones (`events`): which match, and the requests that would be made. No request is made, and no event is stored. " +
 		"Takes 10 s at most; the events it did not get to are answered as `notTried`. The list is never paged."}
 
 type previewInput struct {

@@ -22,22 +22,22 @@ import (
 var docPublish = rest.Doc{ID: "publishEvents", Tag: "Events", Summary: "Publish events", Status: http.StatusAccepted,
 	Text: "One event (an object), up to 1,000 (an array, which is stored whole or not at all), or a stream of any length " +
 		"(`application/x-ndjson`, an event a line). `202` is answered when the events are durable.\n\n" +
-		"Sending an event with the same `id`, or a request with the same `Idempotency-Key`, again stores nothing twice and answers " +
+		"Sending an event with the same `id`, or a request with the same `Idempotency-Key`, again stores it only once and answers " +
 		"the first result with `\"duplicate\":true`; the same id with another body is a `409`.\n\n" +
 		"An event that is not as the catalogue describes its type is accepted with `warnings`, or refused with `422` where the type's validation is `strict`. " +
 		"Events that follow from it are stored with it, all or nothing, and once however often it is published.\n\n" +
 		"A stream is answered with lines while it runs: what was stored so far (`line`, `accepted`, `duplicates`), each bad line " +
 		"(`line`, `error`), which does not stop the others, and at last a summary (`done`, `lines`, `accepted`, `duplicates`, `failed`, and `blank` if there were blank lines: each line is in one of these numbers). " +
 		"A stream of which no line could be taken is answered with `422`, unless it went on for more than a second after its first bad line. A line must be whole a minute after its first byte. " +
-		"`done` is false when the stream was given up; whatever no line reports as stored is to be sent again, with ids so that nothing is stored twice.",
-	Once:   "sending a request with the same key again stores nothing twice; not for streams",
+		"`done` is false when the stream was given up; send the events again that no line reports as stored, with ids so that none is stored twice.",
+	Once:   "repeating a request with the same key stores it only once; not for streams",
 	Bodies: publishBodies}
 
 // NewEvent is an event as a publisher sends it. It is documentation: package ingest reads the bytes.
 type NewEvent struct {
 	Type       string                   `json:"type" required:"true" maxLength:"128" doc:"letters, digits, _ and -, in parts joined by dots" example:"\"call.completed\""`
 	Data       rest.AnyJSON             `json:"data" required:"true" doc:"the payload, any JSON value; endpoints get it byte for byte" example:"{\"sid\":\"CA1\",\"duration\":142}"`
-	ID         rest.Opt[string]         `json:"id" maxLength:"256" doc:"your id of the event: sending it again stores nothing twice. Left out: Relay makes one"`
+	ID         rest.Opt[string]         `json:"id" maxLength:"256" doc:"your id of the event: sending it again stores it only once. Left out: Relay makes one"`
 	Timestamp  rest.Opt[rest.Time]      `json:"timestamp" doc:"when it happened; left out: now"`
 	Version    rest.Opt[string]         `json:"version" maxLength:"64" doc:"version of the data's shape"`
 	Attributes rest.Opt[rest.AnyObject] `json:"attributes" doc:"extra members for formats that have room for them"`
@@ -52,7 +52,7 @@ type PublishedEvent struct {
 	Timestamp rest.Time `json:"timestamp"`
 	Duplicate bool      `json:"duplicate" doc:"it was stored before; this is the first result"`
 
-	Warnings []Warning `json:"warnings,omitempty" doc:"what is odd about it; left out when nothing is"`
+	Warnings []Warning `json:"warnings,omitempty" doc:"problems found in it; left out if there are none"`
 }
 
 // PublishedEvents is the answer for an array.

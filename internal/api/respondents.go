@@ -51,10 +51,10 @@ type Respondent struct {
 	Note         json.RawMessage  `json:"note"`
 	Employee     json.RawMessage  `json:"employee"`
 	Sender       json.RawMessage  `json:"sender"`
-	DoNotContact bool             `json:"doNotContact" doc:"nothing that Relay sends may contact this person"`
+	DoNotContact bool             `json:"doNotContact" doc:"Relay must not contact this person"`
 	Custom       json.RawMessage  `json:"custom"`
 	Extra        json.RawMessage  `json:"extra" doc:"members of the payload that are not documented; null: none"`
-	Warnings     []ContactWarning `json:"warnings" doc:"what is doubtful about the contact data"`
+	Warnings     []ContactWarning `json:"warnings" doc:"problems with the contact data"`
 	CreatedAt    rest.Time        `json:"createdAt"`
 	DecidedAt    *rest.Time       `json:"decidedAt" doc:"when it got its state; null while it is pending for the first time"`
 }
@@ -99,7 +99,7 @@ type NewRespondent struct {
 	Sender       rest.Opt[Sender]   `json:"sender" doc:"in whose name the respondent is written to"`
 	DoNotContact rest.Opt[bool]     `json:"doNotContact" default:"false"`
 	Custom       rest.AnyJSON       `json:"custom" doc:"any JSON value" example:"{\"key2\":\"Some data from a phone system\"}"`
-	ID           rest.Opt[string]   `json:"id" maxLength:"256" doc:"the sender's own id of it: sending it again stores nothing twice. Left out: equal data is a new respondent"`
+	ID           rest.Opt[string]   `json:"id" maxLength:"256" doc:"the sender's own id of it: sending it again stores it only once. Left out: equal data is a new respondent"`
 }
 
 // Tolerant implements rest.Tolerant.
@@ -157,7 +157,7 @@ type Sender struct {
 func (*Sender) Tolerant() {}
 
 // onceRespondent describes the header Idempotency-Key of calls that add a respondent.
-const onceRespondent = "sending a request with the same key again stores nothing twice"
+const onceRespondent = "repeating a request with the same key stores it only once"
 
 var docRespondentAdd = rest.Doc{ID: "addRespondent", Tag: "Respondents", Summary: "Add a respondent", Status: 201,
 	Text: "It is stored in its campaign and never goes through the gate. Members that are not documented are kept. " +
@@ -345,7 +345,7 @@ func (a *API) respondentGet(ctx context.Context, c *access.Principal, in *respon
 }
 
 var docRespondentErase = rest.Doc{ID: "eraseRespondent", Tag: "Respondents", Summary: "Erase a respondent", Status: 204,
-	Text: "For good, in every state, with what the log holds of it: requests and answers about it show no bodies any more. A delivery that waits is not made."}
+	Text: "For good, in every state, with what the log holds of it: requests and answers about it no longer show bodies. A waiting delivery is not made."}
 
 func (a *API) respondentErase(ctx context.Context, c *access.Principal, in *respondentPath) (*rest.None, error) {
 	return nil, a.Gate.Erase(ctx, c, in.ID)

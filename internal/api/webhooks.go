@@ -25,7 +25,7 @@ type Webhook struct {
 	Transform      string            `json:"transform" doc:"a script that makes the request; empty: the format does"`
 	Format         string            `json:"format" doc:"shape of the body" example:"\"relay\""`
 	Signature      string            `json:"signature" doc:"headers that sign a request" example:"\"relay\""`
-	KeyPair        bool              `json:"keyPair" doc:"requests are signed with an ed25519 key, too"`
+	KeyPair        bool              `json:"keyPair" doc:"requests are also signed with an ed25519 key"`
 	PublicKey      *string           `json:"publicKey" doc:"verifies the v1a signatures; null: it has no key pair" example:"\"whpk_…\""`
 	Auth           Auth              `json:"auth" doc:"how requests say who they come from"`
 	Headers        map[string]string `json:"headers" doc:"sent with every request"`
@@ -36,16 +36,16 @@ type Webhook struct {
 	RateLimit      *RateLimit        `json:"rateLimit" doc:"attempts that may start in a second; null: no bound"`
 	Batch          *Batch            `json:"batch" doc:"several events share a request; null: each has its own"`
 	Ordering       string            `json:"ordering" doc:"fifo: strictly in order, per key" enum:"none,fifo"`
-	Maintenance    []Window          `json:"maintenance" doc:"windows in which nothing is sent"`
+	Maintenance    []Window          `json:"maintenance" doc:"windows without deliveries"`
 	Status         string            `json:"status" enum:"active,paused,disabled" doc:"paused by a person, or disabled by Relay: see health"`
 	Health         Health            `json:"health"`
 	FilterCost     *FilterCost       `json:"filterCost" doc:"what the filter has cost the server that answers since it started; null: it has not been evaluated"`
 	CreatedAt      rest.Time         `json:"createdAt"`
 	UpdatedAt      rest.Time         `json:"updatedAt"`
 	RotatedAt      *rest.Time        `json:"secretRotatedAt" doc:"when the signing secret was last replaced; null: it is the first"`
-	PreviousUntil  *rest.Time        `json:"previousSecretUntil" doc:"until when requests are signed with the secret before, too; null: they are not"`
+	PreviousUntil  *rest.Time        `json:"previousSecretUntil" doc:"the previous secret signs requests as well until then; null: it no longer does"`
 	Secret         string            `json:"secret,omitempty" doc:"signs the requests; shown only in the answers to create and rotate-secret" example:"\"whsec_…\""`
-	Warnings       []Warning         `json:"warnings,omitempty" doc:"what is odd about the events it asks for, in the answer to a request that sets them; left out when nothing is"`
+	Warnings       []Warning         `json:"warnings,omitempty" doc:"problems with its event types, in the answer to a request that sets them; left out if there are none"`
 }
 
 // Retry says how often and when a delivery is attempted again.
@@ -93,7 +93,7 @@ type Health struct {
 	DisabledAt     *rest.Time    `json:"disabledAt"`
 	DisabledReason *string       `json:"disabledReason"`
 	DisablesAt     *rest.Time    `json:"disablesAt" doc:"failures from then on disable the webhook, if no success comes before; null: it works, or is not active"`
-	DisableAfter   rest.Duration `json:"disableAfter" doc:"the webhook is disabled when nothing but failures came for this long" example:"\"120h\""`
+	DisableAfter   rest.Duration `json:"disableAfter" doc:"the webhook is disabled after failing without a success for this long" example:"\"120h\""`
 	// AuthenticationRejected is the flag of the contract push, shown whatever the policy.
 	AuthenticationRejected *Rejection `json:"authenticationRejected" doc:"set while the endpoint answers 401 or 403; cleared by the next success or a change of auth"`
 }
@@ -199,11 +199,11 @@ type webhookFields struct {
 	Retry          rest.Opt[RetryFields]       `json:"retry" doc:"when to try again. A PATCH changes the members it names, and a preset becomes a custom policy by it"`
 	Timeout        rest.Opt[rest.Duration]     `json:"timeout" doc:"of an attempt, from looking up the name to the last byte of the answer; 100ms to 60s" default:"\"10s\""`
 	MaxConcurrency rest.Opt[int]               `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it" default:"0" min:"0" max:"1000"`
-	DisableOn      rest.Opt[[]int]             `json:"disableOn" doc:"status codes that disable the webhook at once, as 410" default:"[]" example:"[410]"`
+	DisableOn      rest.Opt[[]int]             `json:"disableOn" doc:"status codes that disable the webhook at once, such as 410" default:"[]" example:"[410]"`
 	RateLimit      rest.Opt[RateLimitFields]   `json:"rateLimit" doc:"bounds how many attempts start in a second" example:"{\"perSecond\":10,\"burst\":20}"`
 	Batch          rest.Opt[BatchFields]       `json:"batch" doc:"events share a request, sent as soon as one of the bounds is reached; the answer is for all of them, and a retry sends the same again. Not with ordering fifo. A PATCH changes the members it names" example:"{\"maxEvents\":100,\"maxWait\":\"1s\"}"`
 	Ordering       rest.Opt[string]            `json:"ordering" doc:"fifo delivers strictly in the order of acceptance, events with the same key among themselves; a delivery that waits for its retry holds those behind it" default:"\"none\"" enum:"none,fifo"`
-	Maintenance    rest.Opt[[]WindowFields]    `json:"maintenance" doc:"windows in which nothing is sent; events are held and delivered afterwards" default:"[]" maxItems:"50"`
+	Maintenance    rest.Opt[[]WindowFields]    `json:"maintenance" doc:"windows without deliveries; events are held and delivered afterwards" default:"[]" maxItems:"50"`
 }
 
 // RetryFields is a retry policy as a caller sets it.
@@ -214,8 +214,8 @@ type RetryFields struct {
 	InitialWait rest.Opt[rest.Duration]   `json:"initialWait" doc:"before the second attempt" example:"\"30s\""`
 	Factor      rest.Opt[float64]         `json:"factor" min:"1" max:"100" doc:"each wait is this many times the one before"`
 	MaxWait     rest.Opt[rest.Duration]   `json:"maxWait" doc:"the longest wait, also one asked for by Retry-After" example:"\"1h\""`
-	MaxAge      rest.Opt[rest.Duration]   `json:"maxAge" doc:"nothing is attempted later than this after the first attempt was due; up to 744h" example:"\"24h\""`
-	RetryOn     rest.Opt[[]string]        `json:"retryOn" doc:"what is tried again: status codes, classes as 5xx, timeout, network (no answer), other (any answer that is no success)" example:"[\"5xx\",\"429\",\"timeout\",\"network\"]"`
+	MaxAge      rest.Opt[rest.Duration]   `json:"maxAge" doc:"how long after the first attempt was due the last one may begin; up to 744h" example:"\"24h\""`
+	RetryOn     rest.Opt[[]string]        `json:"retryOn" doc:"failures that are retried: status codes, classes such as 5xx, timeout, network (no answer), other (any unsuccessful answer)" example:"[\"5xx\",\"429\",\"timeout\",\"network\"]"`
 }
 
 // apply changes settings as the caller asks.
@@ -455,7 +455,7 @@ func (a *API) webhookDelete(ctx context.Context, c *access.Principal, in *webhoo
 }
 
 var docWebhookPause = rest.Doc{ID: "pauseWebhook", Tag: "Webhooks", Summary: "Pause a webhook",
-	Text: "Events that come meanwhile are not queued for it, and retries wait. Use replay to catch up afterwards."}
+	Text: "Events accepted while it is paused are not queued for it, and retries wait. Use replay to catch up afterwards."}
 
 func (a *API) webhookPause(ctx context.Context, c *access.Principal, in *webhookPath) (*Webhook, error) {
 	w, err := a.Webhooks.Pause(ctx, c, in.ID)
@@ -477,7 +477,7 @@ func (a *API) webhookResume(ctx context.Context, c *access.Principal, in *webhoo
 
 // RotateRequest asks for a new signing secret.
 type RotateRequest struct {
-	Overlap rest.Opt[rest.Duration] `json:"overlap" doc:"for how long the old secret signs, too, up to 168h; needs the signature standard or relay+standard" default:"\"0s\"" example:"\"24h\""`
+	Overlap rest.Opt[rest.Duration] `json:"overlap" doc:"for how long the old secret signs as well, up to 168h; needs the signature standard or relay+standard" default:"\"0s\"" example:"\"24h\""`
 }
 
 var docWebhookRotate = rest.Doc{ID: "rotateWebhookSecret", Tag: "Webhooks", Summary: "Replace the signing secret",

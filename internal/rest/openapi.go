@@ -154,12 +154,12 @@ type Scheme struct {
 
 // Problem is the shape of web's problem documents.
 type Problem struct {
-	Type      string         `json:"type" doc:"which kind of problem" example:"\"urn:relay:problem:invalid\""`
+	Type      string         `json:"type" doc:"the kind of problem" example:"\"urn:relay:problem:invalid\""`
 	Title     string         `json:"title"`
 	Status    int            `json:"status"`
-	Detail    string         `json:"detail,omitempty" doc:"what is wrong, in words"`
-	Errors    []ProblemField `json:"errors,omitempty" doc:"which fields are wrong"`
-	RequestID string         `json:"requestId,omitempty" doc:"stands in Relay's log beside inner errors"`
+	Detail    string         `json:"detail,omitempty" doc:"the problem in a sentence"`
+	Errors    []ProblemField `json:"errors,omitempty" doc:"the fields that are wrong"`
+	RequestID string         `json:"requestId,omitempty" doc:"identifies the request in Relay's log"`
 }
 
 // ProblemField is what is wrong with one field.
@@ -243,7 +243,7 @@ func (rt *Route) operation(about *About, requests, answers *Schemas) *Operation 
 	if d.Once != "" || rt.once() {
 		text := d.Once
 		if rt.once() {
-			text = "sending the same request with the same key again within 12 hours does nothing and gives the first answer again"
+			text = "repeating the same request with the same key within 12 hours has no further effect and returns the first answer"
 		}
 		op.Parameters = append(op.Parameters, Parameter{Name: "Idempotency-Key", In: "header", Schema: &Schema{Type: "string", MaxLength: Ptr(maxKeyBytes)}, Description: text})
 		kinds = append(kinds, problem.Conflict)

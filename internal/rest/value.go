@@ -104,7 +104,7 @@ func (d Duration) String() string {
 	return s
 }
 
-const wantDuration = `must be a length of time, as "10s", "1m30s" or "24h"`
+const wantDuration = `must be a duration, such as "10s", "1m30s" or "24h"`
 
 // Decode implements Custom.
 func (d *Duration) Decode(v rawjson.Value) string {
