@@ -80,7 +80,7 @@ func (a *API) eventList(ctx context.Context, c *access.Principal, in *eventQuery
 		Tenant: c.Tenant, Type: in.Type, Key: in.Key, Text: in.Text, Since: time.Time(in.Since), Until: time.Time(in.Until),
 	}
 	if in.Type != "" || in.Key != "" || in.Text != "" {
-		leave, err := a.Searches.enter(ctx, c.Tenant)
+		leave, err := a.Searches.Enter(ctx, c.Tenant)
 		if err != nil {
 			return nil, err
 		}

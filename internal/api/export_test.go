@@ -1,8 +1,6 @@
 package api
 
 import (
-	"context"
-
 	"github.com/relay-events/relay/internal/event"
 )
 
@@ -13,11 +11,6 @@ func (a *API) Patterns() []string {
 		list = append(list, a.face.Routes()[i].Pattern())
 	}
 	return list
-}
-
-// Enter is enter for tests from outside.
-func (s *Searches) Enter(ctx context.Context, tenant event.TenantID) (leave func(), err error) {
-	return s.enter(ctx, tenant)
 }
 
 // Users returns how many searches of a tenant run or wait.

@@ -251,7 +251,7 @@ func (a *API) attemptsOf(ctx context.Context, q delivery.LogQuery, in *rest.Page
 	}
 	// What belongs to a tenant, a webhook or an event has an index, the rest is looked for.
 	if q.Event == 0 && (q.EventType != "" || q.StatusMin != 0 || len(q.Outcomes) > 0) {
-		leave, err := a.Searches.enter(ctx, q.Tenant)
+		leave, err := a.Searches.Enter(ctx, q.Tenant)
 		if err != nil {
 			return nil, err
 		}
@@ -347,7 +347,7 @@ func (a *API) deliveryList(ctx context.Context, c *access.Principal, in *deliver
 		}
 	}
 	if q.State != "" {
-		leave, err := a.Searches.enter(ctx, c.Tenant)
+		leave, err := a.Searches.Enter(ctx, c.Tenant)
 		if err != nil {
 			return nil, err
 		}

@@ -254,7 +254,7 @@ func (a *API) respondentList(ctx context.Context, c *access.Principal, in *respo
 	}
 	q := in.query(c)
 	if q.Text != "" {
-		leave, err := a.Searches.enter(ctx, c.Tenant)
+		leave, err := a.Searches.Enter(ctx, c.Tenant)
 		if err != nil {
 			return nil, err
 		}
@@ -292,7 +292,7 @@ func (a *API) respondentExportRoute(needs access.Permission) rest.Route {
 			if out.begun { // what goes on is not cut off because others search
 				return a.Searches.wait(r.Context(), c.Tenant)
 			}
-			return a.Searches.enter(r.Context(), c.Tenant)
+			return a.Searches.Enter(r.Context(), c.Tenant)
 		}
 		err := a.Gate.Export(r.Context(), in.query(c), out, turn, func() error { return web.Flush(w) })
 		if err != nil && out.begun {

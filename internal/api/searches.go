@@ -44,15 +44,15 @@ func (s *Searches) Refused() int64 { return s.refused.Load() }
 // Running returns how many run.
 func (s *Searches) Running() int { return len(s.all) }
 
-// enter waits for a turn; the caller calls leave when it is done. The error is a *problem.Error that says when to come back, or that of
+// Enter waits for a turn; the caller calls leave when it is done. The error is a *problem.Error that says when to come back, or that of
 // the context.
-func (s *Searches) enter(ctx context.Context, tenant event.TenantID) (leave func(), err error) {
+func (s *Searches) Enter(ctx context.Context, tenant event.TenantID) (leave func(), err error) {
 	timer := time.NewTimer(searchWait)
 	defer timer.Stop()
 	return s.take(ctx, tenant, timer.C)
 }
 
-// wait is enter for what goes on after it has begun: it waits until the context ends.
+// wait is Enter for what goes on after it has begun: it waits until the context ends.
 func (s *Searches) wait(ctx context.Context, tenant event.TenantID) (leave func(), err error) {
 	return s.take(ctx, tenant, nil)
 }

@@ -23,7 +23,7 @@ func TestSearchesAreBounded(t *testing.T) {
 			start := time.Now()
 			search := func(ctx context.Context, tenant event.TenantID) {
 				go func() {
-					leave, err := s.enter(ctx, tenant)
+					leave, err := s.Enter(ctx, tenant)
 					if err != nil {
 						refused <- err
 						return

@@ -48,6 +48,8 @@ var places = map[string]place{
 
 	"internal/regexsize": {layer: 0, what: "how large regular expressions become; filters and schemas bound it"},
 
+	"internal/chart": {layer: 0, what: "charts as rectangles and labels; numbers in, numbers out"},
+
 	"internal/access": {layer: 0, what: "who is calling, what they may do, what they did"},
 
 	"internal/catalogue": {layer: 1, what: "event types, packs, schemas, derivations"},
