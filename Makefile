@@ -36,6 +36,11 @@ test: bin/tools/golangci-lint bin/tools/gotestsum ## everything: format, vet, li
 lint: bin/tools/golangci-lint ## golangci-lint alone
 	@bin/tools/golangci-lint run
 
+.PHONY: assets
+assets: ## build the files of the dashboard's pages anew
+	@npm ci --prefix tools/assets --ignore-scripts --no-audit --no-fund --silent
+	@go run -C tools ./assets
+
 .PHONY: bench
 bench: build ## measure Relay under load, and the raw ceiling of this machine
 	@exec bin/relay bench --all

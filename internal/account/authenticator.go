@@ -1,12 +1,14 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -115,6 +117,13 @@ func (a *Authenticator) Tenant(name string) (Tenant, bool) {
 func (a *Authenticator) TenantName(id event.TenantID) (string, bool) {
 	name, ok := a.current.Load().names[id]
 	return name, ok
+}
+
+// Tenants returns all tenants, the oldest first.
+func (a *Authenticator) Tenants() []Tenant {
+	list := slices.Collect(maps.Values(a.current.Load().tenants))
+	slices.SortFunc(list, func(a, b Tenant) int { return cmp.Compare(a.ID, b.ID) })
+	return list
 }
 
 // NewKey is what the caller chooses of a key.

@@ -59,6 +59,9 @@ type App struct {
 	ingester *ingest.Ingester
 	data     string // the folder; empty with a database
 	gate     *gate.Gate
+	users    *user.Directory
+	public   string // the setting publicUrl, without a slash at the end
+	signIn   string // see SignInLink
 	// startGate starts the gate after the engine.
 	startGate func()
 	server    *web.Server
@@ -222,6 +225,7 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		Engine:   a.engine, Ingester: ingester, Backlog: store, Catalogue: types.Stats(), RetentionHeld: sweeper.holding, Version: config.Version, Log: component("metrics"),
 		HTTP: func() web.Counts { return a.server.Counts() },
 	})
+	a.users = user.NewDirectory(store)
 	sessions, err := user.NewSessions(store, component("sign-in"))
 	if err != nil {
 		return err
@@ -238,13 +242,17 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		Keys:     a.keys, Webhooks: a.webhooks, Engine: a.engine, Ledger: history, Publisher: ingester, Events: store, Types: types,
 		EgressIPs: cfg.Egress.IPs.Texts(), Failures: failures, TrustedProxies: cfg.TrustedProxies,
 		Ready: a.ready, Metrics: privately(metrics, a.keys, failures, cfg.TrustedProxies), Limits: limits, Version: config.Series(), Log: component("api"),
-		Gate: a.gate, Audit: store, Answers: store, Users: user.NewDirectory(store), Sessions: sessions, PublicURL: public, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),
+		Gate: a.gate, Audit: store, Answers: store, Users: a.users, Sessions: sessions, PublicURL: public, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),
 	})
 	if err != nil {
 		return err
 	}
+	pages, err := a.openPages(&cfg, history, sessions, public, searches, component("dashboard"))
+	if err != nil {
+		return err
+	}
 	a.server, err = web.New(web.Options{
-		Handler: routes, Express: routes.Express(), Log: component("http"), Done: metrics.Request,
+		Handler: faces(pages.Base, pages, routes), Express: routes.Express(), Log: component("http"), Done: metrics.Request,
 		MaxConnections: share.connections, MaxPerClient: cfg.MaxConnectionsPerClient, TrustedProxies: cfg.TrustedProxies,
 		MaxStreams: cfg.MaxStreams, MaxBodies: int64(cfg.RequestMemory),
 	})
@@ -300,6 +308,9 @@ func (a *App) Start(ctx context.Context) error {
 	a.startGate()
 	// Last, because it is the last step that can fail: a first key that is not shown would be lost.
 	if err := a.ensureKey(ctx); err != nil {
+		return err
+	}
+	if err := a.inviteOperator(ctx); err != nil {
 		return err
 	}
 	a.serving.Store(true)

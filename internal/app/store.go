@@ -25,6 +25,7 @@ import (
 
 // store combines the storage interfaces of all parts; both stores implement it.
 type store interface {
+	user.Store
 	account.Store
 	access.AuditStore
 	account.AnswerStore

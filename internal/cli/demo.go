@@ -185,6 +185,11 @@ func (e *Env) introduce(a *app.App, key, hook string, o demoOptions) {
 		a.URL(), auth, `{"type":"hello.world","data":{"message":"Hi!"}}`)
 	fmt.Fprintf(e.Stdout, "See what was sent and answered:\n\n  curl '%s/v1/webhooks/%s/attempts?limit=1' \\\n    %s\n\n", a.URL(), hook, auth)
 	fmt.Fprintf(e.Stdout, "The whole API: %s\n", a.URL()+"/docs")
+	if link := a.SignInLink(); link != "" {
+		fmt.Fprintf(e.Stdout, "The dashboard: %s\n", s.bold(link))
+	} else {
+		fmt.Fprintf(e.Stdout, "The dashboard: %s\n", a.PublicURL())
+	}
 	if o.count == 0 {
 		fmt.Fprintln(e.Stdout, "Ctrl-C ends the demo.")
 	}

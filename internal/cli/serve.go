@@ -180,7 +180,8 @@ func (e *Env) announce(a *app.App, cfg *config.Config) {
 			Database string `json:"database,omitempty"`
 			Version  string `json:"version"`
 			FirstKey string `json:"firstKey,omitempty"`
-		}{true, a.URL(), a.URL() + "/docs", data, cfg.Database.Place(), config.Version, a.FirstKey()})
+			SignIn   string `json:"signIn,omitempty"`
+		}{true, a.URL(), a.URL() + "/docs", data, cfg.Database.Place(), config.Version, a.FirstKey(), a.SignInLink()})
 		if err == nil { // strings only: cannot fail
 			fmt.Fprintf(e.Stdout, "%s\n", line)
 		}
@@ -191,7 +192,11 @@ func (e *Env) announce(a *app.App, cfg *config.Config) {
 	if place := cfg.Database.Place(); place != "" {
 		data = place
 	}
-	fmt.Fprintf(e.Stdout, "  API   %s\n  Docs  %s\n  Data  %s\n", a.URL(), a.URL()+"/docs", printable(data))
+	dashboard := a.PublicURL()
+	if link := a.SignInLink(); link != "" {
+		dashboard = s.bold(link) + "\n        " + s.yellow("Open it to choose a password. It works once; each start makes a new one until then.")
+	}
+	fmt.Fprintf(e.Stdout, "  Open  %s\n  API   %s\n  Docs  %s\n  Data  %s\n", dashboard, a.URL(), a.URL()+"/docs", printable(data))
 	switch {
 	case a.FirstKey() != "":
 		fmt.Fprintf(e.Stdout, "  Key   %s\n        %s\n", s.bold(a.FirstKey()), s.yellow("Save it now: it has all permissions and will not be shown again."))

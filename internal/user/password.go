@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -27,17 +28,15 @@ type hasher struct {
 	turns  chan struct{}
 	wait   time.Duration
 	params argon2id.Params
-	// unknown is compared where there is no password, so that it takes as long as where there is one.
-	unknown string
+	// unknown returns what is compared where there is no password, so that it takes as long as where there is one. It is
+	// made when it is needed first: hashing takes 19 MiB, which a server that nobody signs in to never needs.
+	unknown func() (string, error)
 }
 
-func newHasher() (*hasher, error) {
+func newHasher() *hasher {
 	h := &hasher{turns: make(chan struct{}, hashesAtOnce), wait: hashWait, params: hashing}
-	var err error
-	if h.unknown, err = argon2id.CreateHash(newToken(""), &h.params); err != nil {
-		return nil, fmt.Errorf("hashing a password: %w", err)
-	}
-	return h, nil
+	h.unknown = sync.OnceValues(func() (string, error) { return argon2id.CreateHash(newToken(""), &h.params) })
+	return h
 }
 
 // turn waits for a turn to hash; done must be called. An Unavailable problem says that too many are before.
@@ -68,7 +67,9 @@ func (h *hasher) hash(password string) (string, error) {
 func (h *hasher) check(password, stored string) (right, stale bool, err error) {
 	against := stored
 	if stored == "" {
-		against = h.unknown
+		if against, err = h.unknown(); err != nil {
+			return false, false, fmt.Errorf("hashing a password: %w", err)
+		}
 	}
 	right, params, err := argon2id.CheckHash(password, against)
 	if err != nil {

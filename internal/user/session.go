@@ -38,11 +38,7 @@ type Sessions struct {
 
 // NewSessions returns the sessions in the store. log gets what no client is told.
 func NewSessions(store Store, log *slog.Logger) (*Sessions, error) {
-	h, err := newHasher()
-	if err != nil {
-		return nil, err
-	}
-	return &Sessions{store: store, log: log, now: time.Now, hasher: h, accounts: newThrottle(), addresses: newThrottle(), failures: new(failureLog)}, nil
+	return &Sessions{store: store, log: log, now: time.Now, hasher: newHasher(), accounts: newThrottle(), addresses: newThrottle(), failures: new(failureLog)}, nil
 }
 
 // Client is where a request to sign in comes from.

@@ -1,0 +1,370 @@
+package dashboard
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/relay-events/relay/internal/access"
+	"github.com/relay-events/relay/internal/chart"
+	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/ledger"
+	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/webhook"
+)
+
+// attemptView is an attempt in a list.
+type attemptView struct {
+	*delivery.Attempt
+	PublicID string
+	Class    string // of the pill
+	Answer   string // the status code, or what went wrong instead: "timeout"
+	Hook     *webhook.Webhook
+	Host     string // where it went
+	Bars     []chart.Rect
+	Phases   []phase
+}
+
+// phase is a part of the time that an attempt took.
+type phase struct {
+	Class, Name string
+	Took        time.Duration
+}
+
+var classes = map[delivery.Outcome]string{delivery.Delivered: "ok", delivery.Retrying: "warn", delivery.Failed: "bad"}
+
+func (d *Dashboard) showAttempts(list []*delivery.Attempt) []attemptView {
+	views := make([]attemptView, len(list))
+	for i, a := range list {
+		views[i] = d.showAttempt(a)
+	}
+	return views
+}
+
+func (d *Dashboard) showAttempt(a *delivery.Attempt) attemptView {
+	v := attemptView{Attempt: a, PublicID: a.ID.Public(event.AttemptPrefix), Class: classes[a.Outcome], Host: hostOf(a.Request.URL)}
+	if w, ok := d.Webhooks.ByNumber(a.Webhook); ok && w.Tenant == a.Tenant {
+		v.Hook = w
+		if a.Request.URL == "" {
+			v.Host = hostOf(w.URL)
+		}
+	}
+	switch {
+	case a.Response != nil:
+		v.Answer = strconv.Itoa(a.Response.Status)
+	case a.Follows():
+		v.Answer = "in a batch"
+	default:
+		v.Answer = string(a.ErrorKind)
+	}
+	t := a.Timing
+	rest := max(t.Total-t.DNS-t.Connect-t.TLS-t.FirstByte, 0)
+	var parts []chart.Part
+	for _, p := range []phase{{"dns", "name looked up", t.DNS}, {"connect", "connected", t.Connect}, {"tls", "TLS", t.TLS}, {"first", "first byte", t.FirstByte}, {"rest", "rest", rest}} {
+		if p.Took > 0 {
+			v.Phases = append(v.Phases, p)
+			parts = append(parts, chart.Part{Class: "t-" + p.Class, Size: float64(p.Took)})
+		}
+	}
+	v.Bars = chart.Line(parts)
+	return v
+}
+
+// Sentence tells in words what came of the attempt.
+func (v attemptView) Sentence() string {
+	switch {
+	case v.Outcome == delivery.Delivered && v.Response != nil:
+		return "The endpoint answered " + v.Answer + " in " + took(v.Timing.Total) + "."
+	case v.Error != "":
+		return sentence(v.Error)
+	case v.Response != nil:
+		return "The endpoint answered " + v.Answer + "."
+	}
+	return "There was no answer."
+}
+
+// Spoken is what a screen reader says in place of the bar of times.
+func (v attemptView) Spoken() string {
+	var parts []string
+	for _, p := range v.Phases {
+		parts = append(parts, p.Name+" "+took(p.Took))
+	}
+	return strings.Join(parts, ", ")
+}
+
+const perLogPage = 50
+
+type logView struct {
+	Attempts                                          []attemptView
+	Outcome, Code, Type, Webhook, Period, Test, Query string
+	Hooks                                             []*webhook.Webhook
+	Types                                             []string
+	Hook                                              *webhook.Webhook // the one the log is limited to
+	Older                                             string           // the query of the next page
+	Newest                                            string           // that of the first page; empty on it
+	SearchedTo                                        time.Time        // how far back was looked, where there may be more
+	Filtered                                          bool
+	Outcomes, Periods                                 []choice
+	Wrong                                             string
+	Retention                                         string
+	AnyHook                                           bool
+}
+
+var (
+	outcomeChoices = []choice{{"", "Any"}, {"delivered", "Delivered"}, {"retrying", "Retrying"}, {"failed", "Failed"}}
+	outcomeNames   = map[string]delivery.Outcome{"delivered": delivery.Delivered, "retrying": delivery.Retrying, "failed": delivery.Failed}
+	periodChoices  = []choice{{"", "Any time"}, {"1h", "Last hour"}, {"24h", "Last 24 hours"}, {"168h", "Last 7 days"}}
+)
+
+// logPage is the log of all webhooks, or of one. Its filters are in the address.
+func (d *Dashboard) logPage(ctx context.Context, q *request) (answer, error) {
+	p := q.URL.Query()
+	v := logView{
+		Outcome: p.Get("outcome"), Code: strings.TrimSpace(p.Get("code")), Type: p.Get("type"), Webhook: p.Get("webhook"), Period: p.Get("period"),
+		Query: strings.TrimSpace(p.Get("q")), Outcomes: outcomeChoices, Periods: periodChoices,
+		Hooks: d.Webhooks.List(q.who.Tenant), Retention: span(d.Retention),
+	}
+	v.AnyHook = len(v.Hooks) > 0
+	a := answer{page: "log", title: "Log", section: "log"}
+	if to := v.find(q); to != "" {
+		return answer{to: to}, nil
+	}
+	query, wrong := d.logQuery(q, &v, p)
+	if v.Wrong = wrong; wrong != "" {
+		a.data, a.status = v, 422
+		return a, nil
+	}
+	for _, t := range d.Types.List(q.who.Tenant) {
+		v.Types = append(v.Types, t.Name)
+	}
+	if v.Type != "" && !slices.Contains(v.Types, v.Type) {
+		v.Types = append([]string{v.Type}, v.Types...)
+	}
+	v.Filtered = v.Outcome != "" || v.Code != "" || v.Type != "" || v.Webhook != "" || v.Period != ""
+	// A tenant's or a webhook's attempts have an index; the rest is looked for.
+	if query.EventType != "" || query.StatusMin != 0 || len(query.Outcomes) > 0 {
+		leave, err := d.Searches.Enter(ctx, q.who.Tenant)
+		if err != nil {
+			return answer{}, err
+		}
+		defer leave()
+	}
+	list, next, err := d.Ledger.Attempts(ctx, query)
+	if err != nil {
+		return answer{}, err
+	}
+	v.Attempts = d.showAttempts(list)
+	if next != 0 {
+		p.Set("before", next.Public(event.AttemptPrefix))
+		v.Older = "?" + p.Encode()
+		if len(list) < perLogPage {
+			v.SearchedTo = next.Time()
+		}
+	}
+	if p.Get("before") != "" && query.Before != 0 {
+		p.Del("before")
+		v.Newest = "?" + p.Encode()
+	}
+	a.data = v
+	return a, nil
+}
+
+// find returns where a search for an id leads, "" if the text is none.
+func (v *logView) find(q *request) string {
+	switch {
+	case v.Query == "":
+	case strings.HasPrefix(v.Query, event.AttemptPrefix):
+		return q.path("log", v.Query)
+	case strings.HasPrefix(v.Query, "wh_"):
+		return q.path("webhooks", v.Query)
+	}
+	return ""
+}
+
+// logQuery is what the filters ask for; wrong says why they cannot be used.
+func (d *Dashboard) logQuery(q *request, v *logView, p url.Values) (query delivery.LogQuery, wrong string) {
+	query = delivery.LogQuery{Tenant: q.who.Tenant, EventType: v.Type, Limit: perLogPage}
+	if v.Query != "" {
+		id, err := event.ParseID(event.EventPrefix, v.Query)
+		if err != nil {
+			return query, "Search for an id: att_… of an attempt, evt_… of an event, wh_… of a webhook. For the rest use the filters."
+		}
+		query.Event = id
+	}
+	if o, ok := outcomeNames[v.Outcome]; ok {
+		query.Outcomes = []delivery.Outcome{o}
+	}
+	if v.Code != "" {
+		var ok bool
+		if query.StatusMin, query.StatusMax, ok = codes(v.Code); !ok {
+			return query, "The code must be a status code, such as 500, or a class, such as 5xx."
+		}
+	}
+	if v.Webhook != "" {
+		w, err := d.Webhooks.Get(q.who.Tenant, v.Webhook)
+		if err != nil {
+			return query, "There is no such webhook."
+		}
+		query.Webhook, v.Hook = w.Number, w
+	}
+	if period, err := time.ParseDuration(v.Period); err == nil && period > 0 {
+		query.Since = d.now().Add(-period)
+	}
+	if id, err := event.ParseID(event.AttemptPrefix, p.Get("before")); err == nil {
+		query.Before = id
+	}
+	return query, ""
+}
+
+// codes reads "500" or "5xx".
+func codes(s string) (low, high int, ok bool) {
+	if len(s) != 3 || s[0] < '1' || s[0] > '5' {
+		return 0, 0, false
+	}
+	class := int(s[0]-'0') * 100
+	if strings.EqualFold(s[1:], "xx") {
+		return class, class + 99, true
+	}
+	n, err := strconv.Atoi(s)
+	return n, n, err == nil
+}
+
+type attemptPageView struct {
+	attemptView
+	Delivery      *ledger.Delivery // nil: not known, such as of a test
+	Others        []attemptView    // of the same delivery, the newest first
+	EventID       string
+	RequestBody   *body
+	ResponseBody  *body
+	Curl          string
+	MayRetry      bool
+	MayCancel     bool
+	WhyNot        string // why it cannot be retried, where somebody may expect that
+	Secret        bool
+	DeliveryState state
+}
+
+func (d *Dashboard) attempt(ctx context.Context, q *request) (*delivery.Attempt, error) {
+	gone := problem.New(problem.NotFound, "there is no such attempt; the log is kept for %s", span(d.Retention))
+	id, err := event.ParseID(event.AttemptPrefix, q.PathValue("id"))
+	if err != nil {
+		return nil, gone
+	}
+	a, err := d.Ledger.Attempt(ctx, q.who.Tenant, id)
+	if problem.KindOf(err) == problem.NotFound {
+		return nil, gone
+	}
+	if err != nil {
+		return nil, err
+	}
+	if w, ok := d.Webhooks.ByNumber(a.Webhook); ok && w.Owner != "" && !q.who.Allows(access.Configure) {
+		return nil, gone // it shows settings that are an administrator's
+	}
+	return a, nil
+}
+
+func (d *Dashboard) attemptPage(ctx context.Context, q *request) (answer, error) {
+	a, err := d.attempt(ctx, q)
+	if err != nil {
+		return answer{}, err
+	}
+	v := attemptPageView{attemptView: d.showAttempt(a), EventID: a.EventName}
+	if v.EventID == "" {
+		v.EventID = a.Event.Public(event.EventPrefix)
+	}
+	if a.Request.BodyMissing == "" {
+		v.RequestBody = showBody(a.Request.Body, headerValue(a.Request.Header, "Content-Type"), false, int64(len(a.Request.Body)))
+		v.Curl = curl(a)
+	}
+	if r := a.Response; r != nil {
+		v.ResponseBody = showBody(r.Body, headerValue(r.Header, "Content-Type"), r.Truncated, r.BodyBytes)
+	}
+	if !a.Test {
+		if err := d.completeAttempt(ctx, q, &v); err != nil {
+			return answer{}, err
+		}
+	}
+	return answer{page: "attempt", title: "Attempt " + v.PublicID, section: "log", data: v}, nil
+}
+
+// completeAttempt adds what is known of the attempt's delivery.
+func (d *Dashboard) completeAttempt(ctx context.Context, q *request, v *attemptPageView) error {
+	cur, err := d.Ledger.Delivery(ctx, q.who.Tenant, v.Attempt.Delivery())
+	if problem.KindOf(err) == problem.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v.Delivery = &cur
+	v.DeliveryState = deliveryState(&cur)
+	others, _, err := d.Ledger.Attempts(ctx, delivery.LogQuery{Tenant: q.who.Tenant, Event: v.Event, Webhook: v.Webhook, Limit: 50})
+	if err != nil {
+		return err
+	}
+	for _, o := range others {
+		v.Others = append(v.Others, d.showAttempt(o))
+	}
+	may := q.who.Allows(access.Redeliver)
+	switch cur.State {
+	case ledger.StateInFlight:
+		v.MayCancel = may
+	case ledger.StateWaiting, ledger.StateHeld:
+		v.MayRetry, v.MayCancel = may, may
+	default:
+		v.MayRetry = may
+	}
+	if v.MayRetry {
+		switch {
+		case v.Hook == nil:
+			v.MayRetry, v.WhyNot = false, "The webhook was deleted."
+		case v.Hook.Status != webhook.Active:
+			v.MayRetry, v.WhyNot = false, "The webhook is "+string(v.Hook.Status)+": resume it to retry."
+		case cur.State == ledger.StateDelivered:
+			v.WhyNot = "The endpoint gets the event once more."
+		}
+	}
+	return nil
+}
+
+func deliveryState(d *ledger.Delivery) state {
+	s := state{Word: string(d.State), Why: d.Reason}
+	switch d.State {
+	case ledger.StateDelivered:
+		s.Class = "ok"
+	case ledger.StateFailed, ledger.StateExpired:
+		s.Class = "bad"
+	case ledger.StateWaiting:
+		s.Class = "warn"
+	case ledger.StateInFlight:
+		s.Word = "on its way"
+		s.Why = ""
+	}
+	return s
+}
+
+func (d *Dashboard) attemptRetry(ctx context.Context, q *request) (answer, error) {
+	a, err := d.attempt(ctx, q)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := d.Ledger.Retry(ctx, q.who, a.Delivery()); err != nil {
+		return answer{}, err
+	}
+	return answer{to: q.path("log", q.PathValue("id")) + "?retried=" + strconv.Itoa(a.Number)}, nil
+}
+
+func (d *Dashboard) attemptCancel(ctx context.Context, q *request) (answer, error) {
+	a, err := d.attempt(ctx, q)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := d.Ledger.Cancel(ctx, q.who, a.Delivery()); err != nil {
+		return answer{}, err
+	}
+	return answer{to: q.path("log", q.PathValue("id"))}, nil
+}
