@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/store/tables"
@@ -37,21 +35,4 @@ func (s *Store) openTables(ctx context.Context, node int) (err error) {
 		return err
 	}
 	return s.sealConfig(ctx)
-}
-
-// listRows collects the rows of a query of the configuration.
-func listRows[T any](ctx context.Context, d *db, scan func(*sqlite3.Stmt) (T, error), sql string, args ...any) ([]T, error) {
-	var all []T
-	err := d.read(ctx, func(c *conn) error {
-		all = nil
-		return c.query(func(st *sqlite3.Stmt) error {
-			v, err := scan(st)
-			all = append(all, v)
-			return err
-		}, sql, args...)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return all, nil
 }

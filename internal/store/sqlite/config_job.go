@@ -5,18 +5,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/relay-events/relay/internal/delivery"
-	"github.com/relay-events/relay/internal/event"
-	"github.com/relay-events/relay/internal/store/column"
-	"github.com/relay-events/relay/internal/store/sqltext"
-)
-
-var (
-	jobSQL         = sqltext.Load(sqlFiles, "job")
-	sqlJobRunning  = jobSQL.Get("JobRunning")
-	sqlJobProgress = jobSQL.Get("JobProgress")
 )
 
 // jobToken is the token of all claims of jobs: they end with the process, which
@@ -33,7 +22,7 @@ type jobClaims struct {
 func (s *Store) JobClaim(ctx context.Context) ([]delivery.Job, error) {
 	s.jobs.mu.Lock()
 	defer s.jobs.mu.Unlock()
-	all, err := listRows(ctx, s.config, scanJob, sqlJobRunning)
+	all, err := s.JobsRunning(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("claiming jobs: %w", err)
 	}
@@ -59,31 +48,6 @@ func (s *Store) JobProgress(ctx context.Context, j delivery.Job) (ok bool, err e
 	if !claimed {
 		return false, nil
 	}
-	err = s.config.write(ctx, func(c *conn) error {
-		err := c.exec(sqlJobProgress, j.ID, string(j.State), j.Cursor, j.Scanned, j.Owed, j.Error, column.Millis(j.FinishedAt))
-		ok = c.changes() > 0
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("storing the progress of job %q: %w", j.ID, err)
-	}
-	return ok, nil
-}
-
-func scanJob(st *sqlite3.Stmt) (delivery.Job, error) {
-	return delivery.Job{
-		ID:         st.ColumnText(0),
-		Tenant:     event.TenantID(st.ColumnInt64(1)),
-		Webhook:    uint32(st.ColumnInt64(2)),
-		Kind:       delivery.JobKind(st.ColumnText(3)),
-		State:      delivery.JobState(st.ColumnText(4)),
-		Since:      column.Time(st.ColumnInt64(5)),
-		Until:      column.Time(st.ColumnInt64(6)),
-		Cursor:     event.ID(st.ColumnInt64(7)),
-		Scanned:    st.ColumnInt64(8),
-		Owed:       st.ColumnInt64(9),
-		Error:      st.ColumnText(10),
-		CreatedAt:  column.Time(st.ColumnInt64(11)),
-		FinishedAt: column.Time(st.ColumnInt64(12)),
-	}, nil
+	// Also while the server stops: the step was done, and would be done again otherwise.
+	return s.JobStore(context.WithoutCancel(ctx), j)
 }

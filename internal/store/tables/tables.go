@@ -99,7 +99,7 @@ func (t *Tables) SQL(name string) string { return t.sql.Get(name) }
 // statements returns the text of all operations.
 func statements(d sqltext.Dialect) sqltext.Statements {
 	all := make(sqltext.Statements)
-	for _, subject := range []string{"account", "audit", "catalogue", "gate", "job", "record", "user", "webhook"} {
+	for _, subject := range []string{"account", "answer", "audit", "catalogue", "gate", "job", "record", "user", "webhook"} {
 		all.Add(sqltext.LoadFor(sqlFiles, subject, d))
 	}
 	if d == sqltext.SQLite {

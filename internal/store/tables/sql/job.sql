@@ -22,3 +22,14 @@ LIMIT 250;
 UPDATE job
 SET state = 'canceled', finished = $3
 WHERE id = $1 AND tenant = $2 AND state = 'running';
+
+-- name: JobsRunning
+SELECT id, tenant, webhook, kind, state, since, until, cursor, scanned, owed, error, created, finished
+FROM job
+WHERE state = 'running'
+ORDER BY id;
+
+-- name: JobStore
+UPDATE job
+SET state = $2, cursor = $3, scanned = $4, owed = $5, error = $6, finished = $7
+WHERE id = $1 AND state = 'running';
