@@ -58,7 +58,7 @@ func (k RecordKey) names(r *Record) bool {
 }
 
 // entry returns the audit entry of a change, with the records before and after it.
-func (w auditInfo) entry(s *state, put []Record, remove []RecordKey) (*access.Entry, error) {
+func (w auditInfo) entry(s *state, put []Record, removed []*Record) (*access.Entry, error) {
 	type shown struct {
 		Kind    Kind            `json:"kind"`
 		Name    string          `json:"name"`
@@ -69,16 +69,12 @@ func (w auditInfo) entry(s *state, put []Record, remove []RecordKey) (*access.En
 	var was, is []shown
 	for i := range put {
 		if old, ok := s.records[put[i].key()]; ok {
-			was = show(was, &old)
+			was = show(was, old)
 		}
 		is = show(is, &put[i])
 	}
-	for i := range s.list {
-		for _, k := range remove {
-			if k.names(&s.list[i]) {
-				was = show(was, &s.list[i])
-			}
-		}
+	for _, old := range removed {
+		was = show(was, old)
 	}
 	records := func(list []shown) any {
 		if list == nil {

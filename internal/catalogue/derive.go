@@ -171,7 +171,7 @@ func (d *deriver) apply(ctx context.Context, r *compiledRule, e *event.Event, ca
 	case raw == nil || string(raw) == "null":
 		return nil, nil
 	case raw[0] != '[':
-		d.fail(r.Name, -1, "needs a list, but %q is not one", clip(r.ForEach))
+		d.fail(r.Name, -1, "needs a list, but %q is not one", problem.Clip(r.ForEach))
 		return nil, nil
 	}
 	var list []*Derived
@@ -196,7 +196,7 @@ func (d *deriver) make(ctx context.Context, r *compiledRule, e *event.Event, ite
 		return nil, tooMuchWork(r, e, d.request)
 	}
 	if err == nil && data == nil {
-		err = fmt.Errorf("%q is absent", clip(r.Data))
+		err = fmt.Errorf("%q is absent", problem.Clip(r.Data))
 	}
 	if err != nil {
 		d.fail(r.Name, index, "cannot make the data: %v", err)
@@ -212,7 +212,7 @@ func (d *deriver) make(ctx context.Context, r *compiledRule, e *event.Event, ite
 		case string(attributes) == "null":
 			attributes = nil
 		case attributes != nil && attributes[0] != '{':
-			err = fmt.Errorf("%q is not an object", clip(r.Attributes))
+			err = fmt.Errorf("%q is not an object", problem.Clip(r.Attributes))
 		case len(attributes) > event.MaxAttributeBytes:
 			err = fmt.Errorf("they have more than %d bytes", event.MaxAttributeBytes)
 		}

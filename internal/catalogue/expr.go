@@ -8,6 +8,7 @@ import (
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
+	"github.com/relay-events/relay/internal/problem"
 )
 
 // This file evaluates the part of CEL that rules need to move data about, on raw bytes:
@@ -141,7 +142,7 @@ func (o objectExpr) eval(s scope) ([]byte, error) {
 			if m.optional {
 				continue
 			}
-			return nil, fmt.Errorf("the value of %q is absent", clip(m.name))
+			return nil, fmt.Errorf("the value of %q is absent", problem.Clip(m.name))
 		}
 		if err := s.run.charge(len(v)); err != nil {
 			return nil, err
@@ -460,7 +461,7 @@ func (p *exprParser) object(depth int) (expr, error) {
 			return nil, p.unexpected()
 		}
 		if seen[m.name] {
-			return nil, fmt.Errorf("must not have the member %q twice", clip(m.name))
+			return nil, fmt.Errorf("must not have the member %q twice", problem.Clip(m.name))
 		}
 		seen[m.name] = true
 		if err := p.want(":"); err != nil {

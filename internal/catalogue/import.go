@@ -157,7 +157,7 @@ func ImportOpenAPI(w *Work, document []byte) (types []Type, skipped []Imported, 
 		version = string(v.Raw)
 	}
 	if !strings.HasPrefix(version, "3.") {
-		return nil, nil, problem.InvalidField("openapi", "must be a version 3, got %q", clip(version))
+		return nil, nil, problem.InvalidField("openapi", "must be a version 3, got %q", problem.Clip(version))
 	}
 	webhooks, ok := rawjson.Pick(doc, "webhooks")
 	if !ok {
@@ -226,7 +226,7 @@ func (o *openAPI) resolve(raw []byte) ([]byte, error) {
 		}
 		ref, _ := v.String()
 		if raw, ok = pointer(o.doc, ref); !ok {
-			return nil, o.invalid("has the reference %q, which is not found in the document; other documents are not read", clip(ref))
+			return nil, o.invalid("has the reference %q, which is not found in the document; other documents are not read", problem.Clip(ref))
 		}
 	}
 	return nil, o.invalid("has more than %d references in a row", most)
@@ -400,7 +400,7 @@ func (o *openAPI) schema(raw []byte) (json.RawMessage, error) {
 		name := m.needed[i]
 		component, ok := pointer(o.doc, components+name)
 		if !ok {
-			return nil, o.invalid("has the reference %q, which is not found in the document", clip(components+name))
+			return nil, o.invalid("has the reference %q, which is not found in the document", problem.Clip(components+name))
 		}
 		if i > 0 {
 			out = append(out, ',')
@@ -466,7 +466,7 @@ func (m *mover) rewrite(dst, raw []byte, at place) ([]byte, error) {
 				name, ok := strings.CutPrefix(ref, components)
 				name, rest, deeper := strings.Cut(name, "/")
 				if !ok || !componentName.MatchString(name) {
-					return m.invalid("has the reference %q; only those to %s are read", clip(ref), components)
+					return m.invalid("has the reference %q; only those to %s are read", problem.Clip(ref), components)
 				}
 				if !slices.Contains(m.needed, name) {
 					m.needed = append(m.needed, name)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/relay-events/relay/internal/problem"
 )
 
 // alternatives records that v fits none of the alternatives, and the reason for the closest one:
@@ -77,7 +79,7 @@ func closestPhrase(number int, s *jsonschema.Schema, why *findings) string {
 		name = orElse(s.Ref.Title, s.Ref.Location[strings.LastIndexAny(s.Ref.Location, "/#")+1:])
 	}
 	if name != "" {
-		name = " (" + clip(name) + ")"
+		name = " (" + problem.Clip(name) + ")"
 	}
 	text := fmt.Sprintf("; it comes closest to number %d%s, but %s %s", number+1, name, first.Path, first.Message)
 	if n := why.total - 1; n > 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/regexsize"
 )
 
@@ -165,7 +166,7 @@ func (ps *patterns) scan(doc any, path string, at place, out []Unchecked) ([]Unc
 		p, err := ps.read(text)
 		switch {
 		case err != nil:
-			return fmt.Errorf("%s: %w", clip(at), err)
+			return fmt.Errorf("%s: %w", problem.Clip(at), err)
 		case p.unchecked != "" && len(out) < maxUnchecked:
 			out = append(out, Unchecked{clipPath(at), p.unchecked})
 		}

@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/relay-events/relay/internal/problem"
 )
 
 // translation translates an ECMA-262 pattern to RE2's syntax. RE2's own syntax that has no meaning
@@ -300,7 +302,7 @@ func (t *translation) property(s string, n int) (string, int, escapeKind) {
 	case name != "" && (unicode.Categories[name] != nil || unicode.Scripts[name] != nil):
 		return `\` + letter + "{" + name + "}", end + 1, classEscape
 	}
-	t.lacks(fmt.Sprintf("the property %q is not known", clip(s[n+1:end])))
+	t.lacks(fmt.Sprintf("the property %q is not known", problem.Clip(s[n+1:end])))
 	return `\x00`, end + 1, classEscape
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/registry"
 )
 
 // Limits of a tenant's additions.
@@ -48,24 +49,21 @@ type Registry struct {
 	store Store
 	ev    Evaluator
 	packs []*Pack
-	base  *state // of tenants without records
+
+	// held has the records of all tenants, and the state that is made of them: accepting an event
+	// reads it and must not wait.
+	held *registry.Registry[Record, *state]
+	base *state // of tenants without records
 
 	limits   Limits
 	stats    Stats
 	stopping chan struct{} // closed by StopWaiting
 	meters   sync.Map      // of tenants whose events take work: *meter by event.TenantID
-
-	change sync.Mutex // serialises changes; readers do not take it
-
-	// tenants holds the states by tenant. The map and the states are replaced, never changed,
-	// because accepting an event reads them and must not wait.
-	tenants atomic.Pointer[map[event.TenantID]*state]
 }
 
 // state is the catalogue of one tenant.
 type state struct {
-	list     []Record // as in the store, oldest first
-	records  map[RecordKey]Record
+	records  map[RecordKey]*Record
 	types    map[string]*Type   // the current version of each type, by name
 	versions map[string][]*Type // of the tenant's own types, oldest first
 	aliases  map[string]string
@@ -88,7 +86,15 @@ func NewRegistry(ctx context.Context, store Store, o Options) (*Registry, error)
 		r.packs = builtin
 	}
 	var err error
-	if r.base, err = r.build(nil, nil); err != nil {
+	r.held, err = registry.New(registry.Options[Record, *state]{
+		Key: func(rec *Record) (event.TenantID, string) {
+			return rec.Tenant, string(rec.Kind) + "\x00" + rec.Name + "\x00" + rec.Version
+		},
+		Build: func(_ event.TenantID, before *state, records []*Record) (*state, error) {
+			return r.build(before, records)
+		},
+	})
+	if err != nil {
 		return nil, err
 	}
 	return r, r.Reload(ctx)
@@ -96,32 +102,29 @@ func NewRegistry(ctx context.Context, store Store, o Options) (*Registry, error)
 
 // Reload reads all records from the store again, because another node may have changed them.
 func (r *Registry) Reload(ctx context.Context) error {
-	r.change.Lock()
-	defer r.change.Unlock()
-	list, err := r.store.CatalogueList(ctx)
-	if err != nil {
-		return fmt.Errorf("reading the catalogue: %w", err)
-	}
-	byTenant := make(map[event.TenantID][]Record)
-	for _, rec := range list {
-		byTenant[rec.Tenant] = append(byTenant[rec.Tenant], rec)
-	}
-	tenants := make(map[event.TenantID]*state)
-	for tenant, records := range byTenant {
-		if tenants[tenant], err = r.build(r.state(tenant), records); err != nil {
-			return err
+	return r.held.Hold(func() error {
+		list, err := r.store.CatalogueList(ctx)
+		if err != nil {
+			return fmt.Errorf("reading the catalogue: %w", err)
 		}
-	}
-	r.tenants.Store(&tenants)
-	return nil
+		records := make([]*Record, len(list))
+		for i := range list {
+			records[i] = &list[i]
+		}
+		next, err := r.held.NextAll(records)
+		if err == nil {
+			next.Publish()
+		}
+		return err
+	})
 }
 
 // Broken describes the records in the store that could not be used, for the log: a newer version of
 // Relay wrote them. They stay in the store unchanged.
 func (r *Registry) Broken() []string {
 	var out []string
-	for tenant, s := range *r.tenants.Load() {
-		for _, text := range s.broken {
+	for _, tenant := range r.held.Tenants() {
+		for _, text := range r.state(tenant).broken {
 			out = append(out, fmt.Sprintf("tenant %d: %s", tenant, text))
 		}
 	}
@@ -129,28 +132,13 @@ func (r *Registry) Broken() []string {
 	return out
 }
 
-func (r *Registry) state(tenant event.TenantID) *state {
-	if all := r.tenants.Load(); all != nil {
-		if s := (*all)[tenant]; s != nil {
-			return s
-		}
-	}
-	return r.base
-}
-
-// replace replaces the tenant's state. The caller holds change.
-func (r *Registry) replace(tenant event.TenantID, s *state) {
-	tenants := maps.Clone(*r.tenants.Load())
-	tenants[tenant] = s
-	r.tenants.Store(&tenants)
-}
+func (r *Registry) state(tenant event.TenantID) *state { return r.held.State(tenant) }
 
 // build builds the state from all records of a tenant, oldest first. Types that are also in old
 // keep their compiled schemas.
-func (r *Registry) build(old *state, records []Record) (*state, error) {
+func (r *Registry) build(old *state, records []*Record) (*state, error) {
 	s := &state{
-		list:    records,
-		records: make(map[RecordKey]Record, len(records)), types: make(map[string]*Type), versions: make(map[string][]*Type),
+		records: make(map[RecordKey]*Record, len(records)), types: make(map[string]*Type), versions: make(map[string][]*Type),
 		aliases: make(map[string]string), settings: make(map[string]Settings),
 	}
 	for _, p := range r.packs {
@@ -200,10 +188,13 @@ func (r *Registry) build(old *state, records []Record) (*state, error) {
 		return nil, err
 	}
 	s.plan()
+	if old == nil {
+		r.base = s // the first one: of a tenant without records
+	}
 	return s, nil
 }
 
-func (s *state) addType(old *state, rec Record) error {
+func (s *state) addType(old *state, rec *Record) error {
 	t, err := readStored(rec.Body)
 	if err != nil {
 		return err
@@ -299,8 +290,8 @@ func (r *Registry) PutMany(ctx context.Context, p *access.Principal, types []Typ
 			return nil, inItem(err, len(types) > 1, types[i].Name)
 		}
 	}
-	r.change.Lock()
-	defer r.change.Unlock()
+	r.held.Lock()
+	defer r.held.Unlock()
 	tenant := p.Tenant
 	s := r.state(tenant)
 	records, err := s.typeRecords(tenant, types)
@@ -380,67 +371,79 @@ func inItem(err error, many bool, name string) error {
 	own := *p
 	own.Fields = slices.Clone(own.Fields)
 	for i := range own.Fields {
-		own.Fields[i].Name = fmt.Sprintf("%s of %q", own.Fields[i].Name, clip(name))
+		own.Fields[i].Name = fmt.Sprintf("%s of %q", own.Fields[i].Name, problem.Clip(name))
 	}
 	return &own
 }
 
 // apply stores records and removes others, all or nothing, and makes the result visible to readers.
+// The caller holds the lock.
 func (r *Registry) apply(ctx context.Context, w auditInfo, s *state, put []Record, remove []RecordKey) error {
-	all := slices.DeleteFunc(slices.Clone(s.list), func(o Record) bool {
-		return slices.ContainsFunc(remove, func(k RecordKey) bool { return k.names(&o) })
-	})
-	for _, rec := range put {
-		if i := slices.IndexFunc(all, func(o Record) bool { return o.key() == rec.key() }); i >= 0 {
-			all[i] = rec
-		} else {
-			all = append(all, rec)
+	tenant := w.p.Tenant
+	var added, removed []*Record
+	for _, old := range r.held.List(tenant) {
+		if slices.ContainsFunc(remove, func(k RecordKey) bool { return k.names(old) }) {
+			removed = append(removed, old)
 		}
 	}
-	if err := r.checkBytes(s.list, all); err != nil {
+	for i := range put {
+		added = append(added, &put[i])
+	}
+	if err := r.checkBytes(s, r.held.List(tenant), added, removed); err != nil {
 		return err
 	}
 	// Built before it is stored, so that unusable records are not stored.
-	next, err := r.build(s, all)
+	next, err := r.held.Next(added, removed)
 	if err != nil {
 		return err
 	}
-	entry, err := w.entry(s, put, remove)
+	entry, err := w.entry(s, put, removed)
 	if err != nil {
 		return err
 	}
-	err = r.store.CatalogueChange(ctx, RecordChange{Tenant: w.p.Tenant, Put: put, Remove: remove, Audit: entry})
+	err = r.store.CatalogueChange(ctx, RecordChange{Tenant: tenant, Put: put, Remove: remove, Audit: entry})
 	if err != nil {
 		return fmt.Errorf("%s: %w", w.action, err)
 	}
-	r.replace(w.p.Tenant, next)
+	next.Publish()
 	return nil
 }
 
+// size is how many bytes of the tenant's byte limit a record takes.
+func (r *Record) size() int64 { return int64(len(r.Body) + len(r.Name)) }
+
 // checkBytes rejects records beyond the tenant's byte limit, unless the total shrinks.
-func (r *Registry) checkBytes(before, after []Record) error {
-	sum := func(list []Record) (n int64) {
-		for i := range list {
-			n += int64(len(list[i].Body) + len(list[i].Name))
-		}
-		return n
+func (r *Registry) checkBytes(s *state, before, added, removed []*Record) error {
+	var was, is int64
+	for _, rec := range before {
+		was += rec.size()
 	}
-	if n := sum(after); n > r.limits.Bytes && n > sum(before) {
+	is = was
+	for _, rec := range removed {
+		is -= rec.size()
+	}
+	for _, rec := range added {
+		is += rec.size()
+		if old := s.records[rec.key()]; old != nil && !slices.Contains(removed, old) {
+			is -= old.size()
+		}
+	}
+	if is > r.limits.Bytes && is > was {
 		r.stats.Bytes.Add(1)
-		return problem.New(problem.Forbidden, "the event types and rules of a tenant may have %d bytes together (catalogueBytes), with these they have %d: delete types that are no longer needed, or use smaller schemas", r.limits.Bytes, n)
+		return problem.New(problem.Forbidden, "the event types and rules of a tenant may have %d bytes together (catalogueBytes), with these they have %d: delete types that are no longer needed, or use smaller schemas", r.limits.Bytes, is)
 	}
 	return nil
 }
 
 // Set calls change to edit the settings of a type, of a pack or the tenant's own, or of AllTypes.
 func (r *Registry) Set(ctx context.Context, p *access.Principal, name string, change func(*Settings)) error {
-	r.change.Lock()
-	defer r.change.Unlock()
+	r.held.Lock()
+	defer r.held.Unlock()
 	s := r.state(p.Tenant)
 	if name != AllTypes {
 		t, ok := s.lookup(name)
 		if !ok {
-			return problem.New(problem.NotFound, "there is no event type %q", clip(name))
+			return problem.New(problem.NotFound, "there is no event type %q", problem.Clip(name))
 		}
 		name = t.Name
 	}

@@ -40,15 +40,15 @@ func (r *Registry) Create(ctx context.Context, p *access.Principal, t Type, set 
 		}
 		wrong = t.normalize()
 	}
-	r.change.Lock()
-	defer r.change.Unlock()
+	r.held.Lock()
+	defer r.held.Unlock()
 	s := r.state(tenant)
 	if other, taken := s.lookup(t.Name); taken {
 		what := "there is an event type %q already: change that"
 		if other.Pack != "" && len(s.versions[other.Name]) == 0 {
 			what = "the event type %q comes with a pack: change that, which makes a version of your own"
 		}
-		return nil, &problem.Error{Kind: problem.Conflict, Detail: fmt.Sprintf(what, clip(other.Name)),
+		return nil, &problem.Error{Kind: problem.Conflict, Detail: fmt.Sprintf(what, problem.Clip(other.Name)),
 			Fields: []problem.Field{{Name: "name", Reason: "is taken"}}}
 	}
 	if wrong != nil {
@@ -93,30 +93,30 @@ func (r *Registry) Update(ctx context.Context, p *access.Principal, name string,
 	const tries = 3
 	for i := range tries {
 		if i == tries-1 {
-			r.change.Lock()
+			r.held.Lock()
 		}
 		s = r.state(tenant)
 		var ok bool
 		var err error
 		if current, ok = s.lookup(name); !ok {
-			err = problem.New(problem.NotFound, "there is no event type %q", clip(name))
+			err = problem.New(problem.NotFound, "there is no event type %q", problem.Clip(name))
 		} else {
 			records, err = s.update(tenant, current, &c)
 		}
 		if i < tries-1 {
-			r.change.Lock()
+			r.held.Lock()
 		}
 		if s != r.state(tenant) {
-			r.change.Unlock()
+			r.held.Unlock()
 			continue
 		}
 		if err != nil {
-			r.change.Unlock()
+			r.held.Unlock()
 			return nil, err
 		}
 		break
 	}
-	defer r.change.Unlock()
+	defer r.held.Unlock()
 	name = current.Name
 	set, has := s.settings[name]
 	if !has {
@@ -237,14 +237,14 @@ func (s *state) nextVersion(current *Type) (string, error) {
 // Delete removes all versions of a type of the tenant's own, and its settings. Events of the type
 // may still be published. If a pack has a type of that name, the tenant uses that one again.
 func (r *Registry) Delete(ctx context.Context, p *access.Principal, name string) error {
-	r.change.Lock()
-	defer r.change.Unlock()
+	r.held.Lock()
+	defer r.held.Unlock()
 	s := r.state(p.Tenant)
 	if len(s.versions[name]) == 0 {
 		if t, ok := s.lookup(name); ok && t.Name == name {
-			return problem.New(problem.Conflict, "the event type %q comes with the pack %q: archive it to hide it", clip(name), t.Pack)
+			return problem.New(problem.Conflict, "the event type %q comes with the pack %q: archive it to hide it", problem.Clip(name), t.Pack)
 		}
-		return problem.New(problem.NotFound, "there is no event type %q", clip(name))
+		return problem.New(problem.NotFound, "there is no event type %q", problem.Clip(name))
 	}
 	return r.apply(ctx, by(p, actionTypeDelete, typeTarget(name)), s, nil, []RecordKey{{Kind: KindType, Name: name}, {Kind: KindSettings, Name: name}})
 }
@@ -280,8 +280,8 @@ func (r *Registry) Import(ctx context.Context, p *access.Principal, types []Type
 			}
 		}
 	}
-	r.change.Lock()
-	defer r.change.Unlock()
+	r.held.Lock()
+	defer r.held.Unlock()
 	s := r.state(tenant)
 	var changed []Type
 	var records []Record

@@ -96,11 +96,11 @@ func (s *state) rule(name string) (RuleState, bool) {
 // CreateRule adds a rule of the tenant's own, disabled unless on is set.
 func (r *Registry) CreateRule(ctx context.Context, p *access.Principal, rule Rule, on bool) (RuleState, error) {
 	tenant := p.Tenant
-	r.change.Lock()
-	defer r.change.Unlock()
+	r.held.Lock()
+	defer r.held.Unlock()
 	s := r.state(tenant)
 	if _, taken := s.rule(rule.Name); taken {
-		return RuleState{}, &problem.Error{Kind: problem.Conflict, Detail: fmt.Sprintf("there is a rule %q already", clip(rule.Name)),
+		return RuleState{}, &problem.Error{Kind: problem.Conflict, Detail: fmt.Sprintf("there is a rule %q already", problem.Clip(rule.Name)),
 			Fields: []problem.Field{{Name: "name", Reason: "is taken"}}}
 	}
 	records, err := r.ruleRecords(s, tenant, []Rule{rule})
@@ -125,19 +125,19 @@ func (r *Registry) CreateRule(ctx context.Context, p *access.Principal, rule Rul
 // pack or of the tenant, unless on is nil. Both together are one change.
 func (r *Registry) UpdateRule(ctx context.Context, p *access.Principal, name string, change func(*Rule), on *bool) error {
 	tenant := p.Tenant
-	r.change.Lock()
-	defer r.change.Unlock()
+	r.held.Lock()
+	defer r.held.Unlock()
 	s := r.state(tenant)
 	x, ok := s.rule(name)
 	if !ok {
-		return problem.New(problem.NotFound, "there is no rule %q", clip(name))
+		return problem.New(problem.NotFound, "there is no rule %q", problem.Clip(name))
 	}
 	var records []Record
 	var remove []RecordKey
 	rule := x.Rule
 	if change(&rule); rule != x.Rule {
 		if x.Pack != "" {
-			return problem.New(problem.Conflict, "the rule %q comes with the pack %q: it can be switched off, and a rule of another name can take its place", clip(name), x.Pack)
+			return problem.New(problem.Conflict, "the rule %q comes with the pack %q: it can be switched off, and a rule of another name can take its place", problem.Clip(name), x.Pack)
 		}
 		var err error
 		if records, err = r.ruleRecords(s, tenant, []Rule{rule}); err != nil {
@@ -198,12 +198,12 @@ func (r *Registry) ruleRecords(s *state, tenant event.TenantID, rules []Rule) ([
 
 // DeleteRule removes a rule of the tenant's own. Rules of packs can only be disabled.
 func (r *Registry) DeleteRule(ctx context.Context, p *access.Principal, name string) error {
-	r.change.Lock()
-	defer r.change.Unlock()
+	r.held.Lock()
+	defer r.held.Unlock()
 	s := r.state(p.Tenant)
 	key := RecordKey{Kind: KindRule, Name: name}
 	if _, ok := s.records[key]; !ok {
-		return problem.New(problem.NotFound, "there is no rule %q of the tenant's own", clip(name))
+		return problem.New(problem.NotFound, "there is no rule %q of the tenant's own", problem.Clip(name))
 	}
 	return r.apply(ctx, by(p, actionRuleDelete, ruleTarget(name)), s, nil, []RecordKey{key, {Kind: KindSwitch, Name: name}})
 }

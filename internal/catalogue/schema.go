@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/relay-events/relay/internal/problem"
 )
 
 // Limits of an external schema.
@@ -261,7 +263,7 @@ func checkReferences(v any, path string, nodes *int) error {
 				switch name {
 				case "$ref", "$dynamicRef", "$recursiveRef":
 					if !strings.HasPrefix(text, "#") {
-						return fmt.Errorf("%s: must point into the same schema, such as %q; other documents are not read", clip(at), "#/$defs/name")
+						return fmt.Errorf("%s: must point into the same schema, such as %q; other documents are not read", problem.Clip(at), "#/$defs/name")
 					}
 				}
 				continue

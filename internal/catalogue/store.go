@@ -76,7 +76,7 @@ type Settings struct {
 
 func (s *Settings) check() error {
 	if s.Validation != "" && !KnownMode(s.Validation) {
-		return problem.InvalidField("validation", "must be %q, %q or %q, got %q", Off, Warn, Strict, clip(string(s.Validation)))
+		return problem.InvalidField("validation", "must be %q, %q or %q, got %q", Off, Warn, Strict, problem.Clip(string(s.Validation)))
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
+	"github.com/relay-events/relay/internal/problem"
 )
 
 // Violation describes how an event violates its type's schema. It names places of the event and
@@ -225,20 +226,10 @@ func memberOf(name string) string {
 		c := name[i]
 		plain = plain && (c == '_' || c == '-' || c == '$' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z')
 	}
-	if plain && len(name) <= maxClip {
+	if plain && len(name) <= problem.MaxClip {
 		return "." + name
 	}
-	return "[" + strconv.Quote(clip(name)) + "]"
-}
-
-// maxClip bounds the part of a name that messages repeat, in bytes.
-const maxClip = 64
-
-func clip(s string) string {
-	if len(s) > maxClip {
-		return strings.ToValidUTF8(s[:maxClip], "") + "…"
-	}
-	return s
+	return "[" + strconv.Quote(problem.Clip(name)) + "]"
 }
 
 // phrase describes the requirement of a schema. It replaces the library's messages, which repeat
@@ -256,9 +247,9 @@ func phrase(k jsonschema.ErrorKind) string {
 	case *kind.Const:
 		return "must be " + constants([]any{k.Want})
 	case *kind.Format:
-		return "must have the format " + strconv.Quote(clip(k.Want))
+		return "must have the format " + strconv.Quote(problem.Clip(k.Want))
 	case *kind.Pattern:
-		return "must match the pattern " + strconv.Quote(clip(k.Want))
+		return "must match the pattern " + strconv.Quote(problem.Clip(k.Want))
 	case *kind.MinLength:
 		return fmt.Sprintf("must have at least %d characters, got %d", k.Want, k.Got)
 	case *kind.MaxLength:
@@ -288,11 +279,11 @@ func phrase(k jsonschema.ErrorKind) string {
 	case *kind.AdditionalItems:
 		return fmt.Sprintf("must not have the last %d elements", k.Count)
 	case *kind.DependentRequired:
-		return fmt.Sprintf("must have %s when it has %q", names(k.Missing), clip(k.Prop))
+		return fmt.Sprintf("must have %s when it has %q", names(k.Missing), problem.Clip(k.Prop))
 	case *kind.Dependency:
-		return fmt.Sprintf("must have %s when it has %q", names(k.Missing), clip(k.Prop))
+		return fmt.Sprintf("must have %s when it has %q", names(k.Missing), problem.Clip(k.Prop))
 	case *kind.PropertyNames:
-		return fmt.Sprintf("must not have a member of the name %q", clip(k.Property))
+		return fmt.Sprintf("must not have a member of the name %q", problem.Clip(k.Property))
 	case *kind.AnyOf:
 		return "must fit one of the schema's alternatives (anyOf)"
 	case *kind.OneOf:
@@ -331,7 +322,7 @@ func constants(list []any) string {
 		if err != nil {
 			text = []byte("a value")
 		}
-		b.WriteString(clip(string(text)))
+		b.WriteString(problem.Clip(string(text)))
 	}
 	return b.String()
 }
@@ -348,14 +339,14 @@ func names(list []string) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(strconv.Quote(clip(name)))
+		b.WriteString(strconv.Quote(problem.Clip(name)))
 	}
 	return b.String()
 }
 
 func number(r *big.Rat) string {
 	if r.IsInt() {
-		return clip(r.Num().String())
+		return problem.Clip(r.Num().String())
 	}
 	f, _ := r.Float64()
 	return strconv.FormatFloat(f, 'g', -1, 64)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
+	"github.com/relay-events/relay/internal/problem"
 )
 
 const (
@@ -75,7 +76,7 @@ func readFile(w *Work, b []byte) (*Pack, error) {
 			if w != nil && endsImport(err) {
 				return nil, err
 			}
-			return nil, fmt.Errorf("reading event type %q: %w", clip(t.Name), err)
+			return nil, fmt.Errorf("reading event type %q: %w", problem.Clip(t.Name), err)
 		}
 		if f.Validation != "" && !KnownMode(f.Validation) {
 			return nil, fmt.Errorf("reading event type %q: validation must be %q, %q or %q, got %q", t.Name, Off, Warn, Strict, f.Validation)
@@ -92,7 +93,7 @@ func readFile(w *Work, b []byte) (*Pack, error) {
 		rule := &p.Rules[i]
 		rule.Pack = FilePack
 		if err := rule.check(); err != nil {
-			return nil, fmt.Errorf("reading rule %q: %w", clip(rule.Name), err)
+			return nil, fmt.Errorf("reading rule %q: %w", problem.Clip(rule.Name), err)
 		}
 		if names[rule.Name] {
 			return nil, fmt.Errorf("reading rules: rule %q occurs twice", rule.Name)
@@ -298,13 +299,13 @@ func (y *yamlReader) scalar(n *yaml.Node) error {
 		}
 		text, err := json.Marshal(v)
 		if err != nil {
-			return fmt.Errorf("line %d: %q is not a number that JSON can express", n.Line, clip(n.Value))
+			return fmt.Errorf("line %d: %q is not a number that JSON can express", n.Line, problem.Clip(n.Value))
 		}
 		y.out = append(y.out, text...)
 	case "!!str", "!!timestamp":
 		y.out = rawjson.AppendQuoted(y.out, n.Value)
 	default:
-		return fmt.Errorf("line %d: the tag %q is not supported", n.Line, clip(n.Tag))
+		return fmt.Errorf("line %d: the tag %q is not supported", n.Line, problem.Clip(n.Tag))
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func New(c Config) (*Engine, error) {
 	e.due = newDueLoop(e)
 	e.health = newHealthKeeper(e)
 	e.jobs = newJobRunner(e)
-	c.Webhooks.OnChange(e.webhookChanged)
+	c.Webhooks.Subscribe(e.webhookChanged)
 	if s, ok := c.Store.(SharedStore); ok {
 		e.shared = newSharing(e, s, c.Refresh)
 	}

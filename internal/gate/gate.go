@@ -28,6 +28,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -53,9 +54,7 @@ type Gate struct {
 
 	lookAtAll atomic.Bool // whether look is to begin anew
 
-	changing   sync.Mutex // serialises changes of settings
-	mu         sync.RWMutex
-	configured map[event.TenantID]*Settings // replaced, never changed; guarded by mu
+	configured *registry.Registry[configured, struct{}] // the settings of all tenants
 
 	waitMu  sync.Mutex
 	waiting map[event.ID]*waiter // guarded by waitMu
@@ -80,7 +79,14 @@ func New(ctx context.Context, c Config) (*Gate, error) {
 		store: c.Store, hooks: c.Webhooks, log: c.Log,
 		waiting: make(map[event.ID]*waiter), someone: make(chan struct{}, 1),
 	}
-	if err := g.Refresh(ctx); err != nil {
+	var err error
+	g.configured, err = registry.New(registry.Options[configured, struct{}]{
+		Key: func(c *configured) (event.TenantID, string) { return c.tenant, "" }, // a tenant has one
+	})
+	if err == nil {
+		err = g.Refresh(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())

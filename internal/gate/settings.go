@@ -22,7 +22,8 @@ type Mode string
 
 // The modes, SPEC section 8.
 const (
-	// Forward hands the respondent over: the endpoint adds whom it wants by a call of its own (respondent-gate.txt).
+	// Forward hands the respondent over: the endpoint adds whom it wants by a call of its own
+	// (respondent-gate.txt).
 	Forward Mode = "forward"
 	// Decide has the endpoint answer whether the respondent is stored.
 	Decide Mode = "decide"
@@ -59,7 +60,8 @@ type Settings struct {
 	// Integrations names those whose respondents go through the gate.
 	Integrations []string `json:"integrations"`
 	Mode         Mode     `json:"mode"`
-	// Deadline is how long an integration's call waits for the verdict in mode decide; zero: not at all.
+	// Deadline is how long an integration's call waits for the verdict in mode decide; zero: not at
+	// all.
 	Deadline  time.Duration `json:"deadline"`
 	OnFailure OnFailure     `json:"onFailure"`
 	// Own lists the integrations that an admin has added.
@@ -74,8 +76,8 @@ type Integration struct {
 	CreatedAt   time.Time `json:"createdAt,omitzero"` // zero: it ships with Relay
 }
 
-// The integrations that ship with Relay: those of respondent-gate.txt, "When to use Relay?", manual send-outs, and
-// programs that have no integration of their own.
+// The integrations that ship with Relay: those of respondent-gate.txt, "When to use Relay?", manual
+// send-outs, and programs that have no integration of their own.
 var shipped = []Integration{
 	{Name: "miralix", Description: "Miralix"},
 	{Name: "dixa", Description: "Dixa"},
@@ -87,7 +89,8 @@ var shipped = []Integration{
 	{Name: "api", Description: "programs of the customer's own"},
 }
 
-// documented is how many of shipped the gate is documented for; they go through it unless an admin says otherwise.
+// documented is how many of shipped the gate is documented for; they go through it unless an admin
+// says otherwise.
 const documented = 6
 
 // DefaultSettings returns the gate of a fresh tenant: off.
@@ -102,8 +105,8 @@ func DefaultSettings() Settings {
 // AllIntegrations returns all there are.
 func (s *Settings) AllIntegrations() []Integration { return slices.Concat(shipped, s.Own) }
 
-// canonical returns the name of the integration that a caller means: in any case, and with blanks and underscores for
-// dashes, as people write the names of products. ok is false if there is none.
+// canonical returns the name of the integration that a caller means: in any case, and with blanks
+// and underscores for dashes, as people write the names of products. ok is false if there is none.
 func (s *Settings) canonical(name string) (known string, ok bool) {
 	all := s.AllIntegrations()
 	folded := fold(name)
@@ -159,7 +162,8 @@ func (s *Settings) check(hasEndpoint bool) error {
 	return nil
 }
 
-// Endpoint is the gate's endpoint as an admin chooses it: the part of a webhook's settings that makes sense for it.
+// Endpoint is the gate's endpoint as an admin chooses it: the part of a webhook's settings that
+// makes sense for it.
 type Endpoint = webhook.Settings
 
 // defaultEndpoint returns the settings of the gate's webhook but the URL.
@@ -178,10 +182,8 @@ type View struct {
 
 // Settings returns the tenant's settings. They must not be changed.
 func (g *Gate) settings(tenant event.TenantID) *Settings {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	if s := g.configured[tenant]; s != nil {
-		return s
+	if c := g.configured.Get(tenant, ""); c != nil {
+		return &c.Settings
 	}
 	return &unconfigured
 }
@@ -198,12 +200,12 @@ func (g *Gate) View(tenant event.TenantID) View {
 	return v
 }
 
-// Change lets change edit a copy of the tenant's gate, checks it and stores it. Respondents on their way follow the new
-// settings; turned off, the gate still asks about those it has.
+// Change lets change edit a copy of the tenant's gate, checks it and stores it. Respondents on
+// their way follow the new settings; turned off, the gate still asks about those it has.
 func (g *Gate) Change(ctx context.Context, p *access.Principal, change func(*View) error) (before, after View, err error) {
 	tenant := p.Tenant
-	g.changing.Lock()
-	defer g.changing.Unlock()
+	g.configured.Lock()
+	defer g.configured.Unlock()
 	if err := g.catchUpLocked(ctx); err != nil {
 		return before, after, err
 	}
@@ -266,7 +268,7 @@ func (v *View) audited() any {
 	}{v.Settings, v.Endpoint.Audited()}
 }
 
-// put stores settings; the caller holds changing.
+// put stores settings; the caller holds the lock.
 func (g *Gate) put(ctx context.Context, tenant event.TenantID, s Settings, entry *access.Entry) error {
 	text, err := json.Marshal(s)
 	if err == nil {
@@ -275,20 +277,29 @@ func (g *Gate) put(ctx context.Context, tenant event.TenantID, s Settings, entry
 	if err != nil {
 		return fmt.Errorf("storing the gate's settings: %w", err)
 	}
-	g.mu.Lock()
-	g.configured[tenant] = &s
-	g.mu.Unlock()
-	return nil
+	next, err := g.configured.Next([]*configured{{tenant, s}}, nil)
+	if err == nil {
+		next.Publish()
+	}
+	return err
 }
 
-// Refresh reads the settings of all tenants from the store: at the start, and when another node has changed them.
+// configured are the settings of a tenant's gate.
+type configured struct {
+	tenant event.TenantID
+	Settings
+}
+
+// Refresh reads the settings of all tenants from the store: at the start, and when another node has
+// changed them.
 func (g *Gate) Refresh(ctx context.Context) error {
-	g.changing.Lock()
-	defer g.changing.Unlock()
+	g.configured.Lock()
+	defer g.configured.Unlock()
 	return g.refreshLocked(ctx)
 }
 
-// catchUpLocked reads what another server may have changed just now, so that a change is one of the settings as they are.
+// catchUpLocked reads what another server may have changed just now, so that a change is one of the
+// settings as they are.
 func (g *Gate) catchUpLocked(ctx context.Context) error {
 	if _, shared := g.store.(SharedStore); !shared {
 		return nil
@@ -297,19 +308,20 @@ func (g *Gate) catchUpLocked(ctx context.Context) error {
 }
 
 func (g *Gate) refreshLocked(ctx context.Context) error {
-	all := make(map[event.TenantID]*Settings)
+	var all []*configured
 	err := g.store.GateList(ctx, func(tenant event.TenantID, text []byte) error {
-		s := new(Settings)
-		all[tenant] = s
-		return json.Unmarshal(text, s)
+		c := &configured{tenant: tenant}
+		all = append(all, c)
+		return json.Unmarshal(text, &c.Settings)
 	})
 	if err != nil {
 		return fmt.Errorf("reading the gate's settings: %w", err)
 	}
-	g.mu.Lock()
-	g.configured = all
-	g.mu.Unlock()
-	return nil
+	next, err := g.configured.NextAll(all)
+	if err == nil {
+		next.Publish()
+	}
+	return err
 }
 
 // Limits of integrations that admins add.
@@ -326,8 +338,8 @@ func (g *Gate) AddIntegration(ctx context.Context, p *access.Principal, name, de
 	if len(description) > maxCampaignName {
 		return Integration{}, problem.InvalidField("description", "must have at most %d bytes, got %d", maxCampaignName, len(description))
 	}
-	g.changing.Lock()
-	defer g.changing.Unlock()
+	g.configured.Lock()
+	defer g.configured.Unlock()
 	if err := g.catchUpLocked(ctx); err != nil {
 		return Integration{}, err
 	}
@@ -350,8 +362,8 @@ func (g *Gate) AddIntegration(ctx context.Context, p *access.Principal, name, de
 
 // RemoveIntegration removes an integration that was added. Its respondents stay.
 func (g *Gate) RemoveIntegration(ctx context.Context, p *access.Principal, name string) error {
-	g.changing.Lock()
-	defer g.changing.Unlock()
+	g.configured.Lock()
+	defer g.configured.Unlock()
 	if err := g.catchUpLocked(ctx); err != nil {
 		return err
 	}

@@ -18,23 +18,27 @@ import (
 type RecordOptions[T any] struct {
 	// Kind names the records in storage.
 	Kind Kind
-	// Noun is what people call one of them, such as "plan". The audit log has it in actions ("plan.create") and targets.
+	// Noun is what people call one of them, such as "plan". The audit log has it in actions
+	// ("plan.create") and targets.
 	Noun string
 	// Global records belong to the installation: all tenants share them.
 	Global bool
 	// Max bounds how many records a tenant may have. 0: there is no bound.
 	Max int
-	// Check completes a value that is to be stored, and returns a problem for one that must not be. Nil: every value may
-	// be.
+	// Check completes a value that is to be stored, and returns a problem for one that must not be.
+	// Nil: every value may be.
 	Check func(tenant event.TenantID, name string, v *T) error
-	// Prepare fills the fields of a value that are not stored, such as compiled expressions. Nil: there are none.
+	// Prepare fills the fields of a value that are not stored, such as compiled expressions. Nil:
+	// there are none.
 	Prepare func(v *T) error
-	// Secrets returns a pointer to the part of a value that is stored encrypted, as a JSON object. The value's own JSON
-	// must leave it out (`json:"-"`). Nil: there are no secrets.
+	// Secrets returns a pointer to the part of a value that is stored encrypted, as a JSON object.
+	// The value's own JSON must leave it out (`json:"-"`). Nil: there are no secrets.
 	Secrets func(v *T) any
-	// Audited returns the fields of a value that the audit log shows, without secrets. Nil: the value's own JSON.
+	// Audited returns the fields of a value that the audit log shows, without secrets. Nil: the
+	// value's own JSON.
 	Audited func(v *T) any
-	// Label returns the text that people know a value by, for the audit log. Nil: the record's name is all there is.
+	// Label returns the text that people know a value by, for the audit log. Nil: the record's name
+	// is all there is.
 	Label func(v *T) string
 }
 
@@ -50,8 +54,8 @@ type Item[T any] struct {
 	broken error // it was stored by another version of Relay, and this one cannot read it
 }
 
-// Records holds all records of one kind in memory and changes them: in the store first, then for everybody who reads. It
-// is safe for concurrent use.
+// Records holds all records of one kind in memory and changes them: in the store first, then for
+// everybody who reads. It is safe for concurrent use.
 type Records[T any] struct {
 	o        RecordOptions[T]
 	store    RecordStore
@@ -99,8 +103,8 @@ func (r *Records[T]) refreshHeld(ctx context.Context) error {
 	return nil
 }
 
-// read returns a stored record as an item. One that cannot be read must not keep the server from its work: it is kept
-// aside, see Broken.
+// read returns a stored record as an item. One that cannot be read must not keep the server from
+// its work: it is kept aside, see Broken.
 func (r *Records[T]) read(rec *Record) *Item[T] {
 	it := &Item[T]{
 		Tenant: rec.Tenant, Name: rec.Name, Version: rec.Version, CreatedAt: rec.CreatedAt, UpdatedAt: rec.UpdatedAt, number: rec.Number,
@@ -143,8 +147,8 @@ func (r *Records[T]) tenant(t event.TenantID) event.TenantID {
 	return t
 }
 
-// Subscribe registers f, which is called after each change: see Registry.Subscribe. It may get a record that cannot be
-// read, with the zero Value.
+// Subscribe registers f, which is called after each change: see Registry.Subscribe. It may get a
+// record that cannot be read, with the zero Value.
 func (r *Records[T]) Subscribe(f func(old, new *Item[T])) { r.registry.Subscribe(f) }
 
 // Get returns the tenant's record with the name, else a NotFound problem.
@@ -166,8 +170,8 @@ func (r *Records[T]) List(tenant event.TenantID) []*Item[T] {
 	return slices.DeleteFunc(all, func(it *Item[T]) bool { return it.broken != nil })
 }
 
-// Broken describes the records that this version of Relay cannot read, for the log. They stay in the store, and their
-// names stay taken; deleting them is possible.
+// Broken describes the records that this version of Relay cannot read, for the log. They stay in
+// the store, and their names stay taken; deleting them is possible.
 func (r *Records[T]) Broken() []string {
 	var list []string
 	for _, tenant := range r.registry.Tenants() {
@@ -197,8 +201,9 @@ func (r *Records[T]) Create(ctx context.Context, p *access.Principal, name strin
 	return it, err
 }
 
-// Update lets edit change a copy of the record's Value, and stores it. edit is called again, with the record as it is
-// then, if another server has changed it at the same time. A value that is the same afterwards is not stored.
+// Update lets edit change a copy of the record's Value, and stores it. edit is called again, with
+// the record as it is then, if another server has changed it at the same time. A value that is the
+// same afterwards is not stored.
 func (r *Records[T]) Update(ctx context.Context, p *access.Principal, name string, edit func(it *Item[T]) error) (it *Item[T], err error) {
 	tenant := r.tenant(p.Tenant)
 	err = r.change(ctx, func() error {
@@ -300,7 +305,8 @@ func (r *Records[T]) Delete(ctx context.Context, p *access.Principal, name strin
 // changeTries bounds how often a change is made again because other servers were faster.
 const changeTries = 20
 
-// change runs f, which makes a change, and runs it again with the current records if another server was faster.
+// change runs f, which makes a change, and runs it again with the current records if another server
+// was faster.
 func (r *Records[T]) change(ctx context.Context, f func() error) error {
 	return r.registry.Hold(func() error {
 		for try := 1; ; try++ {

@@ -1,13 +1,13 @@
-// Package registry keeps configuration in memory: whatever is small, read with every event or request, and changed by
-// people. A Registry holds the values of one kind, each tenant's as a snapshot that is replaced and never changed.
-// Subscribers hear of each change.
+// Package registry keeps configuration in memory: whatever is small, read with every event or
+// request, and changed by people. A Registry holds the values of one kind, each tenant's as a
+// snapshot that is replaced and never changed. Subscribers hear of each change.
 //
-// Webhooks, the catalogue and the gates' settings have tables of their own and put a Registry above them. Kinds that came
-// later share one table: Records keeps them there, with optimistic versions and sealed secrets, so that a new kind needs
-// no SQL.
+// Webhooks, the catalogue and the gates' settings have tables of their own and put a Registry above
+// them. Kinds that came later share one table: Records keeps them there, with optimistic versions
+// and sealed secrets, so that a new kind needs no SQL.
 //
-// Where several servers share a database, each change bumps the revision of its kind. The other servers then read that
-// kind again, and no other.
+// Where several servers share a database, each change bumps the revision of its kind. The other
+// servers then read that kind again, and no other.
 package registry
 
 import (
@@ -23,7 +23,8 @@ import (
 // Kind is a part of the configuration that servers read again when it has changed.
 type Kind string
 
-// The kinds of configuration that have tables of their own. Kinds of records are named where they are used.
+// The kinds of configuration that have tables of their own. Kinds of records are named where they
+// are used.
 const (
 	Webhooks  Kind = "webhooks"
 	Keys      Kind = "keys"
@@ -36,23 +37,26 @@ var Kinds = []Kind{Webhooks, Keys, Catalogue, Gate}
 
 // Options say what a Registry holds.
 type Options[T, S any] struct {
-	// Key returns the tenant that a value belongs to, and its name, which no other value of that tenant has.
+	// Key returns the tenant that a value belongs to, and its name, which no other value of that
+	// tenant has.
 	Key func(v *T) (event.TenantID, string)
-	// Build makes a tenant's state from its values, the first created first; before is the state it replaces. Nil: the
-	// state stays the zero value.
+	// Build makes a tenant's state from its values, the first created first; before is the state it
+	// replaces. Nil: the state stays the zero value.
 	Build func(tenant event.TenantID, before S, values []*T) (S, error)
 }
 
-// Registry holds the values of one kind in memory, and for each tenant a state S that is made from its values. It is safe
-// for concurrent use. Values, lists and states that it returns must not be changed. Readers never wait.
+// Registry holds the values of one kind in memory, and for each tenant a state S that is made from
+// its values. It is safe for concurrent use. Values, lists and states that it returns must not be
+// changed. Readers never wait.
 type Registry[T, S any] struct {
 	o     Options[T, S]
 	empty *snapshot[T, S] // of tenants without values
 
-	change      sync.Mutex // serialises changes; see Hold
+	change      sync.Mutex // serialises changes; see Lock
 	subscribers []func(old, new *T)
 
-	// tenants is replaced by each change. Copying it takes some 30 ns per tenant, far less than storing the change.
+	// tenants is replaced by each change. Copying it takes some 30 ns per tenant, far less than
+	// storing the change.
 	tenants atomic.Pointer[map[event.TenantID]*snapshot[T, S]]
 }
 
@@ -71,7 +75,7 @@ func New[T, S any](o Options[T, S]) (*Registry[T, S], error) {
 	if r.empty, err = r.build(0, none, nil); err != nil {
 		return nil, fmt.Errorf("making the state of a tenant without values: %w", err)
 	}
-	r.tenants.Store(new(map[event.TenantID]*snapshot[T, S]))
+	r.tenants.Store(&map[event.TenantID]*snapshot[T, S]{})
 	return r, nil
 }
 
@@ -111,15 +115,22 @@ func (r *Registry[T, S]) Tenants() []event.TenantID {
 	return slices.Sorted(maps.Keys(*r.tenants.Load()))
 }
 
-// Subscribe registers f, which is called after each change of a value: old is nil for a value that was not there before,
-// new for one that is gone. Functions are called in the order in which they were registered, which must be before the
-// registry is shared. They must not change the registry.
+// Subscribe registers f, which is called after each change of a value: old is nil for a value that
+// was not there before, new for one that is gone. Functions are called in the order in which they
+// were registered, which must be before the registry is shared. They must not change the registry.
 func (r *Registry[T, S]) Subscribe(f func(old, new *T)) { r.subscribers = append(r.subscribers, f) }
 
-// Hold runs f while no other change is made: the values that f reads are current until it returns.
+// Lock keeps others from making changes until Unlock: the values that the caller reads stay
+// current.
+func (r *Registry[T, S]) Lock() { r.change.Lock() }
+
+// Unlock ends what Lock began.
+func (r *Registry[T, S]) Unlock() { r.change.Unlock() }
+
+// Hold runs f between Lock and Unlock.
 func (r *Registry[T, S]) Hold(f func() error) error {
-	r.change.Lock()
-	defer r.change.Unlock()
+	r.Lock()
+	defer r.Unlock()
 	return f()
 }
 
@@ -133,9 +144,10 @@ type Next[T, S any] struct {
 
 type change[T any] struct{ old, new *T }
 
-// Next prepares a change, so that a state that cannot be made is known before anything is stored: values with the name of
-// a present one replace it, others are added at the end, and those to remove are removed as far as they are there. The
-// caller must be within Hold until the change is published or given up.
+// Next prepares a change, so that a state that cannot be made is known before anything is stored:
+// values with the name of a present one replace it, others are added at the end, and those to
+// remove are removed as far as they are there. The caller must hold the lock until the change is
+// published or given up.
 func (r *Registry[T, S]) Next(put, remove []*T) (*Next[T, S], error) {
 	n := &Next[T, S]{r: r, tenants: make(map[event.TenantID]*snapshot[T, S])}
 	values := make(map[event.TenantID][]*T)
@@ -171,8 +183,8 @@ func (r *Registry[T, S]) Next(put, remove []*T) (*Next[T, S], error) {
 	return n, n.build(values)
 }
 
-// NextAll is Next for a change after which the given values are all there are. Subscribers hear of those that are not the
-// same pointers as before.
+// NextAll is Next for a change after which the given values are all there are. Subscribers hear of
+// those that are not the same pointers as before.
 func (r *Registry[T, S]) NextAll(all []*T) (*Next[T, S], error) {
 	n := &Next[T, S]{r: r, tenants: make(map[event.TenantID]*snapshot[T, S]), all: true}
 	values := make(map[event.TenantID][]*T)

@@ -67,3 +67,10 @@ func (w *Webhook) audited() any {
 		Settings any    `json:"settings"`
 	}{w.Status, w.Settings.Audited()}
 }
+
+func anyOf(old, new *Webhook) *Webhook {
+	if old != nil {
+		return old
+	}
+	return new
+}

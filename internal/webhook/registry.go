@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,44 +15,58 @@ import (
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/signing"
 )
 
 // Registry holds all webhooks in memory and changes them: in the store first,
 // then for everybody who reads. It is safe for concurrent use; the *Webhook
-// values it hands out never change.
+// values it returns never change.
 type Registry struct {
 	store   Store
 	urls    URLChecker
 	scripts Compiler     // nil: there are no transforms; see SetCompiler
 	others  Destinations // nil: there are only HTTP endpoints; see SetDestinations
 
-	// change serialises changes, so that a change sees the one before. It is
-	// not held by readers.
-	change  sync.Mutex
-	through int64 // see Refresh; guarded by change
+	held    *registry.Registry[Webhook, lists] // by their ids
+	through int64                              // see Refresh; guarded by held
 
-	mu       sync.RWMutex
-	byID     map[string]*Webhook
-	byNumber map[uint32]*Webhook
-	tenants  map[event.TenantID][]*Webhook // oldest first; slices are replaced, not changed
-	owned    map[event.TenantID][]*Webhook // likewise, those that have an owner
+	mu      sync.RWMutex
+	numbers map[uint32]key // of all webhooks that have been held; guarded by mu
 
-	onChange  []func(old, new *Webhook)                       // set before use; see OnChange
-	canonical func(tenant event.TenantID, name string) string // likewise; see Canonical
+	canonical func(tenant event.TenantID, name string) string // set before use; see Canonical
+}
+
+// lists are the webhooks of a tenant, the oldest first.
+type lists struct{ public, owned []*Webhook }
+
+// key names a webhook among those of all tenants.
+type key struct {
+	tenant event.TenantID
+	id     string
 }
 
 // NewRegistry returns a registry with everything the store holds.
 func NewRegistry(ctx context.Context, store Store, urls URLChecker) (*Registry, error) {
-	r := &Registry{
-		store: store, urls: urls,
-		byID:     make(map[string]*Webhook),
-		byNumber: make(map[uint32]*Webhook),
-		tenants:  make(map[event.TenantID][]*Webhook),
-		owned:    make(map[event.TenantID][]*Webhook),
+	r := &Registry{store: store, urls: urls, numbers: make(map[uint32]key)}
+	var err error
+	r.held, err = registry.New(registry.Options[Webhook, lists]{
+		Key: func(w *Webhook) (event.TenantID, string) { return w.Tenant, w.ID },
+		Build: func(_ event.TenantID, _ lists, all []*Webhook) (l lists, _ error) {
+			for _, w := range all {
+				if w.Owner != "" {
+					l.owned = append(l.owned, w)
+				} else {
+					l.public = append(l.public, w)
+				}
+			}
+			return l, nil
+		},
+	})
+	if err != nil {
+		return nil, err
 	}
 	var list []*Webhook
-	var err error
 	if log, ok := store.(ChangeLog); ok {
 		list, _, r.through, err = log.WebhookChanges(ctx, 0)
 	} else {
@@ -60,17 +75,31 @@ func NewRegistry(ctx context.Context, store Store, urls URLChecker) (*Registry, 
 	if err != nil {
 		return nil, fmt.Errorf("reading webhooks: %w", err)
 	}
-	slices.SortFunc(list, func(a, b *Webhook) int { return int(a.Number) - int(b.Number) })
+	slices.SortFunc(list, func(a, b *Webhook) int { return cmp.Compare(a.Number, b.Number) })
 	for _, w := range list {
 		if err := r.prepare(w); err != nil {
 			return nil, err
 		}
-		r.byID[w.ID] = w
-		r.byNumber[w.Number] = w
-		of := r.listOf(w)
-		of[w.Tenant] = append(of[w.Tenant], w)
 	}
-	return r, nil
+	return r, r.held.Hold(func() error { return r.publish(list, nil) })
+}
+
+// publish shows changed webhooks, and that others are gone, to everybody who reads. The caller
+// holds the changes.
+func (r *Registry) publish(put, remove []*Webhook) error {
+	next, err := r.held.Next(put, remove)
+	if err != nil {
+		return err
+	}
+	// First, so that whoever finds a webhook in a list finds it by its number. A number is never
+	// given twice.
+	r.mu.Lock()
+	for _, w := range put {
+		r.numbers[w.Number] = key{w.Tenant, w.ID}
+	}
+	r.mu.Unlock()
+	next.Publish()
+	return nil
 }
 
 // prepare fills what is not stored of a webhook that was.
@@ -95,15 +124,13 @@ func (r *Registry) prepare(w *Webhook) (err error) {
 	return nil
 }
 
-// Refresh takes over what other nodes have changed. Where the store belongs to
+// Refresh reads what other servers have changed. Where the store belongs to
 // this process alone it does nothing.
 func (r *Registry) Refresh(ctx context.Context) error {
-	r.change.Lock()
-	defer r.change.Unlock()
-	return r.refreshLocked(ctx)
+	return r.held.Hold(func() error { return r.refreshHeld(ctx) })
 }
 
-func (r *Registry) refreshLocked(ctx context.Context) error {
+func (r *Registry) refreshHeld(ctx context.Context) error {
 	log, ok := r.store.(ChangeLog)
 	if !ok {
 		return nil
@@ -112,6 +139,7 @@ func (r *Registry) refreshLocked(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading changed webhooks: %w", err)
 	}
+	var put, remove []*Webhook
 	var wrong error
 	for _, w := range changed {
 		old, known := r.ByNumber(w.Number)
@@ -119,18 +147,21 @@ func (r *Registry) refreshLocked(ctx context.Context) error {
 			continue // our own change
 		}
 		if err := r.prepare(w); err != nil {
-			wrong = errors.Join(wrong, err) // the others are taken over all the same
+			wrong = errors.Join(wrong, err) // the others are read all the same
 			continue
 		}
 		if known && w.Filter == old.Filter {
 			w.Program = old.Program
 		}
-		r.put(old, w)
+		put = append(put, w)
 	}
 	for _, number := range deleted {
 		if old, known := r.ByNumber(number); known {
-			r.put(old, nil)
+			remove = append(remove, old)
 		}
+	}
+	if err := r.publish(put, remove); err != nil {
+		return err
 	}
 	if wrong == nil {
 		r.through = through
@@ -138,11 +169,9 @@ func (r *Registry) refreshLocked(ctx context.Context) error {
 	return wrong
 }
 
-// OnChange adds a function that is called after each change, with nil for a
-// webhook that was not there before or is gone. Functions are called in the
-// order in which they were added, which must be before the registry is shared,
-// and must not call the registry's changing methods.
-func (r *Registry) OnChange(f func(old, new *Webhook)) { r.onChange = append(r.onChange, f) }
+// Subscribe registers f, which is called after each change, with nil for a
+// webhook that was not there before or is gone: see registry.Registry.
+func (r *Registry) Subscribe(f func(old, new *Webhook)) { r.held.Subscribe(f) }
 
 // SetDestinations sets what checks settings whose destination is no HTTP endpoint. It must be set before the registry is
 // shared. Without it they are rejected.
@@ -171,15 +200,8 @@ func (r *Registry) canonicalNames(tenant event.TenantID, events []string) []stri
 	return out
 }
 
-// listOf returns the lists that a webhook is in.
-func (r *Registry) listOf(w *Webhook) map[event.TenantID][]*Webhook {
-	if w.Owner != "" {
-		return r.owned
-	}
-	return r.tenants
-}
-
-// Get returns the tenant's webhook with the public id, else a NotFound problem: also for one that has an owner.
+// Get returns the tenant's webhook with the public id, else a NotFound problem: also for one that
+// has an owner.
 func (r *Registry) Get(tenant event.TenantID, id string) (*Webhook, error) {
 	w, err := r.Find(tenant, id)
 	if err == nil && w.Owner != "" {
@@ -188,52 +210,38 @@ func (r *Registry) Get(tenant event.TenantID, id string) (*Webhook, error) {
 	return w, err
 }
 
-// Find is Get for webhooks that have an owner, too.
+// Find returns the tenant's webhook with the public id, whether it has an owner or not, else a
+// NotFound problem.
 func (r *Registry) Find(tenant event.TenantID, id string) (*Webhook, error) {
-	r.mu.RLock()
-	w := r.byID[id]
-	r.mu.RUnlock()
-	if w == nil || w.Tenant != tenant {
-		return nil, errNoWebhook(id)
+	if w := r.held.Get(tenant, id); w != nil {
+		return w, nil
 	}
-	return w, nil
+	return nil, errNoWebhook(id)
 }
 
 func errNoWebhook(id string) error {
-	return problem.New(problem.NotFound, "there is no webhook %q", clip(id))
-}
-
-// clip bounds what an error repeats of the caller's text.
-func clip(s string) string {
-	if len(s) > 64 {
-		return s[:64] + "…"
-	}
-	return s
+	return problem.New(problem.NotFound, "there is no webhook %q", problem.Clip(id))
 }
 
 // ByNumber returns the webhook with the row number.
 func (r *Registry) ByNumber(number uint32) (*Webhook, bool) {
 	r.mu.RLock()
-	defer r.mu.RUnlock()
-	w, ok := r.byNumber[number]
-	return w, ok
+	k, ok := r.numbers[number]
+	r.mu.RUnlock()
+	if !ok {
+		return nil, false
+	}
+	w := r.held.Get(k.tenant, k.id)
+	return w, w != nil
 }
 
-// All returns the tenant's webhooks, those that have an owner among them.
-func (r *Registry) All(tenant event.TenantID) []*Webhook {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if len(r.owned[tenant]) == 0 {
-		return r.tenants[tenant]
-	}
-	return slices.Concat(r.tenants[tenant], r.owned[tenant])
-}
+// All returns the tenant's webhooks, those that have an owner among them, the oldest first. The
+// slice must not be changed.
+func (r *Registry) All(tenant event.TenantID) []*Webhook { return r.held.List(tenant) }
 
 // Owned returns the tenant's webhooks of the owner, the oldest first.
 func (r *Registry) Owned(tenant event.TenantID, owner string) (list []*Webhook) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	for _, w := range r.owned[tenant] {
+	for _, w := range r.held.State(tenant).owned {
 		if w.Owner == owner {
 			list = append(list, w)
 		}
@@ -241,19 +249,14 @@ func (r *Registry) Owned(tenant event.TenantID, owner string) (list []*Webhook) 
 	return list
 }
 
-// List returns the tenant's webhooks that have no owner, the oldest first. The slice must not be changed.
-func (r *Registry) List(tenant event.TenantID) []*Webhook {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.tenants[tenant]
-}
+// List returns the tenant's webhooks that have no owner, the oldest first. The slice must not be
+// changed.
+func (r *Registry) List(tenant event.TenantID) []*Webhook { return r.held.State(tenant).public }
 
 // OwnedNumbers returns the numbers of the tenant's webhooks that have an owner.
 func (r *Registry) OwnedNumbers(tenant event.TenantID) []uint32 {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
 	var list []uint32
-	for _, w := range r.owned[tenant] {
+	for _, w := range r.held.State(tenant).owned {
 		list = append(list, w.Number)
 	}
 	return list
@@ -304,12 +307,15 @@ func (r *Registry) create(ctx context.Context, tenant event.TenantID, entryOf en
 	if err != nil {
 		return nil, err
 	}
-	r.change.Lock()
-	defer r.change.Unlock()
-	if w.Number, err = r.store.WebhookCreate(ctx, w, entry); err != nil {
-		return nil, fmt.Errorf("storing a webhook: %w", err)
+	err = r.held.Hold(func() (err error) {
+		if w.Number, err = r.store.WebhookCreate(ctx, w, entry); err != nil {
+			return fmt.Errorf("storing a webhook: %w", err)
+		}
+		return r.publish([]*Webhook{w}, nil)
+	})
+	if err != nil {
+		return nil, err
 	}
-	r.put(nil, w)
 	return w, nil
 }
 
@@ -367,9 +373,9 @@ func (r *Registry) SetHealth(ctx context.Context, tenant event.TenantID, id stri
 	})
 }
 
-// RotateSecret gives the webhook a fresh signing secret, and a fresh key pair
-// if it has one. With an overlap the old ones sign beside them for that long under the standard signature; without,
-// it is invalid at once.
+// RotateSecret gives the webhook a fresh signing secret, and a fresh key pair if it has one. With
+// an overlap the old ones sign beside them for that long under the standard signature; without, it
+// is invalid at once.
 func (r *Registry) RotateSecret(ctx context.Context, p *access.Principal, id string, overlap time.Duration) (*Webhook, error) {
 	const maxOverlap = 7 * 24 * time.Hour
 	if overlap < 0 || overlap > maxOverlap {
@@ -395,21 +401,20 @@ func (r *Registry) RotateSecret(ctx context.Context, p *access.Principal, id str
 
 // Delete removes the webhook.
 func (r *Registry) Delete(ctx context.Context, p *access.Principal, id string) error {
-	r.change.Lock()
-	defer r.change.Unlock()
-	w, err := r.Get(p.Tenant, id)
-	if err != nil {
-		return err
-	}
-	entry, err := changeEntry(p, actionDelete, w, nil)
-	if err != nil {
-		return err
-	}
-	if err := r.store.WebhookDelete(ctx, p.Tenant, w.Number, entry); err != nil && !errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("deleting webhook %s: %w", w.ID, err)
-	}
-	r.put(w, nil)
-	return nil
+	return r.held.Hold(func() error {
+		w, err := r.Get(p.Tenant, id)
+		if err != nil {
+			return err
+		}
+		entry, err := changeEntry(p, actionDelete, w, nil)
+		if err != nil {
+			return err
+		}
+		if err := r.store.WebhookDelete(ctx, p.Tenant, w.Number, entry); err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("deleting webhook %s: %w", w.ID, err)
+		}
+		return r.publish(nil, []*Webhook{w})
+	})
 }
 
 // Logged returns the number by which the log knows the tenant's webhook with the
@@ -430,13 +435,9 @@ func (r *Registry) Logged(ctx context.Context, tenant event.TenantID, id string)
 	return number, nil
 }
 
-// Hold runs f while no webhook is changed: what f finds in the store is all
-// there is. Deliveries go on.
-func (r *Registry) Hold(f func() error) error {
-	r.change.Lock()
-	defer r.change.Unlock()
-	return f()
-}
+// Hold runs f while no webhook is changed: the webhooks that f finds in the
+// store are all there are. Deliveries go on.
+func (r *Registry) Hold(f func() error) error { return r.held.Hold(f) }
 
 // errUnchanged is returned by an edit that has nothing to do.
 var errUnchanged = errors.New("unchanged")
@@ -446,82 +447,51 @@ var errUnchanged = errors.New("unchanged")
 const editTries = 20
 
 // edit applies f to a copy of the webhook and stores it. f is called again,
-// with a copy of what is there by then, when another node was faster.
-func (r *Registry) edit(ctx context.Context, tenant event.TenantID, id string, entryOf entryFunc, f func(*Webhook) error) (*Webhook, error) {
-	r.change.Lock()
-	defer r.change.Unlock()
-	for try := 1; ; try++ {
-		old, err := r.Find(tenant, id)
-		if err != nil {
-			return nil, err
-		}
-		w := *old
-		w.Inactive = slices.Clone(w.Inactive)
-		if err := f(&w); err != nil {
-			if errors.Is(err, errUnchanged) {
-				return old, nil
+// with a copy of the current webhook, when another server was faster.
+func (r *Registry) edit(ctx context.Context, tenant event.TenantID, id string, entryOf entryFunc, f func(*Webhook) error) (w *Webhook, err error) {
+	err = r.held.Hold(func() error {
+		for try := 1; ; try++ {
+			if w, err = r.editHeld(ctx, tenant, id, entryOf, f); !errors.Is(err, ErrChanged) && !errors.Is(err, ErrNotFound) {
+				return err
 			}
-			return nil, err
-		}
-		if healthOnly := w.Health != old.Health && w.Status == old.Status && w.Auth == old.Auth; healthOnly {
-			err = r.store.WebhookHealth(ctx, &w)
-		} else {
-			w.UpdatedAt = time.Now().UTC().Truncate(time.Millisecond)
-			var entry *access.Entry
-			if entry, err = entryOf(old, &w); err != nil {
-				return nil, err
-			}
-			err = r.store.WebhookUpdate(ctx, &w, entry)
-		}
-		if errors.Is(err, ErrChanged) || errors.Is(err, ErrNotFound) {
-			if again := r.refreshLocked(ctx); again == nil && try < editTries {
-				continue // with what it is now, or to find that it is gone
+			if try == editTries || r.refreshHeld(ctx) != nil {
+				return err
 			}
 		}
-		if err != nil {
-			return nil, fmt.Errorf("storing webhook %s: %w", w.ID, err)
-		}
-		r.put(old, &w)
-		return &w, nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	return w, nil
 }
 
-// put replaces old by new for all readers; either may be nil.
-func (r *Registry) put(old, new *Webhook) {
-	r.mu.Lock()
-	if old != nil {
-		delete(r.byID, old.ID)
-		delete(r.byNumber, old.Number)
+func (r *Registry) editHeld(ctx context.Context, tenant event.TenantID, id string, entryOf entryFunc, f func(*Webhook) error) (*Webhook, error) {
+	old, err := r.Find(tenant, id)
+	if err != nil {
+		return nil, err
 	}
-	tenant := anyOf(old, new).Tenant
-	lists := r.listOf(anyOf(old, new))
-	list := lists[tenant]
-	switch {
-	case old == nil:
-		// Appending leaves the slices handed out before as they are.
-		list = append(list, new)
-	case new == nil:
-		list = slices.DeleteFunc(slices.Clone(list), func(w *Webhook) bool { return w.Number == old.Number })
-	default:
-		list = slices.Clone(list)
-		list[slices.IndexFunc(list, func(w *Webhook) bool { return w.Number == old.Number })] = new
+	w := *old
+	w.Inactive = slices.Clone(w.Inactive)
+	if err := f(&w); err != nil {
+		if errors.Is(err, errUnchanged) {
+			return old, nil
+		}
+		return nil, err
 	}
-	lists[tenant] = list
-	if new != nil {
-		r.byID[new.ID] = new
-		r.byNumber[new.Number] = new
+	if healthOnly := w.Health != old.Health && w.Status == old.Status && w.Auth == old.Auth; healthOnly {
+		err = r.store.WebhookHealth(ctx, &w)
+	} else {
+		w.UpdatedAt = time.Now().UTC().Truncate(time.Millisecond)
+		var entry *access.Entry
+		if entry, err = entryOf(old, &w); err != nil {
+			return nil, err
+		}
+		err = r.store.WebhookUpdate(ctx, &w, entry)
 	}
-	r.mu.Unlock()
-	for _, f := range r.onChange {
-		f(old, new)
+	if err != nil {
+		return nil, fmt.Errorf("storing webhook %s: %w", w.ID, err)
 	}
-}
-
-func anyOf(old, new *Webhook) *Webhook {
-	if old != nil {
-		return old
-	}
-	return new
+	return &w, r.publish([]*Webhook{&w}, nil)
 }
 
 // maxPeriods bounds Webhook.Inactive; older ones are forgotten.

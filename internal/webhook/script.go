@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -114,9 +113,10 @@ func (r *Registry) CheckScripts(ctx context.Context, failed func(w *Webhook, err
 
 // all returns the webhooks of all tenants, the oldest first.
 func (r *Registry) all() []*Webhook {
-	r.mu.RLock()
-	list := slices.Collect(maps.Values(r.byNumber))
-	r.mu.RUnlock()
+	var list []*Webhook
+	for _, tenant := range r.held.Tenants() {
+		list = append(list, r.held.List(tenant)...)
+	}
 	slices.SortFunc(list, func(a, b *Webhook) int { return cmp.Compare(a.Number, b.Number) })
 	return list
 }

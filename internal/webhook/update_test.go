@@ -113,8 +113,8 @@ func TestSlowNamesHoldUpNobodyElse(t *testing.T) {
 	}
 }
 
-// TestOnChange: everybody who asked is told of every change, in order.
-func TestOnChange(t *testing.T) {
+// TestSubscribe: everybody who asked is told of every change, in order.
+func TestSubscribe(t *testing.T) {
 	ctx := t.Context()
 	store, err := sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -129,7 +129,7 @@ func TestOnChange(t *testing.T) {
 	}
 	var told []string
 	for _, name := range []string{"first", "second"} {
-		r.OnChange(func(old, new *webhook.Webhook) {
+		r.Subscribe(func(old, new *webhook.Webhook) {
 			told = append(told, fmt.Sprintf("%s %t %t", name, old != nil, new != nil))
 		})
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/relay-events/relay/internal/registry"
 )
 
-// records: a record is stored once under its name, changed only from the version that was read, and all of a change
-// happens or none of it.
+// records: a record is stored once under its name, changed only from the version that was read, and
+// all of a change happens or none of it.
 func records(t *testing.T, s Backend) {
 	rec := func(tenant event.TenantID, name, body string) *registry.Record {
 		return &registry.Record{Tenant: tenant, Kind: "test", Name: name, Body: []byte(body), CreatedAt: noon, UpdatedAt: noon}

@@ -13,7 +13,8 @@ import (
 	"github.com/relay-events/relay/internal/event"
 )
 
-// audit adds the entry of the change that the transaction makes; nil: the change is none of anybody's.
+// audit adds the entry of the change that the transaction makes; nil: the change is none of
+// anybody's.
 func (x tx) audit(e *access.Entry) error {
 	if e == nil {
 		return nil

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// respondentBatch bounds how many respondents one transaction of a sweep removes: about 20 ms on SQLite, where what
-	// is deleted is overwritten.
+	// respondentBatch bounds how many respondents one transaction of a sweep removes: about 20 ms
+	// on SQLite, where what is deleted is overwritten.
 	respondentBatch = 200
 	// respondentRows bounds how many rows a page of a search looks at.
 	respondentRows = 20_000
@@ -31,8 +31,8 @@ func (t *Tables) RespondentLast(ctx context.Context) (last event.ID, err error) 
 	return last, err
 }
 
-// WriteRespondents implements gate.Store's RespondentWrite one statement after the other. reserve returns the id of a new
-// respondent.
+// WriteRespondents implements gate.Store's RespondentWrite one statement after the other. reserve
+// returns the id of a new respondent.
 func (t *Tables) WriteRespondents(ctx context.Context, changes []*gate.Change, reserve func() event.ID) error {
 	err := t.write(ctx, t.people, func(x tx) error {
 		for _, ch := range changes {
@@ -209,8 +209,9 @@ func (t *Tables) RespondentCount(ctx context.Context, tenant event.TenantID, sta
 	return n, nil
 }
 
-// RespondentErase implements gate.Store. On SQLite the file's free space is overwritten at once (secure_delete) and the
-// WAL emptied; PostgreSQL keeps the rows in its files until they are vacuumed.
+// RespondentErase implements gate.Store. On SQLite the file's free space is overwritten at once
+// (secure_delete) and the WAL emptied; PostgreSQL keeps the rows in its files until they are
+// vacuumed.
 func (t *Tables) RespondentErase(ctx context.Context, tenant event.TenantID, ids []event.ID, email, phone string, entry *access.Entry) (n int, err error) {
 	err = t.write(ctx, t.people, func(x tx) error {
 		n = 0
@@ -258,8 +259,8 @@ func (t *Tables) RespondentExpire(ctx context.Context, before time.Time) error {
 	return nil
 }
 
-// sweep runs a statement that deletes up to respondentBatch rows until none is left, each time in a transaction of its
-// own, and returns how many rows that were.
+// sweep runs a statement that deletes up to respondentBatch rows until none is left, each time in a
+// transaction of its own, and returns how many rows that were.
 func (t *Tables) sweep(ctx context.Context, name string, args ...any) (total int64, err error) {
 	for n := int64(respondentBatch); n >= respondentBatch; total += n {
 		if err := ctx.Err(); err != nil {
@@ -358,16 +359,19 @@ func (t *Tables) CampaignDelete(ctx context.Context, tenant event.TenantID, id i
 
 // GateList implements gate.Store.
 func (t *Tables) GateList(ctx context.Context, f func(tenant event.TenantID, text []byte) error) error {
-	err := t.read(ctx, t.people, func(x tx) error {
-		return x.query(func(scan scan) error {
-			var tenant event.TenantID
-			var text string
-			if err := scan(&tenant, &text); err != nil {
-				return err
-			}
-			return f(tenant, []byte(text))
-		}, "GateList")
-	})
+	type row struct {
+		tenant event.TenantID
+		text   string
+	}
+	all, err := list(ctx, t, t.people, func(scan scan) (r row, err error) {
+		err = scan(&r.tenant, &r.text)
+		return r, err
+	}, "GateList")
+	for _, r := range all {
+		if err == nil {
+			err = f(r.tenant, []byte(r.text))
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("listing gates: %w", err)
 	}

@@ -59,7 +59,8 @@ func (t *Tables) JobList(ctx context.Context, tenant event.TenantID) ([]delivery
 	return all, nil
 }
 
-// JobsRunning returns all jobs that run, of all tenants, for a store in which claims are not stored.
+// JobsRunning returns all jobs that run, of all tenants, for a store in which claims are not
+// stored.
 func (t *Tables) JobsRunning(ctx context.Context) ([]delivery.Job, error) {
 	all, err := list(ctx, t, t.config, scanJob, "JobsRunning")
 	if err != nil {
@@ -68,8 +69,8 @@ func (t *Tables) JobsRunning(ctx context.Context) ([]delivery.Job, error) {
 	return all, nil
 }
 
-// JobStore stores the progress of a job that runs, for a store in which claims are not stored. ok is false if it runs no
-// more.
+// JobStore stores the progress of a job that runs, for a store in which claims are not stored. ok
+// is false if it runs no more.
 func (t *Tables) JobStore(ctx context.Context, j delivery.Job) (ok bool, err error) {
 	err = t.write(ctx, t.config, func(x tx) error {
 		n, err := x.exec("JobStore", j.ID, j.State, j.Cursor, j.Scanned, j.Owed, j.Error, j.FinishedAt)

@@ -10,8 +10,9 @@ import (
 	"github.com/relay-events/relay/internal/store/column"
 )
 
-// RecordContext says where the secrets of a record are stored, so that sealed bytes copied to another record do not open
-// there. It is the same in both stores, which can so be copied into each other.
+// RecordContext says where the secrets of a record are stored, so that sealed bytes copied to
+// another record do not open there. It is the same in both stores, which can so be copied into each
+// other.
 func RecordContext(tenant event.TenantID, kind registry.Kind, name string) string {
 	return fmt.Sprintf("record.sealed/%d/%s/%s", tenant, kind, name)
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/relay-events/relay/internal/store/column"
 )
 
-// tx is a Tx that knows the statements by their names, and takes and gives the types of the domains.
+// tx is a Tx that knows the statements by their names, and takes and gives the types of the
+// domains.
 type tx struct {
 	Tx
 	t *Tables
@@ -83,8 +84,8 @@ func first[T any](ctx context.Context, t *Tables, db DB, row func(scan scan) (T,
 	return all[0], true, nil
 }
 
-// plainArgs turns arguments into those a Tx takes, in place: types made from integers, strings and booleans become these, a
-// time its milliseconds.
+// plainArgs turns arguments into those a Tx takes, in place: types made from integers, strings and
+// booleans become these, a time its milliseconds.
 func plainArgs(args []any) []any {
 	for i, arg := range args {
 		switch v := arg.(type) {
@@ -116,7 +117,8 @@ func plainArgs(args []any) []any {
 	return args
 }
 
-// scan fills its arguments with the columns of a row: pointers to what plainArgs takes, but *bool and nil.
+// scan fills its arguments with the columns of a row: pointers to what plainArgs takes, but *bool
+// and nil.
 type scan func(dest ...any) error
 
 func scanOf(row Row) scan {

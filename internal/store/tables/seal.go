@@ -21,9 +21,10 @@ type sealedRow struct {
 	reseal func(stored []byte) ([]byte, error)
 }
 
-// Reseal seals again, with the Sealer's newest key, the secrets that are stored unencrypted or under an old key, and
-// returns how many rows held such. It may run while the store is in use: a row that changes at the same time was sealed by
-// that change. The replaced bytes stay in PostgreSQL's files until they are vacuumed; see EraseReplaced for SQLite's.
+// Reseal seals again, with the Sealer's newest key, the secrets that are stored unencrypted or
+// under an old key, and returns how many rows held such. It may run while the store is in use: a
+// row that changes at the same time was sealed by that change. The replaced bytes stay in
+// PostgreSQL's files until they are vacuumed; see EraseReplaced for SQLite's.
 func (t *Tables) Reseal(ctx context.Context) (n int, err error) {
 	stale, err := t.staleRows(ctx)
 	// All are opened before any is sealed: wrong keys must leave every row as it is.

@@ -1,11 +1,13 @@
-// Package tables keeps everything that lies in plain tables: tenants, keys, webhooks, the catalogue, the gate's
-// settings, respondents, campaigns, jobs and the audit log. Each operation is written once, in one SQL text, and runs on
-// both databases; sqlite.Store and postgres.Store embed a Tables and hand it a DB.
+// Package tables keeps everything that lies in plain tables: tenants, keys, webhooks, the
+// catalogue, the gate's settings, respondents, campaigns, jobs and the audit log. Each operation is
+// written once, in one SQL text, and runs on both databases; sqlite.Store and postgres.Store embed
+// a Tables and hand it a DB.
 //
-// The engine's own tables (events, attempts, what is owed) are native to each database instead, because their speed
-// decides how fast Relay is. Two things here have a native part, too: respondents are written by each store itself
-// (a pipeline on PostgreSQL is seven times faster than one statement after the other), and claims of jobs belong to the
-// registrations of servers, which SQLite does not have.
+// The engine's own tables (events, attempts, what is owed) are native to each database instead,
+// because their speed decides how fast Relay is. Two things here have a native part, too:
+// respondents are written by each store itself (a pipeline on PostgreSQL is seven times faster than
+// one statement after the other), and claims of jobs belong to the registrations of servers, which
+// SQLite does not have.
 //
 // The SQL is PostgreSQL's, kept to what SQLite understands as well:
 //
@@ -32,19 +34,20 @@ var sqlFiles embed.FS
 
 // DB is a database with plain tables. Its methods are safe for concurrent use.
 type DB interface {
-	// Read runs f, which may look but not change. Each query sees one moment; two queries need not see the same one.
-	// f may be run again.
+	// Read runs f, which may look but not change. Each query sees one moment; two queries need not
+	// see the same one. f may be run again.
 	Read(ctx context.Context, f func(Tx) error) error
-	// Write runs f in a transaction and commits it, durably, unless f fails. f may be run again. An error of f comes
-	// back as it is; a failure of the database wraps problem.ErrUnavailable if trying again later can help.
+	// Write runs f in a transaction and commits it, durably, unless f fails. f may be run again. An
+	// error of f comes back as it is; a failure of the database wraps problem.ErrUnavailable if
+	// trying again later can help.
 	Write(ctx context.Context, f func(Tx) error) error
 	// Configure is Write for a change of the kind, which other servers are to notice.
 	Configure(ctx context.Context, kind registry.Kind, f func(Tx) error) error
-	// ChangeWebhooks is Write for a change of webhooks: f gets the number of the change, which rises with each and is
-	// to be noted with the webhook.
+	// ChangeWebhooks is Write for a change of webhooks: f gets the number of the change, which
+	// rises with each and is to be noted with the webhook.
 	ChangeWebhooks(ctx context.Context, f func(tx Tx, change int64) error) error
-	// Erased is called after personal data were deleted: copies of them that the database itself keeps are
-	// overwritten, as far as that is in its hands.
+	// Erased is called after personal data were deleted: copies of them that the database itself
+	// keeps are overwritten, as far as that is in its hands.
 	Erased(ctx context.Context) error
 	// Dialect tells which variant of a statement it runs.
 	Dialect() sqltext.Dialect
@@ -52,16 +55,18 @@ type DB interface {
 
 // Tx is a transaction, or the reading of a moment. Only the goroutine that got it may use it.
 type Tx interface {
-	// Exec runs a statement and returns how many rows it changed. Arguments are int64, bool, string, []byte or nil.
+	// Exec runs a statement and returns how many rows it changed. Arguments are int64, bool,
+	// string, []byte or nil.
 	Exec(sql string, args ...any) (int64, error)
-	// Query runs a statement and calls each for every row. What row.Scan fills belongs to the caller.
+	// Query runs a statement and calls each for every row. What row.Scan fills belongs to the
+	// caller.
 	Query(each func(row Row) error, sql string, args ...any) error
 }
 
 // Row is a row of an answer.
 type Row interface {
-	// Scan fills pointers to int64, bool, string and []byte with the columns, in order. NULL is a nil slice; for the
-	// others it is an error.
+	// Scan fills pointers to int64, bool, string and []byte with the columns, in order. NULL is a
+	// nil slice; for the others it is an error.
 	Scan(dest ...any) error
 }
 
@@ -73,14 +78,14 @@ type Tables struct {
 	reserve func() event.ID
 	sql     sqltext.Statements
 
-	// sealing is held for reading from before a record's secrets are sealed until they are stored, so that Reseal misses
-	// none that an older key has sealed.
+	// sealing is held for reading from before a record's secrets are sealed until they are stored,
+	// so that Reseal misses none that an older key has sealed.
 	sealing sync.RWMutex
 }
 
-// New returns the operations on a store's plain tables. SQLite keeps campaigns and respondents in a file of their own,
-// where what is deleted is overwritten; with PostgreSQL both are the same database. reserve returns a new id for an entry
-// of the audit log; ids rise with time.
+// New returns the operations on a store's plain tables. SQLite keeps campaigns and respondents in a
+// file of their own, where what is deleted is overwritten; with PostgreSQL both are the same
+// database. reserve returns a new id for an entry of the audit log; ids rise with time.
 func New(config, people DB, sealer webhook.Sealer, reserve func() event.ID) *Tables {
 	return &Tables{config: config, people: people, sealer: sealer, reserve: reserve, sql: statements(config.Dialect())}
 }

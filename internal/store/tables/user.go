@@ -106,7 +106,8 @@ func (t *Tables) UserUpdate(ctx context.Context, u *user.User, entry *access.Ent
 // UserRemove implements user.Store.
 func (t *Tables) UserRemove(ctx context.Context, tenant event.TenantID, id string, entry *access.Entry) error {
 	err := t.write(ctx, t.config, func(x tx) error {
-		// Locked first: an invitation to another tenant at the same moment waits, and finds no person.
+		// Locked first: an invitation to another tenant at the same moment waits, and finds no
+		// person.
 		if err := x.changeOne(user.ErrNotFound, "PersonLockID", id); err != nil {
 			return err
 		}
@@ -271,7 +272,8 @@ func (x tx) sessionInsert(s user.Session) error {
 // SessionStart implements user.Store.
 func (t *Tables) SessionStart(ctx context.Context, s user.Session, was string, most int, entries []*access.Entry) error {
 	err := t.write(ctx, t.config, func(x tx) error {
-		// Written as it was: whoever changes the password at the same moment waits, and ends this session.
+		// Written as it was: whoever changes the password at the same moment waits, and ends this
+		// session.
 		err := x.changeOne(user.ErrChanged, "PersonPassword", s.Person, was, was)
 		if err == nil {
 			err = x.sessionInsert(s)

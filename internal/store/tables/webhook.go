@@ -31,8 +31,8 @@ func (t *Tables) WebhookList(ctx context.Context) ([]*webhook.Webhook, error) {
 	return all, nil
 }
 
-// WebhooksAfter returns what the changes above the number have left: webhooks that are new or changed, and the numbers
-// of those deleted.
+// WebhooksAfter returns what the changes above the number have left: webhooks that are new or
+// changed, and the numbers of those deleted.
 func (t *Tables) WebhooksAfter(ctx context.Context, change int64) (changed []*webhook.Webhook, deleted []uint32, err error) {
 	changed, err = list(ctx, t, t.config, t.scanWebhook, "WebhookChanged", change)
 	if err == nil {
