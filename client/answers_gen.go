@@ -947,6 +947,8 @@ type Key struct {
 	Name string `json:"name"`
 	// One of "publish", "read", "manage", "admin", "platform".
 	Scopes []string `json:"scopes"`
+	// What the scope publish is limited to; null: everything may be published.
+	Limits *KeyLimits `json:"limits"`
 	// The key's first characters.
 	Hint string `json:"hint"`
 	//
@@ -957,6 +959,15 @@ type Key struct {
 	RevokedAt time.Time `json:"revokedAt"`
 	// The key itself; shown only in the answer to create.
 	Key string `json:"key"`
+}
+
+// KeyLimits is a part of [Key].
+type KeyLimits struct {
+	// Event types that the key may publish, in which * stands for any characters; empty: none.
+	Types []string `json:"types"`
+	// Integrations by which the key may send respondents; none: it may add them directly; *: both, and
+	// by every integration; empty: it may send none.
+	Integrations []string `json:"integrations"`
 }
 
 // User is an entry of the answer of [Client.ListUsers], the answer of [Client.InviteUser], the
@@ -1036,7 +1047,7 @@ type Session struct {
 
 // RotatedEncryption is the answer of [Client.RotateEncryptionKeys].
 type RotatedEncryption struct {
-	// Whose secrets were sealed with the new key.
+	// Webhooks and other configuration whose secrets were sealed with the new key.
 	Webhooks int `json:"webhooks"`
 }
 

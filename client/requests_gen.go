@@ -503,8 +503,20 @@ type CreateKey struct {
 	// includes all of these), platform (act for any tenant). One of "publish", "read", "manage",
 	// "admin", "platform".
 	Scopes []string `json:"scopes"`
+	// Narrow the scope publish to these event types and integrations; null: everything may be
+	// published.
+	Limits Opt[KeyLimitsFields] `json:"limits,omitzero"`
 	// From when on it is refused; null: never.
 	ExpiresAt Opt[time.Time] `json:"expiresAt,omitzero"`
+}
+
+// KeyLimitsFields is a part of [CreateKey].
+type KeyLimitsFields struct {
+	// Event types that the key may publish, in which * stands for any characters; empty: none.
+	Types Opt[[]string] `json:"types,omitzero"`
+	// Integrations by which the key may send respondents; none: it may add them directly; *: both, and
+	// by every integration; empty: it may send none.
+	Integrations Opt[[]string] `json:"integrations,omitzero"`
 }
 
 // InviteUser is the request of [Client.InviteUser].

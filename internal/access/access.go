@@ -148,6 +148,7 @@ type Principal struct {
 	Tenant  event.TenantID
 	Actor   Actor
 	May     Permission // all that they may do
+	Limits  *Limits    // narrow Publish; nil: they do not
 	Request Request
 	// Session is the id of the session by which a person acts, empty for everybody else.
 	Session string

@@ -28,11 +28,12 @@ type Key struct {
 	Tenant    event.TenantID // whom it acts for
 	Name      string         // a label for people
 	Scopes    []access.Scope
-	Hash      [32]byte  // SHA-256 of the key text; see HashKey
-	Hint      string    // the key's first characters, to tell keys apart in a list
-	CreatedAt time.Time // UTC
-	ExpiresAt time.Time // UTC; zero: never
-	RevokedAt time.Time // UTC; zero: valid
+	Limits    *access.Limits // of the scope publish; nil: there are none
+	Hash      [32]byte       // SHA-256 of the key text; see HashKey
+	Hint      string         // the key's first characters, to tell keys apart in a list
+	CreatedAt time.Time      // UTC
+	ExpiresAt time.Time      // UTC; zero: never
+	RevokedAt time.Time      // UTC; zero: valid
 }
 
 // Allows reports whether the key has the scope, itself or by scopes that

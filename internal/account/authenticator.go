@@ -130,7 +130,8 @@ func (a *Authenticator) Tenants() []Tenant {
 type NewKey struct {
 	Name      string
 	Scopes    []access.Scope
-	ExpiresAt time.Time // zero: never
+	Limits    *access.Limits // narrow the scope publish; nil: they do not
+	ExpiresAt time.Time      // zero: never
 }
 
 // Create adds a key for the principal's tenant and returns it with its text, which is not kept anywhere. It returns a
@@ -145,7 +146,7 @@ func (a *Authenticator) Create(ctx context.Context, p *access.Principal, n NewKe
 	}
 	text = NewKeyText()
 	k = Key{
-		ID: newKeyID(), Tenant: p.Tenant, Name: n.Name, Scopes: inOrder(n.Scopes),
+		ID: newKeyID(), Tenant: p.Tenant, Name: n.Name, Scopes: inOrder(n.Scopes), Limits: n.Limits,
 		Hash: HashKey(text), Hint: KeyHint(text), CreatedAt: now,
 	}
 	if !n.ExpiresAt.IsZero() {
@@ -174,9 +175,10 @@ func (k *Key) audited() any {
 	return struct {
 		Name      string         `json:"name"`
 		Scopes    []access.Scope `json:"scopes"`
+		Limits    *access.Limits `json:"limits"`
 		Hint      string         `json:"hint"`
 		ExpiresAt *time.Time     `json:"expiresAt"`
-	}{k.Name, k.Scopes, k.Hint, expires}
+	}{k.Name, k.Scopes, k.Limits, k.Hint, expires}
 }
 
 func (k *Key) target() access.Target { return access.Target{Type: "key", ID: k.ID, Name: k.Name} }
@@ -200,6 +202,16 @@ func checkNewKey(n NewKey, now time.Time) error {
 	for i, s := range n.Scopes {
 		if !slices.Contains(access.Scopes, s) {
 			add(fmt.Sprintf("scopes[%d]", i), "must be one of publish, read, manage, admin, platform")
+		}
+	}
+	if n.Limits != nil {
+		switch {
+		case !slices.Contains(n.Scopes, access.ScopePublish):
+			add("limits", "must come with the scope publish, which they narrow")
+		case slices.Contains(n.Scopes, access.ScopeAdmin), slices.Contains(n.Scopes, access.ScopePlatform):
+			add("limits", "must not come with the scopes admin or platform, which may publish everything")
+		default:
+			wrong = append(wrong, n.Limits.Check("limits")...)
 		}
 	}
 	if !n.ExpiresAt.IsZero() && !n.ExpiresAt.After(now) {

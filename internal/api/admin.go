@@ -93,6 +93,7 @@ type Key struct {
 	ID        string     `json:"id" example:"\"key_6b1f0c9d2e8a47530f61\""`
 	Name      string     `json:"name"`
 	Scopes    []string   `json:"scopes" enum:"publish,read,manage,admin,platform"`
+	Limits    *KeyLimits `json:"limits" doc:"what the scope publish is limited to; null: everything may be published"`
 	Hint      string     `json:"hint" doc:"the key's first characters" example:"\"rk_8Zk2…\""`
 	CreatedAt rest.Time  `json:"createdAt"`
 	ExpiresAt *rest.Time `json:"expiresAt"`
@@ -105,7 +106,16 @@ func showKey(k *account.Key) Key {
 	for _, s := range k.Scopes {
 		v.Scopes = append(v.Scopes, string(s))
 	}
+	if k.Limits != nil {
+		v.Limits = &KeyLimits{Types: append([]string{}, k.Limits.Types...), Integrations: append([]string{}, k.Limits.Integrations...)}
+	}
 	return v
+}
+
+// KeyLimits are what the scope publish of a key is limited to.
+type KeyLimits struct {
+	Types        []string `json:"types" doc:"event types that the key may publish, in which * stands for any characters; empty: none" example:"[\"shop.*\"]"`
+	Integrations []string `json:"integrations" doc:"integrations by which the key may send respondents; none: it may add them directly; *: both, and by every integration; empty: it may send none" example:"[\"dixa\"]"`
 }
 
 var docKeyList = rest.Doc{ID: "listKeys", Tag: "Keys", Summary: "List keys", Text: "Revoked and expired ones included, the oldest first. The list is never paged."}
@@ -120,9 +130,16 @@ func (a *API) keyList(_ context.Context, c *access.Principal, _ *rest.None) (*re
 
 // CreateKey is the request to create a key.
 type CreateKey struct {
-	Name      string              `json:"name" required:"true" maxLength:"100" doc:"a label for people" example:"\"billing service\""`
-	Scopes    []string            `json:"scopes" required:"true" enum:"publish,read,manage,admin,platform" doc:"what it may do: publish events, read, manage (webhooks, retries; includes read), admin (keys; includes all of these), platform (act for any tenant)" example:"[\"publish\"]"`
-	ExpiresAt rest.Opt[rest.Time] `json:"expiresAt" doc:"from when on it is refused; null: never"`
+	Name      string                    `json:"name" required:"true" maxLength:"100" doc:"a label for people" example:"\"billing service\""`
+	Scopes    []string                  `json:"scopes" required:"true" enum:"publish,read,manage,admin,platform" doc:"what it may do: publish events, read, manage (webhooks, retries; includes read), admin (keys; includes all of these), platform (act for any tenant)" example:"[\"publish\"]"`
+	Limits    rest.Opt[KeyLimitsFields] `json:"limits" doc:"narrow the scope publish to these event types and integrations; null: everything may be published"`
+	ExpiresAt rest.Opt[rest.Time]       `json:"expiresAt" doc:"from when on it is refused; null: never"`
+}
+
+// KeyLimitsFields limit the scope publish of a key that is created.
+type KeyLimitsFields struct {
+	Types        []string `json:"types" maxItems:"50" doc:"event types that the key may publish, in which * stands for any characters; empty: none" example:"[\"shop.*\"]"`
+	Integrations []string `json:"integrations" maxItems:"50" doc:"integrations by which the key may send respondents; none: it may add them directly; *: both, and by every integration; empty: it may send none" example:"[\"dixa\"]"`
 }
 
 var docKeyCreate = rest.Doc{ID: "createKey", Tag: "Keys", Summary: "Create a key", Status: 201, Text: "The answer shows the key, for the only time: only a hash of it is stored."}
@@ -135,6 +152,9 @@ func (a *API) keyCreate(ctx context.Context, c *access.Principal, in *createKeyI
 	n := account.NewKey{Name: in.Body.Name, ExpiresAt: time.Time(in.Body.ExpiresAt.Value)}
 	for _, s := range in.Body.Scopes {
 		n.Scopes = append(n.Scopes, access.Scope(s))
+	}
+	if l := in.Body.Limits; l.Given && !l.Null {
+		n.Limits = &access.Limits{Types: l.Value.Types, Integrations: l.Value.Integrations}
 	}
 	k, text, err := a.Keys.Create(ctx, c, n)
 	if err != nil {

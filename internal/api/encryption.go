@@ -16,7 +16,7 @@ type RotateEncryption struct {
 
 // RotatedEncryption says what was sealed again.
 type RotatedEncryption struct {
-	Webhooks int `json:"webhooks" doc:"whose secrets were sealed with the new key" example:"12"`
+	Webhooks int `json:"webhooks" doc:"webhooks and other configuration whose secrets were sealed with the new key" example:"12"`
 }
 
 var docEncryptionRotate = rest.Doc{ID: "rotateEncryptionKeys", Tag: "Keys", Summary: "Replace the keys that encrypt secrets at rest",

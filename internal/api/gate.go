@@ -150,7 +150,7 @@ type receiveInput struct {
 func (a *API) receiveRoute(needs access.Permission) rest.Route {
 	return handleRespondent(a, "POST /v1/integrations/{name}/respondents", needs, docGateReceive,
 		func(ctx context.Context, c *access.Principal, in *receiveInput, p *gate.Payload, key string) (gate.Received, error) {
-			return a.Gate.Receive(ctx, c.Tenant, in.Name, p, key)
+			return a.Gate.Receive(ctx, c, in.Name, p, key)
 		})
 }
 

@@ -24,7 +24,8 @@ func (a *API) identify(r *http.Request) (*rest.Caller, error) {
 		return nil, a.failed(r, err)
 	}
 	p := &access.Principal{
-		Tenant: k.Tenant, Actor: access.Actor{Kind: access.ActorKey, ID: k.ID, Name: k.Name}, May: access.Of(k.Scopes), Request: a.requestOf(r),
+		Tenant: k.Tenant, Actor: access.Actor{Kind: access.ActorKey, ID: k.ID, Name: k.Name}, May: access.Of(k.Scopes), Limits: k.Limits,
+		Request: a.requestOf(r),
 	}
 	if name := r.Header.Get("Relay-Tenant"); name != "" {
 		if !p.Allows(access.RunPlatform) {
@@ -34,7 +35,7 @@ func (a *API) identify(r *http.Request) (*rest.Caller, error) {
 		if !ok {
 			return nil, errNoTenant(name)
 		}
-		p.Tenant, p.May = t.ID, p.May|access.Administering
+		p.Tenant, p.May = t.ID, p.May|access.Administering // a platform key has no limits
 	}
 	return &rest.Caller{Principal: p, Secret: text}, nil
 }

@@ -118,7 +118,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request, c *access.Principa
 	}
 	now := time.Now()
 	array := isArray(raw)
-	p := ingest.Publication{Tenant: c.Tenant, Array: array}
+	p := ingest.Publication{Tenant: c.Tenant, Array: array, Limits: c.Limits}
 	if array {
 		if p.Items, err = ingest.ParseArray(c.Tenant, raw, a.Limits, key, now); err != nil {
 			return err
@@ -169,7 +169,7 @@ func (a *API) expressPublish(ctx context.Context, admitted any, h *web.ExpressHe
 	now, key := time.Now(), string(h.IdempotencyKey)
 	array := isArray(body)
 	// On the short way nobody notices that a client leaves: what has to wait takes the ordinary one.
-	p := ingest.Publication{Tenant: k.Tenant, Array: array, NoWait: true}
+	p := ingest.Publication{Tenant: k.Tenant, Array: array, Limits: k.Limits, NoWait: true}
 	if array {
 		p.Items, err = ingest.ParseArray(k.Tenant, body, a.Limits, key, now)
 	} else {

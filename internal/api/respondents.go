@@ -18,7 +18,7 @@ import (
 
 // Gate keeps campaigns and respondents; gate.Gate does.
 type Gate interface {
-	Add(ctx context.Context, tenant event.TenantID, p *gate.Payload, key string) (gate.Received, error)
+	Add(ctx context.Context, c *access.Principal, p *gate.Payload, key string) (gate.Received, error)
 	Respondent(ctx context.Context, tenant event.TenantID, id string) (gate.Respondent, error)
 	Respondents(ctx context.Context, q gate.Query) ([]gate.Respondent, event.ID, error)
 	Export(ctx context.Context, q gate.Query, out io.Writer, turn func() (leave func(), err error), flush func() error) error
@@ -29,7 +29,7 @@ type Gate interface {
 	Campaign(ctx context.Context, tenant event.TenantID, id int64) (gate.Campaign, error)
 	Campaigns(ctx context.Context, tenant event.TenantID, after int64, limit int) ([]gate.Campaign, error)
 	DeleteCampaign(ctx context.Context, p *access.Principal, id int64) error
-	Receive(ctx context.Context, tenant event.TenantID, integration string, p *gate.Payload, key string) (gate.Received, error)
+	Receive(ctx context.Context, c *access.Principal, integration string, p *gate.Payload, key string) (gate.Received, error)
 	Retry(ctx context.Context, p *access.Principal, id string) (gate.Respondent, error)
 	Count(ctx context.Context, tenant event.TenantID, s gate.State) (int64, error)
 	View(tenant event.TenantID) gate.View
@@ -172,7 +172,7 @@ type addRespondentInput struct {
 func (a *API) respondentAddRoute(needs access.Permission) rest.Route {
 	return handleRespondent(a, "POST /v1/respondents", needs, docRespondentAdd,
 		func(ctx context.Context, c *access.Principal, _ *addRespondentInput, p *gate.Payload, key string) (gate.Received, error) {
-			return a.Gate.Add(ctx, c.Tenant, p, key)
+			return a.Gate.Add(ctx, c, p, key)
 		})
 }
 

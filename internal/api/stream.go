@@ -73,7 +73,7 @@ func (a *API) publishStream(w http.ResponseWriter, r *http.Request, c *access.Pr
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	s := &stream{api: a, w: w, body: body, tenant: c.Tenant, pending: make(chan *group, streamAhead), written: make(chan struct{}), giveUp: cancel}
+	s := &stream{api: a, w: w, body: body, tenant: c.Tenant, limits: c.Limits, pending: make(chan *group, streamAhead), written: make(chan struct{}), giveUp: cancel}
 	go s.write()
 	stopping, watched := web.Stopping(w), make(chan struct{})
 	go func() {
@@ -96,6 +96,7 @@ type stream struct {
 	w       http.ResponseWriter
 	body    *web.Stream
 	tenant  event.TenantID
+	limits  *access.Limits
 	pending chan *group   // in the order of their lines
 	written chan struct{} // closed when write has ended
 	giveUp  func()        // ends read
@@ -202,6 +203,9 @@ func (s *stream) take(g *group, line []byte, err error) error {
 		g.charged += more
 	}
 	item, err := ingest.ParseObject(s.tenant, line, s.api.Limits, "", time.Now())
+	if err == nil {
+		err = s.limits.Type(item.Event.Type) // here, so that the other lines of the group are stored together
+	}
 	if err != nil {
 		g.bad = append(g.bad, badLine{s.lines, err})
 		return nil
@@ -230,7 +234,7 @@ func (s *stream) store(request, reading context.Context, g *group) {
 	if len(g.items) == 0 {
 		return
 	}
-	p := ingest.Publication{Tenant: s.tenant, Items: g.items}
+	p := ingest.Publication{Tenant: s.tenant, Items: g.items, Limits: s.limits}
 	err := s.api.Publisher.Publish(request, &p)
 	switch {
 	case err == nil:
@@ -248,7 +252,7 @@ func (s *stream) store(request, reading context.Context, g *group) {
 		if reading.Err() != nil {
 			return // given up: the rest counts as failed
 		}
-		single := ingest.Publication{Tenant: s.tenant, Items: items[i : i+1]}
+		single := ingest.Publication{Tenant: s.tenant, Items: items[i : i+1], Limits: s.limits}
 		switch err := s.api.Publisher.Publish(request, &single); {
 		case err != nil:
 			g.bad = append(g.bad, badLine{lines[i], err})

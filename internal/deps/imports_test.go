@@ -135,6 +135,7 @@ var beside = map[edge]string{
 	{"internal/registry", "internal/access"}:                           "whoever changes a record leaves an audit entry",
 	{"internal/registry", "internal/event"}:                            "every record belongs to a tenant",
 	{"internal/registry", "internal/problem"}:                          "a record that is not there is a problem with a kind",
+	{"internal/access", "internal/problem"}:                            "what a limit refuses is a problem with a kind",
 	{"internal/access", "internal/event"}:                              "everything belongs to a tenant",
 	{"internal/event", "internal/event/rawjson"}:                       "accepting an event means checking its bytes",
 	{"internal/event", "internal/problem"}:                             "a refused event is a problem with a kind",

@@ -106,7 +106,7 @@ func TestVerdictOfAnotherNode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := here.gate.Receive(ctx, tenant, "dixa", p, key)
+		got, err := here.gate.Receive(ctx, access.System(tenant), "dixa", p, key)
 		if err != nil {
 			t.Fatal(err)
 		}

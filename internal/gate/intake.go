@@ -19,12 +19,15 @@ type Received struct {
 }
 
 // Add stores a respondent in its campaign: it is never gated. key is the header Idempotency-Key, empty for none.
-func (g *Gate) Add(ctx context.Context, tenant event.TenantID, p *Payload, key string) (Received, error) {
+func (g *Gate) Add(ctx context.Context, c *access.Principal, p *Payload, key string) (Received, error) {
+	if err := c.Limits.Integration(access.Direct); err != nil {
+		return Received{}, err
+	}
 	if err := p.checkOwnID(); err != nil {
 		return Received{}, err
 	}
 	at := now()
-	r := &Respondent{Tenant: tenant, State: Stored, CreatedAt: at, DecidedAt: at, Reason: "added directly"}
+	r := &Respondent{Tenant: c.Tenant, State: Stored, CreatedAt: at, DecidedAt: at, Reason: "added directly"}
 	p.fill(r)
 	r.once(p, key)
 	return g.receive(ctx, r)
@@ -32,15 +35,19 @@ func (g *Gate) Add(ctx context.Context, tenant event.TenantID, p *Payload, key s
 
 // Receive takes a respondent in from an integration: it is stored, or goes through the gate. With a deadline in mode
 // decide, it waits for the verdict that long. key is the header Idempotency-Key, empty for none.
-func (g *Gate) Receive(ctx context.Context, tenant event.TenantID, integration string, p *Payload, key string) (Received, error) {
+func (g *Gate) Receive(ctx context.Context, c *access.Principal, integration string, p *Payload, key string) (Received, error) {
 	if err := p.checkOwnID(); err != nil {
 		return Received{}, err
 	}
 	begun := time.Now() // at has no monotonic reading, and is up to a millisecond earlier
+	tenant := c.Tenant
 	s := g.settings(tenant)
 	known, ok := s.canonical(integration)
 	if !ok {
 		return Received{}, errNoIntegration(integration)
+	}
+	if err := s.allows(c.Limits, known); err != nil {
+		return Received{}, err
 	}
 	integration = known
 	at := now()

@@ -228,7 +228,7 @@ func (r *rig) receive(tenant event.TenantID, body, key string) (gate.Received, e
 	if err != nil {
 		return gate.Received{}, err
 	}
-	return r.gate.Receive(ctx, tenant, "dixa", p, key)
+	return r.gate.Receive(ctx, access.System(tenant), "dixa", p, key)
 }
 
 // all returns a tenant's respondents in a state.

@@ -125,6 +125,19 @@ func fold(name string) string {
 	return strings.ToLower(strings.NewReplacer(" ", "-", "_", "-").Replace(strings.TrimSpace(name)))
 }
 
+// allows returns a Forbidden problem unless a key with the limits may send respondents by the
+// integration known. Limits name integrations as people write them.
+func (s *Settings) allows(l *access.Limits, known string) error {
+	if l != nil {
+		for _, written := range l.Integrations {
+			if name, ok := s.canonical(written); ok && name == known {
+				return nil
+			}
+		}
+	}
+	return l.Integration(known)
+}
+
 // gates reports whether respondents of the integration go through the gate.
 func (s *Settings) gates(name string) bool { return s.Enabled && slices.Contains(s.Integrations, name) }
 

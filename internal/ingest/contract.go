@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 )
@@ -17,6 +18,9 @@ type Publication struct {
 	Items []Item
 	// Array says that errors name an item by its number: "[3].type".
 	Array bool
+	// Limits are those of the publisher's key; nil: there are none. They do not
+	// hold for the events that follow from the Items.
+	Limits *access.Limits
 	// Operational marks events of Relay's own: they are taken as they are, and
 	// nobody else may publish their types.
 	Operational bool

@@ -88,6 +88,11 @@ var errStopping = &problem.Error{Kind: problem.Unavailable, Detail: "Relay is st
 // are with the store are waited for all the same: a publisher that has ended its
 // sending side learns whether they were stored.
 func (i *Ingester) Publish(ctx context.Context, p *Publication) error {
+	for n := range p.Items {
+		if err := p.Limits.Type(p.Items[n].Event.Type); err != nil {
+			return err
+		}
+	}
 	if err := i.prepare(ctx, p); err != nil {
 		return err
 	}

@@ -149,7 +149,7 @@ func (s *Settings) normalize(ctx context.Context, urls URLChecker, others Destin
 		wrong.add("events", "must have at most %d entries, got %d", maxEvents, len(s.Events))
 	case s.Owner == "": // others have an internal type
 		for i, pattern := range s.Events {
-			if err := checkPattern(pattern); err != nil {
+			if err := event.CheckPattern(pattern); err != nil {
 				wrong.add(fmt.Sprintf("events[%d]", i), "%v", err)
 			}
 		}
@@ -316,18 +316,6 @@ func (s *Settings) ownedHeader(lower string) string {
 	return ""
 }
 
-// checkPattern checks an entry of "events": an event type's name in which "*"
-// stands for any run of characters.
-func checkPattern(pattern string) error {
-	if strings.Count(pattern, "*") > 5 {
-		return fmt.Errorf("must have at most five *, got %q", pattern)
-	}
-	if plain := strings.ReplaceAll(pattern, "*", "x"); event.CheckType(plain) != nil {
-		return fmt.Errorf("must be an event type's name, in which * stands for any characters, got %q", pattern)
-	}
-	return nil
-}
-
 // OperationalPrefix begins the types of the events Relay itself publishes
 // about webhooks. Globs match them only from this prefix on, so that "*" means
 // the application's own events.
@@ -368,31 +356,5 @@ func Matches(pattern, eventType string) bool {
 	if strings.HasPrefix(eventType, OperationalPrefix) && !strings.HasPrefix(pattern, OperationalPrefix) {
 		return false
 	}
-	return glob(pattern, eventType)
-}
-
-// glob matches s against a pattern in which * stands for any run of
-// characters. It takes time in proportion to len(pattern) × len(s) at most.
-func glob(pattern, s string) bool {
-	p, i := 0, 0
-	star, mark := -1, 0
-	for i < len(s) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, i
-			p++
-		case p < len(pattern) && pattern[p] == s[i]:
-			p++
-			i++
-		case star >= 0:
-			mark++
-			p, i = star+1, mark
-		default:
-			return false
-		}
-	}
-	for p < len(pattern) && pattern[p] == '*' {
-		p++
-	}
-	return p == len(pattern)
+	return event.Glob(pattern, eventType)
 }

@@ -44,9 +44,15 @@ func (t *Tables) KeyPut(ctx context.Context, k account.Key) error {
 
 func (t *Tables) keyWrite(ctx context.Context, name string, k account.Key, entry *access.Entry) error {
 	scopes, err := json.Marshal(k.Scopes)
+	limits := ""
+	if err == nil && k.Limits != nil {
+		var text []byte
+		text, err = json.Marshal(k.Limits)
+		limits = string(text)
+	}
 	if err == nil {
 		err = t.configure(ctx, registry.Keys, func(x tx) error {
-			_, err := x.exec(name, k.ID, k.Tenant, k.Name, string(scopes), k.Hash[:], k.Hint, k.CreatedAt, k.ExpiresAt, k.RevokedAt)
+			_, err := x.exec(name, k.ID, k.Tenant, k.Name, string(scopes), limits, k.Hash[:], k.Hint, k.CreatedAt, k.ExpiresAt, k.RevokedAt)
 			if err == nil {
 				err = x.audit(entry)
 			}
@@ -77,15 +83,21 @@ func (t *Tables) KeyRevoke(ctx context.Context, tenant event.TenantID, id string
 // KeyList implements account.Store.
 func (t *Tables) KeyList(ctx context.Context) ([]account.Key, error) {
 	all, err := list(ctx, t, t.config, func(scan scan) (k account.Key, err error) {
-		var scopes string
+		var scopes, limits string
 		var hash []byte
-		err = scan(&k.ID, &k.Tenant, &k.Name, &scopes, &hash, &k.Hint, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt)
+		err = scan(&k.ID, &k.Tenant, &k.Name, &scopes, &limits, &hash, &k.Hint, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt)
 		if err != nil {
 			return k, err
 		}
 		copy(k.Hash[:], hash)
 		if err := json.Unmarshal([]byte(scopes), &k.Scopes); err != nil {
 			return k, fmt.Errorf("scopes of key %q: %w", k.ID, err)
+		}
+		if limits != "" {
+			k.Limits = new(access.Limits)
+			if err := json.Unmarshal([]byte(limits), k.Limits); err != nil {
+				return k, fmt.Errorf("limits of key %q: %w", k.ID, err)
+			}
 		}
 		return k, nil
 	}, "KeyList")

@@ -11,13 +11,14 @@ FROM tenant
 ORDER BY id;
 
 -- name: KeyCreate
-INSERT INTO api_key(id, tenant, name, scopes, hash, hint, created, expires, revoked)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+INSERT INTO api_key(id, tenant, name, scopes, limits, hash, hint, created, expires, revoked)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: KeyPut
-INSERT INTO api_key(id, tenant, name, scopes, hash, hint, created, expires, revoked)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-ON CONFLICT (id) DO UPDATE SET tenant = $2, name = $3, scopes = $4, hash = $5, hint = $6, created = $7, expires = $8, revoked = $9;
+INSERT INTO api_key(id, tenant, name, scopes, limits, hash, hint, created, expires, revoked)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (id) DO UPDATE
+SET tenant = $2, name = $3, scopes = $4, limits = $5, hash = $6, hint = $7, created = $8, expires = $9, revoked = $10;
 
 -- name: KeyRevoke
 -- A key that was revoked before stays revoked since then.
@@ -26,6 +27,6 @@ SET revoked = CASE revoked WHEN 0 THEN $3 ELSE revoked END
 WHERE id = $2 AND tenant = $1;
 
 -- name: KeyList
-SELECT id, tenant, name, scopes, hash, hint, created, expires, revoked
+SELECT id, tenant, name, scopes, limits, hash, hint, created, expires, revoked
 FROM api_key
 ORDER BY created, id;
