@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"strings"
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/rest"
@@ -18,12 +17,4 @@ var docEgressIPs = rest.Doc{ID: "getEgressIPs", Tag: "Webhooks", Summary: "List 
 
 func (a *API) egressIPs(context.Context, *access.Principal, *rest.None) (*EgressIPs, error) {
 	return &EgressIPs{IPs: append([]string{}, a.EgressIPs...)}, nil
-}
-
-// introduce adds the addresses that requests come from to the introduction of the API's document.
-func (a *API) introduce(text string) string {
-	if len(a.EgressIPs) == 0 {
-		return text
-	}
-	return text + "\n\nRequests to webhooks come from `" + strings.Join(a.EgressIPs, "`, `") + "`."
 }

@@ -157,11 +157,11 @@ type Request struct {
 	Timeout time.Duration
 }
 
-// Response and Timing are what the log keeps of an answer.
-type (
-	Response = exchange.Response
-	Timing   = exchange.Timing
-)
+// Response is the answer as the log keeps it.
+type Response = exchange.Response
+
+// Timing is how long the parts of a request took.
+type Timing = exchange.Timing
 
 // Do makes one request and reads its answer. It returns exactly one of: a Response and no Error; an Error and no
 // Response; an Error and the part of the Response that had come. With Error.Body the head of the answer was complete, and

@@ -72,10 +72,10 @@ var bombs = []string{
 }
 
 // trust marks a script as proven, so that a test can fill all instances with bombs.
-func (sched *scheduler) trust(key scriptKey) {
-	sched.mu.Lock()
-	defer sched.mu.Unlock()
-	sched.records[key] = record{last: well}
+func (s *scheduler) trust(key scriptKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.records[key] = record{last: well}
 }
 
 // resident returns the resident memory of the process in bytes, after freeing as much as possible.

@@ -65,8 +65,8 @@ func (t *Tables) Reseal(ctx context.Context) (n int, err error) {
 
 // staleRows returns the rows whose secrets are not sealed with the newest key.
 func (t *Tables) staleRows(ctx context.Context) (stale []sealedRow, err error) {
-	t.sealing.Lock() // until the changes that began with an older key are stored
-	t.sealing.Unlock()
+	t.sealing.Lock()   // until the changes that began with an older key are stored
+	t.sealing.Unlock() //nolint:staticcheck // only to wait for them
 	add := func(r sealedRow) { stale = append(stale, r) }
 	err = t.read(ctx, t.config, func(x tx) error {
 		stale = nil
