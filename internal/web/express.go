@@ -227,6 +227,7 @@ const maxPooledExpress = 16 << 10
 
 // next drops a request that was served. A large buffer is given back: the next request may be long in coming.
 func (c *expressConn) next(size int) {
+	c.req = expressRequest{} // its head lies in the buffer, and would keep a large one in memory
 	rest := c.buf[size:]
 	if c.small == nil {
 		small := expressBuffers.Get().(*[]byte)
@@ -252,6 +253,7 @@ func (c *expressConn) release() {
 
 // hand gives the connection to the ordinary way, with what was read of it: the buffer goes along.
 func (c *expressConn) hand() {
+	c.req = expressRequest{}
 	if c.SetDeadline(time.Time{}) != nil {
 		c.Close()
 		c.release()
