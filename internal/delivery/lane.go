@@ -114,9 +114,9 @@ func (l *lane) current() *endpoint {
 	return l.endpoint
 }
 
-// giveBack makes a delivery wait for its turn again whose attempt was broken
-// off by a change of the webhook. It reports whether it was dropped instead,
-// with its webhook.
+// release makes a delivery wait for its turn again after a change of the webhook
+// interrupted its attempt. It reports whether the delivery was dropped instead,
+// because its webhook was deleted.
 func (l *lane) release(t *task) (dropped bool) {
 	l.mu.Lock()
 	dropped = l.removed
@@ -381,9 +381,9 @@ func (l *lane) work(c class) {
 // socket for its request.
 const cooldown = time.Second
 
-// rest stops the lane for a moment, because this server lacked what the attempt
-// of t needs; the caller gives it back: without the pause it would come back, and
-// be given back, as fast as the store can.
+// coolDown stops the lane for a moment because this server lacked a resource that
+// the attempt of t needs. The caller releases t; without the pause t would be
+// claimed and released again as fast as the store allows.
 func (l *lane) coolDown(t *task) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

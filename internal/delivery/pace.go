@@ -96,7 +96,7 @@ func (b *bucket) take() {
 	}
 }
 
-// giveBack undoes a take that no attempt came of.
+// undo returns the token of a take that led to no attempt.
 func (b *bucket) undo() {
 	if b.rate > 0 {
 		b.tokens++
@@ -181,7 +181,7 @@ func (p *pace) delay(now time.Time, take bool) time.Duration {
 	return wait
 }
 
-// giveBack undoes the permission that delay gave, for a delivery that ends without an attempt: what is expired or
+// undo returns the permission that delay gave, for a delivery that ends without an attempt: what is expired or
 // canceled must not use up the rate of what is not.
 func (p *pace) undo() {
 	p.ramp.undo()

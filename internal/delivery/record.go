@@ -135,8 +135,8 @@ func (r *recorder) finishBatch(tasks []*task, entries []*Attempt) {
 	r.add(results...) // in one commit: rows of a batch must not be seen in part
 }
 
-// spill gives tasks back to the store: fresh ones become owed, claimed ones
-// are released as they were.
+// park returns tasks to the store: fresh ones become owed, and claimed ones
+// are released unchanged.
 func (r *recorder) park(tasks []*task) {
 	var claims []Owed
 	for _, t := range tasks {
