@@ -1,4 +1,4 @@
-// Package column turns values of the configuration into what a column of
+// Package column turns values of the configuration into the form that a column of
 // either store holds, and back.
 package column
 
@@ -11,7 +11,7 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// Millis returns what is stored of a time: milliseconds since 1970, and 0 for
+// Millis returns the stored form of a time: milliseconds since 1970, and 0 for
 // the zero time.
 func Millis(t time.Time) int64 {
 	if t.IsZero() {
@@ -28,7 +28,7 @@ func Time(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// Webhook is what is stored of a webhook as JSON, and what is sealed of it.
+// Webhook is the stored form of a webhook: JSON, and its sealed secrets.
 type Webhook struct {
 	Settings, Health, Inactive string
 	Secrets                    []byte
@@ -61,7 +61,7 @@ func OfHealth(w *webhook.Webhook) (string, error) {
 	return string(b), err
 }
 
-// Read sets what the columns hold of the webhook, whose ID and Tenant are set:
+// Read sets the webhook's fields from the columns; its ID and Tenant are set:
 // the secrets are sealed to them. It keeps none of the columns' memory.
 func (col *Webhook) Read(w *webhook.Webhook, sealer webhook.Sealer) error {
 	if err := w.OpenSettings([]byte(col.Settings)); err != nil {

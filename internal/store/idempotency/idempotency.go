@@ -148,7 +148,7 @@ func conflict(pub *ingest.Publication, k *Keyed) error {
 	}
 }
 
-// Finish sets what the items that were not stored are duplicates of. The
+// Finish sets the originals of the items that were not stored as duplicates. The
 // others have their ids by then.
 func (g *Group[H]) Finish(pubs []*ingest.Publication) {
 	for i := range g.Keyed {

@@ -26,7 +26,7 @@ import (
 	"github.com/relay-events/relay/internal/exchange"
 )
 
-// The flags say what is there.
+// The flags name the parts that are there.
 const (
 	Test      = 1 << 0 // the attempt was a test
 	Response  = 1 << 1 // there is a complete response
@@ -140,7 +140,7 @@ type Decoder struct {
 // NewDecoder returns a decoder of b from a position on. It cannot read strings.
 func NewDecoder(b []byte, from int) Decoder { return Decoder{b: b, pos: from} }
 
-// NewTextDecoder is NewDecoder for what has strings: one copy serves them all.
+// NewTextDecoder is NewDecoder for bytes with strings: one copy serves them all.
 func NewTextDecoder(b []byte, from int) Decoder { return Decoder{b: b, s: string(b), pos: from} }
 
 // Bad reports whether something did not fit.
@@ -149,7 +149,7 @@ func (d *Decoder) Bad() bool { return d.bad }
 // Whole reports whether everything fitted and nothing is left.
 func (d *Decoder) Whole() bool { return !d.bad && d.pos == len(d.b) }
 
-// Rest returns what was not read.
+// Rest returns the unread bytes.
 func (d *Decoder) Rest() []byte { return d.b[d.pos:] }
 
 // Detail reads the detail of an attempt whose At is set. It sets nothing that

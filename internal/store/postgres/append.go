@@ -145,7 +145,7 @@ func (s *Store) appendGroup(ctx context.Context, pubs []*ingest.Publication) ([]
 	return a.finish(pubs), nil
 }
 
-// finish sets what the items became, and returns the intakes.
+// finish sets the results of the items, and returns the intakes.
 func (a *appender) finish(pubs []*ingest.Publication) []delivery.Intake {
 	var intakes []delivery.Intake
 	for i := range a.intakes {
@@ -164,7 +164,7 @@ func (a *appender) finish(pubs []*ingest.Publication) []delivery.Intake {
 	return intakes
 }
 
-// findKeys looks up what is stored under the keys of the group. A key whose
+// findKeys looks up the stored events with the keys of the group. A key whose
 // event is gone is free again.
 func (s *Store) findKeys(ctx context.Context) error {
 	a := &s.append
@@ -218,8 +218,8 @@ func (s *Store) appendStore(ctx context.Context, r *registration) error {
 	return err
 }
 
-// cut makes intakes of the items, and gives them their ids. What follows from
-// an event is in one intake with it, however large that gets.
+// cut makes intakes of the items, and gives them their ids. Events derived from
+// an event are in one intake with it, however large that gets.
 func (a *appender) cut(seq *event.Sequence, now time.Time) {
 	items := a.group.Items
 	a.intakes = a.intakes[:0]

@@ -413,8 +413,8 @@ func TestRevisionGrowsWithTheConfiguration(t *testing.T) {
 		kinds  []registry.Kind // that other servers must read again
 		change func() error
 	}{
-		{[]registry.Kind{registry.Webhooks}, func() (err error) { w.Number, err = a.WebhookCreate(ctx, w, nil); return err }},
-		{[]registry.Kind{registry.Webhooks}, func() error { return a.WebhookUpdate(ctx, w, nil) }},
+		{[]registry.Kind{registry.Webhooks}, func() (err error) { w.Number, err = a.WebhookCreate(ctx, w, nil, nil); return err }},
+		{[]registry.Kind{registry.Webhooks}, func() error { return a.WebhookUpdate(ctx, w, nil, nil) }},
 		{[]registry.Kind{registry.Webhooks}, func() error { return a.WebhookHealth(ctx, w) }},
 		{[]registry.Kind{registry.Webhooks}, func() error { return a.WebhookDelete(ctx, 1, w.Number, nil) }},
 		{[]registry.Kind{registry.Keys}, func() error { return a.KeyPut(ctx, account.Key{ID: "key_1", Tenant: 1}) }},
@@ -426,9 +426,10 @@ func TestRevisionGrowsWithTheConfiguration(t *testing.T) {
 		{[]registry.Kind{"plans"}, func() error {
 			return a.RecordChange(ctx, "plans", []*registry.Record{{Tenant: 1, Name: "solo", Body: []byte("{}")}}, nil, nil)
 		}},
+		{[]registry.Kind{registry.Tenants}, func() error { return a.TenantCreate(ctx, &account.Tenant{Name: "acme"}, nil) }},
 		{nil, func() error { return a.AuditAppend(ctx, &access.Entry{Tenant: 1}) }},
 		// A server from before there was a revision of each kind.
-		{[]registry.Kind{registry.Keys, registry.Catalogue, registry.Gate}, func() error {
+		{[]registry.Kind{registry.Keys, registry.Catalogue, registry.Gate, registry.Tenants}, func() error {
 			_, err := a.pool.Exec(ctx, `UPDATE relay_meta SET revision = revision + 1`)
 			return err
 		}},
@@ -446,7 +447,7 @@ func TestRevisionGrowsWithTheConfiguration(t *testing.T) {
 		}
 	}
 	before := revisions()
-	if err := a.WebhookUpdate(ctx, w, nil); !errors.Is(err, webhook.ErrNotFound) {
+	if err := a.WebhookUpdate(ctx, w, nil, nil); !errors.Is(err, webhook.ErrNotFound) {
 		t.Fatal(err)
 	}
 	if after := revisions(); !maps.Equal(before, after) {

@@ -146,8 +146,8 @@ func begin(ctx context.Context, pool *pgxpool.Pool, f func(tx pgx.Tx) error) err
 		if err == nil || sqlState(err) != "" {
 			return err
 		}
-		// The driver closes a connection on which anything fails but what the
-		// server itself refuses. It does not even begin when the time is up.
+		// The driver closes a connection on any failure other than a refusal by
+		// the server itself. It does not even begin when the time is up.
 		if !tx.Conn().IsClosed() && ctx.Err() == nil {
 			own = ownError{err}
 		}

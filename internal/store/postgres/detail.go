@@ -20,7 +20,7 @@ const statusFollower = -1
 // errDetail is returned for bytes that are no detail of a known version.
 var errDetail = errors.New("the log holds an attempt of an unknown format")
 
-// appendDetail appends what the other columns of attempt do not hold.
+// appendDetail appends the parts that the other columns of attempt do not hold.
 func appendDetail(b []byte, a *delivery.Attempt) []byte {
 	return logentry.AppendDetail(append(b, detailVersion, logentry.Flags(a)), a)
 }

@@ -65,14 +65,14 @@ func (s *Store) EventGetMany(ctx context.Context, ids []event.ID) ([]event.Event
 	return list, nil
 }
 
-// usedKey is what is stored under an idempotency key.
+// usedKey is the event stored under an idempotency key.
 type usedKey struct {
 	event  event.Event // only its ID unless found
 	digest [16]byte
 	found  bool // the event exists
 }
 
-// keysGet returns what is stored under the keys.
+// keysGet returns the events stored under the keys.
 func (s *Store) keysGet(ctx context.Context, hashes []keyHash) (map[keyHash]usedKey, error) {
 	keys := make(map[keyHash]usedKey)
 	for part := range slices.Chunk(hashes, getMany) {
@@ -183,7 +183,7 @@ func (s *Store) EventList(ctx context.Context, q ingest.Query) (page []event.Eve
 	return page, event.ID(through), nil
 }
 
-// pageSearch is what a page of events must match.
+// pageSearch is the condition for the events of a page.
 type pageSearch struct {
 	query ingest.Query
 	text  *rawjson.Search // nil: any data

@@ -206,7 +206,7 @@ func testSilentDatabase(t *testing.T, order func(ev *event.Event, owe func(deliv
 	}
 }
 
-// A crash loses what was recorded last. A node that has not noticed it must not
+// A crash loses the last results. A node that has not noticed it must not
 // close an intake on the ground of that: its deliveries would be gone.
 func TestWhatACrashUndidIsNotBuiltOn(t *testing.T) {
 	srv := pgtest.Start(t)
@@ -314,7 +314,7 @@ func TestCommitThatArrivesLate(t *testing.T) {
 	}
 	proxy.Hold(pgtest.ToServer, false)
 	s.Close()
-	proxy.Drained() // the server has read what was on its way
+	proxy.Drained() // the server has read all that was on its way
 	if list := storetest.MustList(t, direct, ingest.Query{}); len(list) != 1 {
 		t.Errorf("got %d events, want 1: the late one must not be stored", len(list))
 	}
@@ -474,8 +474,8 @@ func TestStoreErrors(t *testing.T) {
 	}
 }
 
-// What a transaction's function says itself comes back as it is, whatever the
-// domain calls it; what the database says does not.
+// Errors of a transaction's function come back as they are, whatever the
+// domain calls them; those of the database do not.
 func TestOwnErrorsPass(t *testing.T) {
 	s := node(t, pgtest.Shared(t).Database(t), 0)
 	own := []error{

@@ -14,7 +14,7 @@ import (
 
 var gateSQL = sqltext.Load(sqlFiles, "gate")
 
-// RespondentWrite implements gate.Store. What is erased from the table stays in the database's files until they are
+// RespondentWrite implements gate.Store. Erased rows stay in the database's files until they are
 // vacuumed.
 func (s *Store) RespondentWrite(ctx context.Context, changes []*gate.Change) error {
 	for try := 0; ; try++ {
@@ -30,7 +30,7 @@ func (s *Store) RespondentWrite(ctx context.Context, changes []*gate.Change) err
 	}
 }
 
-// respondentWrite sends all changes at once, and then looks up what was there before.
+// respondentWrite sends all changes at once, and then looks up the earlier state.
 func (s *Store) respondentWrite(ctx context.Context, tx pgx.Tx, changes []*gate.Change) error {
 	var b pgx.Batch
 	for _, ch := range changes {

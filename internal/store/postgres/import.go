@@ -277,7 +277,7 @@ type ImportedTable struct {
 	Sequence int64                   // the highest number ever given; zero: the highest there is
 }
 
-// Finish stores the configuration, what is owed and the open intakes, in one
+// Finish stores the configuration, the owed rows and the open intakes, in one
 // transaction, and lets nodes start. check runs before it is committed.
 func (im *Import) Finish(ctx context.Context, tables []ImportedTable, open map[event.ID]int,
 	owed func(store func([]delivery.Owed) error) error, check func(ctx context.Context) error,
@@ -417,7 +417,7 @@ func (im *Import) rowFor(t *ImportedTable, kinds map[string]string, row []any) [
 	return values
 }
 
-// PlainEvent replaces what a text of PostgreSQL cannot hold, NUL and invalid
+// PlainEvent replaces characters that a text of PostgreSQL cannot hold, NUL and invalid
 // UTF-8, by U+FFFD, and returns the names of the fields that it changed. An
 // earlier Relay has stored such events in folders.
 func PlainEvent(e *event.Event) (changed []string) {

@@ -114,6 +114,23 @@ func numbers(webhooks []uint32) []int64 {
 	return list
 }
 
+// AttemptTail implements delivery.SharedStore.
+func (s *Store) AttemptTail(ctx context.Context, after event.ID, tenants []event.TenantID, limit int) ([]*delivery.Attempt, error) {
+	r, err := s.current()
+	if err != nil {
+		return nil, fmt.Errorf("listing the attempts of other nodes: %w", err)
+	}
+	of := make([]int32, len(tenants))
+	for i, t := range tenants {
+		of[i] = int32(t)
+	}
+	list, err := collect(ctx, s, scanAttempt, logSQL.Get("Tail"), int64(after), r.number, of, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing the attempts of other nodes: %w", err)
+	}
+	return list, nil
+}
+
 // AttemptsOfEvent implements delivery.LogStore.
 func (s *Store) AttemptsOfEvent(ctx context.Context, tenant event.TenantID, id event.ID) ([]*delivery.Attempt, error) {
 	return s.attemptsOf(ctx, tenant, event.DeliveryID{Event: id})

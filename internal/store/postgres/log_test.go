@@ -69,7 +69,7 @@ func TestStatisticsWhileCountersAreFilled(t *testing.T) {
 	if n, err := b.integer(ctx, `SELECT count(*) FROM rolled`); n != 1 || err != nil {
 		t.Errorf("got %d nodes with uncounted attempts, %v, want the living one", n, err)
 	}
-	// A node that takes the number again starts behind what was counted.
+	// A node that takes the number again starts behind the counted entries.
 	a = node(t, url, 0)
 	add(a, 40)
 	storetest.CheckLog(t, b, all)
@@ -142,7 +142,7 @@ func FuzzDetail(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// What was read can be written and read again.
+		// Entries that were read can be written and read again.
 		again := attemptRow{detail: appendDetail(nil, a), status: r.status}
 		if b, err := again.attempt(); err != nil {
 			t.Errorf("got %v for what was made of %+v", err, b)

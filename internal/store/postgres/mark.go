@@ -10,7 +10,7 @@ import (
 // marks say, for each webhook, from which due time on this node looks for
 // unclaimed rows without an order.
 //
-// Without them every claim walks over what was claimed before: the entries of
+// Without them every claim walks over rows claimed before: the entries of
 // rows that are gone stay in the index until VACUUM may remove them, and one
 // transaction anywhere that stays open keeps it from that, for hours. A claim
 // would get slower with every delivery (some 90 ms after 15 minutes at 500 a
@@ -27,7 +27,7 @@ type marks struct {
 // mark is where claims of a webhook begin, in ms.
 type mark struct {
 	from    int64
-	lowest  int64 // of what was put there while claims are under way
+	lowest  int64 // of the rows put there while claims are under way
 	claims  int   // under way
 	expired bool  // forget was called since one began
 }

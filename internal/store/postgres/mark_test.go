@@ -11,8 +11,8 @@ import (
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 )
 
-// Claims begin where the last one ended. What is put before that is found all
-// the same: at once where it was put, and elsewhere once nobody has fetched it.
+// Claims begin where the last one ended. Rows put before that are found all
+// the same: at once by the node that put them, and by others once it has not fetched them.
 func TestClaimsBeginWhereTheLastEnded(t *testing.T) {
 	url := pgtest.Shared(t).Database(t)
 	a, b := node(t, url, time.Minute), node(t, url, time.Minute)
@@ -77,7 +77,7 @@ func TestClaimsBeginWhereTheLastEnded(t *testing.T) {
 	next(a, true)
 	claims(a, 10, 5)
 
-	// What is put there while a claim is under way is not passed over.
+	// Rows put there while a claim is under way are not skipped.
 	m := a.marks.begin(1)
 	put(a, row(6, 2*time.Hour))
 	a.marks.end(m, now.UnixMilli())

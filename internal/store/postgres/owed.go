@@ -389,6 +389,48 @@ func (s *Store) OwedSummaries(ctx context.Context) ([]delivery.OwedSummary, erro
 	return list, nil
 }
 
+// OwedBacklog implements delivery.Store. Of rows with an order the first of all decides.
+func (s *Store) OwedBacklog(ctx context.Context, tenant event.TenantID, now time.Time) ([]delivery.Backlog, error) {
+	var list []delivery.Backlog
+	var ordered []int
+	at := func(ms int64) time.Time {
+		if ms == 0 {
+			return time.Time{}
+		}
+		return time.UnixMilli(ms).UTC()
+	}
+	err := s.query(ctx, func(row pgx.CollectableRow) error {
+		var webhook, count, oldest, next int64
+		var orders bool
+		err := row.Scan(&webhook, &count, &oldest, &next, &orders)
+		if orders {
+			ordered = append(ordered, len(list))
+		}
+		list = append(list, delivery.Backlog{Webhook: uint32(webhook), Count: int(count), Oldest: at(oldest), Next: at(next)})
+		return err
+	}, owedSQL.Get("Backlog"), int64(tenant), now.UnixMilli())
+	for _, i := range ordered {
+		if err != nil {
+			break
+		}
+		var ms int64
+		if ms, err = s.nextOrdered(ctx, list[i].Webhook); ms == 0 {
+			continue
+		}
+		earliest := &list[i].Next
+		if ms <= now.UnixMilli() {
+			earliest = &list[i].Oldest
+		}
+		if due := at(ms); earliest.IsZero() || due.Before(*earliest) {
+			*earliest = due
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("summing up what is owed: %w", err)
+	}
+	return list, nil
+}
+
 // OwedGet implements delivery.Store.
 func (s *Store) OwedGet(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (delivery.Owed, bool, error) {
 	list, err := collect(ctx, s, scanOwed, owedSQL.Get("Get"), int64(d.Event), int64(d.Webhook), int32(tenant))

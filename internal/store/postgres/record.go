@@ -214,7 +214,7 @@ func closeSQL(r *registration, ids []event.ID) []string {
 		"AND (fence = %d OR NOT EXISTS (SELECT FROM node WHERE node.fence = intake.fence))", numberList(ids), r.fence)}
 }
 
-// owedChange is what a record changes of the table owed.
+// owedChange is a record's change of the table owed.
 type owedChange struct {
 	sql  []string
 	want []int64 // per statement, rows it changes if no claim is stale; -1: any number

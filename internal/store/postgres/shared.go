@@ -46,7 +46,7 @@ func (s *Store) Pulse(ctx context.Context) (p delivery.Pulse, err error) {
 
 // IntakeProgress implements delivery.SharedStore.
 func (s *Store) IntakeProgress(ctx context.Context, first event.ID, n int, f func(event.DeliveryID)) error {
-	// What is owed first: a delivery that is settled meanwhile is then in the log.
+	// Owed rows first: a delivery that is settled in between is then in the log.
 	for _, name := range []string{"IntakeOwed", "IntakeSettled"} {
 		err := s.query(ctx, func(row pgx.CollectableRow) error {
 			var id, webhook int64
@@ -129,7 +129,7 @@ func (s *Store) OweWith(f func(ev *event.Event, owe func(delivery.Owed))) {
 }
 
 // afterOrders returns the time to make the events' ids of: now, or later, so
-// that they are behind what is owed in the same orders. Within a millisecond
+// that they are behind the owed rows of the same orders. Within a millisecond
 // ids of different nodes say nothing about who was first, and clocks differ.
 func (s *Store) afterOrders(ctx context.Context, now time.Time) (time.Time, error) {
 	a := &s.append
@@ -176,7 +176,7 @@ func (a *appender) owe() {
 	}
 }
 
-// oweSQL stores what is owed at once.
+// oweSQL stores owed rows with their events.
 func (a *appender) oweSQL() []string {
 	if len(a.owed) == 0 {
 		return nil

@@ -1,7 +1,7 @@
 // Package postgres implements Relay's storage contracts on PostgreSQL, for any
 // number of nodes that share a database and nothing else.
 //
-// The idea: what is written most is only appended, by COPY, to partitions of a
+// The idea: data that is written most is only appended, by COPY, to partitions of a
 // day with as few indexes as can be, in one exchange with the database per
 // group commit. Retention is a partition dropped. Everything is plain SQL: no
 // extensions, no advisory locks, no LISTEN.
@@ -16,7 +16,7 @@
 // new token. A lease that ran out while nobody fenced the node is renewed as
 // if nothing had happened.
 //
-// What is accepted is durable when Append returns. Records are committed with
+// Accepted events are durable when Append returns. Records are committed with
 // synchronous_commit off; the database writes one log in order, so that a
 // crash undoes the last ones but never an earlier one alone.
 //
@@ -68,10 +68,10 @@ type Options struct {
 	Lease time.Duration
 	// Sealer encrypts the webhooks' secrets. Nil stores them in clear: for tests.
 	Sealer webhook.Sealer
-	// Keys makes the Sealer, and takes its place: it gets what the database
-	// keeps for it, nil at first, and returns what to keep from now on: the
-	// keys that the nodes share, sealed with a key that is not in the database,
-	// or nil. It is called once; other nodes that start wait meanwhile.
+	// Keys makes the Sealer, if set, in place of the field Sealer. kept is the
+	// value that it returned last, nil at first; the database keeps the new one:
+	// the keys that the nodes share, sealed with a key that is not in the
+	// database, or nil. It is called once; other nodes that start wait for it.
 	Keys func(kept []byte) (s webhook.Sealer, keep []byte, err error)
 	// Log receives what happens in the background. Nil: slog.Default.
 	Log *slog.Logger

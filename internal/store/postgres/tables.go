@@ -59,7 +59,7 @@ func (p plainDB) ChangeWebhooks(ctx context.Context, f func(tx tables.Tx, change
 	})
 }
 
-// Erased implements tables.DB: what was deleted stays in the database's files until they are vacuumed.
+// Erased implements tables.DB: deleted rows stay in the database's files until they are vacuumed.
 func (plainDB) Erased(context.Context) error { return nil }
 
 // plain returns text as PostgreSQL can store it: UTF-8 without NUL.

@@ -33,7 +33,7 @@ func (s *Store) IntakeOpen(ctx context.Context, f func(delivery.Intake) error) e
 //
 // It is to be called every few seconds. Settlings must be looked up anew each
 // time, since the lowest id given; and after it OwedSummaries tells which
-// webhooks are owed what the dead nodes had claimed.
+// webhooks are owed the rows that the dead nodes had claimed.
 func (s *Store) TakeOver(ctx context.Context, f func(delivery.Intake) error) error {
 	if err := s.fenceExpired(ctx); err != nil {
 		return fmt.Errorf("taking over from dead nodes: %w", err)
@@ -66,16 +66,23 @@ func (s *Store) fenceExpired(ctx context.Context) error {
 	if at := s.leaseFailed.Load(); at != nil && time.Since(*at) < s.lease/3 {
 		return nil
 	}
-	return s.query(ctx, func(row pgx.CollectableRow) error {
-		var fence int64
-		var number int
-		var name string
-		err := row.Scan(&fence, &number, &name)
-		if err == nil {
-			s.log.Warn("a node's lease has run out, others take over its work", "node", number, "name", name, "fence", fence)
+	each := func(text string) func(pgx.CollectableRow) error {
+		return func(row pgx.CollectableRow) error {
+			var fence int64
+			var number int
+			var name string
+			err := row.Scan(&fence, &number, &name)
+			if err == nil {
+				s.log.Warn(text, "node", number, "name", name, "fence", fence)
+			}
+			return err
 		}
+	}
+	err = s.query(ctx, each("a node's lease has run out, others take over its work"), nodeSQL.Get("FenceExpired"), r.fence)
+	if err != nil {
 		return err
-	}, nodeSQL.Get("FenceExpired"), r.fence)
+	}
+	return s.query(ctx, each("a node's lease has run out while it held a transaction, which was ended"), nodeSQL.Get("EndFrozenWrites"), serverTimeout)
 }
 
 // releaseOrphans ends the claims of registrations that have ended.

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// maxDoubts bounds what waits to be settled, of each kind; the oldest are
-	// then left to the end of this node's registration.
+	// maxDoubts bounds the doubts of each kind; the oldest are then left to the
+	// end of this node's registration.
 	maxDoubts = 10_000
 	// claimDoubt is for how long a claim whose answer was lost is looked for:
-	// longer than a network keeps what it has not delivered.
+	// longer than a network keeps undelivered packets.
 	claimDoubt = 10 * time.Minute
-	// noNode is above every fencing token: what has such a number is nobody's,
+	// noNode is above every fencing token: rows with such a number have no owner,
 	// and no statement on its way can name it.
 	noNode = (maxFence + 1) << 8
 )
@@ -83,7 +83,7 @@ func inDoubt(err error) bool {
 	return err != nil && uncertain(err) && wasSent(err) && !errors.Is(err, ErrFenced)
 }
 
-// settleUncertain makes what is in doubt nobody's, so that it is taken over.
+// settleUncertain releases the rows in doubt, so that they are taken over.
 // Without a registration it is that already.
 func (s *Store) settleUncertain(ctx context.Context) error {
 	s.settling.Lock() // what one has settled and taken over another must not settle again

@@ -78,7 +78,7 @@ func wantClaimed(t *testing.T, s *Store, n int) {
 	}
 }
 
-// What was claimed without the node's being told is owed again.
+// Rows that were claimed without the node's being told are owed again.
 func TestAnswerToAClaimIsLost(t *testing.T) {
 	later := time.Now().Add(time.Hour)
 	for name, test := range map[string]struct {

@@ -113,7 +113,7 @@ func (a *appender) reset() {
 	}
 }
 
-// findKeys looks up what is stored under the keys of the group.
+// findKeys looks up the stored events with the keys of the group.
 func (s *Store) findKeys(ctx context.Context) error {
 	g := &s.append.group
 	if len(g.Keyed) == 0 {
@@ -144,7 +144,7 @@ func (s *Store) findKeys(ctx context.Context) error {
 		}
 		var stored event.Event
 		switch e, ok := found[id]; {
-		case !ok:
+		case !ok, e != nil && e.Tenant == erasedTenant:
 		case e == nil:
 			stored = g.Keyed[i].Item.Event
 			stored.ID = id
@@ -156,7 +156,7 @@ func (s *Store) findKeys(ctx context.Context) error {
 	return nil
 }
 
-// encode makes blocks of the items. What follows from an event is in one block
+// encode makes blocks of the items. Events derived from another are in one block
 // with it, however large that gets.
 func (a *appender) encode() {
 	from := 0
@@ -297,7 +297,7 @@ func (s *Store) prepareNextDay(now time.Time) {
 	})
 }
 
-// finishKeys sets what the keyed items became and remembers the new keys.
+// finishKeys sets the results of keyed items and remembers the new keys.
 func (a *appender) finishKeys(pubs []*ingest.Publication, keys *keyIndex) {
 	a.group.Finish(pubs)
 	if len(a.blocks) == 0 {

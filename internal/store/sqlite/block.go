@@ -19,7 +19,7 @@ import (
 	"github.com/relay-events/relay/internal/store/utcday"
 )
 
-// ErrDamaged is returned (wrapped) for what is stored but cannot be read back
+// ErrDamaged is returned (wrapped) for stored data that cannot be read back
 // as it was written.
 var ErrDamaged = delivery.ErrDamaged
 
@@ -249,5 +249,5 @@ func (c *blockCache) put(b *block) {
 	}
 }
 
-// size is about what the block takes in memory.
+// size is about how much memory the block takes.
 func (b *block) size() int { return len(b.raw) + 4*len(b.starts) + 200 }

@@ -18,8 +18,8 @@ import (
 const sealedMark = 0x52736532
 
 // sealConfig brings the file of the configuration up to date with the Sealer
-// at start. What a first pass finds in clear is also removed from the places
-// of the file where SQLite leaves what was replaced.
+// at start. Unencrypted secrets found by the first pass are also removed from the places
+// of the file where SQLite leaves replaced rows.
 func (s *Store) sealConfig(ctx context.Context) error {
 	if _, none := s.sealer.(webhook.InClear); none {
 		return nil
@@ -48,7 +48,7 @@ func (s *Store) sealConfig(ctx context.Context) error {
 	return nil
 }
 
-// EraseReplaced removes from relay.db and its WAL what was replaced or deleted
+// EraseReplaced removes from relay.db and its WAL rows that were replaced or deleted
 // and is still in there, such as secrets sealed with an old key. Other changes
 // of the configuration wait meanwhile, which is short: the file is small.
 func (s *Store) EraseReplaced(ctx context.Context) error {
@@ -69,7 +69,7 @@ func (s *Store) sealHeaders(ctx context.Context) error {
 		if !w.HeadersInClear() {
 			continue
 		}
-		if err := s.WebhookUpdate(ctx, w, nil); err != nil {
+		if err := s.WebhookUpdate(ctx, w, nil, nil); err != nil {
 			return fmt.Errorf("sealing headers: %w", err)
 		}
 	}

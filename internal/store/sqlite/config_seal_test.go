@@ -14,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/secret"
+	"github.com/relay-events/relay/internal/user"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -57,9 +59,9 @@ func putHook(t *testing.T, s *Store, w *webhook.Webhook) {
 	t.Helper()
 	var err error
 	if w.Number == 0 {
-		w.Number, err = s.WebhookCreate(t.Context(), w, nil)
+		w.Number, err = s.WebhookCreate(t.Context(), w, nil, nil)
 	} else {
-		err = s.WebhookUpdate(t.Context(), w, nil)
+		err = s.WebhookUpdate(t.Context(), w, nil, nil)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -306,6 +308,42 @@ func TestResealWhileInUse(t *testing.T) {
 		}
 	}
 	reseal(0)
+}
+
+// TestSecondFactorsAreSealed: the secrets of people's apps are sealed again with a new key like those of webhooks.
+func TestSecondFactorsAreSealed(t *testing.T) {
+	k := newKeyring(t)
+	s := openSealed(t, t.TempDir(), k)
+	for _, id := range []string{"usr_1", "usr_2"} {
+		u := user.User{ID: id, Tenant: 1, Email: id + "@example.com", Role: access.RoleAdmin, State: user.Invited, Version: 1}
+		if err := s.UserInvite(t.Context(), &u, &user.Link{Hash: user.HashToken(id), Kind: user.Invitation, Tenant: 1}, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.FactorPut(t.Context(), user.Factor{Person: id, Secret: []byte(id)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := k.Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{2, 0} {
+		if got, err := s.Reseal(t.Context()); err != nil || got != want {
+			t.Errorf("Reseal: got %d, %v, want %d", got, err, want)
+		}
+		if f, _, err := s.FactorGet(t.Context(), "usr_2"); err != nil || string(f.Secret) != "usr_2" {
+			t.Errorf("got %+v, %v", f, err)
+		}
+	}
+	// Sealed bytes do not open at another person.
+	err := s.config.write(t.Context(), func(c *conn) error {
+		return c.exec(`UPDATE second_factor SET sealed = (SELECT sealed FROM second_factor WHERE person = 'usr_1') WHERE person = 'usr_2'`)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, _, err := s.FactorGet(t.Context(), "usr_2"); err == nil {
+		t.Errorf("another person's: got %+v, want an error", f)
+	}
 }
 
 // TestRecordsAreSealed: the secrets of records are encrypted, and sealed again with a new key like those of webhooks.

@@ -147,7 +147,7 @@ func (c *conn) transact(begin string, f func(*conn) error) (err error) {
 	return nil
 }
 
-// migrate applies the scripts the file lacks, each in its own transaction.
+// migrate applies the scripts the file lacks, in one transaction: a new file gets them all with one sync.
 func (c *conn) migrate(scripts []string) error {
 	have, err := c.integer(`PRAGMA user_version`)
 	if err != nil {
@@ -156,16 +156,18 @@ func (c *conn) migrate(scripts []string) error {
 	if have > int64(len(scripts)) {
 		return fmt.Errorf("the file was written by a newer Relay (schema %d, this one knows %d)", have, len(scripts))
 	}
-	for i, script := range scripts[have:] {
-		version := int(have) + i + 1
-		err := c.transact(`BEGIN IMMEDIATE`, func(c *conn) error {
-			return c.raw.Exec(script + fmt.Sprintf("\n;PRAGMA user_version=%d", version))
-		})
-		if err != nil {
-			return fmt.Errorf("applying migration %d: %w", version, err)
-		}
+	if have == int64(len(scripts)) {
+		return nil
 	}
-	return nil
+	return c.transact(`BEGIN IMMEDIATE`, func(c *conn) error {
+		for i, script := range scripts[have:] {
+			version := int(have) + i + 1
+			if err := c.raw.Exec(script + fmt.Sprintf("\n;PRAGMA user_version=%d", version)); err != nil {
+				return fmt.Errorf("applying migration %d: %w", version, err)
+			}
+		}
+		return nil
+	})
 }
 
 // truncateWAL copies the whole WAL into the file, synced, and empties it.

@@ -26,7 +26,7 @@ import (
 // milliseconds, for which changes of the configuration wait. Events come last:
 // those accepted meanwhile are open, as they would be after a crash, and are
 // delivered. Nothing else waits for a backup; but while the state of a file is
-// held, its WAL cannot begin anew, and grows by what is written.
+// held, its WAL cannot begin anew, and grows with each write.
 //
 // A webhook that is made while a backup runs is not part of it; nor are its
 // deliveries, since work.db and the log are not younger than relay.db.
@@ -186,7 +186,7 @@ func (c *Cut) Files(f func(name string) error) error {
 	if err != nil {
 		return err
 	}
-	// The keys are derived from events: what is there of them must not be
+	// The keys are derived from events: keys that are there must not be
 	// younger. Events come last.
 	for _, folder := range append(folders, keysFile, eventsFolder) {
 		names := []string{keysFile}
@@ -268,7 +268,7 @@ func copyDatabase(ctx context.Context, from *conn, to string, progress func(done
 	return f.Sync()
 }
 
-// Close gives up what is held. Closing twice is harmless.
+// Close releases the files. Closing twice is harmless.
 func (c *Cut) Close() {
 	for name, file := range c.held {
 		file.close()

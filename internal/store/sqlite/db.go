@@ -33,7 +33,7 @@ type dbOptions struct {
 	Schema []string
 	// ReadOnly opens an existing file for reading; the schema is left as it is.
 	ReadOnly bool
-	// SecureDelete has what is deleted overwritten, which costs a little more
+	// SecureDelete overwrites deleted rows, which costs a little more
 	// writing.
 	SecureDelete bool
 	// Readers is how many may read at a time; zero: 4.
@@ -71,7 +71,7 @@ const (
 // read, and one that copies the WAL into the file in the background.
 //
 // After a failed write or sync the writing connection is closed and never used
-// again. What the kernel did with the dirty pages of a failed sync is unknown
+// again. The fate of the dirty pages of a failed sync is unknown
 // (https://wiki.postgresql.org/wiki/Fsync_Errors), so the next write first
 // copies the whole WAL into the file with a sync that succeeds, and empties
 // it; only then new commits rest on it. The WAL index in shared memory, kept
@@ -314,7 +314,7 @@ func (c *conn) checkVersion() error {
 // read of the same db.
 func (d *db) write(ctx context.Context, f func(*conn) error) error { return d.commit(ctx, f, false) }
 
-// writeSynced is write, and what was committed, with all that was before, is
+// writeSynced is write, and its commit, with all that was before, is
 // durable when it returns, whatever Full says.
 func (d *db) writeSynced(ctx context.Context, f func(*conn) error) error {
 	return d.commit(ctx, f, !d.o.Full)

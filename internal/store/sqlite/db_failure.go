@@ -102,10 +102,10 @@ type DiskError struct {
 	Dir  string // the data folder, or the folder in it that is a disk of its own
 	Full bool   // there is no room
 	Free int64  // bytes, when it failed; below zero: not known
-	err  error  // what the system said
+	err  error  // from the system
 }
 
-// Error implements error: what the system said, where, and how much room there
+// Error implements error: the system's error, its place, and how much room there
 // was if that was the reason.
 func (e *DiskError) Error() string {
 	text := fmt.Sprintf("%v in %q", e.err, e.Dir)
@@ -115,7 +115,7 @@ func (e *DiskError) Error() string {
 	return text
 }
 
-// Unwrap returns what the system said.
+// Unwrap returns the system's error.
 func (e *DiskError) Unwrap() error { return e.err }
 
 // bytesText returns a number of bytes as people read it.
@@ -152,7 +152,7 @@ func storeError(path, data string, err error) error {
 // asked about is put down to that: less than what the WAL index grows by.
 const scarce = 32 << 10
 
-// diskError returns what the system said when something failed, nil when that
+// diskError returns the system's error when something failed, nil when that
 // is not known or not about the disk.
 func diskError(path, data string, err error) *DiskError {
 	var code sqlite3.ErrorCode

@@ -82,7 +82,11 @@ func (s *Store) EventGetMany(ctx context.Context, ids []event.ID) ([]event.Event
 	events := make([]event.Event, 0, len(ids))
 	var damaged map[event.ID]error
 	err := s.events.getMany(ctx, ids,
-		func(e event.Event) { events = append(events, e) },
+		func(e event.Event) {
+			if e.Tenant != erasedTenant {
+				events = append(events, e)
+			}
+		},
 		func(id event.ID, err error) {
 			if damaged == nil {
 				damaged = make(map[event.ID]error)
@@ -124,7 +128,7 @@ func (s *Store) eventGet(ctx context.Context, tenant event.TenantID, id event.ID
 	return list[0], true, nil
 }
 
-// matches reports whether the query selects the record, by what is in it. text
+// matches reports whether the query selects the record by its contents. text
 // is nil if the query has none.
 func matches(q *ingest.Query, text *rawjson.Search, r *record) bool {
 	return r.tenant == q.Tenant && bytes.IndexByte(r.typ, event.InternalMark) < 0 &&

@@ -93,7 +93,7 @@ func (s *Store) ExportAttempts(ctx context.Context, after event.ID, f func([]*de
 	return nil
 }
 
-// ExportOwed calls f with what is owed, in parts.
+// ExportOwed calls f with the owed deliveries, in parts.
 func (s *Store) ExportOwed(ctx context.Context, f func([]delivery.Owed) error) error {
 	const part = 5000
 	var list []delivery.Owed
@@ -215,7 +215,7 @@ func (c *Cut) tables(ctx context.Context, file string) (all []ExportedTable, err
 // largeTable is the one that grows without a bound.
 const largeTable = "respondent"
 
-// rows yields what a query finds in a file.
+// rows yields the rows of a query on a file.
 func (c *Cut) rows(ctx context.Context, file, sql string) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		f, err := c.dial(file)

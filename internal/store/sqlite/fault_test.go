@@ -247,7 +247,7 @@ func TestFailingDisk(t *testing.T) {
 					}
 					time.Sleep(100 * time.Millisecond)
 				}
-				if _, err := b.WebhookCreate(ctx, &webhook.Webhook{ID: webhook.NewID(), Tenant: 1}, nil); err != nil {
+				if _, err := b.WebhookCreate(ctx, &webhook.Webhook{ID: webhook.NewID(), Tenant: 1}, nil, nil); err != nil {
 					t.Errorf("configuration: %v", err)
 				}
 				for range 20 {

@@ -9,7 +9,7 @@ import (
 	"github.com/relay-events/relay/internal/gate"
 )
 
-// openGate opens the file of campaigns and respondents. What is deleted from it is overwritten: people can ask for that.
+// openGate opens the file of campaigns and respondents. Deleted rows are overwritten: people can ask for that.
 func (s *Store) openGate() (err error) {
 	s.gate, err = openDB(filepath.Join(s.dir, "gate.db"), dbOptions{
 		Full: true, SecureDelete: true, CacheKB: 2 << 10, Schema: loadMigrations("gate"), Log: s.log,

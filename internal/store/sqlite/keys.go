@@ -36,7 +36,7 @@ const (
 	// are written at once, the fewer pages that takes for each.
 	flushKeys    = 16384
 	flushCommits = 8192
-	// maxPendingKeys bounds what is kept in memory while a flush is under way
+	// maxPendingKeys bounds the keys in memory while a flush is under way
 	// or the file cannot be written; then accepting events waits for a flush.
 	maxPendingKeys = 4 * flushKeys
 	// catchUpKeys are written at once when they are read from the events.
@@ -62,7 +62,7 @@ func (k *keyIndex) hash(tenant event.TenantID, key string) (h keyHash) {
 	return h
 }
 
-// usedKey is what is known of a key.
+// usedKey is a key's event.
 type usedKey struct {
 	event  event.ID
 	digest [16]byte
@@ -190,7 +190,7 @@ func (k *keyIndex) lookup(ctx context.Context, hashes []keyHash, f func(i int, u
 }
 
 // appended remembers the keys of a commit whose last event is last, and has
-// them written now and then. It never fails: what is not written stays.
+// them written now and then. It never fails: keys that could not be written stay pending.
 func (k *keyIndex) appended(last event.ID, add func(put func(keyHash, usedKey))) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -202,7 +202,7 @@ func (k *keyIndex) appended(last event.ID, add func(put func(keyHash, usedKey)))
 	}
 }
 
-// startFlushLocked writes what is pending in the background, unless that is
+// startFlushLocked writes pending keys in the background, unless that is
 // under way.
 func (k *keyIndex) startFlushLocked() {
 	if k.flushing != nil && k.flushErr == nil {
@@ -260,7 +260,7 @@ func (k *keyIndex) flush(ctx context.Context) error {
 	return nil
 }
 
-// close writes what is pending and closes the file.
+// close writes pending keys and closes the file.
 func (k *keyIndex) close() error {
 	if err := k.flush(context.Background()); err != nil {
 		k.log.Warn("idempotency keys were not written, the next start reads them from the events", "error", err)

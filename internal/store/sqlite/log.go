@@ -35,7 +35,7 @@ const (
 //
 // Appending writes nothing but blocks. The indexes and counters that reads use
 // are filled by one goroutine in transactions of their own, some thousand
-// entries at a time. What they do not know yet is kept in memory as the heads
+// entries at a time. Newer entries are kept in memory as the heads
 // of the entries (the tail), so that reads are exact at any time; opening the
 // log reads the tail back from the blocks.
 type attemptLog struct {
@@ -63,7 +63,7 @@ type attemptLog struct {
 	bad   map[event.ID]bool // blocks whose damage was logged; guarded by badMu
 }
 
-// logDay is what is kept in memory about one file of the log.
+// logDay is the state in memory of one file of the log.
 type logDay struct {
 	loading sync.Mutex
 	loaded  bool // guarded by loading
@@ -84,7 +84,7 @@ func (b *tailBlock) last() event.ID { return b.id + event.ID(len(b.entries)) - 1
 
 // openAttemptLog opens the log in a folder, which it creates.
 func openAttemptLog(dir string, seq *event.Sequence, log *slog.Logger, now func() time.Time) (*attemptLog, error) {
-	o := dbOptions{Full: true, PageSize: 8192, CacheKB: 2048, Schema: loadMigrations("attempts")}
+	o := dbOptions{Full: true, SecureDelete: true, PageSize: 8192, CacheKB: 2048, Schema: loadMigrations("attempts")}
 	files, err := openDays(dir, o, log)
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
@@ -297,7 +297,7 @@ func (l *attemptLog) acquireWritable(n day) (*dayFile, *logDay, error) {
 	return f, d, nil
 }
 
-// day returns what is kept about a day.
+// day returns the state of a day.
 func (l *attemptLog) day(n day) *logDay {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -309,7 +309,7 @@ func (l *attemptLog) day(n day) *logDay {
 	return d
 }
 
-// load reads what the indexes do not know, and the bounds of the lag. The
+// load reads the entries that the indexes lack, and the bounds of the lag. The
 // caller holds d.loading.
 func (l *attemptLog) load(d *logDay, f *dayFile) error {
 	d.mu.Lock()
@@ -408,9 +408,9 @@ func (l *attemptLog) daysFrom(first day, newestFirst bool) []day {
 	return days
 }
 
-// dayView is what is known in memory of one state of a day.
+// dayView is one state of a day in memory.
 type dayView struct {
-	tail           []tailBlock // what the indexes of that state do not know
+	tail           []tailBlock // entries that the indexes of that state lack
 	lagMin, lagMax int64       // as in logDay
 }
 

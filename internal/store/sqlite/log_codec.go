@@ -17,7 +17,7 @@ import (
 // A block of the log, before S2 compression:
 //
 //	block  = version (1 byte) entry*
-//	entry  = size (4 bytes, little endian, of what follows) head detail
+//	entry  = size (4 bytes, little endian, of the rest) head detail
 //	head   = outcome (1 byte) flags (1 byte) tenant webhook event at total [status]
 //	detail = type, then as package logentry has it
 //

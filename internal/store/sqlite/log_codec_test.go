@@ -85,7 +85,7 @@ func anyAttempt(t *rapid.T) *delivery.Attempt {
 	return a
 }
 
-// decodeAll decodes what an encoder holds, blocks in order, giving ids from 1 on.
+// decodeAll decodes an encoder's blocks in order, giving ids from 1 on.
 func decodeAll(w *logEncoder) (list []*delivery.Attempt, heads []logEntry, err error) {
 	for _, b := range w.blocks {
 		raw, err := openLogBlock(nil, w.out[b.from:b.to], b.rawBytes, b.crc)

@@ -42,7 +42,7 @@ func (l *attemptLog) settledSince(ctx context.Context, since event.ID, f func(ev
 						}
 						return r.err
 					})
-					// What a damaged block settled is delivered again.
+					// Deliveries settled in a damaged block are delivered again.
 					return l.passBad(id, err)
 				}, logSQL.Get("BlocksAfter"), after, scanBlocks)
 			})

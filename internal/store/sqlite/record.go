@@ -12,7 +12,7 @@ import (
 // A block of events, before S2 compression:
 //
 //	block  = version (1 byte) record*
-//	record = size (4 bytes, little endian, of what follows) head text attributes data [warnings]
+//	record = size (4 bytes, little endian, of the rest) head text attributes data [warnings]
 //	head   = flags (1 byte) tenant time
 //	         lengths of: name type version key idempotencyKey attributes data
 //	         [deliverAt] [cause] [digest (16 bytes)] [near] [length of: warnings]
@@ -20,7 +20,7 @@ import (
 //
 // Numbers are varints, time and deliverAt zigzag milliseconds since 1970; near
 // is the distance to the cause, which is in the same block, zigzag.
-// Brackets stand for what is there only if the flag is set. Event ids are not
+// Parts in brackets are there only if their flag is set. Event ids are not
 // stored: the n-th record has the block's id plus n.
 const (
 	recordVersion = 1

@@ -36,6 +36,11 @@ func (s *Store) OwedSummaries(ctx context.Context) ([]delivery.OwedSummary, erro
 	return s.work.summaries(ctx)
 }
 
+// OwedBacklog implements delivery.Store.
+func (s *Store) OwedBacklog(ctx context.Context, tenant event.TenantID, now time.Time) ([]delivery.Backlog, error) {
+	return s.work.backlog(ctx, tenant, now)
+}
+
 // OwedNext implements delivery.Store.
 func (s *Store) OwedNext(ctx context.Context, webhook uint32) (due time.Time, ok bool, err error) {
 	return s.work.next(ctx, webhook)

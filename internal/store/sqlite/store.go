@@ -1,7 +1,7 @@
 // Package sqlite implements Relay's storage contracts on SQLite files in one
 // folder, for one process.
 //
-// The idea: what is written most is only appended. Accepted events and
+// The idea: data that is written most is only appended. Accepted events and
 // finished attempts go into one file each per UTC day, packed, compressed and
 // checksummed in blocks, so that a group commit is one row and retention is a
 // file removed. Indexes that such a commit would otherwise have to change
@@ -98,7 +98,7 @@ var (
 	_ account.AnswerStore = (*Store)(nil)
 )
 
-// Open opens the store in a folder, and creates what is missing. It fails at
+// Open opens the store in a folder, and creates missing files. It fails at
 // once when another process has it open.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Node < 0 || o.Node > event.MaxNode {
@@ -139,7 +139,7 @@ func (s *Store) open(ctx context.Context, node int) (err error) {
 	}
 	s.respondents = event.NewSequence(node, lastRespondent)
 	days, err := openDays(filepath.Join(s.dir, "events"), dbOptions{
-		Full: true, PageSize: 8192, CacheKB: 2 << 10, Schema: loadMigrations("events"),
+		Full: true, SecureDelete: true, PageSize: 8192, CacheKB: 2 << 10, Schema: loadMigrations("events"),
 	}, s.log)
 	if err != nil {
 		return err

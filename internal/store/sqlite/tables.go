@@ -45,7 +45,7 @@ func (p plainDB) ChangeWebhooks(ctx context.Context, f func(tx tables.Tx, change
 	return p.Write(ctx, func(tx tables.Tx) error { return f(tx, 0) })
 }
 
-// Erased implements tables.DB: it copies the WAL into the file and empties it, so that what was deleted remains in
+// Erased implements tables.DB: it copies the WAL into the file and empties it, so that deleted data remain in
 // neither. The file's own free space SQLite has overwritten already (secure_delete).
 func (p plainDB) Erased(ctx context.Context) error {
 	d := p.db

@@ -25,7 +25,7 @@ var workSQL = sqltext.Load(sqlFiles, "work")
 // lost when a closed intake appears open after a crash.
 const closeEvery = 100 * time.Millisecond
 
-// workDB holds what is not finished: owed deliveries and open intakes.
+// workDB holds unfinished work: owed deliveries and open intakes.
 //
 // Claims are kept in memory only. One process uses the files, so that a claim
 // can have no other owner, and claims need not outlive the process.
@@ -136,7 +136,7 @@ func (w *workDB) oldestOwed() (id event.ID, ok bool, err error) {
 	return id, ok, err
 }
 
-// workChange is a transaction being made: what it changes in memory once it
+// workChange is a transaction being made: its changes in memory once it
 // has committed.
 type workChange struct {
 	w       *workDB

@@ -32,7 +32,7 @@ func (s *Store) OwedClaim(ctx context.Context, webhook uint32, now time.Time, li
 			return nil, err
 		}
 		if err != nil {
-			// To send again what was delivered is allowed, to send nothing is not.
+			// Sending a delivered event again is allowed, losing one is not.
 			s.log.Warn("the log could not be searched for what a power cut has undone", "error", err)
 		}
 		if len(finished) == 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/relay-events/relay/internal/store/sqlite/powercut"
 )
 
-// past is a delivery as the test below knows it: what is owed of it, if
+// past is a delivery as the test below knows it: its owed row, if
 // anything, and how often it was attempted.
 type past struct {
 	row   delivery.Owed

@@ -28,7 +28,7 @@ func (n *intakes) find(id event.ID) (int, bool) {
 	return slices.BinarySearchFunc(n.list, id, func(i intake, id event.ID) int { return cmp.Compare(i.id, id) })
 }
 
-// close marks intakes as closed; due says what is to be stored of it.
+// close marks intakes as closed; due returns the marks to be stored.
 func (n *intakes) close(ids []event.ID) {
 	for _, id := range ids {
 		if id <= n.through {

@@ -59,6 +59,42 @@ func (w *workDB) summaries(ctx context.Context) ([]delivery.OwedSummary, error) 
 	return list, nil
 }
 
+// backlog implements delivery.Store's OwedBacklog. The counts are those kept in memory.
+func (w *workDB) backlog(ctx context.Context, tenant event.TenantID, now time.Time) ([]delivery.Backlog, error) {
+	var list []delivery.Backlog
+	w.mu.Lock()
+	for webhook, n := range w.counts {
+		if n.tenant == tenant && n.rows > 0 {
+			list = append(list, delivery.Backlog{Webhook: webhook, Count: int(n.rows)})
+		}
+	}
+	w.mu.Unlock()
+	slices.SortFunc(list, func(a, b delivery.Backlog) int { return cmp.Compare(a.Webhook, b.Webhook) })
+	err := w.db.read(ctx, func(c *conn) error {
+		for i := range list {
+			b := &list[i]
+			err := w.unclaimed(c, b.Webhook, now.UnixMilli(), func(due int64, _ event.ID) bool {
+				b.Oldest = time.UnixMilli(due).UTC()
+				return false
+			})
+			if err == nil { // a row that is not due yet is never claimed, but with one of its order or batch
+				err = c.query(func(s *sqlite3.Stmt) error {
+					b.Next = time.UnixMilli(s.ColumnInt64(0)).UTC()
+					return nil
+				}, workSQL.Get("OwedToCome"), b.Webhook, now.UnixMilli())
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("summing up what is owed: %w", err)
+	}
+	return list, nil
+}
+
 // next implements delivery.Store's OwedNext.
 func (w *workDB) next(ctx context.Context, webhook uint32) (due time.Time, ok bool, err error) {
 	w.mu.Lock()

@@ -13,11 +13,15 @@ import (
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
 func testConfig(t *testing.T, open Open) {
 	t.Run("DefaultTenant", func(t *testing.T) { defaultTenant(t, open(t)) })
+	t.Run("Tenants", func(t *testing.T) { tenants(t, open(t)) })
+	t.Run("Rates", func(t *testing.T) { rates(t, open(t)) })
+	t.Run("TenantsTogether", func(t *testing.T) { tenantsTogether(t, open(t)) })
 	t.Run("Keys", func(t *testing.T) { keys(t, open(t)) })
 	t.Run("Webhooks", func(t *testing.T) { webhooks(t, open(t)) })
 	t.Run("Catalogue", func(t *testing.T) { catalogueRecords(t, open(t)) })
@@ -31,7 +35,7 @@ func testConfig(t *testing.T, open Open) {
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 123_000_000, time.UTC)
 
-// same compares values by what they show, JSON's nil and empty alike.
+// same compares values by their JSON, nil and empty alike.
 func same(a, b any) bool { return fmt.Sprintf("%+v", a) == fmt.Sprintf("%+v", b) }
 
 func defaultTenant(t *testing.T, s Backend) {
@@ -88,7 +92,58 @@ func keys(t *testing.T, s Backend) {
 		}
 	}
 	one.RevokedAt = noon.Add(time.Minute)
+	for _, tenant := range []event.TenantID{1, 2} { // only the key's own
+		if err := s.KeyWarned(ctx, tenant, two.ID, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	two.WarnedAt = noon
 	check(one, two)
+
+	// A replacement ends the old key no later than it was to end.
+	four := account.Key{ID: "key_4", Tenant: 2, Hash: account.HashKey("rk_four"), CreatedAt: noon.Add(90 * time.Minute)}
+	for _, bad := range []struct {
+		tenant event.TenantID
+		old    string
+	}{{1, two.ID}, {1, one.ID}, {2, "key_9"}} {
+		k := four
+		k.Tenant = bad.tenant
+		if err := s.KeyReplace(ctx, k, bad.old, noon.Add(100*time.Minute), nil); !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("replacing key %s of tenant %d: got %v, want %v", bad.old, bad.tenant, err, account.ErrNotFound)
+		}
+	}
+	check(one, two)
+	if err := s.KeyReplace(ctx, four, two.ID, noon.Add(100*time.Minute), nil); err != nil {
+		t.Fatal(err)
+	}
+	two.ExpiresAt = noon.Add(100 * time.Minute)
+	check(one, two, four)
+	five := account.Key{ID: "key_5", Tenant: 2, Hash: account.HashKey("rk_five"), CreatedAt: noon.Add(95 * time.Minute)}
+	if err := s.KeyReplace(ctx, five, two.ID, noon.Add(30*time.Hour), nil); err != nil {
+		t.Fatal(err)
+	}
+	check(one, two, four, five)
+
+	used := func(want ...account.KeyUse) {
+		t.Helper()
+		got, err := s.KeyUses(ctx, 1)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("uses: got %+v, %v, want %+v", got, err, want)
+		}
+	}
+	used()
+	first := account.KeyUse{Tenant: 1, Key: "key_1", At: noon, Address: "192.0.2.1"}
+	for _, u := range []account.KeyUse{first, {Tenant: 1, Key: "key_1", At: noon.Add(-time.Second), Address: "192.0.2.2"}, {Tenant: 2, Key: "key_0", At: noon}} {
+		if err := s.KeyUsed(ctx, []account.KeyUse{u}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	used(first)
+	if err := s.KeyUsed(ctx, []account.KeyUse{{Tenant: 1, Key: "key_1", At: noon.Add(time.Minute)}}); err != nil {
+		t.Fatal(err)
+	}
+	first.At = noon.Add(time.Minute) // from the same address, as far as is known
+	used(first)
 
 	one.Hash, one.RevokedAt, one.Name = account.HashKey("rk_other"), time.Time{}, "put"
 	three := account.Key{ID: "key_3", Tenant: 1, CreatedAt: noon.Add(3 * time.Hour)}
@@ -97,7 +152,7 @@ func keys(t *testing.T, s Backend) {
 			t.Fatal(err)
 		}
 	}
-	check(one, two, three)
+	check(one, two, four, five, three)
 }
 
 func webhooks(t *testing.T, s Backend) {
@@ -114,13 +169,14 @@ func webhooks(t *testing.T, s Backend) {
 	}
 	full.URL = "https://example.com/a?b=c"
 	full.Headers = map[string]string{"X-A": "ü"}
-	full.DisableOn = []int{410}
+	full.DisableOn, full.AbsentOn = []int{410}, []int{404}
+	full.Health.AbsentSince, full.Health.Absences = noon, 6
 	full.Auth = auth.Settings{Type: auth.OAuth2, ClientID: "me", ClientSecret: "hush", TokenURL: "https://example.com/token", Style: auth.StyleBody}
 	full.Health.RejectedSince, full.Health.Rejections, full.Health.RejectedReason, full.Health.RejectedNoticedAt = noon, 2, "401", noon
 	plain := &webhook.Webhook{ID: webhook.NewID(), Tenant: 2, Settings: webhook.Default(), Status: webhook.Active, CreatedAt: noon, UpdatedAt: noon}
 	var last uint32
 	for _, w := range []*webhook.Webhook{full, plain} {
-		n, err := s.WebhookCreate(ctx, w, nil)
+		n, err := s.WebhookCreate(ctx, w, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +185,7 @@ func webhooks(t *testing.T, s Backend) {
 		}
 		w.Number, last = n, n
 	}
-	if _, err := s.WebhookCreate(ctx, plain, nil); err == nil {
+	if _, err := s.WebhookCreate(ctx, plain, nil, nil); err == nil {
 		t.Error("a webhook with an id that exists was created")
 	}
 	check := func(want ...*webhook.Webhook) {
@@ -155,7 +211,7 @@ func webhooks(t *testing.T, s Backend) {
 	changed.Auth = auth.Settings{Type: auth.Basic, Username: "u", Password: "p"}
 	changed.Headers = map[string]string{"X-B": "b"}
 	changed.URL, changed.UpdatedAt = "https://example.com/new", noon.Add(time.Hour)
-	if err := s.WebhookUpdate(ctx, &changed, nil); err != nil {
+	if err := s.WebhookUpdate(ctx, &changed, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if changed.Version != full.Version+1 {
@@ -164,7 +220,7 @@ func webhooks(t *testing.T, s Backend) {
 	// Whoever has not seen the change does not undo it.
 	late := *full
 	late.URL, late.Health = "https://example.com/late", webhook.Health{Failures: 1}
-	update := func(ctx context.Context, w *webhook.Webhook) error { return s.WebhookUpdate(ctx, w, nil) }
+	update := func(ctx context.Context, w *webhook.Webhook) error { return s.WebhookUpdate(ctx, w, nil, nil) }
 	for what, change := range map[string]func(context.Context, *webhook.Webhook) error{"update": update, "health": s.WebhookHealth} {
 		if err := change(ctx, &late); !errors.Is(err, webhook.ErrChanged) || late.Version != full.Version {
 			t.Errorf("%s of what has changed meanwhile: got %v, version %d, want %v", what, err, late.Version, webhook.ErrChanged)
@@ -182,7 +238,7 @@ func webhooks(t *testing.T, s Backend) {
 	check(&changed, plain)
 	stranger := changed
 	stranger.Tenant = 2
-	if err := s.WebhookUpdate(ctx, &stranger, nil); !errors.Is(err, webhook.ErrNotFound) {
+	if err := s.WebhookUpdate(ctx, &stranger, nil, nil); !errors.Is(err, webhook.ErrNotFound) {
 		t.Errorf("changing another tenant's webhook: got %v, want %v", err, webhook.ErrNotFound)
 	}
 	if err := s.WebhookHealth(ctx, &stranger); !errors.Is(err, webhook.ErrNotFound) {
@@ -206,9 +262,56 @@ func webhooks(t *testing.T, s Backend) {
 			t.Errorf("the deleted webhook %q of tenant %d: got number %d, %t, %v; want %d", tt.id, tt.tenant, n, ok, err, tt.want)
 		}
 	}
-	n, err := s.WebhookCreate(ctx, &webhook.Webhook{ID: webhook.NewID(), Tenant: 1}, nil)
+	n, err := s.WebhookCreate(ctx, &webhook.Webhook{ID: webhook.NewID(), Tenant: 1}, nil, nil)
 	if err != nil || n <= last {
 		t.Errorf("after deleting the newest: got number %d, %v, want one above %d", n, err, last)
+	}
+	restHooks(t, s)
+}
+
+// Of an owner's webhooks those that have ended do not count, and one that begins again does.
+func restHooks(t *testing.T, s Backend) {
+	quota := func() *account.Quota {
+		return &account.Quota{Tenant: 3, Limit: account.LimitHooks, Plan: "p", Allowed: 1}
+	}
+	hook := func() *webhook.Webhook {
+		w := &webhook.Webhook{ID: webhook.NewID(), Tenant: 3, Settings: webhook.Default(), Status: webhook.Active, CreatedAt: noon, UpdatedAt: noon}
+		w.Owner, w.Hook = webhook.HookOwner, &webhook.Hook{Target: "https://example.com/"}
+		return w
+	}
+	full := func(what string, err error) {
+		t.Helper()
+		if problem.KindOf(err) != problem.PlanLimit {
+			t.Errorf("%s: got %v, want a problem about the plan's limit", what, err)
+		}
+	}
+	create := func(w *webhook.Webhook) (err error) {
+		w.Number, err = s.WebhookCreate(ctx, w, quota(), nil)
+		return err
+	}
+	first, second := hook(), hook()
+	if err := create(first); err != nil {
+		t.Fatal(err)
+	}
+	full("the second of one", create(second))
+	first.Status, first.Hook.Ended = webhook.Ended, &webhook.Ending{At: noon, Cause: webhook.EndGone}
+	if err := s.WebhookUpdate(ctx, first, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := create(second); err != nil {
+		t.Errorf("after the first has ended: %v", err)
+	}
+	again := *first
+	again.Status = webhook.Active
+	full("restoring the first", s.WebhookUpdate(ctx, &again, quota(), nil))
+	if again.Version != first.Version {
+		t.Errorf("a change that was refused: got version %d, want %d", again.Version, first.Version)
+	}
+	if err := s.WebhookDelete(ctx, 3, second.Number, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.WebhookUpdate(ctx, &again, quota(), nil); err != nil {
+		t.Errorf("restoring the first when there is room: %v", err)
 	}
 }
 

@@ -51,6 +51,7 @@ func testEvents(t *testing.T, open Open) {
 		{"DaysPass", daysPass},
 		{"Retention", retention},
 		{"RetentionKeepsOpenAndOwed", retentionKeeps},
+		{"TenantExpires", tenantExpires},
 		{"RetentionKeepsWhatIsLogged", retentionKeepsLogged},
 		{"IDsRiseAfterRetentionOfEverything", idsRise},
 	}

@@ -2,15 +2,17 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/webhook"
 )
 
-// testOwed checks what is owed: rows, claims, closed intakes.
+// testOwed checks owed deliveries: rows, claims, closed intakes.
 func testOwed(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, Open){
 		"AddReplaceSettle":  testOwedRows,
@@ -20,6 +22,7 @@ func testOwed(t *testing.T, open Open) {
 		"Move":              testOwedMove,
 		"Discard":           testOwedDiscard,
 		"Summaries":         testOwedSummaries,
+		"Backlog":           testOwedBacklog,
 		"List":              testOwedList,
 		"Tenants":           testOwedTenants,
 		"ConcurrentClaims":  testOwedConcurrent,
@@ -56,7 +59,7 @@ func owe(t *testing.T, s Backend, rows ...delivery.Owed) {
 	record(t, s, &delivery.Record{Owe: rows})
 }
 
-// claim claims what is due n seconds after owedStart.
+// claim claims the rows that are due n seconds after owedStart.
 func claim(t *testing.T, s Backend, webhook uint32, n, limit int) []delivery.Owed {
 	t.Helper()
 	list, err := s.OwedClaim(context.Background(), webhook, owedStart.Add(time.Duration(n)*time.Second), limit)
@@ -295,6 +298,70 @@ func testOwedSummaries(t *testing.T, open Open) {
 	want("after reopening", delivery.OwedSummary{Tenant: event.DefaultTenant, Webhook: 1, Next: at(30), Count: 2})
 	claim(t, s, 1, 100, 10)
 	wantNext(1, -1)
+}
+
+// testOwedBacklog compares what the counters say with a look at all rows.
+func testOwedBacklog(t *testing.T, open Open) {
+	s := open(t)
+	ctx := context.Background()
+	for _, tenant := range []event.TenantID{1, 1, 1, 2} { // numbers 1 to 4
+		w := &webhook.Webhook{ID: fmt.Sprint("wh_", tenant, time.Now().UnixNano()), Tenant: tenant, Settings: webhook.Default(), Status: webhook.Active, CreatedAt: owedStart, UpdatedAt: owedStart}
+		if _, err := s.WebhookCreate(ctx, w, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var rows []delivery.Owed
+	for i := range 60 {
+		o := owed(event.ID(1+i), uint32(1+i%2), i)
+		rows = append(rows, o)
+	}
+	theirs := owed(7, 4, 3)
+	theirs.Tenant = 2
+	owe(t, s, append(rows, theirs)...)
+	check := func(at int) {
+		t.Helper()
+		now := owedStart.Add(time.Duration(at) * time.Second)
+		var want []delivery.Backlog
+		for webhook := uint32(1); webhook <= 3; webhook++ {
+			b := delivery.Backlog{Webhook: webhook}
+			list, err := s.OwedList(ctx, delivery.OwedQuery{Tenant: 1, Webhook: webhook, Limit: 250})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range list {
+				b.Count++
+				switch due := o.Due.UTC(); {
+				case o.Token != 0:
+				case !due.After(now) && (b.Oldest.IsZero() || due.Before(b.Oldest)):
+					b.Oldest = due
+				case due.After(now) && (b.Next.IsZero() || due.Before(b.Next)):
+					b.Next = due
+				}
+			}
+			if b.Count > 0 {
+				want = append(want, b)
+			}
+		}
+		got, err := s.OwedBacklog(ctx, 1, now)
+		if err != nil || !same(got, want) {
+			t.Errorf("at second %d: got %+v, %v, want %+v", at, got, err, want)
+		}
+	}
+	for _, at := range []int{-1, 0, 1, 30, 59, 100} {
+		check(at)
+	}
+	held := claim(t, s, 1, 10, 2)
+	check(30)
+	record(t, s, &delivery.Record{Settle: []delivery.Owed{held[0], owed(2, 2, 1)}})
+	check(30)
+	s = s.Reopen(t)
+	check(30)
+	if got, err := s.OwedBacklog(ctx, 2, owedStart); err != nil || len(got) != 1 || got[0].Count != 1 {
+		t.Errorf("of the other tenant: got %+v, %v", got, err)
+	}
+	if got, err := s.OwedBacklog(ctx, 3, owedStart); err != nil || len(got) != 0 {
+		t.Errorf("of a tenant that is owed nothing: got %+v, %v", got, err)
+	}
 }
 
 func testOwedList(t *testing.T, open Open) {

@@ -18,9 +18,14 @@ func testUsers(t *testing.T, open Open) {
 	t.Run("Users", func(t *testing.T) { users(t, open(t)) })
 	t.Run("Links", func(t *testing.T) { links(t, open(t)) })
 	t.Run("Sessions", func(t *testing.T) { sessions(t, open(t)) })
+	t.Run("Factors", func(t *testing.T) { factors(t, open(t)) })
+	t.Run("Tallies", func(t *testing.T) { tallies(t, open(t)) })
+	t.Run("Passkeys", func(t *testing.T) { passkeys(t, open(t)) })
+	t.Run("Identities", func(t *testing.T) { identities(t, open(t)) })
 	t.Run("Passwords", func(t *testing.T) { passwords(t, open(t)) })
 	t.Run("Removal", func(t *testing.T) { userRemoval(t, open(t)) })
 	t.Run("Together", func(t *testing.T) { usersTogether(t, open(t)) })
+	t.Run("Portals", func(t *testing.T) { portals(t, open(t)) })
 }
 
 // invite adds a user and returns them as they are stored, with their link.
@@ -28,7 +33,7 @@ func invite(t *testing.T, s Backend, tenant event.TenantID, id, email string, ro
 	t.Helper()
 	u := user.User{ID: id, Tenant: tenant, Email: email, Name: "Anø", Role: role, State: user.Invited, CreatedAt: noon.Add(time.Duration(tenant) * time.Minute), Version: 1}
 	l := user.Link{Hash: user.HashToken(fmt.Sprint(tenant, id)), Kind: user.Invitation, Person: id, Tenant: tenant, CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)}
-	if err := s.UserInvite(ctx, &u, &l, entryOf("user.invite", id)); err != nil {
+	if err := s.UserInvite(ctx, &u, &l, nil, entryOf("user.invite", id)); err != nil {
 		t.Fatal(err)
 	}
 	return u, l
@@ -54,7 +59,7 @@ func accepted(t *testing.T, s Backend, l user.Link, session string) user.Session
 
 func aSession(id, person string) user.Session {
 	return user.Session{ID: id, Hash: user.HashToken(id), Person: person, CreatedAt: noon, SeenAt: noon, ExpiresAt: noon.Add(24 * time.Hour), Address: "192.0.2.1",
-		UserAgent: "Browser/1 ø", Method: user.ByPassword}
+		UserAgent: "Browser/1 ø", Method: user.ByPassword, ProvedAt: noon.Add(-time.Minute)}
 }
 
 // trail returns the actions in the audit log of a tenant that are about a target, the oldest first.
@@ -83,7 +88,7 @@ func users(t *testing.T, s Backend) {
 		t.Errorf("got entries %v about her, want both invitations", got)
 	}
 	again := user.User{ID: "usr_d", Tenant: 1, Email: "ann@example.com", Role: access.RoleViewer, State: user.Invited, CreatedAt: noon}
-	if err := s.UserInvite(ctx, &again, &user.Link{Hash: [32]byte{9}, Kind: user.Invitation, Tenant: 1}, entryOf("user.invite", "x")); !errors.Is(err, user.ErrExists) {
+	if err := s.UserInvite(ctx, &again, &user.Link{Hash: [32]byte{9}, Kind: user.Invitation, Tenant: 1}, nil, entryOf("user.invite", "x")); !errors.Is(err, user.ErrExists) {
 		t.Errorf("inviting her twice: got %v, want %v", err, user.ErrExists)
 	}
 	if _, ok, err := s.LinkGet(ctx, [32]byte{9}); ok || err != nil {
@@ -256,6 +261,24 @@ func sessions(t *testing.T, s Backend) {
 	if err != nil || len(list) != 3 || !slices.ContainsFunc(list, func(s user.Session) bool { return s.ID == "ses_4" }) {
 		t.Errorf("got %+v, %v, want the last three", list, err)
 	}
+	// Proved again, and no other session with it.
+	if err := s.SessionProve(ctx, ann.ID, "ses_none", noon, nil, nil); !errors.Is(err, user.ErrNotFound) {
+		t.Errorf("of no session: got %v, want %v", err, user.ErrNotFound)
+	}
+	if all, err := s.SessionList(ctx, ann.ID); err != nil || len(all) < 2 {
+		t.Fatalf("got %+v, %v", all, err)
+	} else {
+		if err := s.SessionProve(ctx, ann.ID, all[0].ID, noon.Add(time.Hour), nil, []*access.Entry{entryOf("user.confirm", ann.ID)}); err != nil {
+			t.Fatal(err)
+		}
+		again, err := s.SessionList(ctx, ann.ID)
+		if err != nil || !again[0].ProvedAt.Equal(noon.Add(time.Hour)) || !again[1].ProvedAt.Equal(all[1].ProvedAt) {
+			t.Errorf("proved: got %+v, %v", again, err)
+		}
+		if err := s.SessionProve(ctx, ann.ID, all[0].ID, all[0].ProvedAt, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := s.SessionStart(ctx, aSession("ses_5", ann.ID), "another", 9, nil); !errors.Is(err, user.ErrChanged) {
 		t.Errorf("by a password that has changed: got %v, want %v", err, user.ErrChanged)
 	}
@@ -376,7 +399,7 @@ func usersTogether(t *testing.T, s Backend) {
 				id := fmt.Sprintf("usr_%d_%d", i, round)
 				u := user.User{ID: id, Tenant: tenant, Email: "ann@example.com", Role: access.RoleViewer, State: user.Invited, CreatedAt: noon, Version: 1}
 				l := user.Link{Hash: user.HashToken(id), Kind: user.Invitation, Tenant: tenant, ExpiresAt: noon}
-				if err := s.UserInvite(ctx, &u, &l, nil); err != nil {
+				if err := s.UserInvite(ctx, &u, &l, nil, nil); err != nil {
 					t.Errorf("inviting: %v", err)
 				}
 				if round == 4 && i%2 == 0 {

@@ -12,26 +12,6 @@ import (
 	"github.com/relay-events/relay/internal/registry"
 )
 
-// TenantEnsure adds a tenant unless there is one with its id or name.
-func (t *Tables) TenantEnsure(ctx context.Context, n account.Tenant) error {
-	return t.write(ctx, t.config, func(x tx) error {
-		_, err := x.exec("TenantEnsure", n.ID, n.Name, n.CreatedAt)
-		return err
-	})
-}
-
-// TenantList implements account.Store.
-func (t *Tables) TenantList(ctx context.Context) ([]account.Tenant, error) {
-	all, err := list(ctx, t, t.config, func(scan scan) (n account.Tenant, err error) {
-		err = scan(&n.ID, &n.Name, &n.CreatedAt)
-		return n, err
-	}, "TenantList")
-	if err != nil {
-		return nil, fmt.Errorf("listing tenants: %w", err)
-	}
-	return all, nil
-}
-
 // KeyCreate implements account.Store.
 func (t *Tables) KeyCreate(ctx context.Context, k account.Key, entry *access.Entry) error {
 	return t.keyWrite(ctx, "KeyCreate", k, entry)
@@ -43,16 +23,10 @@ func (t *Tables) KeyPut(ctx context.Context, k account.Key) error {
 }
 
 func (t *Tables) keyWrite(ctx context.Context, name string, k account.Key, entry *access.Entry) error {
-	scopes, err := json.Marshal(k.Scopes)
-	limits := ""
-	if err == nil && k.Limits != nil {
-		var text []byte
-		text, err = json.Marshal(k.Limits)
-		limits = string(text)
-	}
+	args, err := keyColumns(k)
 	if err == nil {
 		err = t.configure(ctx, registry.Keys, func(x tx) error {
-			_, err := x.exec(name, k.ID, k.Tenant, k.Name, string(scopes), limits, k.Hash[:], k.Hint, k.CreatedAt, k.ExpiresAt, k.RevokedAt)
+			_, err := x.exec(name, args...)
 			if err == nil {
 				err = x.audit(entry)
 			}
@@ -63,6 +37,65 @@ func (t *Tables) keyWrite(ctx context.Context, name string, k account.Key, entry
 		return fmt.Errorf("storing key %q: %w", k.ID, err)
 	}
 	return nil
+}
+
+// keyColumns returns the columns of a key, as KeyCreate and KeyPut take them.
+func keyColumns(k account.Key) ([]any, error) {
+	scopes, err := json.Marshal(k.Scopes)
+	if err != nil {
+		return nil, err
+	}
+	limits := ""
+	if k.Limits != nil {
+		text, err := json.Marshal(k.Limits)
+		if err != nil {
+			return nil, err
+		}
+		limits = string(text)
+	}
+	return []any{k.ID, k.Tenant, k.Name, string(scopes), limits, k.Hash[:], k.Hint, k.CreatedAt, k.ExpiresAt, k.RevokedAt}, nil
+}
+
+// KeyReplace implements account.Store.
+func (t *Tables) KeyReplace(ctx context.Context, k account.Key, old string, until time.Time, entry *access.Entry) error {
+	args, err := keyColumns(k)
+	if err == nil {
+		err = t.configure(ctx, registry.Keys, func(x tx) error {
+			err := x.changeOne(account.ErrNotFound, "KeyEnd", k.Tenant, old, until, k.CreatedAt)
+			if err == nil {
+				_, err = x.exec("KeyCreate", args...)
+			}
+			if err == nil {
+				err = x.audit(entry)
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("replacing key %q: %w", old, err)
+	}
+	return nil
+}
+
+// KeyUsed implements account.Store.
+func (t *Tables) KeyUsed(ctx context.Context, uses []account.KeyUse) error {
+	return t.write(ctx, t.config, func(x tx) error {
+		for _, u := range uses {
+			if _, err := x.exec("KeyUsed", u.Key, u.Tenant, u.At, u.Address); err != nil {
+				return fmt.Errorf("noting the use of key %q: %w", u.Key, err)
+			}
+		}
+		return nil
+	})
+}
+
+// KeyUses implements account.Store.
+func (t *Tables) KeyUses(ctx context.Context, tenant event.TenantID) ([]account.KeyUse, error) {
+	return list(ctx, t, t.config, func(scan scan) (account.KeyUse, error) {
+		u := account.KeyUse{Tenant: tenant}
+		err := scan(&u.Key, &u.At, &u.Address)
+		return u, err
+	}, "KeyUses", tenant)
 }
 
 // KeyRevoke implements account.Store.
@@ -80,12 +113,20 @@ func (t *Tables) KeyRevoke(ctx context.Context, tenant event.TenantID, id string
 	return nil
 }
 
+// KeyWarned implements account.Store.
+func (t *Tables) KeyWarned(ctx context.Context, tenant event.TenantID, id string, at time.Time) error {
+	return t.configure(ctx, registry.Keys, func(x tx) error {
+		_, err := x.exec("KeyWarned", tenant, id, at)
+		return err
+	})
+}
+
 // KeyList implements account.Store.
 func (t *Tables) KeyList(ctx context.Context) ([]account.Key, error) {
 	all, err := list(ctx, t, t.config, func(scan scan) (k account.Key, err error) {
 		var scopes, limits string
 		var hash []byte
-		err = scan(&k.ID, &k.Tenant, &k.Name, &scopes, &limits, &hash, &k.Hint, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt)
+		err = scan(&k.ID, &k.Tenant, &k.Name, &scopes, &limits, &hash, &k.Hint, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.WarnedAt)
 		if err != nil {
 			return k, err
 		}

@@ -15,7 +15,7 @@ import (
 
 const (
 	// respondentBatch bounds how many respondents one transaction of a sweep removes: about 20 ms
-	// on SQLite, where what is deleted is overwritten.
+	// on SQLite, where deleted rows are overwritten.
 	respondentBatch = 200
 	// respondentRows bounds how many rows a page of a search looks at.
 	respondentRows = 20_000

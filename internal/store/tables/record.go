@@ -61,9 +61,17 @@ func (t *Tables) RecordChange(ctx context.Context, kind registry.Kind, put, remo
 				numbers[i] = r.Number
 				var err error
 				if r.Version == 0 {
+					if r.Bound != nil { // one creation counts at a time
+						if _, err := x.exec("TenantLock", r.Tenant); err != nil {
+							return err
+						}
+					}
 					numbers[i], err = x.integer("RecordCreate", r.Tenant, kind, r.Name, string(r.Body), column.Bytes(sealed[i]), r.CreatedAt, r.UpdatedAt)
 					if err == nil && numbers[i] == 0 {
 						err = registry.ErrChanged
+					}
+					if err == nil && r.Bound != nil {
+						err = x.recordBound(r, kind)
 					}
 				} else {
 					err = x.changeOne(registry.ErrChanged, "RecordUpdate", r.Tenant, kind, r.Name, r.Version, string(r.Body), column.Bytes(sealed[i]), r.UpdatedAt)
@@ -83,4 +91,18 @@ func (t *Tables) RecordChange(ctx context.Context, kind registry.Kind, put, remo
 		r.Version++
 	}
 	return nil
+}
+
+func (x tx) recordBound(r *registry.Record, kind registry.Kind) error {
+	var names []string
+	err := x.query(func(scan scan) error {
+		var name string
+		err := scan(&name)
+		names = append(names, name)
+		return err
+	}, "RecordNames", r.Tenant, kind)
+	if err == nil {
+		err = r.Bound(names)
+	}
+	return err
 }

@@ -16,7 +16,7 @@ const resealBatch = 200
 // sealedRow is a row that holds something encrypted.
 type sealedRow struct {
 	update string // the statement that replaces stored
-	number int64
+	key    any    // of the row, its first argument
 	stored []byte
 	reseal func(stored []byte) ([]byte, error)
 }
@@ -45,7 +45,7 @@ func (t *Tables) Reseal(ctx context.Context) (n int, err error) {
 				if err != nil {
 					return err
 				}
-				rows, err := x.exec(r.update, r.number, r.stored, sealed)
+				rows, err := x.exec(r.update, r.key, r.stored, sealed)
 				if err != nil {
 					return err
 				}
@@ -81,6 +81,24 @@ func (t *Tables) staleRows(ctx context.Context) (stale []sealedRow, err error) {
 			}})
 			return nil
 		}, "WebhookSecretsList")
+		if err != nil {
+			return err
+		}
+		err = x.query(func(scan scan) error {
+			var person string
+			var stored []byte
+			if err := scan(&person, &stored); err != nil {
+				return err
+			}
+			add(sealedRow{"FactorSealedUpdate", person, stored, func(stored []byte) ([]byte, error) {
+				plain, err := t.sealer.Open(stored, FactorContext(person))
+				if err != nil {
+					return nil, fmt.Errorf("the second factor of %q cannot be read: %w", person, err)
+				}
+				return t.sealer.Seal(plain, FactorContext(person))
+			}})
+			return nil
+		}, "FactorSealedList")
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,7 @@
 // written once, in one SQL text, and runs on both databases; sqlite.Store and postgres.Store embed
 // a Tables and hand it a DB.
 //
-// The engine's own tables (events, attempts, what is owed) are native to each database instead,
+// The engine's own tables (events, attempts, owed deliveries) are native to each database instead,
 // because their speed decides how fast Relay is. Two things here have a native part, too:
 // respondents are written by each store itself (a pipeline on PostgreSQL is seven times faster than
 // one statement after the other), and claims of jobs belong to the registrations of servers, which
@@ -84,7 +84,7 @@ type Tables struct {
 }
 
 // New returns the operations on a store's plain tables. SQLite keeps campaigns and respondents in a
-// file of their own, where what is deleted is overwritten; with PostgreSQL both are the same
+// file of their own, where deleted rows are overwritten; with PostgreSQL both are the same
 // database. reserve returns a new id for an entry of the audit log; ids rise with time.
 func New(config, people DB, sealer webhook.Sealer, reserve func() event.ID) *Tables {
 	return &Tables{config: config, people: people, sealer: sealer, reserve: reserve, sql: statements(config.Dialect())}
@@ -104,7 +104,7 @@ func (t *Tables) SQL(name string) string { return t.sql.Get(name) }
 // statements returns the text of all operations.
 func statements(d sqltext.Dialect) sqltext.Statements {
 	all := make(sqltext.Statements)
-	for _, subject := range []string{"account", "answer", "audit", "catalogue", "gate", "job", "record", "user", "webhook"} {
+	for _, subject := range []string{"account", "answer", "audience", "audit", "catalogue", "factor", "gate", "identity", "job", "journey", "passkey", "portal", "rate", "record", "tally", "tenant", "user", "webhook"} {
 		all.Add(sqltext.LoadFor(sqlFiles, subject, d))
 	}
 	if d == sqltext.SQLite {

@@ -21,9 +21,14 @@ func (x tx) auditAll(entries []*access.Entry) error {
 }
 
 // UserInvite implements user.Store.
-func (t *Tables) UserInvite(ctx context.Context, u *user.User, link *user.Link, entry *access.Entry) error {
+func (t *Tables) UserInvite(ctx context.Context, u *user.User, link *user.Link, quota user.Quota, entry *access.Entry) error {
 	fresh := u.ID
 	err := t.write(ctx, t.config, func(x tx) error {
+		if quota != nil { // one creation counts at a time
+			if _, err := x.exec("TenantLock", u.Tenant); err != nil {
+				return err
+			}
+		}
 		err := x.query(func(scan scan) error { return scan(&u.ID) }, "PersonEnsure", fresh, u.Email, u.CreatedAt)
 		if err != nil {
 			return err
@@ -33,6 +38,12 @@ func (t *Tables) UserInvite(ctx context.Context, u *user.User, link *user.Link, 
 			entry.Targets[0].ID = u.ID
 		}
 		err = x.changeOne(user.ErrExists, "UserInsert", u.ID, u.Tenant, u.Email, u.Name, u.Role, u.State, u.CreatedAt, u.Version)
+		if err == nil && quota != nil {
+			var count int64
+			if count, err = x.integer("UserCount", u.Tenant); err == nil {
+				err = quota.Check(count)
+			}
+		}
 		if err == nil {
 			err = x.linkPut(*link)
 		}
@@ -47,13 +58,24 @@ func (t *Tables) UserInvite(ctx context.Context, u *user.User, link *user.Link, 
 	return nil
 }
 
+// UserCount implements user.Store.
+func (t *Tables) UserCount(ctx context.Context, tenant event.TenantID) (n int64, err error) {
+	err = t.read(ctx, t.config, func(x tx) (err error) { n, err = x.integer("UserCount", tenant); return err })
+	if err != nil {
+		return 0, fmt.Errorf("counting users: %w", err)
+	}
+	return n, nil
+}
+
 func (x tx) linkPut(l user.Link) error {
 	_, err := x.exec("LinkPut", l.Hash[:], l.Kind, l.Person, l.Tenant, l.CreatedAt, l.ExpiresAt)
 	return err
 }
 
 func scanUser(scan scan) (u user.User, err error) {
-	err = scan(&u.ID, &u.Tenant, &u.Email, &u.Name, &u.Role, &u.State, &u.CreatedAt, &u.SeenAt, &u.Version)
+	var factors int
+	err = scan(&u.ID, &u.Tenant, &u.Email, &u.Name, &u.Role, &u.State, &u.CreatedAt, &u.SeenAt, &u.Version, &u.Provider, &factors)
+	u.SecondFactor = factors > 0
 	return u, err
 }
 
@@ -117,12 +139,7 @@ func (t *Tables) UserRemove(ctx context.Context, tenant event.TenantID, id strin
 		if _, err := x.exec("LinkDeleteInvitation", id, tenant); err != nil {
 			return err
 		}
-		gone, err := x.exec("PersonDelete", id)
-		if err == nil && gone > 0 {
-			if _, err = x.exec("LinkDeleteAll", id); err == nil {
-				_, err = x.exec("SessionDeleteOthers", id, "")
-			}
-		}
+		err := x.personRelease(id)
 		if err == nil {
 			err = x.audit(entry)
 		}
@@ -134,8 +151,27 @@ func (t *Tables) UserRemove(ctx context.Context, tenant event.TenantID, id strin
 	return nil
 }
 
+// personRelease removes a person who is a user nowhere any longer, with all that is theirs.
+func (x tx) personRelease(id string) error {
+	gone, err := x.exec("PersonDelete", id)
+	if err != nil || gone == 0 {
+		return err
+	}
+	for _, name := range []string{"LinkDeleteAll", "FactorDelete", "IdentityDeleteAll", "PasskeyDeleteAll"} {
+		if _, err := x.exec(name, id); err != nil {
+			return err
+		}
+	}
+	if err := x.endOthers(id, ""); err != nil {
+		return err
+	}
+	return x.recoverySet(id, nil)
+}
+
 func scanPerson(scan scan) (p user.Person, err error) {
-	err = scan(&p.ID, &p.Email, &p.Password)
+	var factors int
+	err = scan(&p.ID, &p.Email, &p.Password, &factors)
+	p.SecondFactor = factors > 0
 	return p, err
 }
 
@@ -215,10 +251,14 @@ func (t *Tables) LinkUse(ctx context.Context, use user.LinkUse, entries []*acces
 		if l.Kind == user.Invitation {
 			err = x.changeOne(user.ErrNotFound, "UserAccept", l.Person, l.Tenant, use.Name)
 		} else {
-			_, err = x.exec("SessionDeleteOthers", l.Person, "")
+			err = x.endOthers(l.Person, "")
 		}
-		if err == nil {
-			err = x.sessionInsert(use.Session)
+		if err == nil && use.Pending != nil {
+			err = x.pendingInsert(*use.Pending)
+		} else if err == nil {
+			if err = x.withoutFactor(l.Person, user.ErrNotFound); err == nil {
+				err = x.sessionInsert(use.Session)
+			}
 		}
 		if err == nil {
 			err = x.auditAll(entries)
@@ -236,7 +276,7 @@ func (t *Tables) PasswordSet(ctx context.Context, person, was, password, keep st
 	err := t.write(ctx, t.config, func(x tx) error {
 		err := x.changeOne(user.ErrChanged, "PersonPassword", person, was, password)
 		if err == nil {
-			_, err = x.exec("SessionDeleteOthers", person, keep)
+			err = x.endOthers(person, keep)
 		}
 		if err == nil {
 			_, err = x.exec("LinkDeleteLogin", person)
@@ -265,7 +305,7 @@ func (t *Tables) PasswordRehash(ctx context.Context, person, was, password strin
 }
 
 func (x tx) sessionInsert(s user.Session) error {
-	_, err := x.exec("SessionInsert", s.ID, s.Hash[:], s.Person, s.CreatedAt, s.SeenAt, s.ExpiresAt, s.Address, s.UserAgent, s.Method)
+	_, err := x.exec("SessionInsert", s.ID, s.Hash[:], s.Person, s.CreatedAt, s.SeenAt, s.ExpiresAt, s.Address, s.UserAgent, s.Method, s.Provider, s.ProviderSession, s.ProvedAt)
 	return err
 }
 
@@ -275,6 +315,9 @@ func (t *Tables) SessionStart(ctx context.Context, s user.Session, was string, m
 		// Written as it was: whoever changes the password at the same moment waits, and ends this
 		// session.
 		err := x.changeOne(user.ErrChanged, "PersonPassword", s.Person, was, was)
+		if err == nil {
+			err = x.withoutFactor(s.Person, user.ErrChanged)
+		}
 		if err == nil {
 			err = x.sessionInsert(s)
 		}
@@ -299,11 +342,13 @@ func (t *Tables) SessionFind(ctx context.Context, hash [32]byte, tenant event.Te
 		return x.query(func(scan scan) error {
 			var u user.User
 			var hash []byte
-			err := scan(&s.ID, &hash, &s.Person, &s.CreatedAt, &s.SeenAt, &s.ExpiresAt, &s.Address, &s.UserAgent, &s.Method, &p.Email, &p.Password,
-				&u.Tenant, &u.Name, &u.Role, &u.State, &u.CreatedAt, &u.SeenAt, &u.Version)
+			var factors int
+			err := scan(&s.ID, &hash, &s.Person, &s.CreatedAt, &s.SeenAt, &s.ExpiresAt, &s.Address, &s.UserAgent, &s.Method, &s.Provider, &s.ProviderSession, &s.ProvedAt, &p.Email, &p.Password, &factors,
+				&u.Tenant, &u.Name, &u.Role, &u.State, &u.CreatedAt, &u.SeenAt, &u.Version, &u.Provider)
 			copy(s.Hash[:], hash)
 			ok, p.ID = true, s.Person
-			if u.ID, u.Email = p.ID, p.Email; u.Tenant >= 0 {
+			p.SecondFactor = factors > 0
+			if u.ID, u.Email, u.SecondFactor = p.ID, p.Email, p.SecondFactor; u.Tenant >= 0 {
 				p.Users = append(p.Users, u)
 			}
 			return err
@@ -331,11 +376,32 @@ func (t *Tables) SessionTouch(ctx context.Context, id, person string, tenant eve
 	return nil
 }
 
+// SessionProve implements user.Store.
+func (t *Tables) SessionProve(ctx context.Context, person, id string, at time.Time, proof *user.Proof, entries []*access.Entry) error {
+	err := t.write(ctx, t.config, func(x tx) error {
+		err := x.changeOne(user.ErrNotFound, "PersonLockID", person)
+		if err == nil && proof != nil {
+			err = x.prove(person, *proof)
+		}
+		if err == nil {
+			err = x.changeOne(user.ErrNotFound, "SessionProve", person, id, at)
+		}
+		if err == nil {
+			err = x.auditAll(entries)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("noting that a person has proved who they are: %w", err)
+	}
+	return nil
+}
+
 // SessionList implements user.Store.
 func (t *Tables) SessionList(ctx context.Context, person string) ([]user.Session, error) {
 	all, err := list(ctx, t, t.config, func(scan scan) (s user.Session, err error) {
 		var hash []byte
-		err = scan(&s.ID, &hash, &s.Person, &s.CreatedAt, &s.SeenAt, &s.ExpiresAt, &s.Address, &s.UserAgent, &s.Method)
+		err = scan(&s.ID, &hash, &s.Person, &s.CreatedAt, &s.SeenAt, &s.ExpiresAt, &s.Address, &s.UserAgent, &s.Method, &s.Provider, &s.ProviderSession, &s.ProvedAt)
 		copy(s.Hash[:], hash)
 		return s, err
 	}, "SessionList", person)
@@ -353,6 +419,9 @@ func (t *Tables) SessionEnd(ctx context.Context, person, id string, entries []*a
 			name = "SessionDeleteOthers"
 			// A sign-in at the same moment is before this or after it, and not in between.
 			if _, err := x.exec("PersonLockID", person); err != nil {
+				return err
+			}
+			if _, err := x.exec("PendingDeleteAll", person); err != nil {
 				return err
 			}
 		}
@@ -376,7 +445,15 @@ func (t *Tables) SignInExpire(ctx context.Context, idle, now time.Time, limit in
 			return err
 		}
 		links, err := x.exec("LinkExpire", now, limit)
-		n = int(max(sessions, links))
+		if err != nil {
+			return err
+		}
+		waiting, err := x.exec("PendingExpire", now, limit)
+		if err != nil {
+			return err
+		}
+		challenges, err := x.exec("ChallengeExpire", now, limit)
+		n = int(max(sessions, links, waiting, challenges))
 		return err
 	})
 	if err != nil {

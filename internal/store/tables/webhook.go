@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/relay-events/relay/internal/access"
+	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/store/column"
 	"github.com/relay-events/relay/internal/webhook"
@@ -31,7 +32,7 @@ func (t *Tables) WebhookList(ctx context.Context) ([]*webhook.Webhook, error) {
 	return all, nil
 }
 
-// WebhooksAfter returns what the changes above the number have left: webhooks that are new or
+// WebhooksAfter returns the results of the changes above the number: webhooks that are new or
 // changed, and the numbers of those deleted.
 func (t *Tables) WebhooksAfter(ctx context.Context, change int64) (changed []*webhook.Webhook, deleted []uint32, err error) {
 	changed, err = list(ctx, t, t.config, t.scanWebhook, "WebhookChanged", change)
@@ -45,12 +46,15 @@ func (t *Tables) WebhooksAfter(ctx context.Context, change int64) (changed []*we
 }
 
 // WebhookCreate implements webhook.Store.
-func (t *Tables) WebhookCreate(ctx context.Context, w *webhook.Webhook, entry *access.Entry) (number uint32, err error) {
+func (t *Tables) WebhookCreate(ctx context.Context, w *webhook.Webhook, quota *account.Quota, entry *access.Entry) (number uint32, err error) {
 	col, err := column.OfWebhook(w, t.sealer)
 	if err == nil {
 		err = t.changeWebhooks(ctx, func(x tx, change int64) error {
 			n, err := x.integer("WebhookCreate", change, w.ID, w.Tenant, col.Settings, col.Secrets, w.Status, col.Health, col.Inactive,
-				w.CreatedAt, w.UpdatedAt)
+				w.CreatedAt, w.UpdatedAt, w.Owner)
+			if err == nil {
+				err = webhookCheck(x, w, quota)
+			}
 			if err == nil && n > math.MaxUint32 {
 				err = errors.New("all webhook numbers are used")
 			}
@@ -67,11 +71,24 @@ func (t *Tables) WebhookCreate(ctx context.Context, w *webhook.Webhook, entry *a
 	return number, nil
 }
 
+// webhookCheck counts the webhooks of w's tenant and owner, w among them, unless the quota is nil. The number of the change,
+// which each change takes first, lets one of them count at a time.
+func webhookCheck(x tx, w *webhook.Webhook, quota *account.Quota) error {
+	if quota == nil {
+		return nil
+	}
+	count, err := x.integer("WebhookCount", w.Tenant, w.Owner)
+	if err != nil {
+		return err
+	}
+	return quota.Check(count)
+}
+
 // WebhookUpdate implements webhook.Store.
-func (t *Tables) WebhookUpdate(ctx context.Context, w *webhook.Webhook, entry *access.Entry) error {
+func (t *Tables) WebhookUpdate(ctx context.Context, w *webhook.Webhook, quota *account.Quota, entry *access.Entry) error {
 	col, err := column.OfWebhook(w, t.sealer)
 	if err == nil {
-		err = t.webhookReplace(ctx, w, entry, "WebhookUpdate", col.Settings, col.Secrets, w.Status, col.Health, col.Inactive, w.UpdatedAt)
+		err = t.webhookReplace(ctx, w, quota, entry, "WebhookUpdate", col.Settings, col.Secrets, w.Status, col.Health, col.Inactive, w.UpdatedAt)
 	}
 	if err != nil {
 		return fmt.Errorf("changing webhook %q: %w", w.ID, err)
@@ -83,7 +100,7 @@ func (t *Tables) WebhookUpdate(ctx context.Context, w *webhook.Webhook, entry *a
 func (t *Tables) WebhookHealth(ctx context.Context, w *webhook.Webhook) error {
 	health, err := column.OfHealth(w)
 	if err == nil {
-		err = t.webhookReplace(ctx, w, nil, "WebhookHealth", health)
+		err = t.webhookReplace(ctx, w, nil, nil, "WebhookHealth", health)
 	}
 	if err != nil {
 		return fmt.Errorf("storing the health of webhook %q: %w", w.ID, err)
@@ -92,10 +109,13 @@ func (t *Tables) WebhookHealth(ctx context.Context, w *webhook.Webhook) error {
 }
 
 // webhookReplace changes the row of the webhook if it still has w's version.
-func (t *Tables) webhookReplace(ctx context.Context, w *webhook.Webhook, entry *access.Entry, name string, values ...any) error {
+func (t *Tables) webhookReplace(ctx context.Context, w *webhook.Webhook, quota *account.Quota, entry *access.Entry, name string, values ...any) error {
 	err := t.changeWebhooks(ctx, func(x tx, change int64) error {
 		err := x.changeOne(webhook.ErrChanged, name, append([]any{change, w.Number, w.Tenant, w.Version}, values...)...)
 		if err == nil {
+			if err := webhookCheck(x, w, quota); err != nil {
+				return err
+			}
 			return x.audit(entry)
 		}
 		if !errors.Is(err, webhook.ErrChanged) {

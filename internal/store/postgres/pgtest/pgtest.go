@@ -110,7 +110,7 @@ func binaries(t testing.TB) string {
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // the pattern is valid
 	version := func(path string) int {
-		n, _ := strconv.Atoi(strings.Split(path, "/")[4]) // 0 for what is no version
+		n, _ := strconv.Atoi(strings.Split(path, "/")[4]) // 0 if it is no version
 		return n
 	}
 	if len(found) > 0 {

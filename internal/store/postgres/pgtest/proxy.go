@@ -65,7 +65,7 @@ func (p *Proxy) URL(database string) string {
 	return fmt.Sprintf("postgres://relay@127.0.0.1:%d/%s?sslmode=disable", p.port, url.PathEscape(database))
 }
 
-// Hold holds back what is sent in a direction from now on, or lets it go.
+// Hold holds back the bytes of a direction from now on, or lets them go.
 func (p *Proxy) Hold(direction int, on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -45,6 +45,14 @@ WHERE id < $1 AND id >= $2 AND tenant = $3
 ORDER BY id DESC
 LIMIT $10;
 
+-- name: Tail
+-- An id has the number of the node that gave it.
+SELECT id, tenant, webhook, event, at, total_us, outcome, status, type, detail
+FROM attempt
+WHERE id > $1 AND (id >> 12) & 511 <> $2 AND tenant = ANY ($3) AND outcome <= 3
+ORDER BY id DESC
+LIMIT $4;
+
 -- name: Lag
 SELECT coalesce(max(behind), 0), coalesce(max(ahead), 0)
 FROM attempt_lag;

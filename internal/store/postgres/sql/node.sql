@@ -34,10 +34,28 @@ DELETE FROM node
 WHERE fence = $1;
 
 -- name: FenceExpired
--- Waits for the writes of such a node that are under way; none can follow.
+-- A node with a write under way is left to the next call: one that is frozen within a transaction must not
+-- keep others from being taken over.
 DELETE FROM node
-WHERE expires < clock_timestamp() AND fence <> $1
+WHERE fence IN (
+  SELECT fence
+  FROM node
+  WHERE expires < clock_timestamp() AND fence <> $1
+  FOR UPDATE SKIP LOCKED)
 RETURNING fence, number, name;
+
+-- name: EndFrozenWrites
+-- PostgreSQL's own time-outs do not end a COPY that waits for its client, whose transaction holds the lock on
+-- its node's row (see opening in change.go). No call of a node that lives lasts as long as $1.
+WITH frozen AS MATERIALIZED (
+  SELECT n.fence, n.number, n.name, a.pid
+  FROM node n
+  JOIN pg_stat_activity a ON a.query LIKE '%FROM node WHERE fence = ' || n.fence || ' FOR KEY SHARE%'
+  WHERE n.expires < clock_timestamp() AND a.datname = current_database() AND a.usename = current_user
+    AND a.state = 'active' AND a.wait_event = 'ClientRead' AND a.query_start < clock_timestamp() - $1::interval)
+SELECT fence, number, name
+FROM frozen
+WHERE pg_terminate_backend(pid);
 
 -- name: LastEvent
 -- The highest id a node number has given from a moment on: nothing, as long as

@@ -88,6 +88,17 @@ SELECT webhook, tenant,
   EXISTS (SELECT FROM owed WHERE owed.webhook = w.webhook AND ord <> 0)
 FROM w;
 
+-- name: Backlog
+-- As Webhooks, for the webhooks of a tenant.
+SELECT w.number,
+  (SELECT count(*) FROM (SELECT FROM owed WHERE owed.webhook = w.number LIMIT 10000) c),
+  coalesce((SELECT due FROM owed WHERE owed.webhook = w.number AND claim = 0 AND ord = 0 AND due <= $2 ORDER BY due LIMIT 1), 0),
+  coalesce((SELECT due FROM owed WHERE owed.webhook = w.number AND claim = 0 AND ord = 0 AND due > $2 ORDER BY due LIMIT 1), 0),
+  EXISTS (SELECT FROM owed WHERE owed.webhook = w.number AND ord <> 0)
+FROM webhook w
+WHERE w.tenant = $1 AND EXISTS (SELECT FROM owed WHERE owed.webhook = w.number)
+ORDER BY 1;
+
 -- name: Heads
 -- The first row of each order above $2, for up to $3 orders, found one after
 -- the other: there may be a million rows behind each.

@@ -2,7 +2,7 @@
 // operating system, with two things put right.
 //
 // SQLite knows few words for failures: a full disk, a broken one and a quota are
-// all "disk I/O error". What the system said is kept here, by file, so that whoever
+// all "disk I/O error". The system's errors are kept here, by file, so that callers who
 // reports the failure can tell which one it was.
 //
 // And a file that is new is made durable with the entry that names it: the
@@ -31,7 +31,7 @@ const Name = "relay"
 
 func init() { vfs.Register(Name, system{}) }
 
-// under is what the files are opened with, the driver's own unless a test has
+// under opens the files: the driver's own VFS unless a test has
 // put another one there.
 var under atomic.Pointer[vfs.VFSFilename]
 
@@ -199,7 +199,7 @@ func database(path string) string {
 	return path
 }
 
-// note remembers what the system said of a file, and returns it.
+// note remembers the system's error about a file, and returns it.
 func note(path string, err error) error {
 	var errno syscall.Errno
 	if err == nil || !errors.As(err, &errno) || errno == syscall.ENOENT || errno == syscall.EAGAIN {
@@ -213,7 +213,7 @@ func note(path string, err error) error {
 // for locks before it gives up.
 const fresh = 10 * time.Second
 
-// Failure returns what the system said of a database's files when something last
+// Failure returns the system's error about a database's files when something last
 // failed, if that was a moment ago.
 func Failure(path string) (errno syscall.Errno, ok bool) {
 	v, ok := failures.Load(path)
@@ -224,7 +224,7 @@ func Failure(path string) (errno syscall.Errno, ok bool) {
 	return f.errno, time.Since(f.at) < fresh
 }
 
-// SyncFile makes durable what was written to a file, by whomever.
+// SyncFile makes all writes to a file durable, whoever made them.
 func SyncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package powercut shows what a disk would hold if the power went now: of each
-// file of SQLite what was synced, and nothing that was written since.
+// Package powercut shows the contents of a disk if the power failed now: of each
+// file of SQLite the synced part, without later writes.
 //
 // That is the worst a disk that keeps its word may do, and the simplest. Names of
 // files count as durable at once.
@@ -18,11 +18,11 @@ import (
 	"github.com/relay-events/relay/internal/store/sqlite/osfile"
 )
 
-// Disk remembers what was synced of files that are opened after Watch.
+// Disk remembers the synced contents of files that are opened after Watch.
 type Disk struct {
 	vfs.VFSFilename
 
-	mu     sync.Mutex // held while a file changes, so that a sync covers what it says
+	mu     sync.Mutex // held while a file changes, so that a sync covers all earlier changes
 	synced map[string][]byte
 }
 
@@ -69,7 +69,7 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 	defer d.mu.Unlock()
 	path := name.String()
 	if _, ok := d.synced[path]; !ok {
-		d.synced[path], _ = os.ReadFile(path) // what was there before; nil if it is made now
+		d.synced[path], _ = os.ReadFile(path) // its earlier contents; nil if it is made now
 	}
 	f, flags, err := d.VFSFilename.OpenFilename(name, flags)
 	if err != nil {

@@ -42,3 +42,8 @@ SELECT id, events
 FROM block
 ORDER BY id DESC
 LIMIT 1;
+
+-- name: BlockReplace
+UPDATE block
+SET raw_bytes = ?2, crc = ?3, body = ?4
+WHERE id = ?1;

@@ -123,3 +123,28 @@ WHERE name = ?;
 INSERT INTO meta(name, value)
 VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: BlockReplace
+UPDATE block
+SET raw_bytes = ?2, crc = ?3, body = ?4
+WHERE id = ?1;
+
+-- name: EventErase
+DELETE FROM by_event
+WHERE event = ? AND webhook = ? AND attempt = ?;
+
+-- name: WebhookErase
+-- In the chunk that holds the block.
+DELETE FROM by_webhook
+WHERE webhook = ?1 AND chunk = (
+  SELECT max(id)
+  FROM chunk
+  WHERE id <= ?2);
+
+-- name: TenantErase
+DELETE FROM by_tenant
+WHERE tenant = ?;
+
+-- name: RollupErase
+DELETE FROM rollup
+WHERE tenant = ?;

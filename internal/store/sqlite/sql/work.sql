@@ -68,6 +68,13 @@ FROM owed
 WHERE webhook = ? AND blocked = 0 AND due <= ?
 ORDER BY due, event;
 
+-- name: OwedToCome
+SELECT due
+FROM owed
+WHERE webhook = ? AND blocked = 0 AND due > ?
+ORDER BY due
+LIMIT 1;
+
 -- name: OwedNewest
 SELECT event, webhook, tenant, due, since, attempts, base, reason, sequence
 FROM owed
@@ -140,3 +147,13 @@ FROM meta;
 -- name: ClosedThroughSet
 UPDATE meta
 SET closed_through = ?;
+
+-- name: OwedWebhooks
+SELECT DISTINCT webhook
+FROM owed
+WHERE tenant = ?;
+
+-- name: OwedOfDay
+SELECT event, tenant
+FROM owed
+WHERE event >= ? AND event < ?;

@@ -6,6 +6,11 @@ FROM record
 WHERE kind = $1
 ORDER BY number;
 
+-- name: RecordNames
+SELECT name
+FROM record
+WHERE tenant = $1 AND kind = $2;
+
 -- name: RecordCreate
 INSERT INTO record(tenant, kind, name, version, body, sealed, created, updated)
 VALUES ($1, $2, $3, 1, $4, $5, $6, $7)

@@ -13,12 +13,14 @@ SET created = created
 WHERE id = $1;
 
 -- name: PersonFind
-SELECT id, email, password
+SELECT id, email, password,
+  (SELECT count(*) FROM second_factor f WHERE f.person = person.id AND f.confirmed > 0)
 FROM person
 WHERE email = $1;
 
 -- name: PersonGet
-SELECT id, email, password
+SELECT id, email, password,
+  (SELECT count(*) FROM second_factor f WHERE f.person = person.id AND f.confirmed > 0)
 FROM person
 WHERE id = $1;
 
@@ -36,20 +38,28 @@ INSERT INTO tenant_user(person, tenant, email, name, role, state, created, seen,
 VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)
 ON CONFLICT DO NOTHING;
 
+-- name: UserCount
+SELECT count(*)
+FROM tenant_user
+WHERE tenant = $1;
+
 -- name: UserList
-SELECT person, tenant, email, name, role, state, created, seen, version
+SELECT person, tenant, email, name, role, state, created, seen, version, provider,
+  (SELECT count(*) FROM second_factor f WHERE f.person = tenant_user.person AND f.confirmed > 0)
 FROM tenant_user
 WHERE tenant = $1 AND email > $2 AND ($3 = '' OR role = $3) AND ($4 = '' OR state = $4) AND ($5 = '' OR email = $5)
 ORDER BY email
 LIMIT $6;
 
 -- name: UserGet
-SELECT person, tenant, email, name, role, state, created, seen, version
+SELECT person, tenant, email, name, role, state, created, seen, version, provider,
+  (SELECT count(*) FROM second_factor f WHERE f.person = tenant_user.person AND f.confirmed > 0)
 FROM tenant_user
 WHERE person = $1 AND tenant = $2;
 
 -- name: UserOfPerson
-SELECT person, tenant, email, name, role, state, created, seen, version
+SELECT person, tenant, email, name, role, state, created, seen, version, provider,
+  (SELECT count(*) FROM second_factor f WHERE f.person = tenant_user.person AND f.confirmed > 0)
 FROM tenant_user
 WHERE person = $1
 ORDER BY created, tenant;
@@ -114,8 +124,8 @@ DELETE FROM login_link
 WHERE hash IN (SELECT hash FROM login_link WHERE expires <= $1 LIMIT $2);
 
 -- name: SessionInsert
-INSERT INTO session(id, hash, person, created, seen, expires, address, agent, method)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+INSERT INTO session(id, hash, person, created, seen, expires, address, agent, method, provider, sid, proved)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 
 -- name: SessionTrim
 DELETE FROM session
@@ -128,9 +138,10 @@ WHERE id IN (
 
 -- name: SessionFind
 -- A row for each of the person's users; a single one without a user if they have none.
-SELECT s.id, s.hash, s.person, s.created, s.seen, s.expires, s.address, s.agent, s.method, p.email, p.password,
+SELECT s.id, s.hash, s.person, s.created, s.seen, s.expires, s.address, s.agent, s.method, s.provider, s.sid, s.proved, p.email, p.password,
+  (SELECT count(*) FROM second_factor f WHERE f.person = p.id AND f.confirmed > 0),
   coalesce(u.tenant, -1), coalesce(u.name, ''), coalesce(u.role, ''), coalesce(u.state, ''), coalesce(u.created, 0), coalesce(u.seen, 0),
-  coalesce(u.version, 0)
+  coalesce(u.version, 0), coalesce(u.provider, '')
 FROM session s
 JOIN person p ON p.id = s.person
 LEFT JOIN tenant_user u ON u.person = s.person AND ($2 < 0 OR u.tenant = $2 OR u.tenant = 0)
@@ -142,8 +153,13 @@ UPDATE session
 SET seen = $2
 WHERE id = $1 AND seen < $2;
 
+-- name: SessionProve
+UPDATE session
+SET proved = $3
+WHERE person = $1 AND id = $2;
+
 -- name: SessionList
-SELECT id, hash, person, created, seen, expires, address, agent, method
+SELECT id, hash, person, created, seen, expires, address, agent, method, provider, sid, proved
 FROM session
 WHERE person = $1
 ORDER BY seen DESC, id;

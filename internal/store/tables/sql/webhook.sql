@@ -17,9 +17,14 @@ FROM webhook_deleted
 WHERE changed > $1;
 
 -- name: WebhookCreate
-INSERT INTO webhook(changed, id, tenant, settings, secrets, status, health, inactive, created, updated)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO webhook(changed, id, tenant, settings, secrets, status, health, inactive, created, updated, owner)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 RETURNING number;
+
+-- name: WebhookCount
+SELECT count(*)
+FROM webhook
+WHERE tenant = $1 AND owner = $2 AND status <> 'ended';
 
 -- name: WebhookUpdate
 UPDATE webhook
