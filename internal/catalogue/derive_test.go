@@ -298,6 +298,36 @@ func TestRulesRefused(t *testing.T) {
 	}
 }
 
+func TestSubset(t *testing.T) {
+	for _, text := range []string{
+		`event.type`, `event.data`, `event.data.a`, `event.data.?a.b`, `event.data["a b"].c`, `event.data.package`, `event.data.in`, `item. true.?null`, `event.data["x .in"] == '.false'`, `event.data.inside`, `item`, `item.a`, `"a\"b"`, `true`, `null`,
+		`event.data.a == "x"`, `(event.data.a) == null`, `merge(event.data)`, `merge(event.data, {"a": item})`, `pick(event.data, [])`, `{}`, `{?"a": event.data.?a}`,
+	} {
+		if _, err := parseExpr(text, true); err != nil {
+			t.Errorf("parseExpr(%s): %v", text, err)
+		}
+	}
+	for _, text := range []string{
+		``, `event`, `event["data"]`, `event.?data`, `event.id`, `event.type.a`, `event.data.a.b()`, `event.data[0]`, `event.data[?"a"]`, `other.a`, `1`, `[]`,
+		`"x" == event.data.a`, `event.data.a == event.data.b`, `event.data.a == 1`, `event.data.a == "x" == true`, `event.data.a != "x"`, `!true`, `has(event.data.a)`,
+		`merge()`, `pick(event.data)`, `pick(event.data, "a")`, `pick(event.data, [a])`, `pick(event.data, [?"a"])`, `event.merge(event.data)`, `{a: "x"}`, `{"a": 1}`, `a{b: "x"}`, `{"a"`,
+	} {
+		if _, err := parseExpr(text, true); err == nil {
+			t.Errorf("parseExpr(%s): want an error", text)
+		}
+	}
+	kept, err := parseExpr(`event.data.in == ".in"`, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := kept.eval(scope{e: &event.Event{Data: []byte(`{"in":".in"}`)}}); err != nil || string(v) != "true" {
+		t.Errorf("a member named like a word of CEL: got %s, %v, want true", v, err)
+	}
+	if _, err := parseExpr("merge(event.data,\n  item)", false); err == nil || !strings.Contains(err.Error(), "line 2, column 3: item ") {
+		t.Errorf("item without a list: got %v, want its line and column", err)
+	}
+}
+
 func FuzzParseExpr(f *testing.F) {
 	for _, s := range []string{`event.data.urgency == "urgent"`, `merge(pick(event.data, ["a", 'b']), item)`, `{?"a": event.data.?a, "b": {"c": null}}`, `""`, `"""`} {
 		f.Add(s, []byte(`{"a":1,"urgency":"urgent"}`))

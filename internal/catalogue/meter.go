@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/priority"
 	"github.com/relay-events/relay/internal/problem"
 )
 
@@ -73,6 +74,7 @@ type Work struct {
 	holds    bool            // holds the tenant's slot for heavy requests
 	hurry    bool            // see Hurry
 	stop     error
+	thread   *priority.Thread // nil until Aside needs it
 }
 
 // ErrWait is returned instead of waiting; see Hurry.
@@ -88,6 +90,19 @@ func (w *Work) Hurry() { w.hurry = true }
 // StopWaiting rejects all requests that wait for their tenants' shares, now and later. It must be
 // called at most once.
 func (r *Registry) StopWaiting() { close(r.stopping) }
+
+// Aside calls f, which does some of the work. If the tenant has done much work lately, f runs on a
+// thread of low priority, so that other tenants' requests do not wait for a processor.
+func (w *Work) Aside(f func()) {
+	if w == nil || w.thread == nil && !w.meter.busy() {
+		f()
+		return
+	}
+	if w.thread == nil {
+		w.thread = priority.Start(priority.Low)
+	}
+	w.thread.Do(f)
+}
 
 // wait counts a waiting request, or returns an error if too many are waiting. The caller decrements
 // the count.
@@ -135,6 +150,15 @@ func (m *meter) pay(steps int) time.Duration {
 		return 0
 	}
 	return time.Duration(-m.balance / rate * float64(time.Second))
+}
+
+// busy reports whether the tenant has lately done more work than a request may do beside others of its
+// tenant.
+func (m *meter) busy() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rate := float64(m.limit) / payTime.Seconds()
+	return m.balance+time.Since(m.at).Seconds()*rate < float64(m.limit-heavySteps)
 }
 
 // wait counts a waiting request, or returns an error if too many are waiting.
@@ -326,6 +350,10 @@ func (w *Work) End() {
 	if w.holds {
 		w.holds = false
 		<-w.meter.heavy
+	}
+	if w.thread != nil {
+		w.thread.End()
+		w.thread = nil
 	}
 }
 

@@ -1,16 +1,13 @@
 package catalogue
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
@@ -26,30 +23,8 @@ type gitHub struct {
 
 func octokit(t *testing.T) gitHub {
 	t.Helper()
-	npm := testenv.Binary(t, "npm")
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		testenv.Skip(t, "no cache folder: "+err.Error())
-	}
-	dir := filepath.Join(cache, "relay-test", "octokit-webhooks-7.6.1")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
-		b, err := os.ReadFile(filepath.Join("testdata", "octokit", name))
-		check(t, err)
-		check(t, os.WriteFile(filepath.Join(dir, name), b, 0o644))
-	}
+	dir := testenv.Modules(t, "octokit-webhooks-7.6.1", "@octokit/webhooks-schemas/schema.json", filepath.Join("testdata", "octokit"))
 	modules := filepath.Join(dir, "node_modules", "@octokit")
-	if _, err := os.Stat(filepath.Join(modules, "webhooks-schemas", "schema.json")); err != nil {
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-		defer cancel()
-		install := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-		install.Dir = dir
-		if out, err := install.CombinedOutput(); err != nil {
-			testenv.Skip(t, "GitHub's payloads cannot be installed: npm ci: "+err.Error()+"\n"+string(out))
-		}
-	}
 	var all struct {
 		Definitions map[string]json.RawMessage
 	}
@@ -107,9 +82,21 @@ const misfits = `branch_protection_rule[0] check_run[0] check_run[7] check_run[8
 	status[0] team[0] team_add[0] watch[0] workflow_dispatch[0] workflow_job[0] workflow_run[0]`
 
 // TestGitHub checks all payloads of GitHub's webhooks against octokit's schemas: none that fits is
-// rejected, and importing the schemas again changes nothing.
+// rejected, and importing the schemas again changes nothing. Under the race detector it takes a sixth of them: nothing in it
+// is concurrent.
 func TestGitHub(t *testing.T) {
 	g := octokit(t)
+	if len(g.schemas) != 58 {
+		t.Errorf("got %d schemas, want 58", len(g.schemas))
+	}
+	if testenv.Race {
+		for i, name := range sortedNames(g.schemas) {
+			if i%6 != 0 {
+				delete(g.schemas, name)
+				delete(g.payloads, name)
+			}
+		}
+	}
 	r, store, reopen := newRegistry(t)
 	ctx := t.Context()
 	var sketches []string
@@ -130,9 +117,6 @@ func TestGitHub(t *testing.T) {
 			t.Errorf("got %d records, want one for each of %d schemas", len(store.list), len(g.schemas))
 		}
 		r = reopen()
-	}
-	if len(g.schemas) != 58 {
-		t.Errorf("got %d schemas, want 58", len(g.schemas))
 	}
 	if len(sketches) > 0 {
 		t.Errorf("%d examples do not fit their schema: %s", len(sketches), strings.Join(sketches, "\n"))
@@ -157,7 +141,7 @@ func TestGitHub(t *testing.T) {
 			}
 		}
 	}
-	if want := len(strings.Fields(misfits)); checked != 329 || refused != want {
+	if want := len(strings.Fields(misfits)); !testenv.Race && (checked != 329 || refused != want) {
 		t.Errorf("got %d payloads and %d refused, want 329 and %d", checked, refused, want)
 	}
 

@@ -17,17 +17,17 @@ import (
 func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 	now := e.wall()
 	since := t.owed.Since
-	if len(ep.hook.Maintenance) > 0 {
+	if ep.hook.MayBeHeld() {
 		since = since.Add(ep.hook.HeldFor(since, now))
 	}
 	if now.Sub(since) > ep.hook.Retry.MaxAge {
-		settled = e.settle(ep, t, Expired, fmt.Sprintf("not attempted within %v of being due", ep.hook.Retry.MaxAge))
+		settled = e.settleUnsent(ep, t, Expired, fmt.Sprintf("not attempted within %v of being due", ep.hook.Retry.MaxAge))
 		l.notAttempted()
 		return settled
 	}
 	m := newMessage(ep.hook, t.ev, t.owed.Attempts+1)
 	defer m.free()
-	a, res, how := e.send(e.holding(), ep, m)
+	a, res, how := e.send(e.attemptContext(), ep, m)
 	switch how {
 	case endInterrupted:
 		e.release(t) // Relay stops
@@ -40,18 +40,23 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 		l.coolDown(t)
 		e.release(t)
 		return false
+	case endLimited:
+		l.notAttempted()
+		l.coolFor(res.After, t)
+		e.release(t)
+		return false
 	case endChanged:
 		l.notAttempted()
-		return l.release(t)
+		return l.releaseOrDrop(t)
 	case endDropped:
 		e.settleDropped(t, a.Error)
 		l.notAttempted()
 		return true
 	}
 	ended := a.At.Add(a.Timing.Total)
-	decide(ep.hook, a, &res, t.owed.Attempts-t.owed.Base+1, since, ended)
+	applyPolicy(ep.hook, a, &res, t.owed.Attempts-t.owed.Base+1, since, ended)
 	e.stopCanceled(t, a)
-	if a.Outcome.Settles() && !ep.settle(&m.Items[0], a) {
+	if a.Outcome.Settles() && !ep.tellSettler(&m.Items[0], a) {
 		e.release(t)
 		return false
 	}
@@ -68,7 +73,7 @@ func (e *Engine) attempt(l *lane, ep *endpoint, t *task) (settled bool) {
 	return a.Outcome.Settles()
 }
 
-// attempted takes in what an attempt told about the endpoint's load.
+// attempted passes an attempt's load signal to the lane's pace.
 func (l *lane) attempted(c destination.Class, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,7 +83,7 @@ func (l *lane) attempted(c destination.Class, took time.Duration) {
 	}
 }
 
-// signalOf returns what an attempt of the class tells about the endpoint's load.
+// signalOf returns the load signal of an attempt of the class.
 func signalOf(c destination.Class) loadSignal {
 	switch c {
 	case destination.Done:
@@ -90,8 +95,8 @@ func signalOf(c destination.Class) loadSignal {
 	}
 }
 
-// decide applies the retry policy to a finished attempt, the n-th of its round.
-func decide(w *webhook.Webhook, a *Attempt, res *destination.Result, n int, since, ended time.Time) {
+// applyPolicy applies the retry policy to a finished attempt, the nth of its round.
+func applyPolicy(w *webhook.Webhook, a *Attempt, res *destination.Result, n int, since, ended time.Time) {
 	if a.Outcome == Delivered || res.Final {
 		return
 	}
@@ -112,12 +117,12 @@ func (e *Engine) stopCanceled(t *task, a *Attempt) {
 	}
 }
 
-// settle ends a delivery without a request. It reports false when it was
+// settleUnsent ends a delivery without a request. It reports false when it was
 // released instead, because Relay stops.
-func (e *Engine) settle(ep *endpoint, t *task, outcome Outcome, why string) bool {
+func (e *Engine) settleUnsent(ep *endpoint, t *task, outcome Outcome, why string) bool {
 	if ep.sender.Settler != nil {
 		a := &Attempt{Tenant: t.owed.Tenant, Event: t.owed.Event, Webhook: t.owed.Webhook, Outcome: outcome, Error: why}
-		if !ep.settle(&destination.Item{Event: t.ev, Delivery: t.owed.Delivery()}, a) {
+		if !ep.tellSettler(&destination.Item{Event: t.ev, Delivery: t.owed.Delivery()}, a) {
 			e.release(t)
 			return false
 		}
@@ -139,16 +144,17 @@ func (e *Engine) release(t *task) {
 type ending uint8
 
 const (
-	endDone        ending = iota // the log's entry says what came of it
+	endDone        ending = iota // the log's entry says how
 	endInterrupted               // ctx ended first
 	endChanged                   // the webhook was changed first so that nothing may be sent
 	endBusy                      // there is no room for its transform now
 	endDropped                   // nothing is to be sent
-	endShort                     // this server lacks what a request needs; the entry's Error says what
+	endShort                     // this server lacks a resource that requests need; the entry's Error names it
+	endLimited                   // the destination's own limit is used up; the result's After says for how long
 )
 
 // send makes the request of an attempt and returns its entry for the log,
-// Delivered or Failed, and what the destination said.
+// Delivered or Failed, and the destination's answer.
 func (e *Engine) send(ctx context.Context, ep *endpoint, m *outgoing) (a *Attempt, res destination.Result, how ending) {
 	making := ctx
 	if !m.Test {
@@ -202,9 +208,7 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *destinat
 		}
 		m.Still = ep
 	}
-	e.metrics.inFlight.Add(1)
-	res = ep.sender.Send(ctx, m)
-	e.metrics.inFlight.Add(-1)
+	res = e.callSender(ctx, ep, m)
 	a.Request, a.Response, a.Timing = res.Request, res.Response, res.Timing
 	switch res.Class {
 	case destination.Interrupted:
@@ -214,6 +218,9 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *destinat
 	case destination.Short:
 		a.Error = res.Text
 		return res, endShort
+	case destination.Limited:
+		a.Error = res.Text
+		return res, endLimited
 	case destination.Done:
 		a.Outcome, a.Error = Delivered, res.Text // a remark: there is no ErrorKind
 	default:

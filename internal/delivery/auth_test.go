@@ -86,7 +86,7 @@ func TestAuthHeaders(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				r.start()
-				// An endpoint that repeats what it got, as those for tests do.
+				// An endpoint that repeats its requests, as those for tests do.
 				ep := r.net.endpoint(func(_ int, w http.ResponseWriter, q *http.Request) {
 					w.Header().Set("X-Echo", q.Header.Get(tc.field))
 					_ = q.Header.Write(w)

@@ -41,7 +41,7 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 		if !e.stopping() {
 			l.coolDown(nil) // there is no room for its transform now
 		}
-		e.releaseAll(l, append(tasks, rest...))
+		l.releaseOrDropAll(append(tasks, rest...))
 		return nil
 	}
 	if len(tasks) == 0 {
@@ -64,21 +64,24 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 	a := e.newAttempt(ep, tasks[0].ev, tasks[0].owed.Attempts+1)
 	a.Batch = b
 	m.ID, m.Type, m.Number = b.ID.Public(event.BatchPrefix), batchEvent, made+1
-	res, how := e.post(e.holding(), ep, a, m)
+	res, how := e.post(e.attemptContext(), ep, a, m)
 	if how != endDone {
-		if how == endShort {
+		switch how {
+		case endShort:
 			e.short(a.Error)
 			l.coolDown(nil)
+		case endLimited:
+			l.coolFor(res.After)
 		}
 		l.notAttempted()
-		e.releaseAll(l, tasks)
+		l.releaseOrDropAll(tasks)
 		return rest
 	}
 	ended := a.At.Add(a.Timing.Total)
-	if len(w.Maintenance) > 0 {
+	if w.MayBeHeld() {
 		since = since.Add(w.HeldFor(since, ended))
 	}
-	orders := []int64{-int64(b.ID)} // of the batches that what is retried is in, by halves
+	orders := []int64{-int64(b.ID)} // of the batches of the retried deliveries, by halves
 	if res.Split && len(tasks) > 1 {
 		// It says nothing about the endpoint: it was refused for an item that only halving finds.
 		a.Outcome, a.NextAt = Retrying, ended.UTC().Truncate(time.Millisecond)
@@ -87,7 +90,7 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 		l.attempted(destination.Done, a.Timing.Total)
 	} else {
 		res.Final = res.Final || res.Split
-		decide(w, a, &res, round+1, since, ended)
+		applyPolicy(w, a, &res, round+1, since, ended)
 		l.attempted(res.Class, a.Timing.Total)
 		e.health.observe(ep, a, &res, ended)
 	}
@@ -101,7 +104,7 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 			t.owed.Base++ // halving does not use up the policy's attempts
 		}
 		e.stopCanceled(t, entries[i])
-		if entries[i].Outcome.Settles() && !ep.settle(&m.Items[i], entries[i]) {
+		if entries[i].Outcome.Settles() && !ep.tellSettler(&m.Items[i], entries[i]) {
 			e.release(t)
 			continue
 		}
@@ -112,7 +115,7 @@ func (e *Engine) attemptBatch(l *lane, ep *endpoint, tasks []*task, formed bool)
 }
 
 // judgeItems sets in the entries of a batch what its destination said of each
-// item, if it did. What it asks to have again is retried as the policy says.
+// item, if it did. Items that it wants again are retried as the policy says.
 func judgeItems(w *webhook.Webhook, entries []*Attempt, res *destination.Result, n int, since, ended time.Time) {
 	if len(res.Verdicts) != len(entries) {
 		return // one verdict for all
@@ -139,7 +142,7 @@ func judgeItems(w *webhook.Webhook, entries []*Attempt, res *destination.Result,
 			}
 		}
 	}
-	// What is retried stays one batch, whose rows have one time.
+	// Retried deliveries stay one batch, whose rows have one time.
 	next := time.Time{}
 	for _, a := range entries {
 		next = later(next, a.NextAt)
@@ -187,11 +190,11 @@ func (e *Engine) dropSettled(ep *endpoint, tasks []*task, formed bool) []*task {
 		if formed {
 			since = newest
 		}
-		if len(w.Maintenance) > 0 {
+		if w.MayBeHeld() {
 			since = since.Add(w.HeldFor(since, now))
 		}
 		if now.Sub(since) > w.Retry.MaxAge {
-			e.settle(ep, t, Expired, fmt.Sprintf("not attempted within %v of being due", w.Retry.MaxAge))
+			e.settleUnsent(ep, t, Expired, fmt.Sprintf("not attempted within %v of being due", w.Retry.MaxAge))
 			return true
 		}
 		return false
@@ -214,8 +217,8 @@ func (e *Engine) renderBatch(ctx context.Context, ep *endpoint, tasks []*task, f
 		m.Items = append(m.Items, destination.Item{Event: t.ev, Delivery: t.owed.Delivery()})
 	}
 	if ep.sender.Composer != nil {
-		in, err = e.composeBatch(ctx, ep, m, tasks)
-		return m, in, nil, err
+		in, rest, err = e.composeBatch(ctx, ep, m, tasks)
+		return m, in, rest, err
 	}
 	w := ep.hook
 	size := 2
@@ -253,25 +256,36 @@ func (e *Engine) renderBatch(ctx context.Context, ep *endpoint, tasks []*task, f
 }
 
 // composeBatch has the destination make the message of a batch, and settles the
-// deliveries of which nothing is to be sent. It returns the others.
-func (e *Engine) composeBatch(ctx context.Context, ep *endpoint, m *destination.Message, tasks []*task) (in []*task, err error) {
-	if err := ep.sender.Composer.Compose(ctx, m); err != nil {
-		return tasks, err
+// deliveries of which nothing is to be sent. It returns those in the message,
+// and those that go into another.
+func (e *Engine) composeBatch(ctx context.Context, ep *endpoint, m *destination.Message, tasks []*task) (in, rest []*task, err error) {
+	if err := e.compose(ctx, ep, m); err != nil {
+		return tasks, nil, err
 	}
 	items := m.Items[:0]
 	for i, t := range tasks {
-		if item := m.Items[i]; item.Settled != "" {
+		switch item := m.Items[i]; {
+		case item.Settled != "":
 			e.settleDropped(t, item.Settled)
-		} else {
+		case item.Later:
+			rest = append(rest, t)
+		default:
 			in, items = append(in, t), append(items, item)
 		}
 	}
 	m.Items = items
-	return in, nil
+	return in, rest, nil
+}
+
+// compose has the destination make a message.
+func (e *Engine) compose(ctx context.Context, ep *endpoint, m *destination.Message) (err error) {
+	defer e.contain(ep, m, &err)
+	return ep.sender.Composer.Compose(ctx, m)
 }
 
 // appendItem returns the message's body with an event appended to it.
-func (e *Engine) appendItem(ctx context.Context, m *destination.Message, ep *endpoint, ev *event.Event) ([]byte, error) {
+func (e *Engine) appendItem(ctx context.Context, m *destination.Message, ep *endpoint, ev *event.Event) (body []byte, err error) {
+	defer e.contain(ep, m, &err)
 	w := ep.hook
 	if w.Script != nil {
 		out, err := e.transform(ctx, w.Script, ev)
@@ -307,61 +321,7 @@ func (e *Engine) failAlone(ep *endpoint, t *task, failed *RenderError) {
 	a := e.newAttempt(ep, t.ev, t.owed.Attempts+1)
 	a.ErrorKind, a.Error = failed.Kind, failed.Message
 	res := destination.Result{Class: destination.Refused, Reason: failed.Kind}
-	decide(ep.hook, a, &res, t.owed.Attempts-t.owed.Base+1, t.owed.Since, a.At)
+	applyPolicy(ep.hook, a, &res, t.owed.Attempts-t.owed.Base+1, t.owed.Since, a.At)
 	e.stopCanceled(t, a)
 	e.recorder.finish(t, a)
-}
-
-// releaseAll is lane.release for the deliveries of a batch.
-func (e *Engine) releaseAll(l *lane, tasks []*task) {
-	l.mu.Lock()
-	dropped := l.removed
-	if !dropped {
-		l.parkingLocked(tasks)
-	}
-	l.mu.Unlock()
-	if !dropped {
-		e.recorder.park(tasks)
-		return
-	}
-	for _, t := range tasks {
-		e.recorder.drop(t)
-	}
-}
-
-// testBatch sends a batch of one synthetic event.
-func (e *Engine) testBatch(ctx context.Context, ep *endpoint, ev *event.Event) (*Attempt, ending) {
-	a := e.newAttempt(ep, ev, 1)
-	a.Test = true
-	m := newBatch(ep)
-	m.Test, m.Items = true, []destination.Item{{Event: ev, Delivery: event.DeliveryID{Event: ev.ID, Webhook: ep.hook.Number}}}
-	m.ID, m.Type, m.Number = ev.ID.Public(event.BatchPrefix), batchEvent, 1
-	var err error
-	if c := ep.sender.Composer; c != nil {
-		if err = c.Compose(ctx, m); err == nil && m.Items[0].Settled != "" {
-			err = &DroppedError{m.Items[0].Settled}
-		}
-	} else {
-		m.Body = []byte{'['}
-		if m.Body, err = e.appendItem(ctx, m, ep, ev); err == nil {
-			m.Body = append(m.Body, ']')
-		}
-	}
-	var failed *RenderError
-	var dropped *DroppedError
-	switch {
-	case errors.As(err, &failed):
-		a.ErrorKind, a.Error = failed.Kind, failed.Message
-		return a, endDone
-	case errors.As(err, &dropped):
-		a.Error = dropped.Why
-		return a, endDropped
-	case err != nil && ctx.Err() != nil:
-		return a, endInterrupted
-	case err != nil:
-		return a, endBusy
-	}
-	a.Batch = &Batch{ID: ev.ID, Lead: ev.ID, Count: 1, Events: []event.ID{ev.ID}}
-	_, how := e.post(ctx, ep, a, m)
-	return a, how
 }

@@ -117,7 +117,7 @@ func TestBatchFillsOrWaits(t *testing.T) {
 			t.Errorf("%d requests, want 5", n)
 		}
 
-		// The request, and what the log says of it.
+		// The request, and its entry in the log.
 		q := ep.requests()[0]
 		var members []string
 		for i, ev := range events {

@@ -13,7 +13,7 @@ import (
 // several servers too. Ids never go back, so that those given before lie in the
 // future afterwards, and so do due times that were stored. Therefore nothing is
 // due later than now because of its id, waits in memory are measured by the
-// monotonic clock, and what is stored is put right when the clock was set back.
+// monotonic clock, and stored times are corrected when the clock is set back.
 
 // clockEvery is how often it is looked for. Tests shorten it.
 var clockEvery = 15 * time.Second
@@ -52,7 +52,7 @@ func (c *clock) drifted() time.Duration {
 	return c.now().Round(0).Sub(c.begun.Round(0)) - time.Since(c.begun)
 }
 
-// wall returns the time of day. It has no monotonic reading: what it is compared
+// wall returns the time of day. It has no monotonic reading: the times it is compared
 // with was stored, or will be.
 func (e *Engine) wall() time.Time { return e.clock.now().Round(0) }
 
@@ -117,7 +117,7 @@ func (e *Engine) lookAhead() error {
 	case ahead > c.ahead+clockStep || gone:
 		e.log.Warn("the newest stored id is ahead of this machine's clock, a clock is or was wrong: due times are looked at again",
 			"by", ahead.Round(time.Second))
-		c.ahead, c.passes = ahead, 2 // once more for what was on its way to the store
+		c.ahead, c.passes = ahead, 2 // once more for rows that were on their way to the store
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func (e *Engine) clockSet(step time.Duration) {
 	e.due.again()
 }
 
-// correctDue makes due what is stored with a later due time only because the
+// correctDue makes rows due that have a later due time only because the
 // clock was ahead.
 func (e *Engine) correctDue() error {
 	list, err := e.store.OwedSummaries(e.claiming)
@@ -216,4 +216,18 @@ func (l *lane) clockSet() {
 	}
 	l.gather.open = openBatch{} // its due time is of the clock before
 	l.startLocked()
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

@@ -46,7 +46,7 @@ type cluster struct {
 	clocks []*setClock
 }
 
-// clusterNode is one node: what a process would be.
+// clusterNode is one node, like a process of its own.
 type clusterNode struct {
 	store    *postgres.Store
 	client   *egress.Client
@@ -275,7 +275,7 @@ func TestRotationAndPauseHoldAtAllNodes(t *testing.T) {
 	for i := range 4 {
 		old := w.Secrets.Current
 		var err error
-		if w, err = c.nodes[i%3].hooks.RotateSecret(ctx, access.System(w.Tenant), w.ID, 0); err != nil {
+		if w, err = c.nodes[i%3].hooks.RotateSecret(ctx, access.System(w.Tenant), w.ID, "", 0); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(soon + grace)
@@ -426,7 +426,7 @@ func TestRateLimitOverNodes(t *testing.T) {
 		c.nodes[i%3].publish(t, `{"type":"a.b","data":1}`)
 	}
 	c.await("a first request", func() bool { return e.count() > 0 })
-	time.Sleep(3 * time.Second) // what is measured
+	time.Sleep(3 * time.Second) // the time that is measured
 	list := e.requests()
 	took := list[len(list)-1].at.Sub(list[0].at).Seconds()
 	if most := rate*took*1.05 + 3; float64(len(list)) > most || float64(len(list)) < rate*took*0.8 {

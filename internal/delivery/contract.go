@@ -63,7 +63,7 @@ type Attempt struct {
 	Response *exchange.Response
 	Timing   exchange.Timing
 	NextAt   time.Time // of the retry; zero: none
-	// Batch is what the request carried besides this delivery; nil: nothing.
+	// Batch describes the other deliveries in the request; nil: there were none.
 	// Each delivery of a batch has an entry. That of the first one, the leader's,
 	// stands for the request; the others have neither Request, Response nor Timing.
 	Batch *Batch
@@ -77,7 +77,7 @@ type Batch struct {
 	// Events are the deliveries' events in the order of the body, which is that
 	// of their ids; nil in the entries of all but the leader.
 	Events []event.ID
-	// Items tell of Events what is stored of them. They are not part of the log:
+	// Items say which of Events are stored. They are not part of the log:
 	// Engine.Attempt sets them.
 	Items []BatchItem
 }
@@ -175,19 +175,28 @@ var ErrFenced = errors.New("this node's lease was lost")
 type Intake struct {
 	ID     event.ID // the id of its first event; the others follow without a gap
 	Events []event.Event
-	// Token is that of whose it is, among several nodes; see SharedStore.
+	// Token identifies the registration of the node that owns the intake; see SharedStore.
 	Token int64
 	// Owed lists deliveries of the events that were stored as owed with them;
 	// see SharedStore.OweWith.
 	Owed []event.DeliveryID
 }
 
-// OwedSummary tells what is owed to one webhook.
+// OwedSummary counts the deliveries owed to one webhook.
 type OwedSummary struct {
 	Tenant  event.TenantID
 	Webhook uint32
 	Next    time.Time // the earliest due time of an unclaimed row
 	Count   int       // rows; exact up to 10,000, else at least that
+}
+
+// Backlog says what is owed to one webhook. Times are due times of rows that are not claimed, leaving out those that wait
+// behind another of their Order.
+type Backlog struct {
+	Webhook uint32
+	Count   int       // rows, claimed ones included; exact up to 10,000, else at least that
+	Oldest  time.Time // the earliest that has passed; zero: nothing is due
+	Next    time.Time // the earliest to come; zero: none
 }
 
 // MaxRun is how many deliveries of one Order above zero are claimed at a time
@@ -197,7 +206,7 @@ const MaxRun = 32
 // MaxBatch is how many deliveries a batch has at most (SPEC section 6).
 const MaxBatch = webhook.MaxBatchEvents
 
-// Store is what the engine asks of storage. All methods are safe for
+// Store is the storage that the engine needs. All methods are safe for
 // concurrent use. An error that wraps problem.ErrUnavailable means nothing was done.
 type Store interface {
 	// Record commits r: the attempts first, and then, only when they are
@@ -206,8 +215,8 @@ type Store interface {
 	// reverse never happens. Attempts that were recorded twice because the
 	// second half failed appear twice in the log, with different ids.
 	//
-	// What a person has asked for (rows in Owe with ReasonManual and no Token)
-	// is durable when it returns: nothing would ask for it again.
+	// Requests of people (rows in Owe with ReasonManual and no Token) are durable
+	// when it returns: no part of Relay would make them again.
 	Record(ctx context.Context, r *Record) error
 
 	// IntakeOpen calls f for each intake of this installation that was not
@@ -241,7 +250,10 @@ type Store interface {
 	// webhook, leaving out rows that wait behind another of their Order; ok is
 	// false when there is none.
 	OwedNext(ctx context.Context, webhook uint32) (due time.Time, ok bool, err error)
-	// OwedGet returns what is owed for a delivery; ok is false if nothing is.
+	// OwedBacklog returns what is owed to the webhooks of a tenant, by rising number, without those that are owed nothing. It
+	// is one look into an index for each, however much is owed.
+	OwedBacklog(ctx context.Context, tenant event.TenantID, now time.Time) ([]Backlog, error)
+	// OwedGet returns the row of an owed delivery; ok is false without one.
 	// A claimed row is returned, too.
 	OwedGet(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (o Owed, ok bool, err error)
 	// OwedOfEvent returns all rows of an event.
@@ -358,7 +370,7 @@ type StatsPoint struct {
 	MaxMs     int64
 }
 
-// JobKind is what a background job does.
+// JobKind is the kind of a background job.
 type JobKind string
 
 // The kinds of job.

@@ -21,12 +21,12 @@ type SharedStore interface {
 	// Lease returns until when, by this machine's clock, the node may act on
 	// what is its own. No attempt may start after that. It costs next to nothing.
 	Lease() time.Time
-	// OnLost has f called when the registration has ended, before the node
-	// joins again: until f returns, every write fails with ErrFenced. f must make
-	// the holder forget everything with a token below the one it gets, and let
-	// nothing of it be recorded after it has returned; TakeOver then gives back
-	// what no other node has taken. Only one function is kept; f must not call
-	// the store.
+	// OnLost registers f, which is called when the registration has ended, before
+	// the node joins again: until f returns, every write fails with ErrFenced. f
+	// must make the holder forget everything with a token below the one it gets,
+	// and see that none of it is recorded afterwards; TakeOver then returns the
+	// intakes that no other node has taken. Only one function is kept; f must not
+	// call the store.
 	OnLost(f func(below int64))
 	// Pulse returns the state of affairs among the nodes.
 	Pulse(ctx context.Context) (Pulse, error)
@@ -42,9 +42,13 @@ type SharedStore interface {
 	// before the time, with Next, but without Count. Of webhooks with very many
 	// orders one call looks at some, and another at others.
 	OwedOverdue(ctx context.Context, before time.Time) ([]OwedSummary, error)
-	// OweWith has f called for each event about to be stored, which has its ID:
-	// the deliveries it gives to owe are stored in the same transaction, so that
-	// they are in order whichever nodes accept events. The intake lists them.
+	// AttemptTail returns attempts of the tenants that other nodes have recorded
+	// under ids above the given one, newest first, up to limit.
+	AttemptTail(ctx context.Context, after event.ID, tenants []event.TenantID, limit int) ([]*Attempt, error)
+	// OweWith registers f, which is called for each event about to be stored, with
+	// its ID set. The deliveries that f gives to owe are stored in the same
+	// transaction, so that they are in order whichever nodes accept events. The
+	// intake lists them.
 	OweWith(f func(ev *event.Event, owe func(Owed)))
 }
 

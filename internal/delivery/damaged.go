@@ -10,7 +10,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 )
 
-// ErrDamaged is wrapped by errors about what is stored but cannot be read back
+// ErrDamaged is wrapped by errors about stored data that cannot be read back
 // as it was written: the disk returned other bytes.
 var ErrDamaged = errors.New("stored data is damaged")
 

@@ -27,7 +27,7 @@ func (e *Engine) open(w *webhook.Webhook, before *endpoint) *endpoint {
 	return &endpoint{engine: e, hook: w, sender: e.destinations.Open(w, sender)}
 }
 
-// close ends what the endpoint holds. Attempts that wait for it are released
+// close ends the endpoint's sender and filter. Attempts that wait for it are released
 // uncounted.
 func (ep *endpoint) close() { ep.sender.Close() }
 
@@ -36,7 +36,7 @@ func (ep *endpoint) close() { ep.sender.Close() }
 // waited for its transform or for what its destination asks for.
 func (ep *endpoint) MaySend() bool {
 	w, ok := ep.engine.hooks.ByNumber(ep.hook.Number)
-	return ok && w.Status == webhook.Active && (len(w.Maintenance) == 0 || w.HeldUntil(ep.engine.wall()).IsZero())
+	return ok && w.Sends() && (len(w.Maintenance) == 0 || w.HeldUntil(ep.engine.wall()).IsZero())
 }
 
 // outgoing is a message with the memory that it needs. It is reused.
@@ -74,10 +74,10 @@ func (m *outgoing) free() {
 	messages.Put(m)
 }
 
-// settle has the destination take over how a delivery ended, before that is
+// tellSettler has the destination take over how a delivery ended, before that is
 // recorded. It reports false when Relay stops while that is not possible: the
 // delivery is then to be released.
-func (ep *endpoint) settle(item *destination.Item, a *Attempt) bool {
+func (ep *endpoint) tellSettler(item *destination.Item, a *Attempt) bool {
 	e, s := ep.engine, ep.sender.Settler
 	if s == nil {
 		return true

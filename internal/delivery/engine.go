@@ -1,23 +1,35 @@
 // Package delivery is the engine that delivers everything: it takes accepted
 // events, decides which webhooks they are owed to, makes the attempts, and
-// records what came of them.
+// records their results.
 //
 // The idea is to write as little as possible. An event that is delivered at
 // once costs nothing in storage but its own row and its attempt. Only what
 // cannot be finished now (a retry, a backlog too deep for memory) gets a row,
 // an "owed" one. The group commit an event arrived in, its intake, stays open
 // until each delivery of its events is recorded as settled or owed; a node
-// that starts routes the events of open intakes again and skips what is done.
+// that starts routes the events of open intakes again and skips deliveries that are done.
 // So nothing in memory is needed for correctness.
 //
-// The parts: the router (route.go) matches events to webhooks, and leaves
-// filters that take long to others (undecided.go); a lane per webhook (lane.go)
-// holds what is to be sent to it and as many workers as its endpoint can bear
-// (pace.go); an attempt (attempt.go) is one message, whose content comes from
-// render.go, handed to the webhook's sender (how it travels is the business of
-// package destination); the recorder (record.go) commits results in groups; the
-// due loop (due.go) brings owed deliveries back when their time has come;
-// health.go disables endpoints that only fail; jobs.go recovers and replays.
+// The parts, in the order in which an event meets them:
+//
+//   - engine.go starts and stops everything; contract.go and contract_shared.go
+//     have the words and the storage that the engine needs
+//   - route.go matches events to webhooks, and leaves filters that take long to
+//     undecided.go; recover.go routes the events of intakes that were open at the start
+//   - lane.go has the lane of a webhook: its deliveries in memory (queue.go), those
+//     that wait to share a request (gather.go), and as many workers as its endpoint
+//     can bear (pace.go) and the server has room for (slots.go, crew.go)
+//   - attempt.go makes one attempt, batch.go that of a batch: render.go makes the
+//     content, and endpoint.go has the sender, which knows the protocol
+//     (package destination)
+//   - record.go commits results in groups
+//   - due.go wakes lanes when owed deliveries are due, and claim.go brings these back
+//   - health.go disables endpoints that only fail; jobs.go recovers and replays
+//   - watch.go shows attempts to those who follow them
+//   - sharing.go does all that several servers on one database need
+//   - clock.go notices clocks that are set; overdue.go and metrics.go are for operators
+//   - machine.go and canceled.go serve package ledger, testsend.go sends test events;
+//     damaged.go handles events that can no longer be read
 package delivery
 
 import (
@@ -35,11 +47,11 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// routeAhead bounds the group commits that wait to be routed; a publisher who
-// is faster than that waits. One can hold some MiB of events.
+// routeAhead bounds the group commits that wait to be routed; publishers block
+// while the queue is full. Each may hold several MiB of events.
 const routeAhead = 4
 
-// Config is what an engine is made of.
+// Config has the parts that an engine works with.
 type Config struct {
 	Store    Store
 	Webhooks *webhook.Registry // New subscribes to its changes
@@ -57,9 +69,8 @@ type Config struct {
 	// Publish accepts an operational event; it must not block for long. Nil:
 	// operational events are dropped (tests).
 	Publish func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error
-	// Refresh takes over what other nodes have changed, where the Store is a
-	// SharedStore; what has not changed is zero in the pulse. Nil: only Webhooks
-	// is refreshed.
+	// Refresh reads the kinds of configuration that other nodes have changed,
+	// where the Store is a SharedStore. Nil: only Webhooks is refreshed.
 	Refresh func(ctx context.Context, changed []registry.Kind) error
 	// Now is the clock that may be set while Relay runs; durations are measured
 	// by another. Nil: time.Now.
@@ -74,6 +85,8 @@ type Engine struct {
 	transforms   Transformer
 	log          *slog.Logger
 	publish      func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error
+	counted      func(list []*Attempt)                 // nil: nobody counts; see CountBy
+	shownFrom    func(tenant event.TenantID) time.Time // nil: all; see ShowFrom
 
 	memory  int64        // bound of queued
 	queued  atomic.Int64 // bytes of deliveries waiting in lanes
@@ -96,6 +109,7 @@ type Engine struct {
 	jobs     *jobRunner
 	canceled canceledSet
 	metrics  Metrics
+	watches  watches
 	// shortLogged is when a shortage was logged last, nanoseconds since 1970.
 	shortLogged atomic.Int64
 
@@ -153,8 +167,8 @@ func New(c Config) (*Engine, error) {
 	return e, nil
 }
 
-// Start reads what is owed, begins to deliver, and returns; the events of open
-// intakes are routed in the background (see Recovered).
+// Start reads the owed deliveries, begins to deliver, and returns. The events of
+// open intakes are routed in the background (see Recovered).
 func (e *Engine) Start(ctx context.Context) error {
 	summaries, err := e.store.OwedSummaries(ctx)
 	if err == nil && e.shared != nil {
@@ -179,7 +193,7 @@ func (e *Engine) Start(ctx context.Context) error {
 			case <-e.claiming.Done():
 			}
 			for _, s := range summaries {
-				if w, ok := e.hooks.ByNumber(s.Webhook); ok {
+				if w, ok := e.hooks.ByNumber(s.Webhook); ok && w.Status != webhook.Ended {
 					e.lane(w).owedAt(s.Next, false)
 				} else {
 					e.jobs.discard(s.Tenant, s.Webhook)
@@ -191,6 +205,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		if e.shared != nil {
 			e.loops.Go(e.shared.run)
 			e.loops.Go(e.shared.runTakeOver)
+			e.loops.Go(func() { e.watches.follow(e, e.shared.store) })
 		}
 		e.loops.Go(e.watchClock)
 		e.loops.Go(e.health.run)
@@ -302,10 +317,10 @@ func (e *Engine) laneOf(number uint32) *lane {
 	return e.lanes[number]
 }
 
-// orphaned has a row removed that was stored after its webhook was deleted, by
+// orphaned has a row removed that was stored after its webhook was deleted or had ended, by
 // an attempt that was under way then. Nobody would come for it.
 func (e *Engine) orphaned(o *Owed) {
-	if _, ok := e.hooks.ByNumber(o.Webhook); !ok {
+	if w, ok := e.hooks.ByNumber(o.Webhook); !ok || w.Status == webhook.Ended {
 		e.jobs.discard(o.Tenant, o.Webhook)
 	}
 }
@@ -322,7 +337,10 @@ func (e *Engine) webhookChanged(old, new *webhook.Webhook) {
 		e.tableVersion.Add(1)
 		e.mu.Unlock()
 	}
-	if new == nil {
+	if new == nil || new.Status == webhook.Ended {
+		if old == nil {
+			return // it ended before this server started
+		}
 		e.mu.Lock()
 		l := e.lanes[old.Number]
 		delete(e.lanes, old.Number)
@@ -333,7 +351,7 @@ func (e *Engine) webhookChanged(old, new *webhook.Webhook) {
 		e.jobs.discard(old.Tenant, old.Number)
 		return
 	}
-	resumed := old != nil && old.Status != webhook.Active && new.Status == webhook.Active
+	resumed := old != nil && !old.Sends() && new.Sends()
 	if resumed {
 		e.health.forget(new.ID)
 	}

@@ -24,8 +24,8 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// engineTests are those of the engine on a rig; TestEngineSuiteIsWhole sees to
-// it that none is forgotten.
+// engineTests are the tests that run the engine on a rig; TestEngineSuiteIsWhole
+// fails if one is missing.
 var engineTests = map[string]func(*testing.T){
 	"TestScheduleOfPresetRelay":                TestScheduleOfPresetRelay,
 	"TestNothingLaterThanMaxAge":               TestNothingLaterThanMaxAge,
@@ -35,6 +35,7 @@ var engineTests = map[string]func(*testing.T){
 	"TestDisabledAfterFiveDaysOfFailures":      TestDisabledAfterFiveDaysOfFailures,
 	"TestOneSuccessStartsTheRuleAnew":          TestOneSuccessStartsTheRuleAnew,
 	"TestDisableOn":                            TestDisableOn,
+	"TestAbsentEndpointStopsAfterADay":         TestAbsentEndpointStopsAfterADay,
 	"TestRequestIsWhatTheDocumentsSay":         TestRequestIsWhatTheDocumentsSay,
 	"TestRotationWithOverlapAndAtOnce":         TestRotationWithOverlapAndAtOnce,
 	"TestPauseQueuesNothingAndHoldsRetries":    TestPauseQueuesNothingAndHoldsRetries,
@@ -111,15 +112,18 @@ var engineTests = map[string]func(*testing.T){
 	"TestCutOffBodyIsDelivered":                TestCutOffBodyIsDelivered,
 	"TestClockAsked":                           TestClockAsked,
 	"TestClockSetForward":                      TestClockSetForward,
+	"TestComposerSortsBatches":                 TestComposerSortsBatches,
+	"TestWatch":                                TestWatch,
 }
 
 // lengthy are those that take many seconds on a database, because days full of
-// deliveries pass in them: too long under the race detector.
+// deliveries pass in them: too long under the race detector. Those that do less
+// under it are among them.
 var lengthy = []string{
 	"TestDisabledAfterFiveDaysOfFailures", "TestRampFindsTheCapacityOfAnEndpoint", "TestOtherKeysDoNotWait",
 	"TestRetentionKeepsWhatIsOwed", "TestOneSuccessStartsTheRuleAnew", "TestRecoverAndReplayGoOnAfterARestart",
 	"TestLogKeepsItsEvents", "TestRejected", "TestRateLimit", "TestMaxAge", "TestBatchTransform", "TestMaintenanceWindow", "TestScheduleOfPresetRelay",
-	"TestRetiredConnections", "TestStrayAnswers",
+	"TestRetiredConnections", "TestStrayAnswers", "TestBacklogOfADeadEndpointDrainsWithARamp",
 }
 
 // stretched is how much less often the engine looks at the other nodes of a
@@ -129,13 +133,25 @@ const stretched = 600
 // TestEngineOnPostgres runs the tests of the engine, which have it on files, on
 // PostgreSQL.
 func TestEngineOnPostgres(t *testing.T) {
+	onPostgres(t, func(name string) bool { return !slices.Contains(lengthy, name) })
+}
+
+// TestEngineOnPostgresAtLength runs the others, which the race detector would make
+// last for minutes each.
+func TestEngineOnPostgresAtLength(t *testing.T) {
+	if testenv.Race || testing.Short() {
+		return // "make test" runs it without
+	}
+	onPostgres(t, func(name string) bool { return slices.Contains(lengthy, name) })
+}
+
+func onPostgres(t *testing.T, wanted func(name string) bool) {
 	pgtest.Shared(t) // not in a bubble, where nothing may outlive the test
 	t.Cleanup(delivery.SetSharingPace(stretched))
 	for _, name := range slices.Sorted(maps.Keys(engineTests)) {
-		if (testenv.Race || testing.Short()) && slices.Contains(lengthy, name) {
-			continue
+		if wanted(name) {
+			t.Run(name, engineTests[name])
 		}
-		t.Run(name, engineTests[name])
 	}
 }
 

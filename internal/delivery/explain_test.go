@@ -87,7 +87,7 @@ func TestExplainSaysWhyItWaits(t *testing.T) {
 				}
 			}()
 		}
-		// A paused and a disabled webhook hold what they are owed.
+		// A paused and a disabled webhook hold their deliveries.
 		w := r.webhook(r.net.endpoint(status(500)))
 		ev := r.publish(`{"type":"a","data":1}`)[0]
 		time.Sleep(time.Second)
@@ -261,7 +261,7 @@ func TestRefusedSignature(t *testing.T) {
 		not    string
 	}{
 		{name: "rotated", status: 401, change: func(t *testing.T, r *rig, w *webhook.Webhook) {
-			if _, err := r.hooks.RotateSecret(context.Background(), access.System(w.Tenant), w.ID, 0); err != nil {
+			if _, err := r.hooks.RotateSecret(context.Background(), access.System(w.Tenant), w.ID, "", 0); err != nil {
 				t.Fatal(err)
 			}
 		}, want: []string{"the endpoint answered 401 Unauthorized", "no auth", "signature", "the secret was rotated 3m before", "sha256="}},

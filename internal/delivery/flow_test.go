@@ -71,7 +71,7 @@ func TestRequestIsWhatTheDocumentsSay(t *testing.T) {
 			t.Errorf("the official Standard Webhooks library: %v", err)
 		}
 
-		// The log holds exactly what was sent.
+		// The log holds exactly the request that was sent.
 		a := r.attempts(w)[0]
 		if string(a.Request.Body) != want {
 			t.Errorf("log body %s, want %s", a.Request.Body, want)
@@ -97,7 +97,7 @@ func TestRotationWithOverlapAndAtOnce(t *testing.T) {
 		ep := r.net.endpoint(nil)
 		w := r.webhook(ep, func(s *webhook.Settings) { s.Signature = webhook.SignStandard })
 		old := w.Secrets.Current
-		w, err := r.hooks.RotateSecret(ctx, access.System(w.Tenant), w.ID, time.Hour)
+		w, err := r.hooks.RotateSecret(ctx, access.System(w.Tenant), w.ID, "", time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestRotationWithOverlapAndAtOnce(t *testing.T) {
 			t.Errorf("after the overlap only the new secret may verify")
 		}
 		before := w.Secrets.Current
-		if w, err = r.hooks.RotateSecret(ctx, access.System(w.Tenant), w.ID, 0); err != nil {
+		if w, err = r.hooks.RotateSecret(ctx, access.System(w.Tenant), w.ID, "", 0); err != nil {
 			t.Fatal(err)
 		}
 		if verifies(before) || !verifies(w.Secrets.Current) {
@@ -514,7 +514,7 @@ func TestTestIsLoggedAndCountsForNothing(t *testing.T) {
 	})
 }
 
-// TestDeliveriesAreListedOnce lists what was settled several times where it stands now, and nowhere else.
+// TestDeliveriesAreListedOnce lists deliveries settled several times where they stand now, and nowhere else.
 func TestDeliveriesAreListedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()

@@ -16,12 +16,12 @@ const (
 	// lateGrace is how long a delivery that is late already, after a restart,
 	// waits for those that come with it.
 	lateGrace = 20 * time.Millisecond
-	// bodyOverhead is about what a format adds to an event, in bytes.
+	// bodyOverhead is about how much a format adds to an event, in bytes.
 	bodyOverhead = 100
 )
 
-// gather is what of a lane to a batched webhook waits for company. Batches that
-// have been sent once are not here: they stay as they are, in the lane's queue.
+// gather holds a lane's deliveries that are waiting to be sent as one batch.
+// Batches that have been sent once are not here: they stay as they are, in the lane's queue.
 // It is guarded by the lane's lock.
 type gather struct {
 	queue   queue
@@ -78,25 +78,11 @@ func (g *gather) deadline(b *webhook.Batch) time.Time {
 	return t.at.Add(max(wait, min(b.MaxWait, lateGrace)))
 }
 
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-// alarmLocked sets the timer for what is gathered and need not go yet.
+// alarmLocked sets the timer for gathered deliveries that need not go yet.
 func (l *lane) alarmLocked() {
 	g := &l.gather
 	if g.queue.len() == 0 || g.claimed > 0 || g.timer != nil {
-		return // those from the store go when the due loop has brought what it can
+		return // those from the store go when the due loop has brought all it can
 	}
 	wait := time.Until(g.deadline(l.endpoint.hook.Batch))
 	if wait <= 0 {
@@ -131,7 +117,7 @@ func (g *gather) pop() *task {
 	return t
 }
 
-// nextLocked takes what the next request carries: a delivery, a batch to be
+// nextLocked takes the content of the next request: a delivery, a batch to be
 // sent again, or a new batch, linked by next. Deliveries of batches stay counted
 // in the memory bound, twice for their body, until releaseLocked.
 func (l *lane) nextLocked() *task {
@@ -178,7 +164,7 @@ func (l *lane) workBatch(ep *endpoint, t *task) {
 	rest := l.engine.attemptBatch(l, ep, tasks, formed)
 	l.mu.Lock()
 	l.holdLocked(-2 * held)
-	back := !l.removed && l.endpoint.hook.Batch != nil && l.endpoint.hook.Status == webhook.Active
+	back := !l.removed && l.endpoint.hook.Batch != nil && l.endpoint.hook.Sends()
 	for i := len(rest) - 1; i >= 0 && back; i-- {
 		l.gather.queue.pushFront(rest[i])
 		l.gather.count(rest[i], 1)
@@ -186,7 +172,7 @@ func (l *lane) workBatch(ep *endpoint, t *task) {
 	}
 	l.mu.Unlock()
 	if !back {
-		l.engine.releaseAll(l, rest)
+		l.releaseOrDropAll(rest)
 	}
 }
 
@@ -202,7 +188,7 @@ func (l *lane) parkingLocked(tasks []*task) {
 	}
 }
 
-// regroup makes of tasks from the store what the webhook's settings ask for. A
+// regroup groups tasks from the store as the webhook's settings ask. A
 // batch that was sent before stays one; anything else that came in a row is
 // taken apart if it is now sent in batches, and so is a batch if it no longer is.
 func regroup(w *webhook.Webhook, tasks []*task) []*task {

@@ -40,12 +40,14 @@ type healthKeeper struct {
 // health is the state of one webhook that is failing, or was until lately.
 type health struct {
 	webhook.Health
-	base    webhook.Health // what is stored, as far as known
+	base    webhook.Health // as stored, as far as known
 	tenant  event.TenantID
 	id      string
-	changed bool // differs from what is stored
+	hook    bool // it is a REST hook
+	changed bool // differs from base
 	disable bool // the rule, or a status code, asks for it
-	told    bool // it is a status code that does
+	told    bool // it is not the rule about failures that does, so that what others have seen does not matter
+	ends    bool // with disable: it is a REST hook's end
 	notice  bool // webhook.failing is to be published
 	refused bool // webhook.authentication_rejected is to be published
 }
@@ -64,14 +66,14 @@ func (k *healthKeeper) observe(ep *endpoint, a *Attempt, res *destination.Result
 	defer k.mu.Unlock()
 	h := k.state[w.Number]
 	if h == nil {
-		h = &health{Health: w.Health, base: w.Health, tenant: w.Tenant, id: w.ID}
+		h = &health{Health: w.Health, base: w.Health, tenant: w.Tenant, id: w.ID, hook: w.Hook != nil}
 		k.state[w.Number] = h
 	}
 	if a.Outcome == Delivered {
 		if !h.FailingSince.IsZero() || h.Failures > 0 {
 			h.Health, h.changed = webhook.Health{}, true
 		}
-		h.notice, h.disable, h.refused = false, false, false
+		h.notice, h.disable, h.told, h.ends, h.refused = false, false, false, false, false
 		return
 	}
 	if h.FailingSince.IsZero() {
@@ -102,12 +104,23 @@ func (k *healthKeeper) observe(ep *endpoint, a *Attempt, res *destination.Result
 			h.refused, urgent = true, true
 		}
 	}
+	if a.Response != nil && slices.Contains(w.AbsentOn, a.Response.Status) {
+		if h.AbsentSince.IsZero() {
+			h.AbsentSince = now.UTC().Truncate(time.Millisecond)
+		}
+		h.Absences++
+	} else {
+		h.AbsentSince, h.Absences = time.Time{}, 0
+	}
 	switch {
 	case a.Response != nil && slices.Contains(w.DisableOn, a.Response.Status):
 		h.DisabledReason = res.Text
+		h.disable, h.told, h.ends, urgent = true, true, w.Hook != nil, true
+	case h.Absent() && now.Sub(h.AbsentSince) >= webhook.AbsentAfter:
+		h.DisabledReason = fmt.Sprintf("nothing but this answer for %d hours (%d times): %s", int(webhook.AbsentAfter.Hours()), h.Absences, h.LastError)
 		h.disable, h.told, urgent = true, true, true
 	case ep.sender.Settler != nil:
-		// It says what is done with what cannot be delivered.
+		// It says what to do with events that cannot be delivered.
 	case failing >= webhook.DisableAfter:
 		h.DisabledReason = fmt.Sprintf("nothing but failures for %d days (%d attempts); the last: %s",
 			int(webhook.DisableAfter.Hours()/24), h.Failures, h.LastError)
@@ -149,7 +162,7 @@ func (k *healthKeeper) knows(number uint32) bool {
 }
 
 // Health returns how the webhook's endpoint fares now; the webhook's own
-// Health is what was stored last.
+// Health is as stored last.
 func (e *Engine) Health(w *webhook.Webhook) webhook.Health {
 	e.health.mu.Lock()
 	defer e.health.mu.Unlock()
@@ -175,7 +188,7 @@ func (k *healthKeeper) run() {
 	}
 }
 
-// store writes what changed and acts on what the rule says.
+// store writes changes and applies the rule.
 func (k *healthKeeper) store() {
 	e := k.engine
 	k.mu.Lock()
@@ -183,7 +196,7 @@ func (k *healthKeeper) store() {
 	for number, h := range k.state {
 		if h.changed || h.disable || h.notice || h.refused {
 			changed = append(changed, *h)
-			h.base = h.Health // so that what is stored now is not taken for another node's
+			h.base = h.Health // so that this write is not taken for another node's
 			h.changed, h.disable, h.notice, h.refused = false, false, false, false
 		} else if h.FailingSince.IsZero() {
 			delete(k.state, number)
@@ -209,7 +222,7 @@ func (k *healthKeeper) store() {
 func (k *healthKeeper) storeOne(h *health) error {
 	e := k.engine
 	notice, refused, disable := false, false, false
-	w, err := e.hooks.SetHealth(context.Background(), h.tenant, h.id, func(stored webhook.Health) (webhook.Health, bool) {
+	w, err := e.hooks.SetHealth(context.Background(), h.tenant, h.id, func(stored webhook.Health) (webhook.Health, webhook.Status) {
 		now := time.Now()
 		merged := h.Merge(stored, h.base, now)
 		notice = h.notice && stored.NoticedAt.IsZero() && !merged.NoticedAt.IsZero()
@@ -217,8 +230,12 @@ func (k *healthKeeper) storeOne(h *health) error {
 		disable = h.disable && (h.told || now.Sub(merged.FailingSince) >= webhook.DisableAfter)
 		if !disable {
 			merged.DisabledAt, merged.DisabledReason = time.Time{}, ""
+			return merged, webhook.Active
 		}
-		return merged, disable
+		if h.ends {
+			return merged, webhook.Ended
+		}
+		return merged, webhook.Disabled
 	})
 	if err == nil {
 		active := w.Status == webhook.Active
@@ -286,6 +303,9 @@ func (k *healthKeeper) announce(eventType string, h *health) {
 		"failingSince": h.FailingSince,
 		"failures":     h.Failures,
 		"lastError":    h.LastError,
+	}
+	if h.hook {
+		data["restHook"] = true
 	}
 	switch eventType {
 	case EventDisabled:

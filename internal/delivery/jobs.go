@@ -52,6 +52,14 @@ func newJobID() string {
 	return "job_" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
 }
 
+// ShowFrom sets the function that returns the moment before which the events and attempts of a tenant are no longer there for
+// people, though they may not be gone from the store: jobs do not reach behind it. It must be called before Start.
+func (e *Engine) ShowFrom(f func(tenant event.TenantID) time.Time) { e.shownFrom = f }
+
+// CountBy sets the function that is told of all attempts once they are recorded. It must not wait, nor change them. It must be
+// called before Start.
+func (e *Engine) CountBy(f func(list []*Attempt)) { e.counted = f }
+
 // StartJob begins to recover or replay to a webhook what happened since the
 // given time, in the background.
 func (e *Engine) StartJob(ctx context.Context, p *access.Principal, w *webhook.Webhook, kind JobKind, since time.Time) (Job, error) {
@@ -61,6 +69,11 @@ func (e *Engine) StartJob(ctx context.Context, p *access.Principal, w *webhook.W
 	}
 	if w.Status != webhook.Active {
 		return Job{}, problem.New(problem.Conflict, "the webhook is %s: resume it first", w.Status)
+	}
+	if e.shownFrom != nil {
+		if from := e.shownFrom(w.Tenant); from.After(since) {
+			since = from // what is older is no longer there for the tenant
+		}
 	}
 	j := Job{
 		ID: newJobID(), Tenant: w.Tenant, Webhook: w.Number, Kind: kind, State: JobRunning,
@@ -108,7 +121,7 @@ func (e *Engine) Jobs(ctx context.Context, tenant event.TenantID) ([]Job, error)
 	return e.store.JobList(ctx, tenant)
 }
 
-// CancelJob stops a running job; what it made deliveries of stays owed.
+// CancelJob stops a running job; the deliveries it has made stay owed.
 func (e *Engine) CancelJob(ctx context.Context, p *access.Principal, id string) (Job, error) {
 	if _, err := e.Job(ctx, p.Tenant, id); err != nil {
 		return Job{}, err
@@ -137,7 +150,7 @@ func (r *jobRunner) look() {
 	r.wake()
 }
 
-// forget drops what was claimed under an ended registration.
+// forget drops jobs that were claimed under an ended registration.
 func (r *jobRunner) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -151,7 +164,7 @@ func (r *jobRunner) wake() {
 	}
 }
 
-// discard has what a deleted webhook is owed removed.
+// discard removes the deliveries owed to a deleted webhook.
 func (r *jobRunner) discard(tenant event.TenantID, number uint32) {
 	d := discard{tenant, number}
 	r.mu.Lock()
@@ -316,58 +329,4 @@ func (e *Engine) jobStep(j *Job) error {
 		finish(JobDone, "")
 	}
 	return nil
-}
-
-// Again returns the row that has a delivery attempted once more, now, with a
-// fresh round of attempts after the ones made already. It is not canceled any more.
-func (e *Engine) Again(tenant event.TenantID, d event.DeliveryID, made int, now time.Time) Owed {
-	e.canceled.take(d)
-	return Owed{
-		Tenant: tenant, Event: d.Event, Webhook: d.Webhook, Due: now, Since: now,
-		Attempts: made, Base: made, Reason: ReasonManual,
-	}
-}
-
-// storedStep is how many events are read at a time to see whether they are
-// stored; each may have 1 MiB.
-const storedStep = 32
-
-// StoredOnly returns those of the rows for a webhook whose events are still
-// stored, in the order of the events' keys if the webhook asks for it.
-func (e *Engine) StoredOnly(ctx context.Context, w *webhook.Webhook, rows []Owed) ([]Owed, error) {
-	var kept []Owed
-	for part := range slices.Chunk(rows, storedStep) {
-		ids := make([]event.ID, len(part))
-		for i := range part {
-			ids[i] = part[i].Event
-		}
-		byID, _, err := EventsOf(ctx, e.store, ids) // of damaged ones there is nothing to send
-		if err != nil {
-			return nil, fmt.Errorf("reading events: %w", err)
-		}
-		for _, row := range part {
-			ev := byID[row.Event]
-			if ev == nil {
-				continue
-			}
-			if w.Ordering == webhook.OrderingFIFO {
-				row.Order = OrderOf(ev)
-			}
-			kept = append(kept, row)
-		}
-	}
-	return kept, nil
-}
-
-// AttemptsMade returns how many attempts a delivery has had.
-func (e *Engine) AttemptsMade(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (int, error) {
-	list, err := e.store.AttemptsOfDelivery(ctx, tenant, d)
-	if err != nil {
-		return 0, err
-	}
-	made := 0
-	for _, a := range list {
-		made = max(made, a.Number)
-	}
-	return made, nil
 }

@@ -27,7 +27,7 @@ type board struct {
 	mu     sync.Mutex
 	pinned map[string][]pin
 	opened map[string]int // senders not closed yet
-	// answer says what comes of the n-th message to a board, from 1; nil: done.
+	// answer returns the result of the nth message to a board, from 1; nil: done.
 	answer func(n int, m *destination.Message) destination.Result
 }
 
@@ -329,7 +329,7 @@ func TestKindOfDestination(t *testing.T) {
 	})
 }
 
-// TestVerdictsPerItem: what was delivered and what was rejected is settled, and the rest stays one batch.
+// TestVerdictsPerItem: delivered and rejected items are settled, and the rest stays one batch.
 func TestVerdictsPerItem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, b := boardRig(t)
@@ -423,4 +423,90 @@ func TestBatchSplits(t *testing.T) {
 		}
 		r.end()
 	})
+}
+
+// sorter is a board whose senders make the messages themselves: a request carries events of one type only.
+type sorter struct{ *board }
+
+func (s sorter) Open(w *webhook.Webhook, before destination.Sender) destination.Sender {
+	return sorterSender{s.board.Open(w, before)}
+}
+
+type sorterSender struct{ destination.Sender }
+
+func (sorterSender) Compose(_ context.Context, m *destination.Message) error {
+	for i := range m.Items {
+		m.Items[i].Later = m.Items[i].Event.Type != m.Items[0].Event.Type
+	}
+	m.Body = []byte(m.Items[0].Event.Type)
+	return nil
+}
+
+// TestComposerSortsBatches: items that a Composer leaves for later make requests of their own, and none waits for long.
+func TestComposerSortsBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, b := newRig(t), newBoard()
+		r.kinds = map[string]destination.Kind{"board": sorter{b}}
+		r.start()
+		r.toBoard("a", inBatches(10, time.Second, 1<<20))
+		var raw []string
+		for i := range 20 {
+			raw = append(raw, fmt.Sprintf(`{"id":"e%d","type":"%c","data":1}`, i, 'a'+i%3))
+		}
+		r.publish(raw...)
+		time.Sleep(10 * time.Second)
+		got := b.pins("a")
+		for _, p := range got {
+			for _, name := range p.events {
+				var i int
+				fmt.Sscanf(name, "e%d", &i)
+				if p.body != string(rune('a'+i%3)) {
+					t.Errorf("the request %q carries %s", p.body, name)
+				}
+			}
+		}
+		all := names(got)
+		slices.Sort(all)
+		if len(all) != 20 || len(slices.Compact(all)) != 20 || len(got) > 8 {
+			t.Errorf("got %d events in %d requests, want 20, each once, in few", len(all), len(got))
+		}
+		r.end()
+	})
+}
+
+// TestLimitOfTheDestination: an attempt that would be beyond the destination's own limit is made when that has passed, and
+// does not count.
+func TestLimitOfTheDestination(t *testing.T) {
+	for _, batch := range []bool{false, true} {
+		t.Run(fmt.Sprintf("batch %v", batch), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, b := boardRig(t)
+				var until time.Time
+				b.setAnswer(func(int, *destination.Message) destination.Result {
+					now := time.Now()
+					if now.Before(until) {
+						return destination.Result{Class: destination.Limited, After: until.Sub(now), Text: "2 a minute"}
+					}
+					until = now.Add(time.Minute)
+					return destination.Result{}
+				})
+				w := r.toBoard("a", func(s *webhook.Settings) {
+					if s.MaxConcurrency = 1; batch {
+						s.Batch = &webhook.Batch{MaxEvents: 1, MaxWait: time.Second, MaxBytes: 1 << 20}
+					}
+				})
+				events := r.publish(`{"id":"e1","type":"a","data":1}`, `{"id":"e2","type":"a","data":1}`, `{"id":"e3","type":"a","data":1}`)
+				time.Sleep(10 * time.Minute)
+				for _, ev := range events {
+					if d := r.delivery(ev, w); d.State != ledger.StateDelivered || d.Attempts != 1 {
+						t.Errorf("%s: got %s after %d attempts", ev.Name, d.State, d.Attempts)
+					}
+				}
+				if n := len(b.pins("a")); n > 8 {
+					t.Errorf("the board was asked %d times, want about once for each that waits", n)
+				}
+				r.end()
+			})
+		})
+	}
 }

@@ -82,7 +82,7 @@ func (*sieve) Run(_ context.Context, _ *transform.Script, e transform.Input) (tr
 	return transform.Output{}, &transform.RunError{Kind: transform.Exception, Message: "no"}
 }
 
-// TestOnlyRequestsCountForTheRate: what a transform drops, or fails for, uses up nothing of a webhook's rate limit.
+// TestOnlyRequestsCountForTheRate: events that a transform drops, or fails for, use up none of a webhook's rate limit.
 func TestOnlyRequestsCountForTheRate(t *testing.T) {
 	for name, change := range map[string]func(*webhook.Settings){
 		"single": func(*webhook.Settings) {},
@@ -126,7 +126,7 @@ func TestOnlyRequestsCountForTheRate(t *testing.T) {
 	}
 }
 
-// TestJobIsCanceled cancels a replay in the middle: what it has asked for is delivered, and no more, also after a restart.
+// TestJobIsCanceled cancels a replay in the middle: the deliveries it has made are delivered, and no more, also after a restart.
 func TestJobIsCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

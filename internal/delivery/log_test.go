@@ -29,7 +29,7 @@ func TestLogKeepsItsEvents(t *testing.T) {
 		name     string
 		settings func(s *webhook.Settings, start time.Time)
 		event    string
-		later    func(t *testing.T, r *rig, w *webhook.Webhook, ev event.Event, on int) // what is done on a day
+		later    func(t *testing.T, r *rig, w *webhook.Webhook, ev event.Event, on int) // done on a day
 		last     int                                                                    // the day of the last attempt
 	}{
 		{name: "at once", last: 0},

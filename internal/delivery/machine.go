@@ -3,17 +3,17 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/relay-events/relay/internal/destination"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/exchange"
-	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// The methods in this file are for package ledger, which tells what became of
-// deliveries and changes them by hand: see ledger.Machine.
+// The methods in this file are for package ledger, which shows deliveries to
+// people and changes them by hand: see ledger.Machine. Jobs use some of them as well.
 
 // Now returns the time of day as the engine sees it.
 func (e *Engine) Now() time.Time { return e.wall() }
@@ -25,7 +25,7 @@ func (e *Engine) Sender(w *webhook.Webhook) *destination.Opened { return e.lane(
 func (e *Engine) Wake(w *webhook.Webhook, due time.Time) { e.lane(w).owedAt(due, false) }
 
 // Cancel makes a worker that comes upon the delivery in memory drop it, until
-// Uncancel. What the store knows of it is the caller's.
+// Uncancel. The caller takes care of its row.
 func (e *Engine) Cancel(d event.DeliveryID) { e.canceled.add(d) }
 
 // Uncancel takes back what Cancel has asked for.
@@ -89,42 +89,64 @@ func (d *Draft) Describe(ctx context.Context, ev *event.Event) (exchange.Request
 	return req, nil
 }
 
-// Test sends a synthetic event to the webhook now, whatever its status, and
-// returns what came of it, Delivered or Failed. The event is not stored and
-// the attempt counts for no rule, but it is in the log.
-func (e *Engine) Test(ctx context.Context, w *webhook.Webhook, ev event.Event) (*Attempt, error) {
-	if e.stopping() {
-		return nil, problem.New(problem.Unavailable, "Relay is stopping")
+// Again returns the row that has a delivery attempted once more, now, with a
+// fresh round of attempts after the ones made already. It is not canceled any more.
+func (e *Engine) Again(tenant event.TenantID, d event.DeliveryID, made int, now time.Time) Owed {
+	e.canceled.take(d)
+	return Owed{
+		Tenant: tenant, Event: d.Event, Webhook: d.Webhook, Due: now, Since: now,
+		Attempts: made, Base: made, Reason: ReasonManual,
 	}
-	ev.ID, ev.Tenant = e.store.EventReserve(), w.Tenant
-	if ev.Time.IsZero() {
-		ev.Time = ev.ID.Time()
+}
+
+// storedStep is how many events are read at a time to see whether they are
+// stored; each may have 1 MiB.
+const storedStep = 32
+
+// StoredOnly returns those of the rows for a webhook whose events are still
+// stored, in the order of the events' keys if the webhook asks for it.
+func (e *Engine) StoredOnly(ctx context.Context, w *webhook.Webhook, rows []Owed) ([]Owed, error) {
+	var kept []Owed
+	for part := range slices.Chunk(rows, storedStep) {
+		ids := make([]event.ID, len(part))
+		for i := range part {
+			ids[i] = part[i].Event
+		}
+		byID, _, err := EventsOf(ctx, e.store, ids) // of damaged ones there is nothing to send
+		if err != nil {
+			return nil, fmt.Errorf("reading events: %w", err)
+		}
+		for _, row := range part {
+			ev := byID[row.Event]
+			if ev == nil {
+				continue
+			}
+			if w.Ordering == webhook.OrderingFIFO {
+				row.Order = OrderOf(ev)
+			}
+			kept = append(kept, row)
+		}
 	}
-	ep := e.lane(w).current()
-	var a *Attempt
-	var how ending
-	if w.Batch != nil {
-		a, how = e.testBatch(ctx, ep, &ev)
-	} else {
-		m := newMessage(w, &ev, 1)
-		m.Test = true
-		a, _, how = e.send(ctx, ep, m)
-		m.free()
+	return kept, nil
+}
+
+// AttemptsMade returns how many attempts a delivery has had.
+func (e *Engine) AttemptsMade(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (int, error) {
+	list, err := e.store.AttemptsOfDelivery(ctx, tenant, d)
+	if err != nil {
+		return 0, err
 	}
-	switch how {
-	case endChanged:
-		return nil, problem.New(problem.Conflict, "the webhook's authentication was changed meanwhile: test it again")
-	case endInterrupted:
-		return nil, fmt.Errorf("sending a test: %w", ctx.Err())
-	case endBusy:
-		return nil, problem.New(problem.Unavailable, "too many transforms are waiting for their turn, try again")
-	case endShort:
-		return nil, problem.New(problem.Unavailable, "nothing could be sent: %s; try again", a.Error)
-	case endDropped:
-		a.ErrorKind, a.Error = exchange.Transform, errDropped.Error()+": nothing was sent"
+	made := 0
+	for _, a := range list {
+		made = max(made, a.Number)
 	}
-	if err := e.store.Record(context.WithoutCancel(ctx), &Record{Attempts: []*Attempt{a}}); err != nil {
-		return nil, fmt.Errorf("logging a test: %w", err)
-	}
-	return a, nil
+	return made, nil
+}
+
+// WantsAside is webhook.WantsEvent for work that goes through many events: it steps aside after filters that take long.
+func (e *Engine) WantsAside(w *webhook.Webhook, ev *event.Event) bool {
+	start := time.Now()
+	ok := w.WantsEvent(ev)
+	StepAside(time.Since(start))
+	return ok
 }

@@ -106,7 +106,7 @@ func TestMaxAge(t *testing.T) {
 				t.Errorf("%d requests in a minute at one a second, want 61", got)
 			}
 			r.wantExpired(old[599], w, 0)
-			// What is expired has cost no second of the rate: the next event goes at once.
+			// Expired deliveries have cost none of the rate: the next event goes at once.
 			fresh := r.publish(`{"type":"a","data":"fresh"}`)[0]
 			time.Sleep(3 * time.Second)
 			if d := r.delivery(fresh, w); d.State != ledger.StateDelivered {

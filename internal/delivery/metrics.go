@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Metrics counts what the engine does. All fields only grow, but for InFlight.
+// Metrics are the engine's counters. All but InFlight only grow.
 type Metrics struct {
 	inFlight atomic.Int64
 	outcomes [8]atomic.Int64
@@ -39,7 +39,7 @@ func (m *Metrics) postponed(l *lane, stored bool) {
 	}
 }
 
-// FilterCost is what a webhook's filter has cost this server since it started.
+// FilterCost is the cost of a webhook's filter to this server since it started.
 type FilterCost struct {
 	Evaluations int64
 	Time        time.Duration
@@ -47,7 +47,7 @@ type FilterCost struct {
 	Postponed int64
 }
 
-// FilterCost returns what the filter of a webhook has cost; it is zero of one that has none.
+// FilterCost returns the cost of a webhook's filter; zero without one.
 func (e *Engine) FilterCost(number uint32) FilterCost {
 	l := e.laneOf(number)
 	if l == nil {
@@ -91,7 +91,7 @@ type Snapshot struct {
 	// Turns to the store for owed deliveries, and how many of them brought none.
 	Claims, EmptyClaims int64
 	ClockSteps          int64 // how often the machine's clock was seen to be set
-	Short               int64 // attempts given back uncounted because this server lacked what a request needs
+	Short               int64 // attempts given back uncounted because this server lacked a resource that requests need
 	// Evaluations of filters while events are routed, the time they took, how many took too long for the router, how many of these
 	// were put into the store for want of memory, and how many wait in memory now.
 	Filters, FiltersPostponed, FiltersStored, FiltersWaiting int64

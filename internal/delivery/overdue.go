@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/relay-events/relay/internal/webhook"
 )
 
 // Overdue returns how long the delivery that has waited longest is past its due
@@ -26,7 +24,7 @@ func (e *Engine) Overdue(ctx context.Context) (time.Duration, error) {
 	}
 	for _, s := range list {
 		w, ok := e.hooks.ByNumber(s.Webhook)
-		if ok && !s.Next.IsZero() && w.Status == webhook.Active && w.HeldUntil(now).IsZero() {
+		if ok && !s.Next.IsZero() && w.Sends() && w.HeldUntil(now).IsZero() {
 			oldest = earlier(oldest, s.Next)
 		}
 	}
@@ -42,7 +40,7 @@ func (l *lane) oldest(now time.Time) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	oldest := now
-	if l.endpoint.hook.Status != webhook.Active || !l.heldLocked(now).IsZero() {
+	if !l.endpoint.hook.Sends() || !l.heldLocked(now).IsZero() {
 		return oldest
 	}
 	for _, due := range l.behind {

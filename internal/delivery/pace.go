@@ -104,14 +104,14 @@ func (b *bucket) undo() {
 }
 
 // init begins with an endpoint nothing is known of. nodes is how many share
-// what the user allows.
+// the user's limits.
 func (p *pace) init(w *webhook.Webhook, nodes int, now time.Time) {
 	p.conc = 1
 	p.probing = true
 	p.divide(w, nodes, now)
 }
 
-// divide sets this node's share of what the user allows: an attempt at a time
+// divide sets this node's share of the user's limits: an attempt at a time
 // and a burst of one is the least.
 func (p *pace) divide(w *webhook.Webhook, nodes int, now time.Time) {
 	p.max = maxConcurrency
@@ -123,7 +123,7 @@ func (p *pace) divide(w *webhook.Webhook, nodes int, now time.Time) {
 		return
 	}
 	fresh := p.user.rate == 0
-	p.user.delay(now) // what has come at the old rate
+	p.user.delay(now) // settles the tokens accrued at the old rate
 	p.user.rate, p.user.burst = l.PerSecond/float64(nodes), max(1, float64(l.Burst)/float64(nodes))
 	if fresh {
 		p.user.tokens, p.user.filled = p.user.burst, now
@@ -152,7 +152,7 @@ func (p *pace) setRamp(rate float64) { p.ramp.rate, p.ramp.burst = rate, max(1, 
 // failing reports whether the endpoint counts as down.
 func (p *pace) failing() bool { return p.streak >= downAfter }
 
-// class returns what is known of the endpoint.
+// class returns how the endpoint has answered so far.
 func (p *pace) class() class {
 	if p.streak == 0 && p.answered {
 		return proven
@@ -181,14 +181,14 @@ func (p *pace) delay(now time.Time, take bool) time.Duration {
 	return wait
 }
 
-// undo returns the permission that delay gave, for a delivery that ends without an attempt: what is expired or
-// canceled must not use up the rate of what is not.
+// undo returns the permission that delay gave, for a delivery that ends without an attempt: expired
+// and canceled deliveries must not use up the rate of others.
 func (p *pace) undo() {
 	p.ramp.undo()
 	p.user.undo()
 }
 
-// loadSignal says what an attempt tells about the endpoint's load.
+// loadSignal is an attempt's hint at the endpoint's load.
 type loadSignal uint8
 
 const (
@@ -246,7 +246,7 @@ func (p *pace) succeeded(latency, busy float64) {
 		p.conc = max(busy, p.conc-1/p.conc)
 	case p.conc >= float64(p.max):
 	case slower:
-		// Below what is granted anyway it still grows: the answers of many
+		// Below the granted minimum it still grows: the answers of many
 		// endpoints differ widely, whatever their load.
 		p.probing = false
 		p.conc = max(p.conc, min(busy, float64(p.max), p.conc+1/p.conc))

@@ -50,7 +50,7 @@ type recorder struct {
 	down atomic.Bool
 }
 
-// result is one thing to record, and what follows once it is durable.
+// result is one thing to record, with the steps to take once it is durable.
 type result struct {
 	attempt *Attempt
 	owe     *Owed
@@ -70,7 +70,7 @@ func newRecorder(e *Engine) *recorder {
 
 func (r *recorder) start() { go r.run() }
 
-// finish records an attempt of a task and what follows from it.
+// finish records an attempt of a task and its consequence.
 func (r *recorder) finish(t *task, a *Attempt) {
 	r.engine.metrics.count(a)
 	res := result{attempt: a, in: t.in, token: t.token()}
@@ -106,9 +106,9 @@ func (r *recorder) owe(t *task) {
 	r.add(result{owe: &t.owed, in: t.in, parked: t.owed.Reason == ReasonBacklog, token: t.token()})
 }
 
-// gather records that a fresh task waits in the store for others to share its
+// oweGathered records that a fresh task waits in the store for others to share its
 // request; full tells that it was the last they waited for.
-func (r *recorder) gather(t *task, full bool) {
+func (r *recorder) oweGathered(t *task, full bool) {
 	r.add(result{owe: &t.owed, in: t.in, fills: full, token: t.token()})
 }
 
@@ -180,7 +180,7 @@ func (r *recorder) drop(t *task) {
 	}
 }
 
-// release takes the router's own hold off an intake.
+// routed takes the router's own hold off an intake.
 func (r *recorder) routed(in *intake) { r.add(result{in: in, token: in.token}) }
 
 // barrier returns a channel that is closed when everything added so far is
@@ -223,7 +223,7 @@ func (r *recorder) drain() {
 	r.mu.Unlock()
 }
 
-// stop commits what is pending and ends the loop. All workers have ended.
+// stop commits pending results and ends the loop. All workers have ended.
 func (r *recorder) stop() error {
 	r.mu.Lock()
 	r.stopping = true
@@ -290,7 +290,7 @@ type closing struct {
 func (r *recorder) commit(rec *Record, batch []result, closes []closing) []closing {
 	for {
 		r.storing.Lock()
-		// Not before: what was ours when we began may be others' by now.
+		// Not before: results that were ours when we began may be another node's by now.
 		batch = r.current(batch)
 		if r.engine.shared != nil {
 			closes = slices.DeleteFunc(closes, func(c closing) bool { return r.engine.ended(c.token) })
@@ -312,6 +312,10 @@ func (r *recorder) commit(rec *Record, batch []result, closes []closing) []closi
 			break
 		}
 		time.Sleep(retryStore)
+	}
+	r.engine.watches.offer(rec.Attempts)
+	if r.engine.counted != nil && len(rec.Attempts) > 0 {
+		r.engine.counted(rec.Attempts)
 	}
 	closes = closes[:0]
 	if !r.engine.clock.stored.Load() {

@@ -36,11 +36,12 @@ type RenderError struct {
 
 func (e *RenderError) Error() string { return e.Message }
 
-// render sets what the message of a single delivery says. The body is appended
+// render fills in the message of a single delivery. The body is appended
 // to dst if it is the format's. The error is a *DroppedError, a *RenderError, or
 // one that says nothing about event and webhook: ctx ended, or there is no room
 // for a transform at the moment.
-func (e *Engine) render(ctx context.Context, ep *endpoint, m *destination.Message, dst []byte) error {
+func (e *Engine) render(ctx context.Context, ep *endpoint, m *destination.Message, dst []byte) (err error) {
+	defer e.contain(ep, m, &err)
 	w, item := ep.hook, &m.Items[0]
 	if c := ep.sender.Composer; c != nil {
 		m.ContentType, m.BodyFormat = format.ContentType, w.Format
@@ -56,7 +57,6 @@ func (e *Engine) render(ctx context.Context, ep *endpoint, m *destination.Messag
 	m.ContentType, m.BodyFormat = format.TypeOf(w.Format), w.Format
 	var out transform.Output
 	if w.Script != nil {
-		var err error
 		if out, err = e.transform(ctx, w.Script, ev); err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (e *Engine) transform(ctx context.Context, s *transform.Script, ev *event.E
 	}
 	out, err := e.transforms.Run(ctx, s, transform.Input{
 		ID: ev.PublicID(), Type: ev.Type, Key: ev.Key, Time: ev.Time, Data: ev.Data, Attributes: ev.Attributes,
-		// Not the time of the attempt: what it sends must be what the first one sent.
+		// Not the time of the attempt: each attempt must send the same as the first.
 		Now: later(ev.ID.Time(), ev.DeliverAt), Tenant: ev.Tenant,
 	})
 	var failed *transform.RunError
@@ -101,7 +101,7 @@ func (e *Engine) transform(ctx context.Context, s *transform.Script, ev *event.E
 	return out, nil
 }
 
-// badAsk says in words that a destination does not allow what was asked of a
+// badAsk says in words that a destination does not allow a part of a
 // request.
 func badAsk(ep *endpoint, why string) string {
 	if ep.sender.Composer != nil {

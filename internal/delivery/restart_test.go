@@ -23,7 +23,7 @@ import (
 // killed does.
 type slowStore struct {
 	rigStore
-	record, read time.Duration // how long recording takes, and looking up what is owed of an event
+	record, read time.Duration // how long recording takes, and looking up the owed rows of an event
 	dead         *atomic.Bool  // nothing is recorded any more
 	recorded     *atomic.Int64 // records since the start
 }
@@ -134,7 +134,7 @@ func orderAtRestarts(t *testing.T, rng *rand.Rand) {
 			pause(80 * time.Millisecond)
 		}
 		if rng.IntN(2) == 0 {
-			// From here on nothing is recorded: what was accepted is in open intakes only.
+			// From here on no result is recorded: accepted events are in open intakes only.
 			store.dead.Store(true)
 			publish(1 + rng.IntN(8))
 			pause(20 * time.Millisecond)

@@ -50,6 +50,7 @@ type rig struct {
 	now         func() time.Time            // the engine's and the store's clock; nil: time.Now
 	sender      httpdest.Client             // nil: client
 	kinds       map[string]destination.Kind // beside HTTP
+	kind        string                      // of webhooks that name none; empty: HTTP
 	transforms  delivery.Transformer        // nil: none; see withTransforms
 
 	store    rigStore
@@ -78,6 +79,9 @@ func newRig(t *testing.T) *rig {
 		if err := os.RemoveAll(filepath.Join(r.dir, "events")); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if strings.HasPrefix(t.Name(), onAnotherKind+"/") {
+		r.kind, r.kinds = "letterbox", map[string]destination.Kind{"letterbox": letterbox{r.net}}
 	}
 	if rigDatabase != nil && strings.HasPrefix(t.Name(), "TestEngineOnPostgres/") {
 		r.open, r.loseEvents = rigDatabase(t)
@@ -165,6 +169,10 @@ func (r *rig) webhook(e *endpoint, change ...func(*webhook.Settings)) *webhook.W
 	s.URL = e.url
 	for _, f := range change {
 		f(&s)
+	}
+	if r.kind != "" && s.Destination.Type == "" {
+		address := strings.TrimSuffix(strings.TrimPrefix(s.URL, "http://"), "/hook")
+		s.URL, s.Destination = "", webhook.Destination{Type: r.kind, Options: json.RawMessage(fmt.Sprintf(`{"address":%q}`, address))}
 	}
 	w, err := r.hooks.Create(context.Background(), access.System(event.DefaultTenant), s, "")
 	if err != nil {
@@ -283,7 +291,7 @@ func (n *pipeNet) close() {
 	}
 }
 
-// endpoint is a receiver: a real http.Server that notes what it gets.
+// endpoint is a receiver: a real http.Server that notes its requests.
 type endpoint struct {
 	url    string
 	server *http.Server
@@ -295,7 +303,7 @@ type endpoint struct {
 	answer func(n int, w http.ResponseWriter, r *http.Request) // n counts from 1
 }
 
-// request is what an endpoint got.
+// request is a request as an endpoint got it.
 type request struct {
 	at     time.Time
 	header http.Header

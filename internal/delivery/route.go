@@ -9,6 +9,94 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
+// route matches accepted events to lanes until the engine stops.
+func (e *Engine) route() {
+	for {
+		select {
+		case <-e.claiming.Done():
+			return
+		case intakes := <-e.intakes:
+			for i := range intakes {
+				e.routeIntake(&intakes[i], nil)
+			}
+		}
+	}
+}
+
+// intake counts the deliveries of a group commit that are not recorded yet.
+type intake struct {
+	id    event.ID
+	token int64 // see Intake.Token
+	open  atomic.Int64
+}
+
+// routeIntake puts the intake's deliveries on their lanes, except those that
+// skip says are done.
+func (e *Engine) routeIntake(in *Intake, skip func(event.DeliveryID) bool) {
+	if e.ended(in.Token) {
+		return // others have it
+	}
+	track := &intake{id: in.ID, token: in.Token}
+	owed := owedWith(in)
+	track.open.Store(1) // ours, until all events are routed
+	var targets []match
+	var spent routingTime
+	now := e.wall().UTC().Truncate(time.Millisecond)
+	for i := range in.Events {
+		ev := &in.Events[i]
+		targets = e.targetsFor(e.tableOf(ev.Tenant), targets[:0], ev, &spent)
+		if len(targets) == 0 {
+			continue
+		}
+		size := int32(taskOverhead + ev.Size()/len(targets))
+		at := earlier(ev.ID.Time(), now) // ids run ahead of a clock that was set back
+		for _, to := range targets {
+			l := to.lane
+			if skip != nil && skip(event.DeliveryID{Event: ev.ID, Webhook: l.number}) {
+				continue
+			}
+			if _, ok := owed[event.DeliveryID{Event: ev.ID, Webhook: l.number}]; ok {
+				l.owedAt(at, false)
+				continue
+			}
+			track.open.Add(1)
+			t := &task{ev: ev, in: track, size: size, owed: Owed{
+				Tenant: ev.Tenant, Event: ev.ID, Webhook: l.number,
+				Due: at, Since: at,
+			}}
+			later := ev.DeliverAt.After(now)
+			if later {
+				t.owed.Due, t.owed.Since, t.owed.Reason = ev.DeliverAt, ev.DeliverAt, ReasonLater
+			}
+			switch {
+			case to.undecided && !later:
+				e.decider.postpone(l, t)
+			case to.undecided:
+				t.owed.Reason = ReasonFilter // when its time has come
+				e.recorder.owe(t)
+			case later:
+				e.recorder.owe(t)
+			default:
+				l.push(t)
+			}
+		}
+	}
+	e.recorder.routed(track)
+}
+
+// owedWith returns what tells which deliveries of the intake were stored as
+// owed with it; nil: none.
+func owedWith(in *Intake) map[event.DeliveryID]struct{} {
+	if len(in.Owed) == 0 {
+		return nil
+	}
+	set := make(map[event.DeliveryID]struct{}, len(in.Owed))
+	for _, d := range in.Owed {
+		set[d] = struct{}{}
+	}
+	return set
+}
+
 // table is a tenant's compiled routing: which lanes want an event type.
 type table struct {
 	exact map[string][]target // types named by at least one webhook; globs included
@@ -23,9 +111,27 @@ type target struct {
 	hook *webhook.Webhook
 }
 
-// routesDiffer reports whether a change of a webhook matters to routing.
-func routesDiffer(a, b *webhook.Webhook) bool {
-	return a.Status != b.Status || a.Filter != b.Filter || !slices.Equal(a.Events, b.Events)
+// tableOf returns the tenant's table, compiled anew after a change.
+func (e *Engine) tableOf(tenant event.TenantID) *table {
+	e.mu.RLock()
+	t := e.tables[tenant]
+	e.mu.RUnlock()
+	if t != nil {
+		return t
+	}
+	// A change while we compile finds no table to delete: its new version tells
+	// us that ours is old already.
+	for {
+		before := e.tableVersion.Load()
+		t = e.compile(tenant)
+		e.mu.Lock()
+		if e.tableVersion.Load() == before {
+			e.tables[tenant] = t
+			e.mu.Unlock()
+			return t
+		}
+		e.mu.Unlock()
+	}
 }
 
 // compile makes the tenant's table. The caller holds no lock.
@@ -108,164 +214,7 @@ func (e *Engine) targetsFor(t *table, dst []match, ev *event.Event, spent *routi
 	return dst
 }
 
-// tableOf returns the tenant's table, compiled anew after a change.
-func (e *Engine) tableOf(tenant event.TenantID) *table {
-	e.mu.RLock()
-	t := e.tables[tenant]
-	e.mu.RUnlock()
-	if t != nil {
-		return t
-	}
-	// A change while we compile finds no table to delete: its new version tells
-	// us that ours is old already.
-	for {
-		before := e.tableVersion.Load()
-		t = e.compile(tenant)
-		e.mu.Lock()
-		if e.tableVersion.Load() == before {
-			e.tables[tenant] = t
-			e.mu.Unlock()
-			return t
-		}
-		e.mu.Unlock()
-	}
-}
-
-// intake counts the deliveries of a group commit that are not recorded yet.
-type intake struct {
-	id    event.ID
-	token int64 // see Intake.Token
-	open  atomic.Int64
-}
-
-// route matches accepted events to lanes until the engine stops.
-func (e *Engine) route() {
-	for {
-		select {
-		case <-e.claiming.Done():
-			return
-		case intakes := <-e.intakes:
-			for i := range intakes {
-				e.routeIntake(&intakes[i], nil)
-			}
-		}
-	}
-}
-
-// routeIntake puts the intake's deliveries on their lanes, except those that
-// skip says are done.
-func (e *Engine) routeIntake(in *Intake, skip func(event.DeliveryID) bool) {
-	if e.ended(in.Token) {
-		return // others have it
-	}
-	track := &intake{id: in.ID, token: in.Token}
-	owed := owedWith(in)
-	track.open.Store(1) // ours, until all events are routed
-	var targets []match
-	var spent routingTime
-	now := e.wall().UTC().Truncate(time.Millisecond)
-	for i := range in.Events {
-		ev := &in.Events[i]
-		targets = e.targetsFor(e.tableOf(ev.Tenant), targets[:0], ev, &spent)
-		if len(targets) == 0 {
-			continue
-		}
-		size := int32(taskOverhead + ev.Size()/len(targets))
-		at := earlier(ev.ID.Time(), now) // ids run ahead of a clock that was set back
-		for _, to := range targets {
-			l := to.lane
-			if skip != nil && skip(event.DeliveryID{Event: ev.ID, Webhook: l.number}) {
-				continue
-			}
-			if _, ok := owed[event.DeliveryID{Event: ev.ID, Webhook: l.number}]; ok {
-				l.owedAt(at, false)
-				continue
-			}
-			track.open.Add(1)
-			t := &task{ev: ev, in: track, size: size, owed: Owed{
-				Tenant: ev.Tenant, Event: ev.ID, Webhook: l.number,
-				Due: at, Since: at,
-			}}
-			later := ev.DeliverAt.After(now)
-			if later {
-				t.owed.Due, t.owed.Since, t.owed.Reason = ev.DeliverAt, ev.DeliverAt, ReasonLater
-			}
-			switch {
-			case to.undecided && !later:
-				e.decider.postpone(l, t)
-			case to.undecided:
-				t.owed.Reason = ReasonFilter // when its time has come
-				e.recorder.owe(t)
-			case later:
-				e.recorder.owe(t)
-			default:
-				l.push(t)
-			}
-		}
-	}
-	e.recorder.routed(track)
-}
-
-// recover routes the events of intakes that were open when the store was
-// opened: the node died, or stopped, before they were all recorded.
-func (e *Engine) recover() {
-	if e.shared != nil {
-		for err := e.shared.takeOver(); err != nil && !e.stopping(); err = e.shared.takeOver() {
-			e.log.Error("reading open intakes failed, trying again", "err", err)
-			e.sleep(time.Second)
-		}
-		return
-	}
-	var settled map[event.DeliveryID]struct{}
-	var last event.ID // routed up to here
-	events := 0
-	for {
-		err := e.store.IntakeOpen(e.claiming, func(in Intake) error {
-			if in.ID <= last {
-				return nil // routed before the error that made us start over
-			}
-			if settled == nil {
-				settled = make(map[event.DeliveryID]struct{})
-				if err := e.store.SettledSince(e.claiming, in.ID, func(d event.DeliveryID) {
-					settled[d] = struct{}{}
-				}); err != nil {
-					settled = nil
-					return err
-				}
-			}
-			owed := make(map[event.DeliveryID]struct{})
-			for i := range in.Events {
-				rows, err := e.store.OwedOfEvent(e.claiming, in.Events[i].Tenant, in.Events[i].ID)
-				if err != nil {
-					return err
-				}
-				for _, o := range rows {
-					owed[o.Delivery()] = struct{}{}
-				}
-			}
-			events += len(in.Events)
-			e.routeIntake(&in, func(d event.DeliveryID) bool {
-				if _, done := settled[d]; done {
-					return true
-				}
-				_, isOwed := owed[d]
-				return isOwed
-			})
-			last = in.ID
-			return e.claiming.Err()
-		})
-		switch {
-		case err == nil:
-			if events > 0 {
-				e.log.Info("routed the events of open intakes", "events", events)
-			}
-			return
-		case e.stopping():
-			return
-		}
-		e.log.Error("reading open intakes failed, trying again", "err", err)
-		if !e.sleep(time.Second) {
-			return
-		}
-	}
+// routesDiffer reports whether a change of a webhook matters to routing.
+func routesDiffer(a, b *webhook.Webhook) bool {
+	return a.Status != b.Status || a.Filter != b.Filter || !slices.Equal(a.Events, b.Events)
 }

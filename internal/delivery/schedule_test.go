@@ -286,6 +286,44 @@ func TestOneSuccessStartsTheRuleAnew(t *testing.T) {
 	})
 }
 
+// An endpoint that answers with nothing but a status of AbsentOn is absent from the fifth answer on; after a day the webhook
+// is disabled.
+func TestAbsentEndpointStopsAfterADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start()
+		absent := r.webhook(r.net.endpoint(status(http.StatusNotFound)), func(s *webhook.Settings) { s.AbsentOn = []int{404} })
+		broken := r.webhook(r.net.endpoint(status(http.StatusInternalServerError)), func(s *webhook.Settings) { s.AbsentOn = []int{404} })
+		get := func(w *webhook.Webhook) *webhook.Webhook {
+			t.Helper()
+			cur, err := r.hooks.Get(event.DefaultTenant, w.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return cur
+		}
+		r.publish(`{"type":"a","data":1}`)
+		time.Sleep(10 * time.Minute)
+		if cur := get(absent); cur.Health.Absences != 3 || cur.Health.Absent() {
+			t.Errorf("after three answers: got %+v, want three that are not enough", cur.Health)
+		}
+		time.Sleep(3 * time.Hour)
+		if cur := get(absent); !cur.Health.Absent() || cur.Status != webhook.Active {
+			t.Errorf("after five answers: got %s, %+v, want it absent and active", cur.Status, cur.Health)
+		}
+		time.Sleep(22 * time.Hour)
+		r.publish(`{"type":"a","data":2}`)
+		time.Sleep(time.Minute)
+		if cur := get(absent); cur.Status != webhook.Disabled || !strings.Contains(cur.Health.DisabledReason, "404") {
+			t.Errorf("after a day: got %s, %+v, want it disabled because of 404", cur.Status, cur.Health)
+		}
+		if cur := get(broken); cur.Status != webhook.Active || cur.Health.Absences != 0 {
+			t.Errorf("one that answers otherwise: got %s, %+v, want it active", cur.Status, cur.Health)
+		}
+		r.end()
+	})
+}
+
 func TestDisableOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

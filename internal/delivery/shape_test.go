@@ -50,7 +50,7 @@ func TestFilter(t *testing.T) {
 			}
 		}
 
-		// A changed filter holds for what comes now, also after a restart, and for replays.
+		// A changed filter holds for new events, also after a restart, and for replays.
 		w, err := r.hooks.Update(ctx, access.System(w.Tenant), w.ID, func(s *webhook.Settings) error { s.Filter = `event.data.n > 1`; return nil })
 		if err != nil {
 			t.Fatal(err)

@@ -13,15 +13,15 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// Times of what a node that shares its store does all the while. Together they
+// Intervals of the work of a node that shares its store. Together they
 // are some five queries a second.
 const (
-	// pulseEvery is how often a node looks at what others have changed: a
+	// pulseEvery is how often a node looks for changes by others: a
 	// revocation holds on all nodes within a second.
 	pulseEvery = 500 * time.Millisecond
 	// takeOverEvery is how often it looks for the work of dead nodes.
 	takeOverEvery = 2 * time.Second
-	// overdueEvery is how often it looks for what is owed and nobody fetches.
+	// overdueEvery is how often it looks for owed deliveries that no node fetches.
 	overdueEvery = time.Second
 	// overdueAfter is how long after its due time a delivery counts as such:
 	// the node that recorded it comes first, the others would find nothing.
@@ -76,8 +76,9 @@ func (h *sharing) hold() {
 	}
 }
 
-// holding returns the context of attempts.
-func (e *Engine) holding() context.Context {
+// attemptContext returns the context of attempts: it ends when they are to be
+// interrupted, or when their results could no longer be recorded by this node.
+func (e *Engine) attemptContext() context.Context {
 	if e.shared == nil {
 		return e.working
 	}
@@ -100,8 +101,8 @@ func newSharing(e *Engine, s SharedStore, refresh func(ctx context.Context, chan
 // carries it is not ours any more.
 func (e *Engine) ended(token int64) bool { return token < e.endedBelow.Load() }
 
-// mayAttempt reports whether attempts may start: what comes of them can be
-// recorded, and is this node's to record.
+// mayAttempt reports whether attempts may start: their results can be
+// recorded, and by this node.
 func (e *Engine) mayAttempt() bool { return !e.recorder.down.Load() && e.leased() }
 
 // leased reports whether what this node holds is still its own.
@@ -109,7 +110,7 @@ func (e *Engine) leased() bool {
 	return e.shared == nil || time.Now().Before(e.shared.store.Lease())
 }
 
-// share returns how many nodes share what is allowed to an endpoint.
+// share returns how many nodes share an endpoint's limits.
 func (e *Engine) share() int {
 	if e.shared == nil {
 		return 1
@@ -240,8 +241,8 @@ func (e *Engine) resume() {
 	}
 }
 
-// wakeOverdue wakes the lanes of webhooks that are owed what was due at the
-// time: another node recorded it that cannot fetch it, or not all of it.
+// wakeOverdue wakes the lanes of webhooks with deliveries that were due at the
+// time: the node that recorded them cannot fetch them, or not all.
 func (h *sharing) wakeOverdue(at time.Time) error {
 	e := h.engine
 	list, err := h.store.OwedOverdue(e.claiming, at)
@@ -325,35 +326,7 @@ func (h *sharing) oweWith(ev *event.Event, owe func(Owed)) {
 	}
 }
 
-// owedWith returns what tells which deliveries of the intake were stored as
-// owed with it; nil: none.
-func owedWith(in *Intake) map[event.DeliveryID]struct{} {
-	if len(in.Owed) == 0 {
-		return nil
-	}
-	set := make(map[event.DeliveryID]struct{}, len(in.Owed))
-	for _, d := range in.Owed {
-		set[d] = struct{}{}
-	}
-	return set
-}
-
-func (c *canceledSet) clear() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	clear(c.set)
-	c.n.Store(0)
-}
-
-// token returns under which claim the task is ours.
-func (t *task) token() int64 {
-	if t.in != nil {
-		return t.in.token
-	}
-	return t.owed.Token
-}
-
-// forget drops what the lane holds of an ended registration.
+// forget drops the tasks that the lane holds of an ended registration.
 func (l *lane) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -3,8 +3,6 @@ package delivery
 import (
 	"sync"
 	"sync/atomic"
-
-	"github.com/relay-events/relay/internal/event"
 )
 
 // slots bounds the attempts under way over all lanes, and shares them by
@@ -14,7 +12,7 @@ import (
 // many hang, the others get on.
 type slots struct {
 	mu      sync.Mutex
-	free    [2]int // what each class may still take
+	free    [2]int // slots that each class may still take
 	shared  int    // what both together may
 	total   int
 	waiting [2][]*lane
@@ -23,7 +21,7 @@ type slots struct {
 	waiters atomic.Int64
 }
 
-// class says what is known of an endpoint.
+// class is how an endpoint has answered so far.
 type class uint8
 
 const (
@@ -89,35 +87,4 @@ func (s *slots) busy() float64 {
 		return busyConcurrency
 	}
 	return max(1, float64(busyConcurrency*busyTotal/used))
-}
-
-// canceledSet holds deliveries that a person canceled while they were in
-// memory, until a worker comes upon them.
-type canceledSet struct {
-	mu  sync.Mutex
-	set map[event.DeliveryID]struct{}
-	n   atomic.Int64 // len(set), so that the hot path need not lock
-}
-
-func (c *canceledSet) add(d event.DeliveryID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.set == nil {
-		c.set = make(map[event.DeliveryID]struct{})
-	}
-	c.set[d] = struct{}{}
-	c.n.Store(int64(len(c.set)))
-}
-
-// take reports whether the delivery was canceled, and forgets it.
-func (c *canceledSet) take(d event.DeliveryID) bool {
-	if c.n.Load() == 0 {
-		return false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, ok := c.set[d]
-	delete(c.set, d)
-	c.n.Store(int64(len(c.set)))
-	return ok
 }

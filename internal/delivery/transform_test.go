@@ -47,7 +47,7 @@ func (p *fullPool) Run(context.Context, *transform.Script, transform.Input) (tra
 	return transform.Output{NoBody: true}, nil
 }
 
-// TestTransformedRequests: what a script returns is what the endpoint gets and the log holds, signed.
+// TestTransformedRequests: the endpoint gets, and the log holds, the request that a script returns, signed.
 func TestTransformedRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -237,7 +237,7 @@ func TestTransformFails(t *testing.T) {
 	})
 }
 
-// TestTransformResultsRefused: what a script may not set fails the attempt, and nothing is sent anywhere.
+// TestTransformResultsRefused: a forbidden result of a script fails the attempt, and no request is sent anywhere.
 func TestTransformResultsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -315,7 +315,7 @@ func TestTransformNoLongerCompiles(t *testing.T) {
 		w := r.webhook(ep, func(s *webhook.Settings) { s.Transform = `function transform() { return {} }` })
 		broken := *w
 		broken.Transform = "function transform() {\n  return { body: }\n}"
-		if err := r.store.WebhookUpdate(context.Background(), &broken, nil); err != nil {
+		if err := r.store.WebhookUpdate(context.Background(), &broken, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		r.restart()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/priority"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -35,13 +36,13 @@ const (
 	crowded = 200 * time.Microsecond
 )
 
-// filterCost is what a webhook's filter has cost so far.
+// filterCost is the cost of a webhook's filter so far.
 type filterCost struct {
 	evaluations counter
 	nanoseconds counter
 	postponed   counter // of the evaluations, those the router left to the workers
 	slow        counter // evaluations that must be short before the router tries again
-	last        counter // what the last one in the router took, in nanoseconds
+	last        counter // duration of the last one in the router, in nanoseconds
 }
 
 // routingTime is what filters have taken in the router for an intake, by tenant.
@@ -207,7 +208,7 @@ func (d *decider) next() (*lane, *task) {
 	return line.lane, t
 }
 
-// full reports whether no more should be claimed of what is undecided.
+// full reports whether no more undecided deliveries should be claimed.
 func (d *decider) full() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -225,32 +226,34 @@ func (d *decider) waiting() int {
 
 // work decides deliveries until none are left.
 func (d *decider) work() {
+	thread := priority.Start(priority.Low)
+	defer thread.End()
 	for {
 		l, t := d.next()
 		if t == nil {
 			return
 		}
 		if t.owed.Token == 0 {
-			if d.engine.decide(l, t) {
+			if d.engine.passesFilter(thread, l, t) {
 				l.push(t)
 			} else {
 				d.engine.recorder.drop(t)
 			}
 			continue
 		}
-		d.decideClaimed(l, t)
+		d.decideClaimed(thread, l, t)
 	}
 }
 
 // decideClaimed puts a task that was claimed, with those behind it in its order, on its lane, but for those that the filter holds
 // back.
-func (d *decider) decideClaimed(l *lane, t *task) {
+func (d *decider) decideClaimed(thread *priority.Thread, l *lane, t *task) {
 	e := d.engine
 	size := t.size // of all
 	var first, last *task
 	for _, t := range runOf(t) {
 		if t.owed.Reason == ReasonFilter {
-			if !e.decide(l, t) {
+			if !e.passesFilter(thread, l, t) {
 				size -= int32(taskOverhead + t.ev.Size())
 				e.recorder.drop(t)
 				continue
@@ -276,37 +279,33 @@ func (d *decider) decideClaimed(l *lane, t *task) {
 	}
 }
 
-// decide evaluates the filter of the lane's webhook to the end. A webhook that has none by now wants the event.
-func (e *Engine) decide(l *lane, t *task) bool {
+// passesFilter evaluates the filter of the lane's webhook to the end, on the thread: locks are never taken there, because whoever
+// wants one next would wait for a thread of low priority. A webhook that has no filter by now wants the event.
+func (e *Engine) passesFilter(thread *priority.Thread, l *lane, t *task) bool {
 	w := l.current().hook
 	if w.Program == nil || e.ended(t.token()) {
 		return true // of those that are others' by now, the lane takes care
 	}
-	owed, took := e.evaluate(l, w, t.ev)
+	var owed bool
+	var took time.Duration
+	thread.Do(func() {
+		start := time.Now()
+		owed = w.Passes(t.ev)
+		took = time.Since(start)
+	})
+	e.evaluated(l, took)
 	StepAside(took)
 	return owed
 }
 
-// evaluate evaluates the filter of a webhook to the end, and says how long that took.
-func (e *Engine) evaluate(l *lane, w *webhook.Webhook, ev *event.Event) (owed bool, took time.Duration) {
-	start := time.Now()
-	owed = w.Passes(ev)
-	took = time.Since(start)
+// evaluated notes how long the filter of the lane's webhook took.
+func (e *Engine) evaluated(l *lane, took time.Duration) {
 	e.metrics.filter(&l.filter, took)
 	if took > slowFilter {
 		l.filter.slow.Store(slowRuns)
 	} else if l.filter.slow.Add(-1) < 0 {
 		l.filter.slow.Store(0)
 	}
-	return owed, took
-}
-
-// WantsAside is webhook.WantsEvent for work that goes through many events: it steps aside after filters that take long.
-func (e *Engine) WantsAside(w *webhook.Webhook, ev *event.Event) bool {
-	start := time.Now()
-	ok := w.WantsEvent(ev)
-	StepAside(time.Since(start))
-	return ok
 }
 
 // StepAside lets others have the processor after work of some length, and rests as long as that took where others wait for it: all

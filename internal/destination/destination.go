@@ -1,7 +1,7 @@
-// Package destination says what the delivery engine knows of the places that events are delivered to: nothing but this.
+// Package destination is all that the delivery engine knows of the places that events are delivered to.
 //
 // The idea: the engine decides when an attempt is made and how hard a destination is pressed; a Sender makes the attempt
-// and says what came of it; the webhook's policy decides what follows. The engine knows no protocol, no status code and
+// and reports the result; the webhook's policy decides the next step. The engine knows no protocol, no status code and
 // no header name, and a kind of destination knows no lane, no retry and no log.
 //
 // A kind of destination is a package of its own that implements Kind, and is registered where the program is put
@@ -25,14 +25,14 @@ type Kind interface {
 	Check(ctx context.Context, s *webhook.Settings) error
 	// Open returns the sender of a webhook. It sends nothing, and does not fail: settings that cannot be used make the
 	// attempts fail, with words that say why. before is the sender of the webhook's earlier settings, nil for none: Open
-	// may take over what the change leaves as it is (tokens, connections), which before then no longer closes. Attempts
+	// may take over the parts that the change leaves as they are (tokens, connections), which before then no longer closes. Attempts
 	// under way go on with before.
 	Open(w *webhook.Webhook, before Sender) Sender
 }
 
 // A Sender makes the attempts of a webhook's deliveries. It is safe for concurrent use.
 type Sender interface {
-	// Send makes one attempt and says what came of it. It may read the message until it returns, its body for longer
+	// Send makes one attempt and reports the result. It may read the message until it returns, its body for longer
 	// where the Result says so.
 	Send(ctx context.Context, m *Message) Result
 	// Describe returns the request that Send would make, with credentials and signatures masked. It sends nothing and
@@ -41,7 +41,7 @@ type Sender interface {
 	// Target returns the method and the printable address of its requests, for the log entries of attempts that fail
 	// before there is a request.
 	Target() exchange.Request
-	// Close ends what the sender holds. Attempts that wait for it end with the class Changed. Closing twice is harmless.
+	// Close releases the sender's resources. Attempts that wait for it end with the class Changed. Closing twice is harmless.
 	Close()
 }
 
@@ -63,7 +63,7 @@ type Message struct {
 	BodyFormat string
 	// Fields are the header fields of the format.
 	Fields []exchange.Field
-	// Ask is what the webhook's transform, or its Composer, wants of the request itself.
+	// Ask holds the wishes of the webhook's transform, or its Composer, for the request itself.
 	Ask Ask
 	// Still reports whether the webhook may still be sent to. A sender that had to wait before it could send asks it, and
 	// returns the class Changed otherwise. Nil: it may.
@@ -74,13 +74,16 @@ type Message struct {
 type Item struct {
 	Event    *event.Event
 	Delivery event.DeliveryID
-	// Note is a Composer's own: what it needs of the item until the delivery is settled.
+	// Note is for the Composer, until the delivery is settled.
 	Note any
 	// Settled says why nothing is to be sent of the delivery any more; a Composer sets it. Empty: it is sent.
 	Settled string
+	// Later is set by a Composer for an item that cannot share this request with the others: it goes into the next one.
+	// Batches that were sent before stay as they are.
+	Later bool
 }
 
-// Ask is what a transform or a Composer wants of a request beside its body. Senders check it: names and values, and that
+// Ask holds the wishes of a transform or a Composer for a request beside its body. Senders check it: names and values, and that
 // it leads to no other host. Zero fields leave the request as it is.
 type Ask struct {
 	Method string
@@ -99,10 +102,10 @@ type Permission interface {
 	MaySend() bool
 }
 
-// Class is what an attempt tells about its destination. The engine paces and gives back by it alone.
+// Class is an attempt's lesson about its destination. The engine paces and gives back by it alone.
 type Class uint8
 
-// The classes. After the last three the attempt does not count: it is made again, and is in no log.
+// The classes. After the last four the attempt does not count: it is made again, and is in no log.
 const (
 	Done        Class = iota // the destination accepted
 	Refused                  // it answered, but said no to this delivery; or it was not asked, for a reason that is not its load
@@ -110,13 +113,14 @@ const (
 	Unreachable              // it did not answer
 	Interrupted              // the context ended first
 	Changed                  // the sender was closed, or the webhook may not be sent to any more
-	Short                    // this server lacks what a request needs, such as a file descriptor; Text says what
+	Short                    // this server lacks a resource, such as a file descriptor; Text names it
+	Limited                  // the destination's own limit is used up, and it was not asked; After says for how long
 )
 
 // Counts reports whether an attempt that ended so is an attempt.
 func (c Class) Counts() bool { return c <= Unreachable }
 
-// Result is what came of an attempt.
+// Result is how an attempt ended.
 type Result struct {
 	Class Class
 	// Reason is why it was not accepted, of a closed set; empty for Done. Policies match it beside Code.
@@ -126,7 +130,7 @@ type Result struct {
 	// Text says what happened, for people. After Done it is a remark, empty for none.
 	Text string
 
-	// Request is what was sent; the engine adds the body.
+	// Request is the request as sent; the engine adds the body.
 	Request  exchange.Request
 	Response *exchange.Response // nil: no complete answer came
 	Timing   exchange.Timing
@@ -135,8 +139,8 @@ type Result struct {
 	After time.Duration
 	// Final tells that no retry helps, whatever the policy says.
 	Final bool
-	// Denied tells that the destination does not accept who the request says it comes from. Hint may say what is most
-	// likely wrong.
+	// Denied tells that the destination does not accept the request's credentials. Hint may name the most
+	// likely fault.
 	Denied bool
 	Hint   string
 	// Cut tells, after Done, why the answer broke off behind its head; empty: it is whole.
@@ -144,14 +148,14 @@ type Result struct {
 	// Held tells that something may still read the message's body.
 	Held bool
 
-	// Verdicts says what came of each item of a batch, in their order; nil: the same for all.
+	// Verdicts are the results of the items of a batch, in their order; nil: the same for all.
 	Verdicts []Verdict
 	// Split asks for the batch to be sent again in two halves, because it was refused as a whole and the answer does not
 	// say for which item. A batch of one is not split.
 	Split bool
 }
 
-// A Verdict is what a destination said of one item of a batch.
+// A Verdict is a destination's answer for one item of a batch.
 type Verdict struct {
 	Outcome ItemOutcome
 	Text    string // why, for people; empty: the Result's
@@ -171,7 +175,7 @@ const (
 // transform nor its format.
 type Composer interface {
 	Sender
-	// Compose sets what the message says, and Settled of items of which nothing is to be sent any more: they are left out
+	// Compose fills in the message, and sets Settled of items that need no sending any more: they are left out
 	// of it. The error says that it cannot be said now: the deliveries are given back.
 	Compose(ctx context.Context, m *Message) error
 }
@@ -195,7 +199,7 @@ type Ending struct {
 // A Revealer is a Sender whose messages the log holds only in part.
 type Revealer interface {
 	Sender
-	// Reveal fills in what the log does not hold of a request and its answer. What is gone is set to nil. ev is nil when
+	// Reveal fills in the parts of a request and its answer that the log does not hold, and sets lost ones to nil. ev is nil when
 	// the event is no longer stored.
 	Reveal(ctx context.Context, ev *event.Event, req *exchange.Request, res *exchange.Response) error
 }
@@ -203,7 +207,7 @@ type Revealer interface {
 // An Adviser is a Sender that knows what answers of its kind of destination mean.
 type Adviser interface {
 	Sender
-	// Advise says what is most likely wrong where a request made at the time was refused by the response; empty: it has
+	// Advise names the most likely fault where a request made at the time was refused by the response; empty: it has
 	// no idea.
 	Advise(at time.Time, res *exchange.Response) string
 }

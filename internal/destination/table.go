@@ -10,7 +10,7 @@ import (
 )
 
 // A Wrapper is a product that delivers through webhooks of its own (webhook.Settings.Owner): it puts itself around the
-// sender of their destination, and so sees what is sent and what comes back.
+// sender of their destination, and so sees requests and answers.
 type Wrapper interface {
 	// Wrap returns a sender that sends through next, which is closed with it. It mostly is a Composer, a Settler and a
 	// Revealer as well.
@@ -44,7 +44,7 @@ func (t *Table) CheckDestination(ctx context.Context, s *webhook.Settings) error
 	return kind.Check(ctx, s)
 }
 
-// Opened is the sender of a webhook. It has what the sender can do beside sending, nil where it cannot.
+// Opened is the sender of a webhook. It has the sender's further abilities, nil where it lacks them.
 type Opened struct {
 	Sender
 	Composer Composer
@@ -85,7 +85,7 @@ func (t *Table) Open(w *webhook.Webhook, before *Opened) *Opened {
 	return o
 }
 
-// Close closes the sender and what it is wrapped around.
+// Close closes the sender and the one it is wrapped around.
 func (o *Opened) Close() {
 	o.Sender.Close()
 	o.base.Close()

@@ -25,7 +25,7 @@ type answer struct {
 	unclear string // why nobody can say where the body ends; empty: it is clear
 }
 
-// A malformedError says what is wrong with an answer.
+// A malformedError describes a fault of an answer.
 type malformedError struct{ what string }
 
 func (e *malformedError) Error() string { return "malformed HTTP answer: " + e.what }
@@ -126,7 +126,7 @@ func (ans *answer) statusLine(line []byte) (old bool, err error) {
 	return line[7] == '0', nil
 }
 
-// readHeader reads the fields up to the empty line. It keeps what it can: a line that continues the one before (obsolete
+// readHeader reads the fields up to the empty line. It keeps as much as it can: a line that continues the one before (obsolete
 // line folding) is joined to it by a space (RFC 9112 section 5.2), a field whose name is not valid is dropped, and control
 // characters in a value become spaces (RFC 9110 section 5.5). All but the first cost the connection.
 func (ans *answer) readHeader(r *bufio.Reader, left *int) error {

@@ -15,11 +15,14 @@ const (
 	// raceDelay is the head start of one address over the next (RFC 8305 section 5, "Connection Attempt Delay").
 	raceDelay = 250 * time.Millisecond
 
+	// insidePort is the port of the servers in Options.Inside, that of http.
+	insidePort = 80
+
 	// maxRaced bounds how many addresses of a name are tried; all of them are checked.
 	maxRaced = 8
 )
 
-// errClosed is what a dialer answers after close.
+// errClosed is returned by a dialer after close.
 var errClosed = errors.New("the client has been closed")
 
 // A dialer resolves, checks and connects, and records on each connection how long that took. Connections it makes
@@ -37,6 +40,7 @@ type dialer struct {
 	source  source
 	proxy   *Proxy                                                               // nil: none
 	replace func(ctx context.Context, network, address string) (net.Conn, error) // Options.DialContext
+	inside  map[string]func(ctx context.Context) (net.Conn, error)               // Options.Inside
 	tls     *tls.Config
 	places  places
 	spare   func() bool // closes an idle connection; false: there is none
@@ -47,7 +51,7 @@ type dialer struct {
 }
 
 func newDialer(o Options, g *guard) *dialer {
-	d := &dialer{guard: g, replace: o.DialContext, tls: newTLSConfig(o.RootCAs)}
+	d := &dialer{guard: g, replace: o.DialContext, inside: o.Inside, tls: newTLSConfig(o.RootCAs)}
 	d.setResolver(o.Resolver)
 	d.net4 = net.Dialer{
 		// Idle connections live for seconds, and attempts have their own limit: probes would find nothing.
@@ -103,7 +107,7 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 }
 
 // dialSecure connects by TLS, showing a client certificate if id is not nil. It returns a *tls.Conn where HTTP/2 was
-// agreed, because net/http recognises that by the type, and a *conn otherwise, which counts what was written inside the
+// agreed, because net/http recognises that by the type, and a *conn otherwise, which counts the bytes written inside the
 // encryption.
 func (d *dialer) dialSecure(ctx context.Context, network, address string, id *Identity) (net.Conn, error) {
 	ctx, cancel := d.bound(ctx)
@@ -172,6 +176,15 @@ func (d *dialer) connect(ctx context.Context, network, address string) (*conn, e
 	}
 	if isBadPort(port) {
 		return nil, &dialError{kind: KindBlocked, err: errBlocked, parts: parts}
+	}
+	if inside := d.inside[h.name]; inside != nil && port == insidePort {
+		setPhase(ctx, phaseConnect)
+		c, err := inside(ctx)
+		parts.connect = time.Since(parts.began)
+		if err != nil {
+			return nil, d.fail(ctx, KindConnect, err, parts)
+		}
+		return &conn{Conn: c, parts: parts}, nil
 	}
 	setPhase(ctx, phaseDNS)
 	addrs := []netip.Addr{h.addr.Unmap()}
@@ -281,7 +294,7 @@ func (d *dialer) race(ctx context.Context, addrs []netip.Addr, port uint16) (net
 	}
 }
 
-// dialOne connects to an address, through the proxy if there is one. What is this machine's is never asked of a proxy:
+// dialOne connects to an address, through the proxy if there is one. A proxy is never asked for an address of this machine:
 // there it would mean the proxy's own.
 func (d *dialer) dialOne(ctx context.Context, a netip.Addr, port uint16) (net.Conn, error) {
 	to := netip.AddrPortFrom(a, port)
@@ -335,7 +348,7 @@ type conn struct {
 	release func()       // gives the place back, once; nil: it has none
 }
 
-// Write counts what was accepted. Over TLS a write that failed with n == 0 sent no complete record, and a receiver
+// Write counts the accepted bytes. Over TLS a write that failed with n == 0 sent no complete record, and a receiver
 // cannot read part of one.
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)

@@ -464,3 +464,44 @@ func TestHTTPClient(t *testing.T) {
 		}
 	}
 }
+
+// TestHTTPClientTo reaches the one host that the operator has chosen, wherever it is, and guards all others as ever.
+func TestHTTPClientTo(t *testing.T) {
+	trap := canary(t)
+	s := serveTLS(t, func(_ *server, c net.Conn) {
+		readRequest(c)
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	})
+	names := zone{"receiver.test.": fixed("127.0.0.1"), "sso.internal.": fixed("127.0.0.1"), "b.test.": fixed("10.0.0.5")}
+	c := newClient(t, Options{RootCAs: testCA().pool, Resolver: names.resolver(t)})
+	h, err := c.HTTPClientTo("https://receiver.test:"+s.port+"/realms/main", 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := h.Get("https://receiver.test:" + s.port + "/realms/main/.well-known/openid-configuration")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	for _, raw := range []string{
+		"https://receiver.test:" + trap.port, "https://127.0.0.1:" + s.port, "https://sso.internal:" + s.port, "https://b.test:" + s.port, "http://receiver.test:" + s.port,
+	} {
+		if res, err := h.Get(raw); err == nil {
+			res.Body.Close()
+			t.Errorf("Get(%q): got %s, want an error", raw, res.Status)
+		}
+	}
+	for _, raw := range []string{"http://receiver.test/", "https://receiver.test:25/", "https://u:p@receiver.test/", "https://127.1/"} {
+		h, err := c.HTTPClientTo(raw, time.Second)
+		if err != nil {
+			continue
+		}
+		if res, err := h.Get(raw); err == nil {
+			res.Body.Close()
+			t.Errorf("HTTPClientTo(%q): got %s, want an error", raw, res.Status)
+		}
+	}
+	if _, err := c.HTTPClientTo("https://sso.internal/", 0); err != nil {
+		t.Errorf("a name of a local resolver: %v", err)
+	}
+}

@@ -1,7 +1,7 @@
 // Package egress makes every outgoing connection of the program: webhooks, tests, the gate, token
 // requests. Nothing else dials.
 //
-// The idea: a URL is parsed once, strictly, into a Target, and that form is what is stored, shown and sent. Whether
+// The idea: a URL is parsed once, strictly, into a Target, and that form is stored, shown and sent. Whether
 // its host may be reached is decided three times: when it is saved (CheckURL), when its name has been resolved (all
 // answers must be allowed, one forbidden answer refuses the lot), and in the dialer's control hook on the address
 // that is really dialled. The last of these is the one that counts, the others exist to tell people early.
@@ -70,6 +70,11 @@ type Options struct {
 	// CheckSource. With only one of them, receivers of the other family are not reached. Empty: the system chooses.
 	Source []netip.Addr
 
+	// Inside are servers within this program, by host name; each function connects to one without a network. Requests reach
+	// them as "http://NAME/…" whatever Dev and Allow say, and only them: the names must be ones that ParseURL otherwise
+	// refuses, so that they can mean nothing else.
+	Inside map[string]func(ctx context.Context) (net.Conn, error)
+
 	// Resolver looks names up. Nil means Go's own resolver: the C library would turn "127.1" into an address.
 	Resolver *net.Resolver
 
@@ -102,7 +107,14 @@ type Client struct {
 	http2     hostSet         // receivers known to speak HTTP/2
 	sessions  *sessions       // connections to those
 	oneShot   *http.Transport // for HTTPClient: keeps no connections
+	// chosen reaches hosts that the operator has named, whatever their addresses; nil in the client that is one.
+	chosen *Client
+	// anyName permits host names that only a local resolver answers for.
+	anyName bool
 }
+
+// everywhere is the allowance of hosts that the operator has named.
+var everywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 
 // New returns a Client. The caller owns it and calls Close when no request is in flight any more.
 func New(o Options) *Client {
@@ -122,6 +134,10 @@ func New(o Options) *Client {
 	c.sessions = newSessions()
 	c.dialer.spare = c.pool.spare
 	c.oneShot = newTransport(c.dialer)
+	o.Allow, o.Inside = everywhere, nil
+	c.chosen = &Client{dev: o.Dev, userAgent: o.UserAgent, guard: newGuard(o.Dev, o.Allow), anyName: true}
+	c.chosen.dialer = newDialer(o, c.chosen.guard)
+	c.chosen.oneShot = newTransport(c.chosen.dialer)
 	return c
 }
 
@@ -132,6 +148,8 @@ func (c *Client) Close() {
 	c.pool.close()
 	c.sessions.close()
 	c.oneShot.CloseIdleConnections()
+	c.chosen.dialer.close()
+	c.chosen.oneShot.CloseIdleConnections()
 }
 
 // A Request is one HTTP request to make.
@@ -201,7 +219,7 @@ func (c *Client) Do(ctx context.Context, req *Request) (*Response, Timing, *Erro
 	return c.doHTTP2(ctx, req, start, timeout)
 }
 
-// doHTTP2 is Do for a receiver that speaks HTTP/2. It is a function of its own because what it holds would make the stack
+// doHTTP2 is Do for a receiver that speaks HTTP/2. It is a function of its own because its variables would make the stack
 // of every request larger, which most workers then have to grow.
 func (c *Client) doHTTP2(ctx context.Context, req *Request, start time.Time, timeout time.Duration) (*Response, Timing, *Error) {
 	inner, cancel := context.WithDeadline(ctx, start.Add(timeout))
@@ -241,7 +259,7 @@ type hostSet struct {
 	set map[poolKey]struct{}
 }
 
-// maxHosts bounds a hostSet. What is forgotten costs one TLS handshake more.
+// maxHosts bounds a hostSet. A forgotten host costs one more TLS handshake.
 const maxHosts = 10_000
 
 func (s *hostSet) has(k poolKey) bool {

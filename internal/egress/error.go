@@ -14,7 +14,7 @@ import (
 	"github.com/relay-events/relay/internal/exchange"
 )
 
-// Kind says what went wrong in an attempt.
+// Kind classifies the failure of an attempt.
 type Kind = exchange.Kind
 
 // The kinds of failure, which package exchange explains.
@@ -114,7 +114,7 @@ func (a *attempt) nothingSent() bool {
 	return a.reused && !a.h2 && a.conn != nil && a.conn.written.Load() == a.written
 }
 
-// explain turns a transport's error into what the record says. The order matters: the end of the caller or of the
+// explain turns a transport's error into the one of the record. The order matters: the end of the caller or of the
 // time explains all errors that follow from it.
 func (a *attempt) explain(err error) *Error {
 	if cause := a.caller.Err(); cause != nil {

@@ -10,7 +10,7 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// errBlocked is what the guard answers for an address that must not be reached. It carries no detail: the address
+// errBlocked is returned by the guard for an address that must not be reached. It carries no detail: the address
 // behind a name can be an internal one that the owner of the webhook has no business learning.
 var errBlocked = errors.New("the address is not allowed")
 

@@ -44,7 +44,7 @@ func CheckHeader(name, value string) error {
 	case hasPrefixFold(name, "x-relay-"), isStandardWebhook(name):
 		return &HeaderError{name, "is set by Relay itself"}
 	case strings.Trim(value, " \t") != value:
-		// HTTP strips this on the way (RFC 9110 section 5.5): what is stored must be what is sent.
+		// HTTP strips this on the way (RFC 9110 section 5.5): the stored value must be the one that is sent.
 		return &HeaderError{name, "has spaces around its value"}
 	}
 	return nil

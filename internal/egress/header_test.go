@@ -43,7 +43,7 @@ func TestCheckHeader(t *testing.T) {
 	}
 }
 
-// What a transform or a token puts into a header never reaches a socket either.
+// Invalid headers of a transform or a token never reach a socket either.
 func TestDoRefusesBadRequestsBeforeDialling(t *testing.T) {
 	trap := canary(t)
 	c := newClient(t, Options{Dev: true})

@@ -86,7 +86,7 @@ func (c *Client) connect1(a *attempt, key poolKey) (*wire, error) {
 		case <-decided:
 		case <-a.caller.Done():
 		}
-		a.start = time.Now() // the attempt begins now: what it waited for is no fault of the receiver's
+		a.start = time.Now() // the attempt begins now: earlier waits are no fault of the receiver's
 		if a.caller.Err() != nil {
 			break
 		}
@@ -180,7 +180,7 @@ func (c *Client) exchange(a *attempt, w *wire, req *Request) (res *Response, kee
 	if err != nil {
 		var op *net.OpError
 		if writeErr != nil && !(errors.As(err, &op) && op.Op == "remote error") {
-			err = writeErr // the cause, but for what the receiver itself says in TLS
+			err = writeErr // the cause, unless the receiver itself gives one in TLS
 		}
 		if ans != nil {
 			res = &Response{Status: ans.status, Header: ans.header}

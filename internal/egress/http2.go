@@ -38,7 +38,7 @@ const (
 	frameBudget = 500
 	frameShare  = 50
 
-	// unknownFrame is what a frame of a type that the library does not know counts: it logs each of them.
+	// unknownFrame is the charge for a frame of a type that the library does not know: it logs each of them.
 	unknownFrame = 50
 
 	// maxHeader2 bounds the header list that the library reads, in bytes as RFC 9113 section 10.5.1 counts them. It is
@@ -276,7 +276,7 @@ func (c *Client) sendHTTP2(a *attempt, req *Request) (res *Response, fail *Error
 		var hres *http.Response
 		if err == nil {
 			a.tookSession(s)
-			s.frames.grant(frameShare + len(req.Body)/(4<<10))                   // receivers acknowledge what they read
+			s.frames.grant(frameShare + len(req.Body)/(4<<10))                   // receivers acknowledge the bytes they read
 			hres, err = s.cc.RoundTrip(newRequest(req, header).WithContext(ctx)) //nolint:bodyclose // answer2 does
 		}
 		if err != nil {
@@ -351,7 +351,7 @@ func (a *attempt) tookSession(s *session) {
 	a.phase.Store(int32(phaseAnswer))
 }
 
-// newRequest builds what the library sends. Everything but the body reader can be shared between passes.
+// newRequest builds the request that the library sends. Everything but the body reader can be shared between passes.
 func newRequest(req *Request, header http.Header) *http.Request {
 	hr := &http.Request{
 		Method:        req.Method,
@@ -461,7 +461,7 @@ func refusalCode(err error) string {
 	return "GOAWAY"
 }
 
-// words2 says what an error of the library's means for an attempt; ok is false where it is another error.
+// words2 explains an error of the library for an attempt; ok is false for any other error.
 func (a *attempt) words2(err error) (kind Kind, words string, ok bool) {
 	var (
 		se http2.StreamError

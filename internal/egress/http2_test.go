@@ -24,7 +24,7 @@ type peer2 struct {
 	*http2.Framer
 	net.Conn
 	seen *atomic.Int64
-	last uint32 // for handlers: what they named in GOAWAY
+	last uint32 // for handlers: the stream they named in GOAWAY
 }
 
 // serve2 starts a receiver that speaks HTTP/2 and hands each request's stream to handle, until that returns false. seen

@@ -31,7 +31,7 @@ type Identity struct {
 }
 
 // NewIdentity reads a certificate, followed by its intermediates if any, and its private key, both in PEM. It does
-// not look at the dates, so that what was saved once can be loaded for ever; see NotAfter. The error wraps
+// not look at the dates, so that a saved identity can always be loaded; see NotAfter. The error wraps
 // ErrIdentityCert or ErrIdentityKey and repeats nothing of the key.
 func NewIdentity(certPEM, keyPEM []byte) (*Identity, error) {
 	n := 0
@@ -51,7 +51,7 @@ func NewIdentity(certPEM, keyPEM []byte) (*Identity, error) {
 	if n == 0 {
 		return nil, fmt.Errorf("%w: it is not in PEM form (-----BEGIN CERTIFICATE-----)", ErrIdentityCert)
 	}
-	// No cause is wrapped below: errors about a key are not worth the question of what they quote.
+	// No cause is wrapped below: errors about a key might quote it.
 	block, _ := pem.Decode(keyPEM)
 	if block == nil {
 		return nil, fmt.Errorf("%w: it is not in PEM form (-----BEGIN PRIVATE KEY-----)", ErrIdentityKey)
@@ -107,7 +107,7 @@ func (id *Identity) apply(cfg *tls.Config) {
 	cfg.ClientSessionCache = id.sessions
 	cfg.NextProtos = []string{"http/1.1"} // of HTTP/2, renegotiation is forbidden (RFC 9113 section 9.2.1)
 	// Receivers such as IIS ask for the certificate when they have seen which path is asked for, by renegotiation
-	// (TLS 1.2). Once is enough, and bounds what a hostile one can cost.
+	// (TLS 1.2). Once is enough, and bounds the cost of a hostile one.
 	cfg.Renegotiation = tls.RenegotiateOnceAsClient
 }
 

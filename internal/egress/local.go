@@ -37,7 +37,7 @@ func (e *errNoAddress) Error() string {
 	return fmt.Sprintf("this server has no %s address to connect from", map[bool]string{false: "IPv4", true: "IPv6"}[e.v6])
 }
 
-// isShortage tells that this machine lacks what a connection needs at the moment: nobody outside has to do with it.
+// isShortage tells that this machine lacks a resource that connections need; no outside party is to blame.
 func isShortage(err error) bool {
 	for _, e := range []error{
 		errNoPlace, errResolverShort, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS,

@@ -19,7 +19,7 @@ const (
 	resolutionDelay = 50 * time.Millisecond
 
 	// plainDelay is how long a question with EDNS(0) is given before it is also asked without: some resolvers and
-	// firewalls drop what they do not know (RFC 6891 section 6.2.2). plainFor is how long that is then done first.
+	// firewalls drop unknown options (RFC 6891 section 6.2.2). plainFor is how long that is then done first.
 	plainDelay = 1500 * time.Millisecond
 	plainFor   = 10 * time.Minute
 )

@@ -29,21 +29,42 @@ func newTransport(d *dialer) *http.Transport {
 
 // HTTPClient returns a client for libraries that want one (OAuth, OpenID Connect). It has the same guard, follows no
 // redirect, and fails reads of a body beyond 1 MiB. timeout bounds each request including its body; zero or negative
-// means 10 s. Each request has a connection of its own: these requests are rare, and a library would not know what to do
+// means 10 s. Each request has a connection of its own: these requests are rare, and a library would not know how to act
 // when a kept one turns out to be closed. It ends with c.
 func (c *Client) HTTPClient(timeout time.Duration) *http.Client {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
+	return c.httpClient(timeout, "")
+}
+
+// HTTPClientTo is HTTPClient for a service that the operator has chosen, such as an identity provider, which is often
+// inside: the host of the URL may have any address and any name. All other hosts are guarded as ever. The error is a
+// *URLError.
+func (c *Client) HTTPClientTo(raw string, timeout time.Duration) (*http.Client, error) {
+	t, err := c.chosen.ParseURL(raw)
+	if err != nil {
+		return nil, err
+	}
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	return c.httpClient(timeout, t.key.address), nil
+}
+
+func (c *Client) httpClient(timeout time.Duration, chosen string) *http.Client {
 	return &http.Client{
-		Transport:     &roundTripper{c},
+		Transport:     &roundTripper{c, chosen},
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
 // A roundTripper applies the rules of Do to requests that were made elsewhere.
-type roundTripper struct{ c *Client }
+type roundTripper struct {
+	c      *Client
+	chosen string // host and port that need not pass the guard; empty: none
+}
 
 // RoundTrip implements http.RoundTripper.
 func (r *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -53,7 +74,13 @@ func (r *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	t, err := r.c.ParseURL(req.URL.String())
+	c := r.c
+	t, err := c.chosen.ParseURL(req.URL.String())
+	if err == nil && t.key.address == r.chosen {
+		c = c.chosen
+	} else {
+		t, err = c.ParseURL(req.URL.String())
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -65,9 +92,9 @@ func (r *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	out.URL, out.Host = t.url, t.url.Host
 	out.GetBody = nil // nothing is sent again: the connection is always new, and the body cannot be rewound
 	if _, ok := out.Header["User-Agent"]; !ok {
-		out.Header.Set("User-Agent", r.c.userAgent)
+		out.Header.Set("User-Agent", c.userAgent)
 	}
-	res, err := r.c.oneShot.RoundTrip(out)
+	res, err := c.oneShot.RoundTrip(out)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ import (
 	"github.com/relay-events/relay/internal/testenv"
 )
 
-// output gathers what a program writes, and tells when a text has come.
+// output collects a program's output, and tells when a text has appeared.
 type output struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -51,7 +51,7 @@ func (o *output) waitFor(t testing.TB, text string) {
 }
 
 // TestRenegotiation: a receiver that asks for the client certificate once it has seen the request, as IIS does, gets it;
-// without one the words say what it wants.
+// without one the error names the missing one.
 func TestRenegotiation(t *testing.T) {
 	openssl := testenv.Binary(t, "openssl")
 	for _, mutual := range []bool{true, false} {
@@ -196,7 +196,7 @@ func TestWebhookHeaders(t *testing.T) {
 	}
 }
 
-// TestShortageIsLocal: what this machine lacks is told from what a receiver does.
+// TestShortageIsLocal: a shortage of this machine is not blamed on the receiver.
 func TestShortageIsLocal(t *testing.T) {
 	for _, errno := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.EADDRNOTAVAIL, errNoPlace} {
 		c := newClient(t, Options{Dev: true, DialContext: func(context.Context, string, string) (net.Conn, error) {

@@ -19,7 +19,7 @@ const (
 	maxIdle = 2048
 
 	// probation is how long the first connections to a receiver are watched after their answer before any is used twice:
-	// some receivers send more than an answer (a body behind a 204, a second answer), and what comes late would be taken
+	// some receivers send more than an answer (a body behind a 204, a second answer), and late bytes would be taken
 	// for the answer to the next request.
 	probation = 250 * time.Millisecond
 
@@ -43,8 +43,8 @@ const (
 type wire struct {
 	*conn
 	r      *bufio.Reader
-	out    []byte          // what is written, reused
-	raw    syscall.RawConn // of the socket, to look at it without reading; nil for what is none
+	out    []byte          // bytes to write, reused
+	raw    syscall.RawConn // of the socket, to look at it without reading; nil if there is none
 	secure bool
 	key    poolKey
 	idleAt time.Time
@@ -79,7 +79,7 @@ func newWire(c *conn, key poolKey) *wire {
 	return w
 }
 
-// A finding is what a look at an idle connection shows.
+// A finding is the result of a look at an idle connection.
 type finding uint8
 
 const (
@@ -183,7 +183,7 @@ func (p *pool) get(key poolKey) *wire {
 	}
 }
 
-// hold returns what a request has to wait for before a connection is made for it; nil: for nothing.
+// hold returns a channel that a request must wait for before a connection is made for it; nil: it need not wait.
 func (p *pool) hold(key poolKey) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -356,7 +356,7 @@ func (p *pool) spare() bool {
 	return true
 }
 
-// sweep closes what has been idle for too long, and runs again while anything is idle.
+// sweep closes connections that have been idle for too long, and runs again while any is idle.
 func (p *pool) sweep() {
 	var old []*wire
 	limit := time.Now().Add(-idleTimeout)

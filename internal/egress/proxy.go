@@ -21,7 +21,7 @@ import (
 // A Proxy is what all outgoing connections go through, but for those to this machine. Its credentials print nowhere.
 //
 // It is asked for a connection to an address, never to a name: names are resolved and every address is checked here, as
-// without a proxy, and what the proxy is told to reach is the address that was checked. TLS with the receiver goes through
+// without a proxy, and the proxy is told to reach the address that was checked. TLS with the receiver goes through
 // it end to end, so that it sees neither the request nor the answer.
 type Proxy struct {
 	scheme         string // "http", "https" or "socks5"
@@ -39,7 +39,7 @@ var proxyPorts = map[string]string{"http": "3128", "https": "443", "socks5": "10
 
 // ParseProxy reads a proxy's URL: http://host:port or https://host:port for proxies that speak CONNECT (RFC 9110 section
 // 9.3.6), in clear or inside TLS, and socks5://host:port (RFC 1928), each with user:password@ before the host where the
-// proxy asks for it. The proxy itself may have any address. Errors do not repeat what was given, which may hold a password.
+// proxy asks for it. The proxy itself may have any address. Errors do not repeat the URL, which may hold a password.
 func ParseProxy(raw string) (*Proxy, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.Opaque != "" {

@@ -356,7 +356,7 @@ func TestProxyOverTLSIsVerified(t *testing.T) {
 	}
 }
 
-// What is this machine's is not asked of a proxy, where it would be the proxy's own.
+// Addresses of this machine are not asked of a proxy, for which they would be its own.
 func TestProxyIsNotAskedForThisMachine(t *testing.T) {
 	s := serve(t, "127.0.0.1:0", func(_ *server, c net.Conn) { readRequest(c); io.WriteString(c, ok200) })
 	p := newTestProxy(t, "http", "127.0.0.1:"+s.port)

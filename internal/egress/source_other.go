@@ -4,7 +4,7 @@ package egress
 
 import "syscall"
 
-// lateBind changes nothing: what it does on Linux has no counterpart here.
+// lateBind changes nothing: the Linux option has no counterpart here.
 func lateBind(control func(string, string, syscall.RawConn) error) func(string, string, syscall.RawConn) error {
 	return control
 }

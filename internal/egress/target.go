@@ -68,7 +68,7 @@ func (c *Client) ParseURL(raw string) (Target, error) {
 // *URLError; the end of ctx counts as not resolving.
 func (c *Client) CheckURL(ctx context.Context, raw string) (Target, error) {
 	t, host, err := c.parseURL(raw)
-	if err != nil || host.addr.IsValid() || c.dialer.replaced() {
+	if err != nil || host.addr.IsValid() || c.dialer.replaced() || c.dialer.inside[host.name] != nil {
 		return t, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, saveLookup)
@@ -90,7 +90,9 @@ func (c *Client) parseURL(raw string) (Target, host, error) {
 	if !ok || scheme != "https" && scheme != "http" {
 		return fail(refuse("the URL must start with https://"))
 	}
-	if scheme == "http" && !c.dev {
+	after, slashes := strings.CutPrefix(rest, "//")
+	inside := scheme == "http" && slashes && c.isInside(after)
+	if scheme == "http" && !c.dev && !inside {
 		return fail(refuse("the URL must start with https://, http:// is not allowed"))
 	}
 	rest, ok = strings.CutPrefix(rest, "//")
@@ -108,11 +110,13 @@ func (c *Client) parseURL(raw string) (Target, host, error) {
 	if err != nil {
 		return fail(err)
 	}
-	h, err := c.parseHost(hostPart)
-	if err != nil {
-		return fail(err)
+	h := host{name: hostPart}
+	if !inside {
+		if h, err = c.parseHost(hostPart); err != nil {
+			return fail(err)
+		}
 	}
-	if scheme == "http" && !h.loopback() {
+	if scheme == "http" && !inside && !h.loopback() {
 		return fail(refuse("http:// is allowed to loopback only, use https://"))
 	}
 	path, query, err := splitTail(tail)
@@ -124,6 +128,15 @@ func (c *Client) parseURL(raw string) (Target, host, error) {
 		return fail(refuse("the URL is longer than %d bytes", maxURL))
 	}
 	return t, h, nil
+}
+
+// isInside reports whether the text behind "http://" begins with the name of a server within this program, written just so and
+// without a port.
+func (c *Client) isInside(rest string) bool {
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	return c.dialer.inside[rest] != nil
 }
 
 // newTarget puts checked parts together. path starts with a slash; query is nil or starts with "?".
@@ -229,7 +242,7 @@ func splitPort(authority, scheme string) (host string, port uint16, err error) {
 	return host, port, nil
 }
 
-// splitTail checks and normalises what follows the authority. Escapes stay as they are, so "%0d%0a" never becomes
+// splitTail checks and normalises the part behind the authority. Escapes stay as they are, so "%0d%0a" never becomes
 // a line break; characters that may not stand in a request line are escaped.
 func splitTail(tail string) (path, query string, err error) {
 	if strings.Contains(tail, "#") {

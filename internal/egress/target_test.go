@@ -117,7 +117,7 @@ func TestBadPortsAreSorted(t *testing.T) {
 	}
 }
 
-// FuzzParseURL holds ParseURL against net/url and the address tables: what is accepted has one reading.
+// FuzzParseURL holds ParseURL against net/url and the address tables: an accepted URL has one reading.
 func FuzzParseURL(f *testing.F) {
 	for _, list := range [][]string{listA, listB, listC, listP} {
 		for _, h := range list {

@@ -13,7 +13,7 @@ import (
 // or none.
 type Publication struct {
 	Tenant event.TenantID
-	// Items are what is published; Publish puts what follows from them beside
+	// Items are the published events; Publish puts derived events beside
 	// them (see Item.Cause), in a new slice then.
 	Items []Item
 	// Array says that errors name an item by its number: "[3].type".
@@ -24,6 +24,9 @@ type Publication struct {
 	// Operational marks events of Relay's own: they are taken as they are, and
 	// nobody else may publish their types.
 	Operational bool
+	// Enter returns the tenant of events whose Tenant is 0, because it is created by them. It is called once they have
+	// passed all checks, so that a refused event creates none. Nil: Tenant is set.
+	Enter func(ctx context.Context) (event.TenantID, error)
 	// NoWait has Publish fail with catalogue.ErrWait, and nothing done, where it
 	// would wait for the tenant's share of work.
 	NoWait bool
@@ -55,10 +58,19 @@ type Item struct {
 	// one root stands together in Items.
 	//
 	// Append stores an item with a Cause if and only if it stores its Root, in
-	// the same intake, and sets the event's Cause. So what follows from an event is
+	// the same intake, and sets the event's Cause. So the events derived from an event are
 	// stored once, however often the event is published and whatever the rules
 	// are by then.
 	Cause, Root int32
+}
+
+// Rates bounds how many events tenants publish. Events of Relay's own are not counted, nor are derived ones.
+type Rates interface {
+	// Take counts n events of a tenant, all or none. A TooMany problem says that they are too many now. Without wait it fails
+	// where it would have to wait.
+	Take(ctx context.Context, tenant event.TenantID, n int, wait bool) error
+	// Release gives back n events that were taken and not stored.
+	Release(tenant event.TenantID, n int)
 }
 
 // Query selects events. Zero fields select everything.
@@ -81,7 +93,7 @@ type Store interface {
 	// and each item's ID, Cause and Duplicate are set. On an error nothing was stored
 	// and nothing may be acknowledged; problem.ErrUnavailable (wrapped) means
 	// trying again later can help, as may delivery.ErrFenced. Any other error is
-	// about what was to be stored: of a group, one publication may be the reason.
+	// about the data to store: of a group, one publication may be the reason.
 	// Only one Append runs at a time.
 	Append(ctx context.Context, pubs []*Publication) ([]delivery.Intake, error)
 	// Probe does what storing an event does, durably, and stores none: whether it

@@ -16,6 +16,7 @@ import (
 
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/delivery"
+	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 )
 
@@ -40,6 +41,9 @@ type Ingester struct {
 	store  Store
 	router Router
 	types  *catalogue.Registry // nil: none
+	rates  Rates               // nil: there are no limits; see Limit
+	// counted is told of all events that were stored. Nil: nobody counts; see CountBy.
+	counted func(events []event.Event)
 
 	queue   chan *waiting
 	stop    chan struct{} // closed by Stop
@@ -60,7 +64,7 @@ type waiting struct {
 }
 
 // New returns an Ingester whose commit loop runs. types is the catalogue that
-// events are held against and that says what follows from them; nil: none.
+// checks events and derives others from them; nil: none.
 func New(store Store, router Router, types *catalogue.Registry) *Ingester {
 	i := &Ingester{
 		store: store, router: router, types: types,
@@ -70,6 +74,13 @@ func New(store Store, router Router, types *catalogue.Registry) *Ingester {
 	go i.run()
 	return i
 }
+
+// Limit sets what bounds how many events tenants publish. It must be called before the first Publish.
+func (i *Ingester) Limit(r Rates) { i.rates = r }
+
+// CountBy sets the function that is told of all events once they are stored. It must not wait, nor change them. It must be
+// called before the first Publish.
+func (i *Ingester) CountBy(f func(events []event.Event)) { i.counted = f }
 
 // Stop ends the commit loop after the commit under way. Publications still
 // waiting are refused. Stopping twice is harmless.
@@ -81,7 +92,7 @@ func (i *Ingester) Stop() {
 var errStopping = &problem.Error{Kind: problem.Unavailable, Detail: "Relay is stopping; nothing was stored"}
 
 // Publish holds the publication's events against the catalogue, stores them
-// with what follows from them, and returns when they are durable: each item's
+// with the events derived from them, and returns when they are durable: each item's
 // Event.ID and Duplicate are then set. An error means that nothing may be
 // taken as stored: a *problem.Error, or one that wraps problem.ErrUnavailable.
 // ctx bounds the checks, and the wait while many commits are queued. Events that
@@ -93,11 +104,39 @@ func (i *Ingester) Publish(ctx context.Context, p *Publication) error {
 			return err
 		}
 	}
+	if i.rates == nil || p.Operational {
+		return i.publish(ctx, p)
+	}
+	n := len(p.Items)
+	if err := i.rates.Take(ctx, p.Tenant, n, !p.NoWait); err != nil {
+		return err
+	}
+	err := i.publish(ctx, p)
+	if err == nil {
+		n = 0
+		for k := range p.Items {
+			if p.Items[k].Duplicate && p.Items[k].Cause == 0 {
+				n++
+			}
+		}
+	}
+	if n > 0 {
+		i.rates.Release(p.Tenant, n)
+	}
+	return err
+}
+
+func (i *Ingester) publish(ctx context.Context, p *Publication) error {
 	if err := i.prepare(ctx, p); err != nil {
 		return err
 	}
 	if f := i.failed.Load(); f != nil && time.Now().Before(f.until) {
 		return f.err
+	}
+	if p.Enter != nil {
+		if err := p.enter(ctx); err != nil {
+			return err
+		}
 	}
 	w := &waiting{pub: p, done: make(chan error, 1)}
 	select {
@@ -120,6 +159,17 @@ func (i *Ingester) Publish(ctx context.Context, p *Publication) error {
 			return errStopping
 		}
 	}
+}
+
+// enter gives the publication its tenant.
+func (p *Publication) enter(ctx context.Context) (err error) {
+	if p.Tenant, err = p.Enter(ctx); err != nil {
+		return err
+	}
+	for n := range p.Items {
+		p.Items[n].Event.Tenant = p.Tenant
+	}
+	return nil
 }
 
 // Counts returns how many events were accepted, derived ones among them, and how many were duplicates
@@ -192,7 +242,7 @@ type failure struct {
 	until time.Time
 }
 
-// refuse answers what has waited while a commit failed: each of them would wait
+// refuse answers the publications that waited while a commit failed: each of them would wait
 // as long for the next one, one after the other.
 func (i *Ingester) refuse(err error) {
 	i.failed.Store(&failure{err, time.Now().Add(failedFor)})
@@ -230,7 +280,7 @@ func (i *Ingester) Failing() error {
 }
 
 // unavailable reports whether an error of the store is about the store, and not
-// about what was to be stored.
+// about the data to store.
 func unavailable(err error) bool {
 	return errors.Is(err, problem.ErrUnavailable) || errors.Is(err, delivery.ErrFenced)
 }
@@ -281,6 +331,11 @@ func (i *Ingester) stored(group []*waiting, intakes []delivery.Intake) {
 			i.duplicates.Add(int64(duplicates))
 		}
 		w.done <- w.pub.Err
+	}
+	if i.counted != nil {
+		for n := range intakes {
+			i.counted(intakes[n].Events)
+		}
 	}
 	if len(intakes) > 0 {
 		i.router.Accept(intakes)

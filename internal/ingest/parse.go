@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
+	"github.com/relay-events/relay/internal/malformed"
 	"github.com/relay-events/relay/internal/nearest"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -55,9 +55,15 @@ func ParseObject(tenant event.TenantID, raw []byte, l Limits, headerKey string, 
 	defer putScanner(s)
 	s.Reset(raw, rawjson.Limits{Depth: event.MaxDepth})
 	p := parser{s: s, raw: raw, tenant: tenant, now: now, limits: l, headerKey: headerKey}
-	it := p.event()
+	return p.object((*parser).event)
+}
+
+// object reads the one event of a request.
+func (p *parser) object(event func(*parser) Item) (Item, error) {
+	s, raw := p.s, p.raw
+	it := event(p)
 	if err := s.End(); err != nil {
-		return Item{}, malformed(raw, err)
+		return Item{}, malformed.JSON(raw, err)
 	}
 	if err := p.err(); err != nil {
 		return Item{}, err
@@ -75,9 +81,15 @@ func ParseArray(tenant event.TenantID, raw []byte, l Limits, headerKey string, n
 	defer putScanner(s)
 	s.Reset(raw, rawjson.Limits{Depth: event.MaxDepth + 1})
 	p := parser{s: s, raw: raw, tenant: tenant, now: now, limits: l, headerKey: headerKey, inArray: true}
+	return p.array((*parser).event)
+}
+
+// array reads the events of a request that has several.
+func (p *parser) array(event func(*parser) Item) ([]Item, error) {
+	s, raw, l := p.s, p.raw, p.limits
 	if s.Kind() != rawjson.Array {
 		if err := s.End(); err != nil {
-			return nil, malformed(raw, err)
+			return nil, malformed.JSON(raw, err)
 		}
 		return nil, problem.InvalidField("body", "must be an array of events")
 	}
@@ -92,12 +104,12 @@ func ParseArray(tenant event.TenantID, raw []byte, l Limits, headerKey string, n
 			continue
 		}
 		p.index = n
-		if it := p.event(); !p.failed() {
+		if it := event(p); !p.failed() {
 			items = append(items, it)
 		}
 	}
 	if err := s.End(); err != nil {
-		return nil, malformed(raw, err)
+		return nil, malformed.JSON(raw, err)
 	}
 	if err := p.err(); err != nil {
 		return nil, err
@@ -105,7 +117,7 @@ func ParseArray(tenant event.TenantID, raw []byte, l Limits, headerKey string, n
 	if len(items) == 0 {
 		return nil, problem.InvalidField("body", "must have at least one event")
 	}
-	if headerKey != "" {
+	if p.headerKey != "" {
 		whole(items)
 	}
 	return items, nil
@@ -139,19 +151,6 @@ func putScanner(s *rawjson.Scanner) {
 
 func tooLarge(what string, got, limit int) error {
 	return problem.New(problem.TooLarge, "%s must have at most %d bytes, got %d", what, limit, got)
-}
-
-func malformed(raw []byte, err error) error {
-	var syntax *rawjson.SyntaxError
-	if !errors.As(err, &syntax) {
-		return problem.Wrap(err, problem.Malformed, "the body is not valid JSON")
-	}
-	line, column := syntax.Position(raw)
-	return &problem.Error{
-		Kind:   problem.Malformed,
-		Detail: fmt.Sprintf("the body is not valid JSON: line %d, column %d: %s", line, column, syntax.Reason),
-		Fields: []problem.Field{{Name: "body", Reason: "is not valid JSON: " + syntax.Reason}},
-	}
 }
 
 // maxWrong bounds how many wrong fields an answer lists.
@@ -193,7 +192,7 @@ func (p *parser) fail(name, format string, args ...any) {
 
 func (p *parser) failed() bool { return p.wrong != nil || p.large != nil }
 
-// err returns what is wrong with what was read so far; nil: nothing.
+// err returns the fault found so far; nil: none.
 func (p *parser) err() error {
 	switch {
 	case p.wrong != nil:
@@ -284,6 +283,13 @@ func (p *parser) event() (it Item) {
 	if p.failed() {
 		return it
 	}
+	p.complete(&it, data, attributes)
+	return it
+}
+
+// complete gives a checked event its key, its time and its own memory.
+func (p *parser) complete(it *Item, data, attributes []byte) {
+	e := &it.Event
 	switch {
 	case e.Name != "":
 		it.Key = NameKey(e.Name)
@@ -305,7 +311,6 @@ func (p *parser) event() (it Item) {
 	if attributes != nil {
 		e.Attributes = own[len(data):]
 	}
-	return it
 }
 
 // members are the members of an event as published.
@@ -344,7 +349,7 @@ func (p *parser) refuseUnknown(names []string) {
 	case has("event", "webhookId"):
 		p.hint = "this is the shape that endpoints receive in the format relay" + publish
 	case has("specversion"):
-		p.hint = "this is a CloudEvent" + publish
+		p.hint = "this is a CloudEvent: publish it with the header Content-Type: application/cloudevents+json"
 	}
 }
 

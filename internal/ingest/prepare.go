@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// maxDerived and maxDerivedBytes bound what follows from all events of a
+	// maxDerived and maxDerivedBytes bound the events derived from all events of a
 	// publication together. One event is bounded by the catalogue; an array of
 	// a thousand such would still be a million events in one commit.
 	maxDerived      = 10_000
 	maxDerivedBytes = 32 << 20
-	// maxWarningBytes bounds what is kept beside an event.
+	// maxWarningBytes bounds the warnings kept beside an event.
 	maxWarningBytes = 8 << 10
 )
 
@@ -80,7 +80,8 @@ func (pr *preparer) item(ctx context.Context, n int) error {
 	if !plan.Fits(e) {
 		var refuse bool
 		var err error
-		if odd, refuse, err = plan.Check(pr.metered(ctx), e); err != nil {
+		work := pr.metered(ctx)
+		if work.Aside(func() { odd, refuse, err = plan.Check(work, e) }); err != nil {
 			return err
 		}
 		if refuse {
@@ -91,12 +92,13 @@ func (pr *preparer) item(ctx context.Context, n int) error {
 	if plan.Derives {
 		e.Tenant = pr.pub.Tenant
 		var err error
-		if follows, err = pr.view.Derive(ctx, pr.metered(ctx), e); err != nil {
+		work := pr.metered(ctx)
+		if work.Aside(func() { follows, err = pr.view.Derive(ctx, work, e) }); err != nil {
 			return err
 		}
 		odd = append(odd, follows.Failures...)
 	}
-	if e.Version == "" { // after Derive: what follows is of another type, which has versions of its own
+	if e.Version == "" { // after Derive: derived events are of another type, which has versions of its own
 		e.Version = plan.Version
 	}
 	if len(follows.Before)+len(follows.After) == 0 {
@@ -129,7 +131,7 @@ func (pr *preparer) refusal(n int, odd []catalogue.Violation) error {
 	return err
 }
 
-// follow adds an item with what follows from it.
+// follow adds an item with the events derived from it.
 func (pr *preparer) follow(ctx context.Context, n int, d *catalogue.Derivation, odd []catalogue.Violation) error {
 	if pr.out == nil {
 		pr.out = make([]Item, 0, len(pr.pub.Items)+len(d.Before)+len(d.After))
@@ -154,8 +156,11 @@ func (pr *preparer) follow(ctx context.Context, n int, d *catalogue.Derivation, 
 			if plan.Fits(&x.Event) {
 				continue
 			}
-			bad, refuse, err := plan.Check(pr.metered(ctx), &x.Event)
-			if err != nil {
+			var bad []catalogue.Violation
+			var refuse bool
+			var err error
+			work := pr.metered(ctx)
+			if work.Aside(func() { bad, refuse, err = plan.Check(work, &x.Event) }); err != nil {
 				return err
 			}
 			if refuse {
@@ -218,7 +223,7 @@ func (pr *preparer) follow(ctx context.Context, n int, d *catalogue.Derivation, 
 	return nil
 }
 
-// warnings writes what is odd about an event as Event.Warnings has it.
+// warnings writes the oddities of an event as Event.Warnings has them.
 func warnings(list []catalogue.Violation) string {
 	if len(list) == 0 {
 		return ""

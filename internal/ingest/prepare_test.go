@@ -121,7 +121,7 @@ func TestPrepareVersion(t *testing.T) {
 	}
 }
 
-// BenchmarkPrepare measures what the catalogue costs an event before it is stored.
+// BenchmarkPrepare measures the catalogue's cost for an event before it is stored.
 func BenchmarkPrepare(b *testing.B) {
 	types := newTypes(b)
 	fits := example(b, "message.delivered")

@@ -164,7 +164,7 @@ func TestTenantsShareOfWork(t *testing.T) {
 		}
 		wg.Wait()
 		took, steps := time.Since(begin), types.Stats().Steps.Load()-before
-		// What a tenant has saved, its share of the time, and what it may be in debt with at the end.
+		// The tenant's savings, its share of the time, and its greatest debt at the end.
 		if most := float64(limit) * (2.2 + took.Seconds()/2); float64(steps) > most {
 			t.Errorf("took %d steps in %v, want at most %.0f", steps, took, most)
 		}

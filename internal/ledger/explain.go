@@ -87,7 +87,7 @@ func filterFailure(w *webhook.Webhook, ev *event.Event) string {
 	return ""
 }
 
-// advice says what is most likely wrong where an attempt was refused; empty: nothing comes to mind.
+// advice names the most likely fault where an attempt was refused; empty: none is known.
 func (l *Ledger) advice(w *webhook.Webhook, a *delivery.Attempt) string {
 	if adviser := l.machine.Sender(w).Adviser; adviser != nil && a != nil && a.ErrorKind == exchange.Status {
 		return adviser.Advise(a.At, a.Response)

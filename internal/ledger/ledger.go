@@ -1,8 +1,8 @@
-// Package ledger tells what became of deliveries, and why, and changes them by hand: retry, cancel, resend.
+// Package ledger shows people where deliveries stand, and why, and changes them by hand: retry, cancel, resend.
 //
-// The idea: the log and the rows of what is owed are all there is to know; the engine's memory only makes it faster. So
+// The idea: the log and the owed rows are all there is to know; the engine's memory only makes it faster. So
 // the ledger reads the store, and asks the engine (a Machine) for the little that is nowhere else: the place of a delivery
-// in a queue, and what the next request would look like.
+// in a queue, and the form of the next request.
 //
 // The parts: view.go has the words; read.go reads single deliveries and attempts, batch_read.go those of batches, list.go
 // pages of them; explain.go says why a webhook got an event or did not, explain_rules.go what derivation rules and
@@ -22,7 +22,7 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// Machine is what the ledger asks of the engine; delivery.Engine is one.
+// Machine has the ledger's questions to the engine; delivery.Engine is one.
 type Machine interface {
 	// Now returns the time of day as the engine sees it.
 	Now() time.Time
@@ -51,7 +51,7 @@ type Machine interface {
 	Count(a *delivery.Attempt)
 }
 
-// Config is what a ledger is made of.
+// Config has the parts that a ledger works with.
 type Config struct {
 	Store    delivery.Store
 	Webhooks *webhook.Registry
@@ -60,7 +60,7 @@ type Config struct {
 	Rules func(tenant event.TenantID) []catalogue.RuleState
 }
 
-// Ledger tells what became of deliveries. It is safe for concurrent use.
+// Ledger reads and changes deliveries. It is safe for concurrent use.
 type Ledger struct {
 	store    delivery.Store
 	hooks    *webhook.Registry

@@ -34,7 +34,7 @@ type Previewed struct {
 	Verdict PreviewVerdict
 	Detail  string // a plain sentence
 	Line    int    // of the transform, with PreviewTransformError; 0: none to blame
-	// Request is what the first attempt would send, with PreviewSend only.
+	// Request is the request of the first attempt, with PreviewSend only.
 	// Signatures and what looks like a credential are masked.
 	Request *exchange.Request
 }
@@ -52,15 +52,11 @@ const (
 // stored. It takes 10 s at most and then says of the rest that they were not
 // tried. A *problem.Error is returned when too many previews run.
 func (l *Ledger) Preview(ctx context.Context, w *webhook.Webhook, events []*event.Event) ([]Previewed, error) {
-	limited, cancel := context.WithTimeout(ctx, previewTime)
-	defer cancel()
-	busy := problem.New(problem.Unavailable, "too many previews run, or too many transforms wait for their turn: try again")
-	select {
-	case l.previews <- struct{}{}:
-		defer func() { <-l.previews }()
-	case <-limited.Done():
-		return nil, errors.Join(ctx.Err(), busy)
+	limited, end, err := l.beginPreview(ctx)
+	if err != nil {
+		return nil, err
 	}
+	defer end()
 	draft := l.machine.Draft(w)
 	defer draft.Close()
 	list := make([]Previewed, len(events))
@@ -72,11 +68,29 @@ func (l *Ledger) Preview(ctx context.Context, w *webhook.Webhook, events []*even
 		case limited.Err() != nil:
 			p = Previewed{Event: ev, Verdict: PreviewNotTried, Detail: fmt.Sprintf("not tried: a preview ends after %v", previewTime)}
 		case err != nil:
-			return nil, busy
+			return nil, errPreviews
 		}
 		list[i] = p
 	}
 	return list, nil
+}
+
+// errPreviews is returned when too many previews run.
+var errPreviews = problem.New(problem.Unavailable, "too many previews run, or too many transforms wait for their turn: try again")
+
+// beginPreview waits until a preview may run. Its context ends with the time that it has; the caller must call end.
+func (l *Ledger) beginPreview(ctx context.Context) (limited context.Context, end func(), err error) {
+	limited, cancel := context.WithTimeout(ctx, previewTime)
+	select {
+	case l.previews <- struct{}{}:
+	case <-limited.Done():
+		cancel()
+		return nil, nil, errors.Join(ctx.Err(), errPreviews)
+	}
+	return limited, func() {
+		cancel()
+		<-l.previews
+	}, nil
 }
 
 // preview is Preview of one event. The error says nothing about the event.

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/relay-events/relay/internal/delivery"
@@ -110,6 +111,11 @@ func (l *Ledger) Stats(ctx context.Context, q delivery.StatsQuery) ([]delivery.S
 	return l.store.Stats(ctx, q)
 }
 
+// Backlog returns what is owed to the webhooks of a tenant, by rising number.
+func (l *Ledger) Backlog(ctx context.Context, tenant event.TenantID) ([]delivery.Backlog, error) {
+	return l.store.OwedBacklog(ctx, tenant, l.machine.Now())
+}
+
 // Delivery returns where a delivery stands, else a NotFound problem.
 func (l *Ledger) Delivery(ctx context.Context, tenant event.TenantID, d event.DeliveryID) (Delivery, error) {
 	v, _, err := l.find(ctx, tenant, d)
@@ -196,10 +202,14 @@ func (l *Ledger) delivery(d event.DeliveryID, ev *event.Event, o *delivery.Owed,
 	switch {
 	case o != nil && !exists:
 		v.State, v.Reason = StateDiscarded, "its webhook was deleted"
+	case o != nil && w.Status == webhook.Ended:
+		v.State, v.Reason = StateDiscarded, "its REST hook has ended"
 	case o != nil && o.Token != 0:
 		v.State, v.Reason = StateInFlight, "on its way"
 	case o != nil && w.Status != webhook.Active:
 		v.State, v.Reason = StateHeld, "the webhook is "+string(w.Status)
+	case o != nil && w.Held():
+		v.State, v.Reason = StateHeld, "the tenant is suspended"
 	case o != nil && !held.IsZero():
 		v.State, v.NextAt, v.Reason = StateHeld, o.Due, "the webhook is in maintenance until "+held.Format(format.TimeLayout)
 		if held.After(o.Due) {
@@ -249,14 +259,14 @@ func (l *Ledger) DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]Deli
 		return nil, err
 	}
 	var list []Delivery
-	var owed []*delivery.Owed
+	var waiting []*delivery.Owed
 	seen := make(map[uint32]bool)
 	add := func(number uint32) {
 		if !seen[number] {
 			seen[number] = true
 			d := event.DeliveryID{Event: ev.ID, Webhook: number}
 			list = append(list, l.delivery(d, ev, rows[number], byHook[number]))
-			owed = append(owed, rows[number])
+			waiting = append(waiting, rows[number])
 		}
 	}
 	for _, w := range l.hooks.List(ev.Tenant) {
@@ -264,10 +274,13 @@ func (l *Ledger) DeliveriesOfEvent(ctx context.Context, ev *event.Event) ([]Deli
 			add(w.Number)
 		}
 	}
+	owned := l.hooks.OwnedNumbers(ev.Tenant)
 	for number := range byHook { // of webhooks since deleted
-		add(number)
+		if !slices.Contains(owned, number) {
+			add(number)
+		}
 	}
-	l.nameLimits(list, owed)
+	l.nameLimits(list, waiting)
 	return list, nil
 }
 
@@ -280,7 +293,7 @@ func (l *Ledger) historyOf(ctx context.Context, ev *event.Event) (log map[uint32
 	if open, err = l.store.IntakeHas(ctx, ev.ID); err != nil {
 		return nil, nil, false, fmt.Errorf("looking for the intake of %s: %w", ev.PublicID(), err)
 	}
-	// The rows first: what is recorded between the two reads then appears as
+	// The rows first: an attempt recorded between the two reads then appears as
 	// its row or in the log, but never in neither.
 	rows, err := l.store.OwedOfEvent(ctx, ev.Tenant, ev.ID)
 	if err != nil {

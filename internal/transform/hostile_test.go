@@ -356,6 +356,11 @@ func TestSlowScriptsDoNotStarve(t *testing.T) {
 				})
 			}
 			first := <-slots
+			for waiting := 0; waiting < scripts-1; time.Sleep(time.Millisecond) {
+				sched.mu.Lock()
+				waiting = sched.waiting
+				sched.mu.Unlock()
+			}
 			limited, end := context.WithTimeout(ctx, 20*time.Second)
 			defer end()
 			for range 20 {
@@ -366,7 +371,8 @@ func TestSlowScriptsDoNotStarve(t *testing.T) {
 				if slot.low {
 					t.Errorf("got the slot %+v, want normal priority", slot)
 				}
-				sched.release(slot, well, time.Millisecond)
+				// Together less than the hundredth part of the allowance, its share.
+				sched.release(slot, well, 100*time.Microsecond)
 			}
 			if !first.low || len(slots) > 0 {
 				t.Errorf("got %d more slots for slow scripts, the first %+v; want one at a time, of low priority", len(slots), first)

@@ -63,6 +63,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/priority"
 )
 
 // Limits of scripts and results.
@@ -318,7 +319,9 @@ func (p *Pool) use(ctx context.Context, u user, f func(context.Context, *instanc
 		return err
 	}
 	if t.low {
-		atLowPriority(p.scheduler.maxLow, func() { end, took, err = p.execute(ctx, in, u.saving, f) })
+		thread := priority.Start(priority.Lowest)
+		thread.Do(func() { end, took, err = p.execute(ctx, in, u.saving, f) })
+		thread.End()
 	} else {
 		end, took, err = p.execute(ctx, in, u.saving, f)
 	}

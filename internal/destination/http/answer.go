@@ -14,7 +14,7 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// classify says what a status means to the engine's pacing.
+// classify returns the meaning of a status to the engine's pacing.
 func classify(status int) destination.Class {
 	switch {
 	case status >= 200 && status <= 299:
@@ -56,7 +56,7 @@ const recentChange = 24 * time.Hour
 // likely refuse the signature, for which there are few causes.
 func (s *sender) Advise(at time.Time, res *exchange.Response) string {
 	w := s.hook
-	if res == nil || !denied(res.Status) || w.Auth.Type != auth.None && w.Auth.Type != "" || w.Signature == webhook.SignNone {
+	if res == nil || !denied(res.Status) || w.Auth.Type != auth.None && w.Auth.Type != "" || !w.Signed() {
 		return ""
 	}
 	text := "the webhook has no auth, so the endpoint most likely refuses the signature"
@@ -78,6 +78,9 @@ func (s *sender) Advise(at time.Time, res *exchange.Response) string {
 	signed := "the header's sha256= not hashed along"
 	if w.Signature == webhook.SignStandard {
 		signed = "the key decoded from base64 without whsec_"
+	}
+	if len(w.Signatures) > 0 {
+		return text + ". Check the receiver: the right secret, the bytes of the body before parsing, its clock"
 	}
 	return text + ". Check the receiver: the right secret, the bytes of the body before parsing, the period between timestamp and body, " + signed + ", its clock"
 }

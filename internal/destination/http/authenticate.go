@@ -23,10 +23,10 @@ type authentication struct {
 
 	err         error          // of settings that cannot be used
 	shown       exchange.Field // the field that it sends, as the log shows it; it replaces a header of the webhook's own. Zero: none
-	credentials []string       // beside tokens: what an answer that echoes requests is cleared of
+	credentials []string       // beside tokens: texts to mask in answers that echo requests
 }
 
-// authenticationOf returns what the settings ask for, nil for none. It sends nothing.
+// authenticationOf returns the authentication that the settings ask for, nil for none. It sends nothing.
 func (k *Kind) authenticationOf(tenant event.TenantID, s auth.Settings) *authentication {
 	if s.Type == auth.None || s.Type == "" {
 		return nil
@@ -94,7 +94,7 @@ func authError(err error, limit time.Duration) string {
 	}
 }
 
-// isShortage reports whether there is no token because this server lacks what a request needs.
+// isShortage reports whether there is no token because this server lacks a resource that requests need.
 func isShortage(err error) bool {
 	var fail *egress.Error
 	return errors.As(err, &fail) && fail.Kind == exchange.Local
@@ -130,7 +130,7 @@ func (s *sender) call(ctx context.Context, req *egress.Request, field exchange.F
 	return s.conceal(res, field), timing, fail, err
 }
 
-// remaining returns what is left of an attempt's limit. Instants are not counted: "within 10s" says more than "within
+// remaining returns the rest of an attempt's limit. Instants are not counted: "within 10s" says more than "within
 // 9.99998s".
 func remaining(limit time.Duration, start time.Time) time.Duration {
 	return limit - time.Since(start).Truncate(10*time.Millisecond)
@@ -153,9 +153,9 @@ func (s *sender) conceal(res *exchange.Response, field exchange.Field) *exchange
 			secrets = append(secrets, []byte(text))
 		}
 	}
-	res.Body = mask(res.Body, secrets)
+	res.Body = Mask(res.Body, secrets)
 	for i := range res.Header {
-		if masked := mask([]byte(res.Header[i].Value), secrets); len(masked) != len(res.Header[i].Value) || string(masked) != res.Header[i].Value {
+		if masked := Mask([]byte(res.Header[i].Value), secrets); len(masked) != len(res.Header[i].Value) || string(masked) != res.Header[i].Value {
 			res.Header[i].Value = string(masked)
 		}
 	}

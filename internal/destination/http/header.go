@@ -34,7 +34,7 @@ type plan struct {
 	method      string
 	target      egress.Target
 	contentType string
-	header      []exchange.Field // what is asked for, in the order of names
+	header      []exchange.Field // the wishes, in the order of names
 }
 
 // url returns the address as it is shown.
@@ -45,7 +45,7 @@ func (s *sender) url(p *plan) string {
 	return p.target.String()
 }
 
-// plan takes over what the message asks of its request, as far as that is allowed. The error says in words what is not.
+// plan takes over the message's wishes for its request, as far as they are allowed. The error names one that is not.
 func (s *sender) plan(m *destination.Message) (plan, error) {
 	p := plan{method: http.MethodPost, target: s.hook.Target, contentType: m.ContentType}
 	ask := &m.Ask
@@ -89,7 +89,7 @@ func (s *sender) plan(m *destination.Message) (plan, error) {
 	return p, nil
 }
 
-// masked stands for what is not shown.
+// masked stands for hidden values.
 const masked = "***"
 
 // header returns the fields of a request except that of the authentication, whose name is own ("" for none). They are
@@ -119,8 +119,9 @@ func (s *sender) header(m *destination.Message, p *plan, own string, unix int64,
 		add(signing.HeaderRelayTimestamp, strconv.FormatInt(unix, 10))
 		add(signing.HeaderRelaySignature, signature)
 	}
-	signer := s.standardAt(s.kind.now())
-	if signsStandard(w) && (signer != nil || !hide) {
+	now := s.kind.now()
+	signer := s.standardAt(now)
+	if w.SignsStandard() && (signer != nil || !hide) {
 		signature := "v1," + masked
 		switch {
 		case signer == nil:
@@ -133,6 +134,15 @@ func (s *sender) header(m *destination.Message, p *plan, own string, unix int64,
 		add(signing.HeaderStandardID, m.ID)
 		add(signing.HeaderStandardTimestamp, strconv.FormatInt(unix, 10))
 		add(signing.HeaderStandardSignature, signature)
+	}
+	for _, other := range s.othersAt(now) {
+		if other == nil {
+			if hide {
+				continue
+			}
+			return header, false
+		}
+		other.Fields(m.ID, unix, m.Body, hide, add)
 	}
 	first := len(header)
 	header = append(append(header, m.Fields...), s.custom...)

@@ -2,7 +2,7 @@
 // webhook says.
 //
 // One function makes the header of a request, for Send and for Describe alike, so that a preview shows what would be
-// sent. What an answer means to the engine is said in classify; all else about status codes is in the webhook's policy.
+// sent. classify knows the meaning of answers to the engine; all else about status codes is in the webhook's policy.
 //
 // The parts: kind.go opens senders; sender.go makes attempts; header.go their fields; authenticate.go says who they come
 // from; answer.go reads answers; mask.go keeps credentials out of what endpoints repeat.
@@ -76,7 +76,9 @@ type sender struct {
 	relay  *signing.Relay // nil: not this signature
 	// standard signs with both secrets until overlapEnd, standardLater from then on. Nil: not this signature.
 	standard, standardLater *signing.Standard
-	overlapEnd              time.Time
+	// others and othersLater are the signatures in forms of other systems, likewise. A nil one cannot be made.
+	others, othersLater []*signing.Signer
+	overlapEnd          time.Time
 }
 
 var _ destination.Adviser = (*sender)(nil)
@@ -94,14 +96,27 @@ func (k *Kind) Open(w *webhook.Webhook, before destination.Sender) destination.S
 	if w.Signature == webhook.SignRelay || w.Signature == webhook.SignBoth {
 		s.relay = signing.NewRelay(w.Secrets.Current)
 	}
-	if signsStandard(w) {
-		// Secrets are checked when they are stored; one that is not valid here makes the attempts fail with that reason.
-		secrets := &w.Secrets
+	// Secrets are checked when they are stored; one that is not valid here makes the attempts fail with that reason.
+	secrets := &w.Secrets
+	s.overlapEnd = secrets.PreviousUntil
+	if w.SignsStandard() {
 		s.standardLater = newStandard([]string{secrets.Current}, secrets.Key)
-		s.standard, s.overlapEnd = s.standardLater, secrets.PreviousUntil
+		s.standard = s.standardLater
 		if secrets.Previous != "" {
-			s.standard = newStandard([]string{secrets.Current, secrets.Previous}, secrets.Key, secrets.PreviousKey)
+			both := []string{secrets.Current}
+			if signing.CheckSecret(secrets.Previous) == nil { // it may come from another system, whose form it had
+				both = append(both, secrets.Previous)
+			}
+			s.standard = newStandard(both, secrets.Key, secrets.PreviousKey)
 		}
+	}
+	for _, g := range w.Signatures {
+		later, _ := signing.NewSigner(g, secrets.Current)
+		both := later
+		if secrets.Previous != "" {
+			both, _ = signing.NewSigner(g, secrets.Current, secrets.Previous)
+		}
+		s.others, s.othersLater = append(s.others, both), append(s.othersLater, later)
 	}
 	return s
 }
@@ -111,10 +126,6 @@ func (s *sender) Close() {
 	if s.owns.Swap(false) {
 		s.auth.end()
 	}
-}
-
-func signsStandard(w *webhook.Webhook) bool {
-	return w.Signature == webhook.SignStandard || w.Signature == webhook.SignBoth
 }
 
 // newStandard returns the signer with secrets and private keys, of which empty ones are left out; nil if one is not
@@ -141,6 +152,14 @@ func (s *sender) standardAt(now time.Time) *signing.Standard {
 		return s.standard
 	}
 	return s.standardLater
+}
+
+// othersAt returns the signers of the other forms at now.
+func (s *sender) othersAt(now time.Time) []*signing.Signer {
+	if now.Before(s.overlapEnd) {
+		return s.others
+	}
+	return s.othersLater
 }
 
 // withoutAuth returns the webhook's own headers except the one that its authentication sets, sorted by name.

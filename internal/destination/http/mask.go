@@ -6,15 +6,15 @@ import (
 	"strconv"
 )
 
-// mask returns text with "***" in the place of each secret, also where one is
+// Mask returns text with "***" in the place of each secret, also where one is
 // written in another case or with the escapes of JSON, URLs or HTML, in which
 // endpoints repeat requests. It returns text itself if there is none in it.
-func mask(text []byte, secrets [][]byte) []byte {
+func Mask(text []byte, secrets [][]byte) []byte {
 	if len(text) == 0 {
 		return text
 	}
 	plain, at := unescape(text)
-	var hits [][2]int // in text, of what is to be masked
+	var hits [][2]int // in text, of the parts to mask
 	for _, s := range secrets {
 		// One that looks escaped itself is found by the second.
 		escaped := lower(bytes.Clone(s))

@@ -30,17 +30,17 @@ func TestMask(t *testing.T) {
 	} {
 		body := `before ` + written + ` {"a":"\u00e6%20&amp;"} ` + written + written + ` behind`
 		want := `before *** {"a":"\u00e6%20&amp;"} ****** behind`
-		if got := string(mask([]byte(body), [][]byte{[]byte(secret)})); got != want {
+		if got := string(Mask([]byte(body), [][]byte{[]byte(secret)})); got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
 		}
 	}
 	for _, body := range []string{"", "ok", `\`, `%`, `%4`, `&`, `&#`, `&#x;`, `\u`, `\u12`, `{"a":"Abc\/d+e"}`} {
-		if got := string(mask([]byte(body), [][]byte{[]byte(secret)})); got != body {
+		if got := string(Mask([]byte(body), [][]byte{[]byte(secret)})); got != body {
 			t.Errorf("got %s, want %s left alone", got, body)
 		}
 	}
 	// One inside of another, and one that overlaps the next.
-	if got := string(mask([]byte("x Basic dXNlcjpwYXNz y"), [][]byte{[]byte("Basic dXNlcjpwYXNz"), []byte("dXNlcjpwYXNz")})); got != "x *** y" {
+	if got := string(Mask([]byte("x Basic dXNlcjpwYXNz y"), [][]byte{[]byte("Basic dXNlcjpwYXNz"), []byte("dXNlcjpwYXNz")})); got != "x *** y" {
 		t.Errorf("got %s, want the whole masked once", got)
 	}
 }
@@ -53,7 +53,7 @@ func FuzzMask(f *testing.F) {
 		if len(secret) < leastConcealed || strings.Contains("***", secret) || strings.Contains(secret, "*") {
 			return
 		}
-		got := string(mask([]byte(before+secret+after), [][]byte{[]byte(secret)}))
+		got := string(Mask([]byte(before+secret+after), [][]byte{[]byte(secret)}))
 		if strings.ContainsAny(secret, "\\%&") || strings.ContainsAny(before, "\\%&") {
 			return // what stands before may make another escape of its beginning
 		}

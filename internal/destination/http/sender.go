@@ -24,7 +24,7 @@ func (s *sender) Describe(m *destination.Message) (exchange.Request, error) {
 	if err != nil {
 		return s.Target(), err
 	}
-	var shown exchange.Field // what the authentication adds
+	var shown exchange.Field // added by the authentication
 	if s.auth != nil {
 		shown = s.auth.shown
 	}
@@ -83,7 +83,7 @@ func (s *sender) Send(ctx context.Context, m *destination.Message) (r destinatio
 	if hasField {
 		r.Response, r.Timing, fail, err = s.call(ctx, &req, field, start)
 		r.Timing.Total = time.Since(start)
-		header = append(header, auth.Masked(field)) // what is sent stays out of the log
+		header = append(header, auth.Masked(field)) // the log gets the mask only
 	} else {
 		r.Response, r.Timing, fail = s.kind.client.Do(ctx, &req)
 	}
@@ -93,7 +93,7 @@ func (s *sender) Send(ctx context.Context, m *destination.Message) (r destinatio
 	return r
 }
 
-// read says what came of a request: fail is the transport's failure, and err why there is no fresh token after an answer
+// read makes the result of a request: fail is the transport's failure, and err why there is no fresh token after an answer
 // that refused the old one.
 func (s *sender) read(ctx context.Context, r *destination.Result, m *destination.Message, fail *egress.Error, err error) {
 	answered := fail == nil || fail.Body // the status decides then, whatever became of the body

@@ -1,7 +1,7 @@
 // Package auth is how requests to an endpoint say who they come from: by a password, a key, a token of an OAuth 2.0
 // server, or a client certificate (SPEC section 5).
 //
-// The idea: Settings are what a user chooses, and are checked when they are saved. An Authenticator is made from them
+// The idea: a user chooses Settings, which are checked when they are saved. An Authenticator is made from them
 // once and is shared by all requests to the endpoint. For most types it hands out one and the same header field; for
 // OAuth it keeps a token, and gets a new one before the old one expires or after an endpoint has refused it, one
 // request at a time however many deliveries wait.
@@ -20,7 +20,7 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 )
 
-// Authenticator gives requests to one endpoint what they authenticate with. It is safe for concurrent use. Make it
+// Authenticator gives requests to one endpoint their credentials. It is safe for concurrent use. Make it
 // with New and end it with Close.
 type Authenticator struct {
 	kind     Type

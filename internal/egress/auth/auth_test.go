@@ -176,7 +176,7 @@ func TestClientCertificate(t *testing.T) {
 	}
 }
 
-// TestNothingPrints: an Authenticator in a log line says what it is.
+// TestNothingPrints: an Authenticator in a log line shows its type only.
 func TestNothingPrints(t *testing.T) {
 	c := egress.New(egress.Options{})
 	defer c.Close()

@@ -24,7 +24,7 @@ const (
 	// and an endpoint that refuses one earlier gets another.
 	defaultLife = 10 * time.Minute
 
-	// maxLife bounds what is believed of a lifetime. Servers whose tokens never end write numbers such as 2^63.
+	// maxLife is the longest lifetime that is believed. Servers whose tokens never end write numbers such as 2^63.
 	maxLife = 24 * time.Hour
 
 	// maxToken is the longest token taken, in bytes: receivers refuse header sections above 8 KiB.
@@ -122,7 +122,7 @@ var tokenErrors = map[string]string{
 	"invalid_scope":          "the scope is unknown or not allowed",
 }
 
-// refusal says what an answer other than 2xx means.
+// refusal explains an answer other than 2xx.
 func refusal(res *egress.Response) string {
 	if res.Status >= 300 && res.Status < 400 {
 		return fmt.Sprintf("the answer is a redirect (%d), which is not followed: set tokenUrl to where it leads", res.Status)
@@ -138,7 +138,7 @@ func refusal(res *egress.Response) string {
 	return fmt.Sprintf("the answer is %d", res.Status)
 }
 
-// parseToken reads a successful answer (RFC 6749 section 5.1). why says in words what is wrong with it, empty if
+// parseToken reads a successful answer (RFC 6749 section 5.1). why describes the fault in words, empty if
 // nothing is.
 func parseToken(res *egress.Response) (value string, life time.Duration, why string) {
 	if res.Truncated {

@@ -150,7 +150,7 @@ func TestHostileTokenServer(t *testing.T) {
 	}
 }
 
-// TestTokenRequest: what is asked, in both styles.
+// TestTokenRequest: the request for a token, in both styles.
 func TestTokenRequest(t *testing.T) {
 	type asked struct {
 		method, path, accept, contentType, user, password string

@@ -107,7 +107,7 @@ func noSecrets(t *testing.T, where string, v any) {
 	}
 }
 
-// A pipeServer is a token server in a synctest bubble: what a connection carries is up to the test.
+// A pipeServer is a token server in a synctest bubble: the test decides about the bytes of each connection.
 type pipeServer struct {
 	client *egress.Client
 	asked  atomic.Int64

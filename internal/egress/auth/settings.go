@@ -47,7 +47,7 @@ const (
 )
 
 // Settings is the setting "auth" of a webhook, gate or connection. The fields that are used depend on Type; the others
-// must be empty. Marshalled, secrets are "***"; Reveal gives what is stored.
+// must be empty. Marshalled, secrets are "***"; Reveal gives the stored form.
 type Settings struct {
 	Type Type `json:"type"`
 
@@ -82,7 +82,7 @@ type URLChecker interface {
 	CheckURL(ctx context.Context, raw string) (egress.Target, error)
 }
 
-// Reveal returns the settings as JSON with the secrets in clear: what is sealed and stored. json.Unmarshal reads it.
+// Reveal returns the settings as JSON with unencrypted secrets, to be sealed and stored. json.Unmarshal reads it.
 func (s Settings) Reveal() ([]byte, error) {
 	type shown Settings
 	return json.Marshal(struct {
@@ -94,7 +94,7 @@ func (s Settings) Reveal() ([]byte, error) {
 	}{shown(s), s.Password.Reveal(), s.Token.Reveal(), s.ClientSecret.Reveal(), s.Key.Reveal()})
 }
 
-// Keep puts the secrets of old in the place of those that are "***", which is what a reader of old was shown and sends
+// Keep puts the secrets of old in the place of those that are "***", which a reader of old was shown and sends
 // back with a change. It does not where the secret would go to a token server that it was not given for.
 func (s *Settings) Keep(old Settings) {
 	keep := func(now *secret.Text, was secret.Text) {

@@ -44,13 +44,13 @@ type Error struct {
 func (e *Error) Error() string { return e.Message }
 func (e *Error) Unwrap() error { return e.Err }
 
-// local tells that this server lacked what a request needs.
+// local tells that this server lacked a resource that requests need.
 func (e *Error) local() bool {
 	var fail *egress.Error
 	return errors.As(e.Err, &fail) && fail.Kind == egress.KindLocal
 }
 
-// A token is what a token server gave. It is immutable.
+// A token comes from a token server. It is immutable.
 type token struct {
 	field       egress.Field
 	early, late time.Time

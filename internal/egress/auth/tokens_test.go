@@ -353,7 +353,7 @@ func TestSlowServerEnds(t *testing.T) {
 	})
 }
 
-// BenchmarkHeader is what an attempt pays for a token that is there.
+// BenchmarkHeader is the cost of a token that is there, for an attempt.
 func BenchmarkHeader(b *testing.B) {
 	a := &Authenticator{kind: OAuth2, tokens: newTokens(func(context.Context) (*token, *Error) {
 		return newToken("t", time.Now(), time.Hour), nil
