@@ -18,6 +18,7 @@ type Scope string
 // The scopes, SPEC section 2. Admin includes manage, manage includes read.
 const (
 	ScopePublish  Scope = "publish"  // publish events
+	ScopeHooks    Scope = "hooks"    // subscribe and unsubscribe REST hooks, as automation platforms do
 	ScopeRead     Scope = "read"     // read everything of the tenant but secrets
 	ScopeManage   Scope = "manage"   // change webhooks, retry, replay
 	ScopeAdmin    Scope = "admin"    // keys, users, authentication
@@ -25,7 +26,7 @@ const (
 )
 
 // Scopes lists all scopes in the order they are documented.
-var Scopes = []Scope{ScopePublish, ScopeRead, ScopeManage, ScopeAdmin, ScopePlatform}
+var Scopes = []Scope{ScopePublish, ScopeHooks, ScopeRead, ScopeManage, ScopeAdmin, ScopePlatform}
 
 // Permission is one thing that somebody may do. Routes and pages name the one they need.
 type Permission uint32
@@ -46,6 +47,12 @@ const (
 	RunPlatform                            // tenants, encryption keys; act for any tenant
 	ManageUsers                            // people who sign in, and their roles
 	OwnAccount                             // one's own password and sessions, which keys do not have
+	KnowSelf                               // ask who one is to Relay, which all callers may
+	UseHooks                               // subscribe and unsubscribe REST hooks, and see samples for them
+	RevealSecrets                          // see the secrets of webhooks again, where the tenant allows it
+	TestWebhooks                           // send an example to a webhook
+	EditShapes                             // the filter and the transform of webhooks
+	OpenPortal                             // let customers into the tenant's portal, and out
 
 	// Anybody needs no permission.
 	Anybody Permission = 0
@@ -53,17 +60,18 @@ const (
 
 // scopePermissions is the table of what each scope allows by itself.
 var scopePermissions = map[Scope]Permission{
-	ScopePublish:  Publish,
+	ScopePublish:  Publish | KnowSelf,
+	ScopeHooks:    UseHooks | KnowSelf,
 	ScopeRead:     reading,
 	ScopeManage:   managing,
 	ScopeAdmin:    administering,
-	ScopePlatform: RunPlatform,
+	ScopePlatform: RunPlatform | KnowSelf,
 }
 
 const (
-	reading       = View | ViewRespondents
-	managing      = reading | EditWebhooks | Redeliver | RotateSecrets | EditCatalogue | EditRespondents
-	administering = managing | Publish | Configure | ManageKeys | ManageUsers | ViewAudit
+	reading       = View | ViewRespondents | KnowSelf
+	managing      = reading | EditWebhooks | TestWebhooks | EditShapes | OpenPortal | UseHooks | Redeliver | RotateSecrets | EditCatalogue | EditRespondents
+	administering = managing | Publish | Configure | ManageKeys | ManageUsers | ViewAudit | RevealSecrets
 )
 
 // Role is what a person is in a tenant, or in the installation: a set of permissions with a name.
@@ -104,11 +112,17 @@ func Of(scopes []Scope) Permission {
 	return p
 }
 
+// Reading is looking at everything of a tenant but secrets and the audit log.
+const Reading Permission = reading
+
 // Administering is everything that may be done within one tenant.
 const Administering Permission = administering
 
 // ScopeSession stands, where a scope is documented, for the session of somebody who has signed in. No key has it.
 const ScopeSession Scope = "session"
+
+// ScopeAny stands, where a scope is documented, for any key and any session.
+const ScopeAny Scope = "any"
 
 // Scope returns the least scope that allows the permission, "" for Anybody.
 func (p Permission) Scope() Scope {
@@ -117,6 +131,8 @@ func (p Permission) Scope() Scope {
 		return ""
 	case OwnAccount:
 		return ScopeSession
+	case KnowSelf:
+		return ScopeAny
 	}
 	i := slices.IndexFunc(Scopes, func(s Scope) bool { return scopePermissions[s]&p == p })
 	if i < 0 {
@@ -132,6 +148,7 @@ type ActorKind string
 const (
 	ActorKey       ActorKind = "key"       // somebody with an API key
 	ActorUser      ActorKind = "user"      // somebody who has signed in
+	ActorPortal    ActorKind = "portal"    // a customer of the tenant's, who has opened a portal link
 	ActorSystem    ActorKind = "system"    // Relay itself
 	ActorAnonymous ActorKind = "anonymous" // somebody who has not proved who they are: a sign-in that failed
 )
@@ -139,19 +156,28 @@ const (
 // Actor is whoever made a change, as the audit log names them.
 type Actor struct {
 	Kind ActorKind
-	ID   string // the id of a key or a user; "" for the others
+	ID   string // the id of a key, a user or a portal link; "" for the others
 	Name string // the label at the time
 }
 
 // Principal is who makes a call, for which tenant, and what they may do. It does not change.
 type Principal struct {
-	Tenant  event.TenantID
-	Actor   Actor
-	May     Permission // all that they may do
-	Limits  *Limits    // narrow Publish; nil: they do not
-	Request Request
+	Tenant event.TenantID
+	Actor  Actor
+	May    Permission // all that they may do
+	// Barred is what they could do if the state of the tenant did not forbid it, for the reason BarredWhy.
+	Barred    Permission
+	BarredWhy string
+	Limits    *Limits // narrow Publish; nil: they do not
+	Request   Request
+	// NewTenant is the public id of the tenant that an accepted event creates; Tenant is then 0. Empty for every tenant that
+	// is there.
+	NewTenant string
 	// Session is the id of the session by which a person acts, empty for everybody else.
 	Session string
+	// NeedsFactor tells that the tenant requires a second factor of a person who has none: until they set it up, they may do
+	// nothing else.
+	NeedsFactor bool
 }
 
 // Request is what the audit log keeps of the request by which a change was made; empty where there was none.

@@ -18,6 +18,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ type Config struct {
 	// https:// people can sign in, by a cookie that leaves the browser over TLS only. If empty, they
 	// sign in on this machine only. With http:// passwords and sessions cross the network readable:
 	// set that only where everybody on it may read them.
-	PublicURL string `name:"publicUrl" help:"address by which browsers reach Relay, such as https://relay.example.com; without it, people sign in on this machine only"`
+	PublicURL string `name:"publicUrl" help:"address by which browsers reach Relay, such as https://relay.example.com or https://example.com/relay; without it, people sign in on this machine only"`
 
 	// MetricsListen is a separate address for the metrics, host:port, on which GET /metrics answers
 	// anyone who can reach it. On the API's own address /metrics always needs a key, because
@@ -141,6 +142,11 @@ type Config struct {
 	// simple schema, cost none. With a larger value, tenants with costly schemas wait less, but
 	// take more processor time from others. 100000 to 100000000.
 	CatalogueWork int `name:"catalogueWork" help:"maximum work of schemas and rules for one request, and for a tenant in two seconds, in steps of 0.3 µs"`
+
+	// CreateTenants lets a tenant be created by its first event, published with a platform key and
+	// the header Relay-Tenant. Without it such an event is refused, so that a misspelled id does not
+	// make a tenant.
+	CreateTenants bool `name:"createTenants" help:"create a tenant when a platform key publishes its first event with the header Relay-Tenant"`
 
 	Retention Retention `name:"retention"`
 
@@ -255,16 +261,23 @@ func (c *Config) Public() (*url.URL, error) {
 		return nil, nil
 	}
 	u, err := url.Parse(c.PublicURL)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
-		return nil, errors.New("must be https:// and a host, such as https://relay.example.com, without a path")
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("must be https:// and a host, such as https://relay.example.com, perhaps with a path")
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	if u.RawPath != "" || !publicPath.MatchString(u.Path) {
+		return nil, errors.New("must have a path of letters, digits, hyphens, underscores and single slashes, such as https://example.com/relay")
 	}
 	// As browsers write origins (RFC 6454 section 6.2).
-	u.Host, u.Path = strings.ToLower(u.Host), ""
+	u.Host = strings.ToLower(u.Host)
 	if port := u.Port(); u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
 		u.Host = strings.TrimSuffix(u.Host, ":"+port)
 	}
 	return u, nil
 }
+
+// publicPath is a path that needs no escaping anywhere, and that no proxy rewrites.
+var publicPath = regexp.MustCompile(`^(/[A-Za-z0-9_-]+)*$`)
 
 // Check returns an error that names every setting with an invalid value.
 func (c *Config) Check() error {
@@ -274,6 +287,8 @@ func (c *Config) Check() error {
 	}
 	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
 		refuse("listen", "must be host:port, such as 127.0.0.1:8080, got %q", c.Listen)
+	} else if !isPort(port) {
+		refuse("listen", "must end in a port, 0 to 65535, got %q", port)
 	}
 	if _, err := c.Public(); err != nil {
 		refuse("publicUrl", "%w", err)
@@ -281,6 +296,8 @@ func (c *Config) Check() error {
 	if c.MetricsListen != "" {
 		if _, port, err := net.SplitHostPort(c.MetricsListen); err != nil || port == "" {
 			refuse("metricsListen", "must be host:port, such as 127.0.0.1:9464, got %q", c.MetricsListen)
+		} else if !isPort(port) {
+			refuse("metricsListen", "must end in a port, 0 to 65535, got %q", port)
 		} else if c.MetricsListen == c.Listen && port != "0" {
 			refuse("metricsListen", "must differ from listen")
 		}
@@ -360,6 +377,12 @@ func (c *Config) Check() error {
 		refuse("maxEventBytes", "must be %s to %s, got %s", Bytes(minEventBytes), Bytes(maxEventBytes), c.MaxEventBytes)
 	}
 	return errors.Join(errs...)
+}
+
+// isPort reports whether a text is a port's number, or the name of a service.
+func isPort(text string) bool {
+	_, err := net.LookupPort("tcp", text)
+	return err == nil
 }
 
 // readKeyFiles reads AdminKey, SecretKey, Database and Egress.Proxy from their files, if set.

@@ -213,7 +213,15 @@ func TestSecretStaysHidden(t *testing.T) {
 	var logged strings.Builder
 	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "config", c, "key", c.AdminKey)
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "config", c, "key", c.AdminKey)
-	for _, shown := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%q", c.AdminKey), fmt.Sprintf("%q", c.Database), string(js), logged.String()} {
+	all := []string{fmt.Sprint(c), string(js), logged.String()}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X", "%t", "%f", "%c"} {
+		all = append(all, fmt.Sprintf(verb, c), fmt.Sprintf(verb, c.AdminKey), fmt.Sprintf(verb, c.Database))
+	}
+	hexed := fmt.Sprintf("%x", key)
+	for _, shown := range all {
+		if strings.Contains(strings.ToLower(shown), hexed) {
+			t.Errorf("got %q, want the key hidden in hexadecimal as well", shown)
+		}
 		if strings.Contains(shown, key) {
 			t.Errorf("got %q, want the key hidden", shown)
 		}

@@ -48,6 +48,9 @@ func settingsOf(v reflect.Value, prefix string, index []int) []Setting {
 				Name: name, Env: "RELAY_" + strings.ToUpper(separate(name, '_')), Flag: separate(name, '-'),
 				Help: help, Default: showText(v.Field(i)), Kind: kindOf(f.Type), Bool: f.Type.Kind() == reflect.Bool, Secret: secret || database, index: at,
 			}
+			if name == "listen" || name == "metricsListen" {
+				s.Kind = "host:port"
+			}
 			if secret {
 				s.Flag = "" // every user of the machine can read command lines
 			}
@@ -92,6 +95,68 @@ type Sources struct {
 // Load merges the sources and checks the result. Its errors name the setting and the place of its
 // value.
 func Load(s Sources) (Config, error) {
+	return load(s, make(map[string]string))
+}
+
+// Value is a setting in force.
+type Value struct {
+	Setting
+	Text   string // "(set)" for a secret
+	Source string // "default", "file relay.yaml", "variable RELAY_LISTEN" or "flag --listen"
+}
+
+// Values loads the settings like Load, and returns each with the source of its value, in the order
+// of the manual.
+func Values(s Sources) ([]Value, error) {
+	from := make(map[string]string)
+	c, err := load(s, from)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Value, len(settings))
+	for i, set := range settings {
+		v := Value{Setting: set, Text: showText(reflect.ValueOf(&c).Elem().FieldByIndex(set.index)), Source: "default"}
+		if source := from[set.Name]; source != "" {
+			v.Source = source
+		}
+		list[i] = v
+	}
+	return list, nil
+}
+
+// Unknown returns a line for each variable that begins with RELAY_ and is neither a setting nor
+// known otherwise: a misspelt one would have no effect. environ is as os.Environ returns it.
+func Unknown(environ []string, known ...string) []string {
+	names := func(yield func(string) bool) {
+		for _, s := range settings {
+			if !yield(s.Env) {
+				return
+			}
+		}
+	}
+	var lines []string
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		rest, ours := strings.CutPrefix(name, "RELAY_")
+		is := slices.ContainsFunc(settings, func(s Setting) bool { return s.Env == name }) || slices.Contains(known, name)
+		// Kubernetes sets these for every service of the namespace, such as one called relay.
+		service := rest == "PORT" || strings.HasPrefix(rest, "PORT_") || strings.HasPrefix(rest, "SERVICE_") ||
+			strings.Contains(rest, "_SERVICE_") || strings.Contains(rest, "_PORT_") || strings.HasSuffix(rest, "_PORT")
+		if !ours || is || service || strings.HasPrefix(rest, "TEST_") {
+			continue
+		}
+		line := name + " is not a setting"
+		if near := nearest.Of(name, names); near != "" {
+			line += "; did you mean " + near + "?"
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// load is Load; it notes in from where each value that is not a default came from.
+func load(s Sources, from map[string]string) (Config, error) {
 	c := Default()
 	if s.Base != nil {
 		c = *s.Base
@@ -107,7 +172,7 @@ func Load(s Sources) (Config, error) {
 		s.File = getenv("RELAY_CONFIG")
 	}
 	if s.File != "" {
-		if err := c.readFile(s.File); err != nil {
+		if err := c.readFile(s.File, from); err != nil {
 			return Config{}, err
 		}
 	}
@@ -116,6 +181,7 @@ func Load(s Sources) (Config, error) {
 			if err := c.set(&settings[i], text); err != nil {
 				return Config{}, fmt.Errorf("variable %s: %w", settings[i].Env, err)
 			}
+			from[settings[i].Name] = "variable " + settings[i].Env
 		}
 	}
 	for i := range settings {
@@ -123,6 +189,7 @@ func Load(s Sources) (Config, error) {
 			if err := c.set(&settings[i], text); err != nil {
 				return Config{}, fmt.Errorf("flag --%s: %w", settings[i].Flag, err)
 			}
+			from[settings[i].Name] = "flag --" + settings[i].Flag
 		}
 	}
 	if c.AdminKey != "" && c.AdminKeyFile != "" {
@@ -152,7 +219,7 @@ func (c *Config) set(s *Setting, text string) error {
 const maxFile = 1 << 20
 
 // readFile applies a YAML file. It rejects unknown names and duplicate names, naming their line.
-func (c *Config) readFile(path string) error {
+func (c *Config) readFile(path string, from map[string]string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("reading the configuration file: %w", err)
@@ -165,13 +232,13 @@ func (c *Config) readFile(path string) error {
 	if len(b) > maxFile {
 		return fmt.Errorf("reading the configuration file %q: it is larger than %s", path, Bytes(maxFile))
 	}
-	if err := c.applyYAML(b); err != nil {
+	if err := c.applyYAML(b, from, "file "+path); err != nil {
 		return fmt.Errorf("configuration file %q: %w", path, err)
 	}
 	return nil
 }
 
-func (c *Config) applyYAML(b []byte) error {
+func (c *Config) applyYAML(b []byte, from map[string]string, source string) error {
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
@@ -182,11 +249,11 @@ func (c *Config) applyYAML(b []byte) error {
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return errors.New("must contain one document, got more")
 	}
-	return c.applyNode(doc.Content[0], "")
+	return c.applyNode(doc.Content[0], "", from, source)
 }
 
-// applyNode applies a mapping of settings whose names begin with prefix.
-func (c *Config) applyNode(n *yaml.Node, prefix string) error {
+// applyNode applies a mapping of settings whose names begin with prefix, and notes their source.
+func (c *Config) applyNode(n *yaml.Node, prefix string, from map[string]string, source string) error {
 	if n.Kind != yaml.MappingNode {
 		return fmt.Errorf("line %d: must be a list of settings, such as \"listen: 127.0.0.1:8080\"", n.Line)
 	}
@@ -208,15 +275,19 @@ func (c *Config) applyNode(n *yaml.Node, prefix string) error {
 			if err != nil {
 				return fmt.Errorf("line %d: %w", value.Line, err)
 			}
+			from[name] = source
 			continue
 		}
 		if slices.ContainsFunc(settings, func(s Setting) bool { return strings.HasPrefix(s.Name, name+".") }) {
-			if err := c.applyNode(value, name+"."); err != nil {
+			if err := c.applyNode(value, name+".", from, source); err != nil {
 				return err
 			}
 			continue
 		}
-		if near := nearest.Of(name, settingNames); near != "" {
+		if near := nearest.Of(name, settingNames); near != "" && value.Kind != yaml.MappingNode {
+			return fmt.Errorf("line %d: %q is not a setting; did you mean %q?", key.Line, name, near)
+		}
+		if near := nearest.Of(name, sectionNames); near != "" {
 			return fmt.Errorf("line %d: %q is not a setting; did you mean %q?", key.Line, name, near)
 		}
 		return fmt.Errorf("line %d: %q is not a setting; \"relay serve --help\" lists them", key.Line, name)
@@ -249,6 +320,15 @@ func textOf(n *yaml.Node) (string, error) {
 func settingNames(yield func(string) bool) {
 	for _, s := range settings {
 		if !yield(s.Name) {
+			return
+		}
+	}
+}
+
+// sectionNames yields the names that hold several settings, such as "retention".
+func sectionNames(yield func(string) bool) {
+	for _, s := range settings {
+		if section, _, ok := strings.Cut(s.Name, "."); ok && !yield(section) {
 			return
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net/netip"
@@ -12,9 +13,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/relay-events/relay/internal/observe"
 )
 
-// Secret is a text that prints as "(hidden)". Reveal returns the text.
+// Secret is a text that prints as "(hidden)", whatever the verb. Reveal returns the text.
 type Secret string
 
 // Reveal returns the text itself.
@@ -28,8 +31,15 @@ func (s Secret) String() string {
 	return "(hidden)"
 }
 
-// GoString implements fmt.GoStringer, for %#v.
-func (s Secret) GoString() string { return s.String() }
+// Format implements fmt.Formatter, because fmt asks a Stringer only for some verbs and prints the
+// text for the others.
+func (s Secret) Format(f fmt.State, verb rune) {
+	if verb == 'q' || f.Flag('#') {
+		fmt.Fprintf(f, "%q", s.String())
+		return
+	}
+	io.WriteString(f, s.String())
+}
 
 // MarshalText implements encoding.TextMarshaler, which JSON encoders and slog's handlers use.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
@@ -67,8 +77,8 @@ func (d DatabaseURL) valid() bool {
 // String implements fmt.Stringer.
 func (d DatabaseURL) String() string { return Secret(d).String() }
 
-// GoString implements fmt.GoStringer, for %#v.
-func (d DatabaseURL) GoString() string { return d.String() }
+// Format implements fmt.Formatter, as that of Secret.
+func (d DatabaseURL) Format(f fmt.State, verb rune) { Secret(d).Format(f, verb) }
 
 // MarshalText implements encoding.TextMarshaler, which JSON encoders and slog's handlers use.
 func (d DatabaseURL) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
@@ -319,6 +329,10 @@ func kindOf(t reflect.Type) string {
 		return "networks"
 	case Addresses:
 		return "addresses"
+	case slog.Level:
+		return "debug|info|warn|error"
+	case observe.LogFormat:
+		return "auto|text|json"
 	default:
 		return "text"
 	}

@@ -12,7 +12,7 @@ import (
 // This file writes CloudEvents 1.0 (https://github.com/cloudevents/spec, v1.0.2), in the JSON
 // format and the HTTP protocol binding.
 //
-//	id               the event's public id
+//	id               the event's public id, or that of the CloudEvent that it was published as
 //	source           the attribute "source" if it is a URI reference, else "/relay/tenants/N"
 //	type, time       the event's type and time
 //	subject          the attribute "subject", if it is a string
@@ -48,9 +48,14 @@ const ceSource = "/relay/tenants/"
 
 func appendCloudEvent(dst []byte, e *event.Event, d event.DeliveryID) []byte {
 	dst = append(dst, `{"specversion":"1.0","id":`...)
-	dst = appendID(dst, e)
+	source, ok := uriAttribute(e.Attributes, "source", false)
+	if ok && e.Name != "" {
+		dst = rawjson.AppendQuoted(dst, e.CloudID(source))
+	} else {
+		dst = appendID(dst, e)
+	}
 	dst = append(dst, `,"source":`...)
-	if source, ok := uriAttribute(e.Attributes, "source", false); ok {
+	if ok {
 		dst = rawjson.AppendQuoted(dst, source)
 	} else {
 		dst = append(dst, '"')
@@ -253,7 +258,7 @@ func cloudEventHeader(e *event.Event, d event.DeliveryID, yield func(string, str
 		source = ceSource + strconv.Itoa(int(e.Tenant))
 	}
 	for _, f := range [...][2]string{
-		{"ce-specversion", "1.0"}, {"ce-id", e.PublicID()}, {"ce-source", source},
+		{"ce-specversion", "1.0"}, {"ce-id", e.CloudID(source)}, {"ce-source", source},
 		{"ce-type", e.Type}, {"ce-time", string(AppendTime(nil, e.Time))}, {"ce-webhookid", d.String()},
 	} {
 		if !field(f[0], f[1], true) {

@@ -32,6 +32,9 @@ const (
 	CloudEventsBinary = "cloudevents-binary"
 	// Raw is the data alone.
 	Raw = "raw"
+	// RestHook is Relay with the delivery's id as the member "id" as well, which automation platforms take for the key of an
+	// entry. Only REST hooks have it; users' webhooks cannot choose it, so Names does not list it.
+	RestHook = "rest-hook"
 	// Respondent is the payload of the gate (respondent-gate.txt). Only the gate creates it; users'
 	// webhooks cannot choose it, so Names does not list it.
 	Respondent = "respondent"
@@ -117,6 +120,8 @@ func Append(dst []byte, name string, e *event.Event, d event.DeliveryID) (body [
 	switch name {
 	case Relay:
 		return appendRelay(dst, e, d), true
+	case RestHook:
+		return appendRestHook(dst, e, d), true
 	case Push:
 		return appendPush(dst, e), true
 	case CloudEvents:
@@ -157,6 +162,14 @@ func AppendItem(dst []byte, name string, e *event.Event, d event.DeliveryID) (bo
 		name = CloudEvents
 	}
 	return Append(dst, name, e, d)
+}
+
+func appendRestHook(dst []byte, e *event.Event, d event.DeliveryID) []byte {
+	dst = append(dst, `{"id":"`...)
+	dst = append(d.Append(dst), `",`...)
+	begin := len(dst)
+	dst = appendRelay(dst, e, d)
+	return append(dst[:begin], dst[begin+1:]...) // its brace is there already
 }
 
 func appendRelay(dst []byte, e *event.Event, d event.DeliveryID) []byte {

@@ -26,8 +26,10 @@ const (
 	Invalid
 	// Unauthorized means no valid key came with the request.
 	Unauthorized
-	// Forbidden means the key is valid but lacks the scope, or a plan's limit is reached.
+	// Forbidden means the key is valid but lacks the scope.
 	Forbidden
+	// PlanLimit means that the tenant has as many of something as its plan allows; Limit says more.
+	PlanLimit
 	// NotFound means there is no such thing, or it belongs to another tenant.
 	NotFound
 	// MethodNotAllowed means the path exists but not with this method.
@@ -56,6 +58,7 @@ var kinds = [...]struct {
 	Invalid:          {http.StatusUnprocessableEntity, "invalid", "Invalid request"},
 	Unauthorized:     {http.StatusUnauthorized, "unauthorized", "Missing or invalid key"},
 	Forbidden:        {http.StatusForbidden, "forbidden", "Not allowed"},
+	PlanLimit:        {http.StatusForbidden, "plan-limit", "Limit of the plan reached"},
 	NotFound:         {http.StatusNotFound, "not-found", "Not found"},
 	MethodNotAllowed: {http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed"},
 	Conflict:         {http.StatusConflict, "conflict", "Conflict"},
@@ -93,7 +96,16 @@ type Error struct {
 	Detail string        // one plain sentence, no secrets, safe to show
 	Fields []Field       // the offending fields; may be empty
 	After  time.Duration // for TooMany and Unavailable: when to try again; zero: not said
+	Limit  *Limit        // for PlanLimit; else nil
 	Err    error         // the cause, for the log only; may be nil
+}
+
+// Limit is a limit that a tenant has reached.
+type Limit struct {
+	Limit   string // what is limited: "webhooks"
+	Plan    string
+	Allowed int64
+	Used    int64
 }
 
 // Error implements error.

@@ -23,6 +23,10 @@ type Record struct {
 	Body []byte
 	// Secrets is a JSON object that the store encrypts, or empty.
 	Secrets []byte
+	// Bound checks the names of all records of the tenant and kind, this new one among them, in the
+	// transaction that creates it; an error undoes that. Creations with it come one after the other.
+	// Nil: there may be any number.
+	Bound func(names []string) error
 	// CreatedAt and UpdatedAt are in UTC, to the millisecond.
 	CreatedAt, UpdatedAt time.Time
 }

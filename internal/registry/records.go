@@ -25,6 +25,9 @@ type RecordOptions[T any] struct {
 	Global bool
 	// Max bounds how many records a tenant may have. 0: there is no bound.
 	Max int
+	// Limit returns what bounds how many records a tenant has beside a new one, as Record.Bound, and
+	// what to call when that one was created. Nil: there is no limit but Max.
+	Limit func(tenant event.TenantID, name string) (bound func(names []string) error, created func(ctx context.Context))
 	// Check completes a value that is to be stored, and returns a problem for one that must not be.
 	// Nil: every value may be.
 	Check func(tenant event.TenantID, name string, v *T) error
@@ -170,6 +173,9 @@ func (r *Records[T]) List(tenant event.TenantID) []*Item[T] {
 	return slices.DeleteFunc(all, func(it *Item[T]) bool { return it.broken != nil })
 }
 
+// Tenants returns the tenants that have records.
+func (r *Records[T]) Tenants() []event.TenantID { return r.registry.Tenants() }
+
 // Broken describes the records that this version of Relay cannot read, for the log. They stay in
 // the store, and their names stay taken; deleting them is possible.
 func (r *Records[T]) Broken() []string {
@@ -248,6 +254,10 @@ func (r *Records[T]) put(ctx context.Context, p *access.Principal, old *Item[T],
 	at := time.Now().UTC().Truncate(time.Millisecond)
 	rec := &Record{Tenant: tenant, Kind: r.o.Kind, Name: name, Body: body, Secrets: secrets, CreatedAt: at, UpdatedAt: at}
 	action := ".create"
+	var created func(ctx context.Context)
+	if old == nil && r.o.Limit != nil {
+		rec.Bound, created = r.o.Limit(tenant, name)
+	}
 	if old != nil {
 		before, beforeSecrets, err := r.encode(&old.Value)
 		if err != nil || string(before) == string(body) && string(beforeSecrets) == string(secrets) {
@@ -265,6 +275,9 @@ func (r *Records[T]) put(ctx context.Context, p *access.Principal, old *Item[T],
 	if err != nil {
 		return nil, err
 	}
+	if r.o.Global {
+		entry.Tenant = access.Platform
+	}
 	if err := r.store.RecordChange(ctx, r.o.Kind, []*Record{rec}, nil, entry); err != nil {
 		return nil, fmt.Errorf("storing the %s %q: %w", r.o.Noun, problem.Clip(name), err)
 	}
@@ -274,6 +287,9 @@ func (r *Records[T]) put(ctx context.Context, p *access.Principal, old *Item[T],
 		return nil, err
 	}
 	next.Publish()
+	if created != nil {
+		created(ctx)
+	}
 	return it, nil
 }
 
@@ -288,6 +304,9 @@ func (r *Records[T]) Delete(ctx context.Context, p *access.Principal, name strin
 		entry, err := p.Entry(r.o.Noun+".delete", r.audited(old), nil, r.target(old))
 		if err != nil {
 			return err
+		}
+		if r.o.Global {
+			entry.Tenant = access.Platform
 		}
 		rec := &Record{Tenant: tenant, Kind: r.o.Kind, Name: name, Number: old.number, Version: old.Version}
 		if err := r.store.RecordChange(ctx, r.o.Kind, nil, []*Record{rec}, entry); err != nil {

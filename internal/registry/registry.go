@@ -30,10 +30,11 @@ const (
 	Keys      Kind = "keys"
 	Catalogue Kind = "catalogue"
 	Gate      Kind = "gate"
+	Tenants   Kind = "tenants"
 )
 
 // Kinds lists the kinds that have tables of their own.
-var Kinds = []Kind{Webhooks, Keys, Catalogue, Gate}
+var Kinds = []Kind{Webhooks, Keys, Catalogue, Gate, Tenants}
 
 // Options say what a Registry holds.
 type Options[T, S any] struct {

@@ -7,10 +7,15 @@
 //
 //	RELAY_TEST_NO_SKIP=1        a test that cannot run fails ("make test" sets it)
 //	RELAY_TEST_ALLOW_SKIP=REGEX tests that may still skip, by full name
+//	RELAY_TEST_RACE_FLAGS=FLAGS how go build turns the race detector on, else -race
+//	RELAY_TEST_BINARY=FILE      a relay to test instead of building one
+//	RELAY_FAULT_SEED=N          seed of random choices, see Random
+//	RELAY_TEST_REPORT=FILE      where tests of faults add their figures, see Report
 package testenv
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -121,12 +126,20 @@ func findRoot() (string, error) {
 }
 
 var (
-	plainRelay = sync.OnceValues(func() (string, error) { return build("relay", "CGO_ENABLED=0") })
-	raceRelay  = sync.OnceValues(func() (string, error) { return build("relay-race", "CGO_ENABLED=1", "-race") })
+	plainRelay = sync.OnceValues(func() (string, error) {
+		if path := os.Getenv("RELAY_TEST_BINARY"); path != "" {
+			return path, nil
+		}
+		return build("relay", "CGO_ENABLED=0")
+	})
+	raceRelay = sync.OnceValues(func() (string, error) {
+		flags := strings.Fields(cmp.Or(os.Getenv("RELAY_TEST_RACE_FLAGS"), "-race"))
+		return build("relay-race", "CGO_ENABLED=1", flags...)
+	})
 )
 
 // BuildRelay builds ./cmd/relay as it is shipped, once per test process, and returns the path of
-// the binary. It fails the test when the build fails.
+// the binary, or the one that RELAY_TEST_BINARY names. It fails the test when the build fails.
 func BuildRelay(t testing.TB) string {
 	t.Helper()
 	return built(t, plainRelay)
