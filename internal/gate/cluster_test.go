@@ -92,7 +92,7 @@ func TestVerdictOfAnotherNode(t *testing.T) {
 	change(here.gate, func(v *gate.View) {
 		v.Enabled, v.Endpoint.URL, v.Mode, v.Deadline = true, s.URL, gate.Decide, gate.MaxDeadline
 	})
-	// Nobody has told the other one, yet what it changes are the settings as they are, of the one endpoint there is.
+	// The other node has not been told, yet it changes the current settings, of the one endpoint there is.
 	change(there.gate, func(v *gate.View) { v.OnFailure = gate.Discard })
 	if v := there.gate.View(tenant); !v.Enabled || v.Mode != gate.Decide || v.Endpoint.URL == "" {
 		t.Errorf("after another server's change and one of its own: got %+v", v)

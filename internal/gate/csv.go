@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
+	"github.com/relay-events/relay/internal/csvcell"
 	"github.com/relay-events/relay/internal/format"
 )
 
@@ -18,7 +18,7 @@ const exportPage = 500
 // and Before of the query are not used. It reads page by page, so that memory does not grow with the list; who is added
 // meanwhile is left out. Each page is read within a turn, which turn waits for and leave ends; flush is called after each page.
 //
-// A cell that a spreadsheet would take for a formula gets an apostrophe before it: see cell.
+// A cell that a spreadsheet would take for a formula gets an apostrophe before it: see csvcell.Text.
 func (g *Gate) Export(ctx context.Context, q Query, out io.Writer, turn func() (leave func(), err error), flush func() error) error {
 	g.normalize(&q)
 	q.Limit, q.Before = exportPage, 0
@@ -63,47 +63,13 @@ func (g *Gate) Export(ctx context.Context, q Query, out io.Writer, turn func() (
 
 // exportLine appends the cells of a respondent to dst.
 func exportLine(dst []string, r *Respondent) []string {
-	dst = append(dst, r.Public(), strconv.FormatInt(r.Campaign, 10), cell(r.Source), r.State.String(), string(format.AppendTime(nil, r.CreatedAt)))
+	dst = append(dst, r.Public(), strconv.FormatInt(r.Campaign, 10), csvcell.Text(r.Source), r.State.String(), string(format.AppendTime(nil, r.CreatedAt)))
 	p, err := ParsePayload(r.Payload)
 	if err != nil {
 		p = &Payload{} // it was read when it was stored
 	}
 	for _, c := range columns {
-		dst = append(dst, cell(*c.text(p)))
+		dst = append(dst, csvcell.Text(*c.text(p)))
 	}
-	return append(dst, strconv.FormatBool(r.DoNotContact), cell(string(p.Custom)))
-}
-
-// cell returns a text that no spreadsheet takes for a formula, nor any part of it: what could begin one gets an apostrophe
-// before it, as OWASP recommends (https://owasp.org/www-community/attacks/CSV_Injection).
-//
-// Not only at its beginning: a spreadsheet whose country writes decimals with a comma splits lines at semicolons, where a
-// cell's quotes mean nothing, so that what follows a semicolon, a tab or a line break begins a cell there.
-func cell(s string) string {
-	if !strings.ContainsAny(s, "=+-@\t\r\n＝＋－＠") {
-		return s
-	}
-	var b strings.Builder
-	begins := true
-	for i, c := range s {
-		switch c {
-		case '=', '+', '-', '@', '＝', '＋', '－', '＠': // the wide ones are taken for the others in Japanese
-			if begins {
-				b.WriteByte('\'')
-			}
-			begins = false
-		case '\t', '\r', '\n':
-			if i == 0 {
-				b.WriteByte('\'')
-			}
-			begins = true
-		case ';':
-			begins = true
-		case '"': // taken away before a cell, as is what cannot be seen
-		default:
-			begins = begins && isBlank(c)
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
+	return append(dst, strconv.FormatBool(r.DoNotContact), csvcell.Text(string(p.Custom)))
 }

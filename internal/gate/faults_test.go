@@ -27,7 +27,7 @@ func numberOf(body []byte) int {
 	return int(n)
 }
 
-// What the endpoint does with respondents, by their number.
+// The endpoint's answers to respondents, by their number.
 const (
 	changes = 5  // n%10: accepts with a change
 	rejects = 4  // n%10

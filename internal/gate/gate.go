@@ -3,15 +3,15 @@
 //
 // The idea: a respondent is one row from the moment it is received. With the gate off it is stored at once. With the
 // gate on the row is pending, and an event of an internal type is published that names it; the delivery engine takes the
-// event to the gate's endpoint like any other, with the same retries, log and egress guard. What comes of it is a change
+// event to the gate's endpoint like any other, with the same retries, log and egress guard. Its result is a change
 // of the row's state from pending, which can happen once only, however often a crash repeats the delivery. So nobody is
 // lost, and nobody is stored twice.
 //
-// The event holds nothing but the row's id, and what the log keeps of the endpoint's answers is encrypted with a key in
+// The event holds only the row's id, and the endpoint's answers are encrypted in the log with a key in
 // the row: erasing the row erases the person from events, log and backups of either.
 //
 // The parts: payload.go reads what integrations send, contact.go doubts it; intake.go takes respondents in; settings.go
-// says what the gate does; wait.go has calls wait for verdicts; sender.go is the gate's side of a delivery; verdict.go reads answers; recover.go looks for
+// has the settings; wait.go lets calls wait for verdicts; sender.go is the gate's side of a delivery; verdict.go reads answers; recover.go looks for
 // respondents whose event was never published; writer.go commits changes in groups; csv.go exports.
 package gate
 
@@ -32,7 +32,7 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// Config is what a Gate is made of.
+// Config has the parts that a Gate works with.
 type Config struct {
 	Store    Store
 	Webhooks *webhook.Registry // the gate's endpoint is one of them
@@ -147,7 +147,7 @@ func (g *Gate) Count(ctx context.Context, tenant event.TenantID, s State) (int64
 	return g.store.RespondentCount(ctx, tenant, s)
 }
 
-// Erase removes a respondent for good, and with it what the log holds about it. Its idempotency key is free again.
+// Erase removes a respondent for good, and with it the log's content about them. Its idempotency key is free again.
 func (g *Gate) Erase(ctx context.Context, p *access.Principal, publicID string) error {
 	id, err := event.ParseID(RespondentPrefix, publicID)
 	if err != nil {
@@ -182,7 +182,7 @@ func (g *Gate) ErasePerson(ctx context.Context, p *access.Principal, email, phon
 	return g.store.RespondentErase(ctx, p.Tenant, older, email, phone, entry)
 }
 
-// olderWith returns those that an older version has stored with another idea of what is the same address or number. It
+// olderWith returns those that an older version has stored with another idea of equal addresses or numbers. It
 // looks at all respondents, as erasing a person is rare, and must find all.
 func (g *Gate) olderWith(ctx context.Context, tenant event.TenantID, email, phone string) (ids []event.ID, err error) {
 	for _, state := range States {
@@ -222,10 +222,10 @@ func Unsure(email, phone string) map[string]string {
 	return why
 }
 
-// actionErase is what the audit log calls the removal of respondents.
+// actionErase is the audit log's name for the removal of respondents.
 const actionErase = "respondent.erase"
 
-// audited is what the audit log shows of a campaign.
+// audited is a campaign as the audit log shows it.
 func (c *Campaign) audited() any {
 	return struct {
 		Name string `json:"name"`

@@ -196,7 +196,7 @@ func (g *Gate) receive(ctx context.Context, r *Respondent) (Received, error) {
 	return Received{Respondent: *c.Existing, Duplicate: true}, nil
 }
 
-// normalize brings what is searched for into the form it is stored in.
+// normalize brings search texts into the form in which the store has them.
 func (q *Query) normalize() {
 	q.Email, q.Phone, q.Text = normalEmail(q.Email), normalPhone(q.Phone), strings.TrimSpace(searchForm(q.Text))
 }

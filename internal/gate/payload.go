@@ -3,13 +3,13 @@ package gate
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
+	"github.com/relay-events/relay/internal/malformed"
 	"github.com/relay-events/relay/internal/problem"
 )
 
@@ -21,7 +21,7 @@ const (
 	maxOwnID   = 256
 )
 
-// Payload is what integrations send and the gate's endpoint gets (respondent-gate.txt, "What is in the data sent to the
+// Payload is the data that integrations send and the gate's endpoint gets (respondent-gate.txt, "What is in the data sent to the
 // endpoint?"). Members it does not name are kept as they came. All text may be empty.
 type Payload struct {
 	// Raw is the document itself, byte for byte.
@@ -35,7 +35,7 @@ type Payload struct {
 	Custom       []byte // any JSON value; nil: none
 	// OwnID is the integration's own id of the respondent ("id"), which makes sending it again harmless. Empty: none.
 	OwnID string
-	// Warnings are what is doubtful about it; it is accepted all the same.
+	// Warnings name doubtful parts; the payload is accepted all the same.
 	Warnings []problem.Field
 }
 
@@ -117,7 +117,7 @@ func ParsePayload(raw []byte) (*Payload, error) {
 	raw = bytes.Clone(bytes.Trim(raw, " \t\r\n"))
 	r := payloadReader{p: &Payload{Raw: raw}}
 	if err := rawjson.Check(raw, payloadLimits); err != nil {
-		return nil, malformed(raw, err)
+		return nil, malformed.JSON(raw, err)
 	}
 	if raw[0] != '{' {
 		return nil, problem.InvalidField("body", "must be an object with campaignId and respondent")
@@ -140,20 +140,6 @@ var payloadLimits = rawjson.Limits{Depth: maxDepth}
 
 // maxWrong bounds how many fields a refusal or a list of warnings names.
 const maxWrong = 20
-
-// malformed says where a document stops being JSON.
-func malformed(raw []byte, err error) error {
-	var syntax *rawjson.SyntaxError
-	if !errors.As(err, &syntax) {
-		return problem.Wrap(err, problem.Malformed, "the body is not valid JSON")
-	}
-	line, col := syntax.Position(raw)
-	return &problem.Error{
-		Kind:   problem.Malformed,
-		Detail: fmt.Sprintf("the body is not valid JSON: line %d, column %d: %s", line, col, syntax.Reason),
-		Fields: []problem.Field{{Name: "body", Reason: "is not valid JSON: " + syntax.Reason}},
-	}
-}
 
 type payloadReader struct {
 	p                        *Payload
@@ -256,7 +242,7 @@ func (r *payloadReader) ownID(v rawjson.Value) {
 	}
 }
 
-// text reads a text; a number or a truth value is taken as what it looks like, with a warning.
+// text reads a text; a number or a truth value is taken as a text, with a warning.
 func (r *payloadReader) text(path string, v rawjson.Value, into *string) {
 	switch v.Kind {
 	case rawjson.String:
@@ -290,7 +276,7 @@ func (p *Payload) searchText() string {
 	return b.String()
 }
 
-// fill takes what is stored beside the payload over into r.
+// fill sets the fields of r that are stored beside the payload.
 func (p *Payload) fill(r *Respondent) {
 	r.Campaign, r.Payload, r.DoNotContact, r.Warnings = p.CampaignID, p.Raw, p.DoNotContact, p.Warnings
 	r.Email, r.Phone, r.Text = normalEmail(p.Respondent.EmailAddress), normalPhone(p.Respondent.PhoneNumber), p.searchText()

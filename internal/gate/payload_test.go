@@ -190,18 +190,6 @@ func TestNormalContact(t *testing.T) {
 	}
 }
 
-func TestCell(t *testing.T) {
-	for in, want := range map[string]string{
-		"": "", "Jane": "Jane", "a=b": "a=b", " =1": " '=1",
-		"=1+1": "'=1+1", "+45": "'+45", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\tx": "'\tx", "\rx": "'\rx", "\nx": "'\nx",
-		"'=1": "'=1",
-	} {
-		if got := cell(in); got != want {
-			t.Errorf("cell(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
 func FuzzParsePayload(f *testing.F) {
 	f.Add([]byte(example))
 	f.Add([]byte(`{"campaignId":"1","respondent":{"company":{}},"id":1,"x":[]}`))

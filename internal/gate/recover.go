@@ -52,7 +52,7 @@ func (g *Gate) Start(p Publisher, e Engine, l Ledger) {
 	}
 }
 
-// look looks at all that is pending once, and from then on at what has become so since.
+// look checks all pending respondents once, and from then on those that became pending since.
 func (g *Gate) look() {
 	select {
 	case <-g.engine.Recovered():
@@ -108,7 +108,7 @@ func (g *Gate) lookAt(after, until event.ID) (event.ID, error) {
 }
 
 // send publishes the event of a pending respondent; publishing it again does nothing. With again, one whose delivery is
-// not under way is delivered again: that cannot be, unless what the engine keeps was lost.
+// not under way is delivered again: that cannot be, unless the engine's data was lost.
 func (g *Gate) send(ctx context.Context, r *Respondent, again bool) error {
 	data := reference(r.ID, r.Round)
 	p := &ingest.Publication{Tenant: r.Tenant, Operational: true, Items: []ingest.Item{{

@@ -80,11 +80,11 @@ type Respondent struct {
 	DoNotContact bool
 	// Email, Phone and Text are what searches look at: see Payload.index.
 	Email, Phone, Text string
-	// Warnings are what is doubtful about the contact data.
+	// Warnings name doubtful contact data.
 	Warnings []problem.Field
 	// Reason says why it is in its state, in words; may be empty.
 	Reason string
-	// LogKey encrypts what the log of attempts keeps of the endpoint's answers, so that erasing the row erases them.
+	// LogKey encrypts the endpoint's answers in the log of attempts, so that erasing the row erases them.
 	LogKey []byte
 	// Once is the idempotency key within the tenant, empty for none, and Digest tells payloads apart.
 	Once      string
@@ -107,5 +107,5 @@ type Campaign struct {
 	Stored    int64 // respondents in it; filled by reading
 }
 
-// MaxCampaign is the largest campaign id: what a double holds exactly, as many JSON parsers read numbers into one.
+// MaxCampaign is the largest campaign id: the largest integer that a double holds exactly, as many JSON parsers read numbers into one.
 const MaxCampaign = 1<<53 - 1

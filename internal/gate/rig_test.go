@@ -103,7 +103,7 @@ func (r *rig) kill() {
 	r.ingester.Stop()
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
-	_ = r.engine.Stop(gone) // says what it could not write down
+	_ = r.engine.Stop(gone) // reports results that it could not store
 	r.gate.Stop()
 	r.client.Close()
 	synctest.Wait() // nothing touches the files while they are copied
@@ -125,7 +125,7 @@ type mortal struct {
 
 	mu      sync.Mutex
 	dead    bool
-	fuse    string // "add", "move" or "record": what it dies of
+	fuse    string // "add", "move" or "record": the call in which it dies
 	left    int    // how many of them are written before; the last is, but nobody is told
 	writing sync.WaitGroup
 }

@@ -54,8 +54,8 @@ func readReference(data []byte) (id event.ID, round int, test []byte, err error)
 	return id, int(n), nil, nil
 }
 
-// sender delivers to the gate's endpoint: the payload of a respondent instead of the event, and what the answer means for
-// the respondent. It sends through the sender of whatever destination the endpoint is.
+// sender delivers the payload of a respondent, instead of the event, to the gate's endpoint, and applies the answer to the
+// respondent. It sends through the sender of whatever destination the endpoint is.
 type sender struct {
 	destination.Sender // the endpoint's
 	gate               *Gate
@@ -75,7 +75,7 @@ func (g *Gate) Wrap(_ *webhook.Webhook, next destination.Sender) destination.Sen
 
 // asked is a respondent about whom the endpoint is asked.
 type asked struct {
-	// settings are those at the time of the request: an answer means what it meant when it was asked for.
+	// settings are those at the time of the request: an answer keeps the meaning that it had when it was asked for.
 	settings *Settings
 	row      Respondent
 	test     bool

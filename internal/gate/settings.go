@@ -17,7 +17,7 @@ import (
 	"github.com/relay-events/relay/internal/webhook"
 )
 
-// Mode says what the endpoint's answer means.
+// Mode is the meaning of the endpoint's answers.
 type Mode string
 
 // The modes, SPEC section 8.
@@ -54,7 +54,7 @@ func (f OnFailure) state() State {
 // MaxDeadline bounds how long an integration's call can wait for the verdict.
 const MaxDeadline = 25 * time.Second
 
-// Settings is what an admin chooses of the gate, beside its endpoint.
+// Settings are an admin's choices for the gate, beside its endpoint.
 type Settings struct {
 	Enabled bool `json:"enabled"`
 	// Integrations names those whose respondents go through the gate.
@@ -241,7 +241,7 @@ func (g *Gate) Change(ctx context.Context, p *access.Principal, change func(*Vie
 			after.Endpoint.Timeout = webhook.Default().Timeout
 		}
 		after.Endpoint.Owner, after.Endpoint.Events, after.Endpoint.Format, after.Endpoint.Signature = fixed.Owner, fixed.Events, fixed.Format, fixed.Signature
-		// The entry goes with what is stored first, so that nothing is stored without it.
+		// The entry goes with the first write, so that no change is stored without it.
 		var entry *access.Entry
 		if entry, err = p.Entry(actionUpdate, before.audited(), after.audited()); err != nil {
 			return before, after, err
@@ -270,10 +270,10 @@ func (g *Gate) Change(ctx context.Context, p *access.Principal, change func(*Vie
 	return before, after, g.put(ctx, tenant, after.Settings, entry)
 }
 
-// actionUpdate is what the audit log calls a change of the gate.
+// actionUpdate is the audit log's name for a change of the gate.
 const actionUpdate = "gate.update"
 
-// audited is what the audit log shows of a gate, without secrets.
+// audited is a gate as the audit log shows it, without secrets.
 func (v *View) audited() any {
 	return struct {
 		Settings

@@ -12,7 +12,7 @@ import (
 	"github.com/relay-events/relay/internal/problem"
 )
 
-// verdict is what an endpoint answers in mode decide:
+// verdict is an endpoint's answer in mode decide:
 //
 //	{"decision":"accept"|"reject","respondent":{…},"reason":"…"}
 //
@@ -27,7 +27,7 @@ type verdict struct {
 // maxReason bounds a verdict's reason, in bytes.
 const maxReason = 500
 
-// readVerdict reads an answer about the payload. why says what is wrong with it; it repeats nothing of it.
+// readVerdict reads an answer about the payload. why describes the fault without repeating the answer.
 func readVerdict(res *exchange.Response, payload []byte) (v verdict, why string) {
 	const prefix = "the endpoint's answer is no decision: "
 	if res.Truncated {

@@ -212,7 +212,7 @@ func (t *transfer) attempts(ctx context.Context, after event.ID) error {
 }
 
 // tables returns the tables as they are stored in the database: the secrets of
-// webhooks and records sealed with its keys.
+// webhooks, records and second factors sealed with its keys.
 func (t *transfer) tables(tables []sqlite.ExportedTable) ([]postgres.ImportedTable, error) {
 	var all []postgres.ImportedTable
 	for _, table := range tables {
@@ -223,6 +223,8 @@ func (t *transfer) tables(tables []sqlite.ExportedTable) ([]postgres.ImportedTab
 			err = t.reseal(&table)
 		case "record":
 			err = t.resealRecords(&table)
+		case "second_factor":
+			err = t.resealFactors(&table)
 		}
 		if err != nil {
 			return nil, err
@@ -258,6 +260,21 @@ func (t *transfer) resealRecords(table *sqlite.ExportedTable) error {
 			return fmt.Errorf("the secrets of record %q of kind %q: %w", name, kind, err)
 		}
 		row[at["sealed"]] = sealed
+	}
+	return nil
+}
+
+func (t *transfer) resealFactors(table *sqlite.ExportedTable) error {
+	at := columns(table)
+	for _, row := range table.Rows {
+		person := row[at["person"]].(string)
+		plain, err := t.FromSealer.Open(row[at["sealed"]].([]byte), tables.FactorContext(person))
+		if err == nil {
+			row[at["sealed"]], err = t.to.Sealer().Seal(plain, tables.FactorContext(person))
+		}
+		if err != nil {
+			return fmt.Errorf("the second factor of %q: %w", person, err)
+		}
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
 	"github.com/relay-events/relay/internal/store/sqlite"
 	"github.com/relay-events/relay/internal/store/storetest"
+	"github.com/relay-events/relay/internal/user"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -68,7 +69,7 @@ func newInstallation(t *testing.T) *installation {
 		w := &webhook.Webhook{ID: webhook.NewID(), Tenant: 1, Status: webhook.Active, CreatedAt: time.UnixMilli(1_790_000_000_000).UTC()}
 		w.Settings.URL = fmt.Sprintf("https://example.com/%d", n)
 		w.Secrets.Current = fmt.Sprint("whsec_", n)
-		w.Number, err = s.WebhookCreate(ctx, w, nil)
+		w.Number, err = s.WebhookCreate(ctx, w, nil, nil)
 		must(err)
 		in.hooks = append(in.hooks, w)
 	}
@@ -76,6 +77,11 @@ func newInstallation(t *testing.T) *installation {
 	must(s.RecordChange(ctx, "plans", []*registry.Record{
 		{Tenant: 0, Name: "solo", Body: []byte(`{"webhooks":1}`)}, {Tenant: 1, Name: "own", Body: []byte(`{}`), Secrets: []byte(`{"key":"hush"}`)},
 	}, nil, nil))
+	u := user.User{ID: "usr_1", Tenant: 1, Email: "ann@example.com", Role: access.RoleAdmin, State: user.Invited, CreatedAt: time.Now(), Version: 1}
+	must(s.UserInvite(ctx, &u, &user.Link{Hash: [32]byte{1}, Kind: user.Invitation, Tenant: 1}, nil, nil))
+	factor := user.Factor{Person: u.ID, Secret: []byte("hush"), CreatedAt: time.UnixMilli(1_790_000_000_000).UTC(), ConfirmedAt: time.UnixMilli(1_790_000_000_000).UTC(), Step: 7}
+	must(s.FactorPut(ctx, factor))
+	must(s.FactorConfirm(ctx, factor, [][32]byte{{1}, {2}}, "", nil))
 	in.hooks = in.hooks[:2]
 	must(s.JobPut(ctx, delivery.Job{ID: "job_1", Tenant: 1, Webhook: 1, Kind: "replay", State: "running", Cursor: 7, CreatedAt: time.Now()}, nil))
 	for n := range 40 {
@@ -199,6 +205,12 @@ func (in *installation) check(t *testing.T, url string) {
 	records, err := s.RecordList(ctx, "plans")
 	wantRecords, err2 := in.store.RecordList(ctx, "plans")
 	equal("records", records, wantRecords, errors.Join(err, err2))
+	factor, _, err := s.FactorGet(ctx, "usr_1")
+	wantFactor, _, err2 := in.store.FactorGet(ctx, "usr_1")
+	equal("second factors", factor, wantFactor, errors.Join(err, err2))
+	if string(factor.Secret) != "hush" || factor.Codes != 2 {
+		t.Errorf("got the second factor %+v", factor)
+	}
 	if len(records) != 2 || string(records[1].Secrets) != `{"key":"hush"}` {
 		t.Errorf("got records %+v", records)
 	}
@@ -225,7 +237,7 @@ func (in *installation) check(t *testing.T, url string) {
 	err = s.IntakeOpen(ctx, func(i delivery.Intake) error { open = append(open, i.ID); return nil })
 	equal("open intakes", open, []event.ID{in.open}, err)
 	w := &webhook.Webhook{ID: webhook.NewID(), Tenant: 1}
-	if n, err := s.WebhookCreate(ctx, w, nil); n != 4 || err != nil {
+	if n, err := s.WebhookCreate(ctx, w, nil, nil); n != 4 || err != nil {
 		t.Errorf("a new webhook: got number %d, %v, want 4", n, err)
 	}
 }
@@ -373,7 +385,7 @@ func TestCopyReplacesWhatTextCannotHold(t *testing.T) {
 	want = append(want, "attempt "+list[0].ID.Public(event.AttemptPrefix)+": eventType")
 	w := &webhook.Webhook{ID: webhook.NewID(), Tenant: 1, Status: webhook.Active, CreatedAt: time.Now()}
 	w.Settings.URL, w.Settings.Description = "https://example.com/", "x\x00y"
-	if _, err := in.store.WebhookCreate(ctx, w, nil); err != nil {
+	if _, err := in.store.WebhookCreate(ctx, w, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if ok, err := in.store.CampaignCreate(ctx, gate.Campaign{Tenant: 1, ID: 5001, Name: "Spr\x00ing\xff", CreatedAt: time.Now(), UpdatedAt: time.Now()}, nil); !ok || err != nil {

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"maps"
+	"strings"
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/secret"
@@ -43,10 +44,14 @@ func changeEntry(p *access.Principal, action string, old, new *Webhook) (*access
 	if action == actionRotate {
 		before, after = nil, nil // nothing that may be shown has changed
 	}
-	return p.Entry(action, before, after, access.Target{Type: "webhook", ID: w.ID, Name: w.Description})
+	kind := "webhook"
+	if w.Hook != nil {
+		kind, action = "hook", strings.Replace(action, "webhook.", "hook.", 1)
+	}
+	return p.Entry(action, before, after, access.Target{Type: kind, ID: w.ID, Name: w.Description})
 }
 
-// Audited is what the audit log shows of settings: everything but secrets.
+// Audited is the part of the settings that the audit log shows: everything but secrets.
 func (s *Settings) Audited() any {
 	shown := s.clone()
 	headers := maps.Clone(shown.Headers)
@@ -60,7 +65,7 @@ func (s *Settings) Audited() any {
 	}{shown, shown.Auth.Hide(), headers}
 }
 
-// audited is what the audit log shows of a webhook.
+// audited is a webhook as the audit log shows it.
 func (w *Webhook) audited() any {
 	return struct {
 		Status   Status `json:"status"`

@@ -2,8 +2,8 @@ package webhook
 
 import "time"
 
-// Merge returns h with what other nodes have seen: stored is what the store
-// holds, base what it held when h began. A success that anybody has seen ends
+// Merge returns h with the observations of other nodes: stored is the state that the store
+// holds, base the one it held when h began. A success that anybody has seen ends
 // a streak of failures; of two streaks the later one counts. now is when a
 // streak begins that had to begin anew, because it is not known when.
 func (h Health) Merge(stored, base Health, now time.Time) Health {
@@ -19,6 +19,16 @@ func (h Health) Merge(stored, base Health, now time.Time) Health {
 		h.Rejections = stored.Rejections + max(0, h.Rejections-base.Rejections)
 		if h.RejectedNoticedAt.IsZero() {
 			h.RejectedNoticedAt = stored.RejectedNoticedAt
+		}
+	}
+	switch {
+	case h.AbsentSince.IsZero() || base.AbsentSince.IsZero() && stored.AbsentSince.IsZero(): // as this node has seen it
+	case stored.AbsentSince.IsZero(): // another answer came to another node
+		h.AbsentSince, h.Absences = now.UTC().Truncate(time.Millisecond), max(1, h.Absences-base.Absences)
+	default:
+		h.Absences = stored.Absences + max(0, h.Absences-base.Absences)
+		if stored.AbsentSince.Before(h.AbsentSince) {
+			h.AbsentSince = stored.AbsentSince
 		}
 	}
 	switch {

@@ -120,7 +120,7 @@ func (r *Retry) Wait(n int) time.Duration {
 	return min(time.Duration(w).Round(time.Millisecond), r.MaxWait)
 }
 
-// Result is what came of one attempt, as far as a policy looks at it.
+// Result is the end of one attempt, as far as a policy looks at it.
 type Result struct {
 	Status int           // of the answer; zero: none came
 	Kind   exchange.Kind // of the failure when none came
@@ -128,7 +128,7 @@ type Result struct {
 	Again  bool          // the endpoint asks for another attempt: RetryOn is not asked
 }
 
-// Decision is what follows from an attempt.
+// Decision is the consequence of an attempt.
 type Decision struct {
 	// Retry: the delivery is attempted again at At. Otherwise it is settled.
 	Retry bool
@@ -137,7 +137,7 @@ type Decision struct {
 	Expired bool
 }
 
-// Decide returns what follows from the n-th attempt of a round, which ended at
+// Decide returns the consequence of the n-th attempt of a round, which ended at
 // now without success. since is when the round began.
 func (r *Retry) Decide(res Result, n int, since, now time.Time) Decision {
 	if n >= r.Attempts || !res.Again && !r.retries(res) {

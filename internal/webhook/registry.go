@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
+	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/registry"
-	"github.com/relay-events/relay/internal/signing"
 )
 
 // Registry holds all webhooks in memory and changes them: in the store first,
@@ -35,10 +35,12 @@ type Registry struct {
 	numbers map[uint32]key // of all webhooks that have been held; guarded by mu
 
 	canonical func(tenant event.TenantID, name string) string // set before use; see Canonical
+	tenants   *account.Tenants                                // set before use; see Follow
+	plans     *account.Plans                                  // nil: there are no limits; set before use, see Limit
 }
 
 // lists are the webhooks of a tenant, the oldest first.
-type lists struct{ public, owned []*Webhook }
+type lists struct{ public, owned, ended []*Webhook }
 
 // key names a webhook among those of all tenants.
 type key struct {
@@ -54,7 +56,9 @@ func NewRegistry(ctx context.Context, store Store, urls URLChecker) (*Registry, 
 		Key: func(w *Webhook) (event.TenantID, string) { return w.Tenant, w.ID },
 		Build: func(_ event.TenantID, _ lists, all []*Webhook) (l lists, _ error) {
 			for _, w := range all {
-				if w.Owner != "" {
+				if w.Status == Ended {
+					l.ended = append(l.ended, w)
+				} else if w.Owner != "" {
 					l.owned = append(l.owned, w)
 				} else {
 					l.public = append(l.public, w)
@@ -93,6 +97,9 @@ func (r *Registry) publish(put, remove []*Webhook) error {
 	}
 	// First, so that whoever finds a webhook in a list finds it by its number. A number is never
 	// given twice.
+	for _, w := range put {
+		w.Holds = r.holdsOf(w.Tenant)
+	}
 	r.mu.Lock()
 	for _, w := range put {
 		r.numbers[w.Number] = key{w.Tenant, w.ID}
@@ -102,7 +109,7 @@ func (r *Registry) publish(put, remove []*Webhook) error {
 	return nil
 }
 
-// prepare fills what is not stored of a webhook that was.
+// prepare fills the fields of a stored webhook that are not stored.
 func (r *Registry) prepare(w *Webhook) (err error) {
 	// A URL that an earlier configuration accepted and this one refuses
 	// keeps its webhook; the attempts say why they fail.
@@ -239,7 +246,7 @@ func (r *Registry) ByNumber(number uint32) (*Webhook, bool) {
 // slice must not be changed.
 func (r *Registry) All(tenant event.TenantID) []*Webhook { return r.held.List(tenant) }
 
-// Owned returns the tenant's webhooks of the owner, the oldest first.
+// Owned returns the tenant's webhooks of the owner, the oldest first, without those that have ended.
 func (r *Registry) Owned(tenant event.TenantID, owner string) (list []*Webhook) {
 	for _, w := range r.held.State(tenant).owned {
 		if w.Owner == owner {
@@ -256,14 +263,17 @@ func (r *Registry) List(tenant event.TenantID) []*Webhook { return r.held.State(
 // OwnedNumbers returns the numbers of the tenant's webhooks that have an owner.
 func (r *Registry) OwnedNumbers(tenant event.TenantID) []uint32 {
 	var list []uint32
-	for _, w := range r.held.State(tenant).owned {
-		list = append(list, w.Number)
+	state := r.held.State(tenant)
+	for _, some := range [][]*Webhook{state.owned, state.ended} {
+		for _, w := range some {
+			list = append(list, w.Number)
+		}
 	}
 	return list
 }
 
 // Create checks the settings and adds an active webhook. An empty secret is
-// generated; a given one must be of the form signing.CheckSecret accepts.
+// generated; a given one must be a key of every signature.
 func (r *Registry) Create(ctx context.Context, p *access.Principal, s Settings, secret string) (*Webhook, error) {
 	return r.create(ctx, p.Tenant, doing(p, actionCreate), s, secret)
 }
@@ -291,30 +301,34 @@ func (r *Registry) create(ctx context.Context, tenant event.TenantID, entryOf en
 		return nil, err
 	}
 	s.Events = r.canonicalNames(tenant, s.Events)
-	if secret == "" {
-		secret = signing.NewSecret()
-	} else if err := signing.CheckSecret(secret); err != nil {
-		_, why, _ := strings.Cut(err.Error(), signing.ErrSecret.Error()+": ")
-		return nil, problem.InvalidField("secret", "must be whsec_ and the base64 of 24 to 64 bytes: %s", why)
+	if secret, err = s.chooseSecret(secret); err != nil {
+		return nil, err
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	w := &Webhook{
 		ID: NewID(), Tenant: tenant, Settings: s, Secrets: Secrets{Current: secret},
 		Status: Active, CreatedAt: now, UpdatedAt: now, Target: target, Program: program, Script: script,
 	}
+	if s.Owner == HookOwner {
+		w.ID = newID(hookPrefix)
+	}
 	w.Secrets.keyPair(s.KeyPair)
 	entry, err := entryOf(nil, w)
 	if err != nil {
 		return nil, err
 	}
+	quota := r.quota(tenant, w.Owner)
 	err = r.held.Hold(func() (err error) {
-		if w.Number, err = r.store.WebhookCreate(ctx, w, entry); err != nil {
+		if w.Number, err = r.store.WebhookCreate(ctx, w, quota, entry); err != nil {
 			return fmt.Errorf("storing a webhook: %w", err)
 		}
 		return r.publish([]*Webhook{w}, nil)
 	})
 	if err != nil {
 		return nil, err
+	}
+	if quota != nil {
+		r.plans.Used(ctx, quota)
 	}
 	return w, nil
 }
@@ -340,9 +354,16 @@ func (r *Registry) Resume(ctx context.Context, p *access.Principal, id string) (
 	if _, err := r.Get(p.Tenant, id); err != nil {
 		return nil, err
 	}
+	return r.resume(ctx, p, id)
+}
+
+func (r *Registry) resume(ctx context.Context, p *access.Principal, id string) (*Webhook, error) {
 	return r.edit(ctx, p.Tenant, id, doing(p, actionResume), func(w *Webhook) error {
 		if w.Status == Active {
 			return errUnchanged
+		}
+		if err := r.mayResume(w); err != nil {
+			return err
 		}
 		now := time.Now().UTC().Truncate(time.Millisecond)
 		w.closePeriod(now)
@@ -351,17 +372,28 @@ func (r *Registry) Resume(ctx context.Context, p *access.Principal, id string) (
 	})
 }
 
-// SetHealth stores how the endpoint of an active webhook fares, and with
-// disable stops deliveries on Relay's own decision. f gets what is stored, and
-// is called again when another node has changed that meanwhile.
-func (r *Registry) SetHealth(ctx context.Context, tenant event.TenantID, id string, f func(stored Health) (h Health, disable bool)) (*Webhook, error) {
-	return r.edit(ctx, tenant, id, doing(access.System(tenant), actionDisable), func(w *Webhook) error {
+// SetHealth stores how the endpoint of an active webhook fares. Where f returns
+// Disabled it stops deliveries on Relay's own decision; where it returns Ended, a
+// REST hook is over. f gets the stored webhook, and is called again when another
+// node has changed that meanwhile.
+func (r *Registry) SetHealth(ctx context.Context, tenant event.TenantID, id string, f func(stored Health) (h Health, status Status)) (*Webhook, error) {
+	entryOf := func(old, new *Webhook) (*access.Entry, error) {
+		action := actionDisable
+		if new.Status == Ended {
+			action = actionEnd
+		}
+		return changeEntry(access.System(tenant), action, old, new)
+	}
+	return r.edit(ctx, tenant, id, entryOf, func(w *Webhook) error {
 		if w.Status != Active {
 			return errUnchanged
 		}
-		h, disable := f(w.Health)
+		h, status := f(w.Health)
 		switch {
-		case disable:
+		case status == Ended:
+			w.Health = h
+			w.end(access.System(tenant), EndGone, h.DisabledReason, h.DisabledAt)
+		case status == Disabled:
 			w.Health = h
 			w.stop(Disabled, h.DisabledAt)
 		case h == w.Health:
@@ -373,10 +405,10 @@ func (r *Registry) SetHealth(ctx context.Context, tenant event.TenantID, id stri
 	})
 }
 
-// RotateSecret gives the webhook a fresh signing secret, and a fresh key pair if it has one. With
+// RotateSecret gives the webhook the signing secret, a fresh one if it is empty, and a fresh key pair if it has one. With
 // an overlap the old ones sign beside them for that long under the standard signature; without, it
 // is invalid at once.
-func (r *Registry) RotateSecret(ctx context.Context, p *access.Principal, id string, overlap time.Duration) (*Webhook, error) {
+func (r *Registry) RotateSecret(ctx context.Context, p *access.Principal, id, secret string, overlap time.Duration) (*Webhook, error) {
 	const maxOverlap = 7 * 24 * time.Hour
 	if overlap < 0 || overlap > maxOverlap {
 		return nil, problem.InvalidField("overlap", "must be 0s to %v, got %v", maxOverlap, overlap)
@@ -385,12 +417,16 @@ func (r *Registry) RotateSecret(ctx context.Context, p *access.Principal, id str
 		return nil, err
 	}
 	return r.edit(ctx, p.Tenant, id, doing(p, actionRotate), func(w *Webhook) error {
-		if overlap > 0 && w.Signature != SignStandard && w.Signature != SignBoth {
-			return problem.InvalidField("overlap", "needs signature %q or %q: %q carries one signature only", SignStandard, SignBoth, w.Signature)
+		if overlap > 0 && !w.Overlaps() {
+			return problem.InvalidField("overlap", "needs a signature that can be made with two secrets, such as %q: %q cannot", SignStandard, w.SignatureName())
+		}
+		fresh, err := w.chooseSecret(secret)
+		if err != nil {
+			return err
 		}
 		old := w.Secrets
 		now := time.Now().UTC().Truncate(time.Millisecond)
-		w.Secrets = Secrets{Current: signing.NewSecret(), RotatedAt: now}
+		w.Secrets = Secrets{Current: fresh, RotatedAt: now}
 		w.Secrets.keyPair(w.KeyPair)
 		if overlap > 0 {
 			w.Secrets.Previous, w.Secrets.PreviousKey, w.Secrets.PreviousUntil = old.Current, old.Key, now.Add(overlap)
@@ -401,16 +437,25 @@ func (r *Registry) RotateSecret(ctx context.Context, p *access.Principal, id str
 
 // Delete removes the webhook.
 func (r *Registry) Delete(ctx context.Context, p *access.Principal, id string) error {
+	return r.remove(ctx, p.Tenant, doing(p, actionDelete), id, r.Get)
+}
+
+// DeleteOwned is Delete for a webhook that has an owner, as CreateOwned is for Create.
+func (r *Registry) DeleteOwned(ctx context.Context, tenant event.TenantID, id string, entry *access.Entry) error {
+	return r.remove(ctx, tenant, part(entry), id, r.Find)
+}
+
+func (r *Registry) remove(ctx context.Context, tenant event.TenantID, entryOf entryFunc, id string, get func(event.TenantID, string) (*Webhook, error)) error {
 	return r.held.Hold(func() error {
-		w, err := r.Get(p.Tenant, id)
+		w, err := get(tenant, id)
 		if err != nil {
 			return err
 		}
-		entry, err := changeEntry(p, actionDelete, w, nil)
+		entry, err := entryOf(w, nil)
 		if err != nil {
 			return err
 		}
-		if err := r.store.WebhookDelete(ctx, p.Tenant, w.Number, entry); err != nil && !errors.Is(err, ErrNotFound) {
+		if err := r.store.WebhookDelete(ctx, tenant, w.Number, entry); err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("deleting webhook %s: %w", w.ID, err)
 		}
 		return r.publish(nil, []*Webhook{w})
@@ -486,7 +531,13 @@ func (r *Registry) editHeld(ctx context.Context, tenant event.TenantID, id strin
 		if entry, err = entryOf(old, &w); err != nil {
 			return nil, err
 		}
-		err = r.store.WebhookUpdate(ctx, &w, entry)
+		var quota *account.Quota
+		if old.Status == Ended && w.Status != Ended { // it counts again
+			quota = r.quota(tenant, w.Owner)
+		}
+		if err = r.store.WebhookUpdate(ctx, &w, quota, entry); err == nil && quota != nil {
+			defer r.plans.Used(ctx, quota)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("storing webhook %s: %w", w.ID, err)

@@ -8,14 +8,14 @@ import (
 	"github.com/relay-events/relay/internal/egress/auth"
 )
 
-// A Sealer encrypts what is secret before it is stored. Its methods are safe
+// A Sealer encrypts secrets before they are stored. Its methods are safe
 // for concurrent use; secret.Keyring is one. Nodes that share a store need the
 // same keys.
 type Sealer interface {
 	// Seal encrypts a value; it opens only with the same context, which says
 	// where it is stored.
 	Seal(plain []byte, context string) ([]byte, error)
-	// Open returns what was sealed, and JSON objects stored in clear before
+	// Open returns the sealed bytes, and JSON objects stored unencrypted before
 	// there was encryption as they are. Errors hold no secrets.
 	Open(sealed []byte, context string) ([]byte, error)
 	// Stale tells that a stored value should be sealed again: it is in clear,
@@ -47,7 +47,7 @@ func (w *Webhook) secretsContext() string {
 	return fmt.Sprintf("webhook.secrets/%d/%s", w.Tenant, w.ID)
 }
 
-// sealed is what is stored under the seal: the secrets, and the settings that
+// sealed is stored under the seal: the secrets, and the settings that
 // hold credentials, or may.
 type sealed struct {
 	Secrets
@@ -82,7 +82,7 @@ func (w *Webhook) SealSecrets(s Sealer) ([]byte, error) {
 	return s.Seal(b, w.secretsContext())
 }
 
-// ResealSecrets seals what is stored with the Sealer's newest key, as it is;
+// ResealSecrets seals stored secrets with the Sealer's newest key, as they are;
 // the webhook's ID and Tenant must be set. Its errors hold no secrets.
 func (w *Webhook) ResealSecrets(s Sealer, stored []byte) ([]byte, error) {
 	b, err := s.Open(stored, w.secretsContext())
@@ -92,7 +92,7 @@ func (w *Webhook) ResealSecrets(s Sealer, stored []byte) ([]byte, error) {
 	return s.Seal(b, w.secretsContext())
 }
 
-// OpenSecrets sets from what is stored what SealSecrets was given; the
+// OpenSecrets restores the argument of SealSecrets from its stored form; the
 // webhook's ID and Tenant must be set. It must come after OpenSettings. An
 // authentication that cannot be read is kept as it is, and is no error: one
 // webhook must not keep all others from being delivered to. Errors hold no

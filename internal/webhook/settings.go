@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/egress/auth"
@@ -15,6 +17,7 @@ import (
 	"github.com/relay-events/relay/internal/filter"
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/signing"
 )
 
 // Limits of a webhook's settings.
@@ -26,7 +29,11 @@ const (
 	maxURL         = 2048
 	maxConcurrency = 1000
 	maxWindows     = 50
-	maxWindow      = 14 * 24 * time.Hour // half the retention of what is held
+	maxSignatures  = 4
+	maxLabels      = 16
+	maxLabel       = 64
+	maxLabelValue  = 200
+	maxWindow      = 14 * 24 * time.Hour // half the retention of held deliveries
 	minPerSecond   = 0.01
 	maxPerSecond   = 10_000
 )
@@ -52,11 +59,22 @@ func DefaultFor(preset string) (Settings, error) {
 	case PresetRelay:
 	case PresetPush:
 		s.Format, s.Signature, s.Retry = format.Push, SignNone, PushRetry()
+	case "svix":
+		s.Retry = Retry{Attempts: 8, Waits: []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour},
+			MaxWait: 10 * time.Hour, MaxAge: 48 * time.Hour}
+		s.Timeout = 30 * time.Second
+		fallthrough
+	case "github", "stripe":
+		s.Format = format.Raw
+		s.SetSignature(preset)
 	default:
-		return Settings{}, problem.InvalidField("preset", "must be %q or %q", PresetRelay, PresetPush)
+		return Settings{}, problem.InvalidField("preset", "must be one of %s", strings.Join(Presets(), ", "))
 	}
 	return s, nil
 }
+
+// Presets returns the names that DefaultFor takes.
+func Presets() []string { return append([]string{PresetRelay, PresetPush}, signing.PresetNames()...) }
 
 // compile returns the program of the filter, nil without one.
 func (s *Settings) compile() (*filter.Program, error) {
@@ -131,8 +149,9 @@ func (s *Settings) normalize(ctx context.Context, urls URLChecker, others Destin
 		wrong.add("format", "must be one of %s, got %q", strings.Join(format.Names(), ", "), s.Format)
 	}
 	if !slices.Contains([]Signature{SignRelay, SignStandard, SignBoth, SignNone}, s.Signature) {
-		wrong.add("signature", "must be %q, %q, %q or %q, got %q", SignRelay, SignStandard, SignBoth, SignNone, s.Signature)
+		wrong.add("signature", "must be one of %s, got %q", strings.Join(SignatureNames(), ", "), s.Signature)
 	}
+	s.checkSignatures(&wrong)
 	if s.KeyPair && s.Signature != SignStandard && s.Signature != SignBoth {
 		wrong.add("keyPair", "needs the signature %q or %q, got %q", SignStandard, SignBoth, s.Signature)
 	}
@@ -147,7 +166,7 @@ func (s *Settings) normalize(ctx context.Context, urls URLChecker, others Destin
 		wrong.add("events", `must name at least one event type, or "*" for all`)
 	case len(s.Events) > maxEvents:
 		wrong.add("events", "must have at most %d entries, got %d", maxEvents, len(s.Events))
-	case s.Owner == "": // others have an internal type
+	case s.Owner == "" || s.Owner == HookOwner: // others have an internal type
 		for i, pattern := range s.Events {
 			if err := event.CheckPattern(pattern); err != nil {
 				wrong.add(fmt.Sprintf("events[%d]", i), "%v", err)
@@ -155,6 +174,7 @@ func (s *Settings) normalize(ctx context.Context, urls URLChecker, others Destin
 		}
 	}
 	s.checkHeaders(&wrong)
+	s.checkLabels(&wrong)
 	for i, code := range s.DisableOn {
 		if code < 300 || code > 599 {
 			wrong.add(fmt.Sprintf("disableOn[%d]", i), "must be a status code from 300 to 599, got %d", code)
@@ -191,7 +211,7 @@ func (s *Settings) normalizeAuth(ctx context.Context, urls URLChecker, oldURL st
 	kept.Keep(old)
 	if kept != s.Auth && originOf(oldURL) != originOf(s.URL) {
 		// As with a token server's address: whoever may change the URL may not
-		// have what was entered before sent to a place of their own.
+		// have secrets that were entered before sent to a place of their own.
 		return problem.InvalidField("auth", "its credentials must be given again with a url that leads to another host: they were given for %s", originOf(oldURL))
 	}
 	s.Auth = kept
@@ -269,6 +289,30 @@ func (s *Settings) checkBatch(wrong *findings) {
 	}
 }
 
+// checkLabels checks what the webhook belongs to.
+func (s *Settings) checkLabels(wrong *findings) {
+	if len(s.Labels) > maxLabels {
+		wrong.add("labels", "must have at most %d entries, got %d", maxLabels, len(s.Labels))
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Labels)) {
+		if reason := CheckLabel(name, s.Labels[name]); reason != "" {
+			wrong.add(fmt.Sprintf("labels[%q]", problem.Clip(name)), "%s", reason)
+		}
+	}
+}
+
+// CheckLabel returns what is wrong with a label, "" for one that may be.
+func CheckLabel(name, value string) string {
+	if name == "" || len(name) > maxLabel || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != "" {
+		return fmt.Sprintf("must have a name of 1 to %d letters, digits, _, . and -", maxLabel)
+	}
+	if value == "" || len(value) > maxLabelValue || !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
+		return fmt.Sprintf("must have a value of 1 to %d bytes of printable text", maxLabelValue)
+	}
+	return ""
+}
+
 // checkHeaders checks the headers of the webhook's own.
 func (s *Settings) checkHeaders(wrong *findings) {
 	if len(s.Headers) > maxHeaders {
@@ -308,6 +352,8 @@ func (s *Settings) ownedHeader(lower string) string {
 	switch {
 	case lower == "user-agent" || lower == "content-type":
 		return "is set by Relay"
+	case s.signs(lower):
+		return "is set by the signature"
 	case lower == "content-encoding":
 		return "would say that the body is encoded, which it is not"
 	case s.Format == format.CloudEventsBinary && strings.HasPrefix(lower, format.CloudEventsHeader):

@@ -40,7 +40,7 @@ func (r *Registry) updateTries(ctx context.Context, tenant event.TenantID, id st
 }
 
 // errOvertaken is returned by update when the webhook was changed under it, so
-// that what it has looked up is not what is needed.
+// that it has looked up something else.
 var errOvertaken = errors.New("overtaken")
 
 // update is Update once. What can take seconds is done before the lock is
@@ -99,6 +99,11 @@ func (r *Registry) update(ctx context.Context, tenant event.TenantID, id string,
 		if err != nil {
 			return err
 		}
+		if s.SignatureName() != w.SignatureName() || s.SignatureName() == SignCustom {
+			if fault := s.secretFault(w.Secrets.Current); fault != "" {
+				return problem.InvalidField("signature", "does not suit the webhook's secret, which rotate-secret replaces: it %s", fault)
+			}
+		}
 		s.Events = r.canonicalNames(tenant, s.Events)
 		w.Settings, w.Target, w.Program, w.Script = s, target, program, script
 		w.Secrets.keyPair(s.KeyPair)
@@ -138,7 +143,12 @@ func (l *lookedUp) CheckURL(ctx context.Context, raw string) (egress.Target, err
 // clone returns a copy that shares nothing that a change could reach.
 func (s Settings) clone() Settings {
 	s.Events, s.Headers, s.DisableOn = slices.Clone(s.Events), maps.Clone(s.Headers), slices.Clone(s.DisableOn)
+	s.AbsentOn = slices.Clone(s.AbsentOn)
 	s.Maintenance, s.Destination.Options = slices.Clone(s.Maintenance), slices.Clone(s.Destination.Options)
+	if s.Hook != nil {
+		s.Hook = new(*s.Hook)
+	}
+	s.Signatures = slices.Clone(s.Signatures)
 	s.Retry.Waits, s.Retry.RetryOn = slices.Clone(s.Retry.Waits), slices.Clone(s.Retry.RetryOn)
 	return s
 }

@@ -1,7 +1,7 @@
 // Package webhook holds a subscription: where events go, which ones, in which
 // shape, how they are signed, paced and retried, and how its endpoint fares.
 //
-// It decides what an answer of the endpoint means (Policy), but sends nothing
+// It decides on the meaning of the endpoint's answers (Policy), but sends nothing
 // itself: that is package delivery's work.
 package webhook
 
@@ -12,10 +12,12 @@ import (
 	"encoding/base32"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
+	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
@@ -30,7 +32,7 @@ type Webhook struct {
 	// Number is its row number, part of its deliveries' ids; never used again
 	// after a deletion.
 	Number uint32
-	// ID is the public id, "wh_…".
+	// ID is the public id, "wh_…", or "hook_…" for a REST hook.
 	ID     string
 	Tenant event.TenantID
 	Settings
@@ -54,17 +56,22 @@ type Webhook struct {
 	Refused string
 	Program *filter.Program
 	Script  *transform.Script
+	// Holds are the times in which the tenant was suspended, the last one without an end while they are. Not stored with
+	// the webhook; filled by the Registry.
+	Holds []Window
 
 	unread         json.RawMessage // see OpenSecrets
 	headersInClear bool            // see OpenSettings
 }
 
-// Settings is what the user chooses. Stored, it is in two parts: what
-// StoredSettings returns, and what is sealed with the secrets.
+// Settings are the user's choices. They are stored in two parts: those that
+// StoredSettings returns, and those that are sealed with the secrets.
 type Settings struct {
 	// Owner is the product that the webhook belongs to; empty: the user, who alone sees it among webhooks. See
 	// destination.Wrapper.
 	Owner string `json:"owner,omitempty"`
+	// Hook is what only REST hooks have; nil for all others.
+	Hook *Hook `json:"hook,omitempty"`
 
 	// Destination is where deliveries go, unless to the HTTP endpoint at URL.
 	Destination Destination `json:"destination,omitzero"`
@@ -80,24 +87,31 @@ type Settings struct {
 	Transform string    `json:"transform,omitempty"`
 	Format    string    `json:"format"`    // see package format
 	Signature Signature `json:"signature"` // which headers sign the request
+	// Signatures sign it as well, in the forms of other systems.
+	Signatures []signing.Scheme `json:"signatures,omitempty"`
 	// KeyPair signs requests with an ed25519 key as well, under the standard
 	// signature. The key is among the Secrets.
 	KeyPair bool              `json:"keyPair,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"` // added to every request; sealed
-	Auth    auth.Settings     `json:"-"`                 // how requests say who they come from; sealed
+	// Labels say what the webhook belongs to, such as a customer: a portal link shows the webhooks with its labels.
+	Labels  map[string]string `json:"labels,omitempty"`
+	Auth    auth.Settings     `json:"-"` // how requests say who they come from; sealed
 	Retry   Retry             `json:"retry"`
 	Timeout time.Duration     `json:"timeout"` // of one attempt, from DNS to the last byte read
 	// MaxConcurrency bounds attempts under way at a time; zero: Relay adapts it.
 	MaxConcurrency int `json:"maxConcurrency,omitempty"`
 	// DisableOn lists the status codes that disable the webhook at once.
 	DisableOn []int `json:"disableOn,omitempty"`
+	// AbsentOn lists the status codes by which the endpoint tells that it is not there for the moment: a webhook that gets
+	// nothing else for AbsentAfter is disabled.
+	AbsentOn []int `json:"absentOn,omitempty"`
 	// RateLimit bounds how many attempts start in a second; nil: no bound.
 	RateLimit *RateLimit `json:"rateLimit,omitempty"`
 	// Ordering says whether deliveries wait for the ones before them.
 	Ordering Ordering `json:"ordering,omitempty"`
 	// Batch has several deliveries share a request; nil: each has its own.
 	Batch *Batch `json:"batch,omitempty"`
-	// Maintenance lists windows in which nothing is sent; what comes then is
+	// Maintenance lists windows without sending; events that come then are
 	// held, and delivered after the window.
 	Maintenance []Window `json:"maintenance,omitempty"`
 }
@@ -124,7 +138,7 @@ type RateLimit struct {
 type Batch struct {
 	MaxEvents int `json:"maxEvents"` // 1 to MaxBatchEvents
 	// MaxWait is how long the first waits for others, from its acceptance on; 0
-	// to MaxBatchWait. What comes from the store, late already, does not wait.
+	// to MaxBatchWait. Deliveries from the store, late already, do not wait.
 	MaxWait time.Duration `json:"maxWait"`
 	// MaxBytes bounds the body, MinBatchBytes to MaxBatchBytes; an event that is
 	// larger by itself goes alone.
@@ -137,7 +151,7 @@ const (
 	MaxBatchEvents = 1000
 	MaxBatchWait   = time.Hour
 	MinBatchBytes  = 1 << 10
-	MaxBatchBytes  = 16 << 20 // what a publisher may send at once
+	MaxBatchBytes  = 16 << 20 // as much as a publisher may send at once
 
 	DefaultBatchEvents = 100
 	DefaultBatchWait   = time.Second
@@ -198,6 +212,30 @@ func (s *Settings) HeldFor(since, now time.Time) (held time.Duration) {
 	return held
 }
 
+// HeldFor returns how much of the time from since to now lay in maintenance windows, or in times in which the tenant was
+// suspended: it does not count as age.
+func (w *Webhook) HeldFor(since, now time.Time) time.Duration {
+	if len(w.Holds) == 0 {
+		return w.Settings.HeldFor(since, now)
+	}
+	all := Settings{Maintenance: append(slices.Clone(w.Maintenance), w.Holds...)}
+	for i := range all.Maintenance {
+		if all.Maintenance[i].To.IsZero() {
+			all.Maintenance[i].To = now
+		}
+	}
+	return all.HeldFor(since, now)
+}
+
+// MayBeHeld reports whether there are times that do not count as age; see HeldFor.
+func (w *Webhook) MayBeHeld() bool { return len(w.Maintenance)+len(w.Holds) > 0 }
+
+// Held reports whether deliveries wait because the tenant is suspended.
+func (w *Webhook) Held() bool { return len(w.Holds) > 0 && w.Holds[len(w.Holds)-1].To.IsZero() }
+
+// Sends reports whether deliveries may go out: the webhook is active, and its tenant not suspended.
+func (w *Webhook) Sends() bool { return w.Status == Active && !w.Held() }
+
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
@@ -213,6 +251,7 @@ const (
 	Active   Status = "active"   // events are delivered
 	Paused   Status = "paused"   // by a person; nothing is queued, retries stop
 	Disabled Status = "disabled" // by Relay, see Health; as paused
+	Ended    Status = "ended"    // a REST hook that is over, see Ending; what it was owed is discarded
 )
 
 // Signature names the headers that sign a request.
@@ -273,7 +312,7 @@ func (s Secrets) Valid(now time.Time) []string {
 type Period struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to,omitzero"` // zero: not over
-	Why  Status    `json:"why"`         // Paused or Disabled
+	Why  Status    `json:"why"`         // Paused, Disabled or Ended
 }
 
 // Contains reports whether t lies in the period.
@@ -306,7 +345,14 @@ type Health struct {
 	// RejectedNoticedAt is when webhook.authentication_rejected was published
 	// about it; zero: not yet.
 	RejectedNoticedAt time.Time `json:"rejectedNoticedAt,omitzero"`
+	// AbsentSince is the first of the answers of Settings.AbsentOn that have come without another one in between; zero: the
+	// last answer was another. Absences counts them.
+	AbsentSince time.Time `json:"absentSince,omitzero"`
+	Absences    int       `json:"absences,omitempty"`
 }
+
+// Absent reports whether the endpoint has told often enough that it is not there.
+func (h *Health) Absent() bool { return h.Absences >= absentTimes }
 
 // Accept forgets that the endpoint rejected the authentication.
 func (h *Health) Accept() {
@@ -319,13 +365,19 @@ func (h *Health) Accept() {
 const (
 	NoticeAfter  = time.Hour
 	DisableAfter = 5 * 24 * time.Hour
+	// AbsentAfter is how long an endpoint may answer that it is not there, and nothing else. One that answers so less than
+	// absentTimes in a row may be in the middle of a change.
+	AbsentAfter = 24 * time.Hour
+	absentTimes = 5
 )
 
 // NewID returns a fresh public id: "wh_" and 80 random bits.
-func NewID() string {
+func NewID() string { return newID("wh_") }
+
+func newID(prefix string) string {
 	var b [10]byte
 	rand.Read(b[:]) // never fails, see crypto/rand
-	return "wh_" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+	return prefix + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
 }
 
 // ErrNotFound is returned for a webhook that is not there, or is another tenant's.
@@ -335,7 +387,7 @@ var ErrNotFound = errors.New("webhook: not found")
 // node, has changed since it was read.
 var ErrChanged = errors.New("webhook: changed meanwhile")
 
-// ChangeLog is what a Store offers whose webhooks other nodes change, too.
+// ChangeLog is implemented by a Store whose webhooks other nodes change, too.
 type ChangeLog interface {
 	// WebhookChanges returns the webhooks that were created or changed, and the
 	// numbers of those that were deleted, since an earlier call, which returned
@@ -350,16 +402,17 @@ type Store interface {
 	WebhookList(ctx context.Context) ([]*Webhook, error)
 	// WebhookCreate adds a webhook and returns the number it was given, above
 	// every number given before, also to webhooks since deleted.
-	WebhookCreate(ctx context.Context, w *Webhook, entry *access.Entry) (number uint32, err error)
+	WebhookCreate(ctx context.Context, w *Webhook, quota *account.Quota, entry *access.Entry) (number uint32, err error)
 	// WebhookUpdate replaces everything but number, id, tenant and creation
 	// time of the webhook with w's number and tenant, and adds one to its
 	// version and w's. Where the stored version is not w's nothing is changed,
-	// and the error wraps ErrChanged; ErrNotFound without a webhook.
-	WebhookUpdate(ctx context.Context, w *Webhook, entry *access.Entry) error
+	// and the error wraps ErrChanged; ErrNotFound without a webhook. The quota, nil for none, is checked with the webhook
+	// counted as it then is.
+	WebhookUpdate(ctx context.Context, w *Webhook, quota *account.Quota, entry *access.Entry) error
 	// WebhookHealth is WebhookUpdate for the health alone. A crash may undo it.
 	WebhookHealth(ctx context.Context, w *Webhook) error
-	// WebhookDelete removes the webhook; ErrNotFound without one. What is owed
-	// to it is removed by the delivery engine.
+	// WebhookDelete removes the webhook; ErrNotFound without one. The delivery
+	// engine removes its owed deliveries.
 	WebhookDelete(ctx context.Context, tenant event.TenantID, number uint32, entry *access.Entry) error
 	// WebhookDeleted returns the number that a deleted webhook of the tenant had;
 	// ok is false where the store does not know of one.
