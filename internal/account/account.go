@@ -4,9 +4,7 @@ package account
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"strings"
 	"time"
@@ -14,13 +12,6 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 )
-
-// Tenant is an isolated account: nothing of one is ever visible to another.
-type Tenant struct {
-	ID        event.TenantID
-	Name      string // the public id: "default"
-	CreatedAt time.Time
-}
 
 // Key is an API key. The key text itself is shown once and never stored.
 type Key struct {
@@ -34,6 +25,7 @@ type Key struct {
 	CreatedAt time.Time      // UTC
 	ExpiresAt time.Time      // UTC; zero: never
 	RevokedAt time.Time      // UTC; zero: valid
+	WarnedAt  time.Time      // UTC; when an event told that it will end; zero: none has
 }
 
 // Allows reports whether the key has the scope, itself or by scopes that
@@ -46,16 +38,6 @@ func (k *Key) Allows(s access.Scope) bool {
 // Valid reports whether the key may be used at the moment now.
 func (k *Key) Valid(now time.Time) bool {
 	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
-}
-
-// keyPrefix marks Relay's keys, so that secret scanners can find leaked ones.
-const keyPrefix = "rk_"
-
-// NewKeyText returns a fresh key: the prefix and 192 random bits.
-func NewKeyText() string {
-	var b [24]byte
-	rand.Read(b[:]) // never fails, see crypto/rand
-	return keyPrefix + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // MinKeyLength is the fewest characters a key given by the operator may have
@@ -75,12 +57,10 @@ func KeyHint(text string) string {
 // ErrNotFound is returned for a tenant or key that is not there.
 var ErrNotFound = errors.New("account: not found")
 
-// Store keeps tenants and keys. A change is durable when the call returns, and
+// Store keeps keys. A change is durable when the call returns, and
 // so is its audit entry, which is stored in the same transaction. All methods
 // are safe for concurrent use.
 type Store interface {
-	// TenantList returns all tenants, the oldest first.
-	TenantList(ctx context.Context) ([]Tenant, error)
 	// KeyCreate adds a key. The caller has filled every field.
 	KeyCreate(ctx context.Context, k Key, entry *access.Entry) error
 	// KeyPut adds a key or replaces the one with the same ID: the operator's
@@ -88,8 +68,17 @@ type Store interface {
 	KeyPut(ctx context.Context, k Key) error
 	// KeyRevoke ends a key of the tenant; ErrNotFound when there is none.
 	KeyRevoke(ctx context.Context, tenant event.TenantID, id string, at time.Time, entry *access.Entry) error
+	// KeyReplace adds a key and lets the one that it replaces, of the same tenant, end no later than at until.
+	// It returns ErrNotFound if there is no such key that is still valid at the moment the new one was created.
+	KeyReplace(ctx context.Context, k Key, old string, until time.Time, entry *access.Entry) error
+	// KeyWarned notes when an event told that a key of the tenant will end.
+	KeyWarned(ctx context.Context, tenant event.TenantID, id string, at time.Time) error
 	// KeyList returns every key of every tenant, revoked ones included, the oldest first.
 	KeyList(ctx context.Context) ([]Key, error)
+	// KeyUsed stores when keys were last used, unless later uses are stored already.
+	KeyUsed(ctx context.Context, uses []KeyUse) error
+	// KeyUses returns the last uses of the tenant's keys, in no particular order.
+	KeyUses(ctx context.Context, tenant event.TenantID) ([]KeyUse, error)
 }
 
 // KeyText returns the text of the key that a request shows in its header Authorization or, without one, in its header

@@ -1,14 +1,12 @@
 package account
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -36,17 +34,21 @@ type Authenticator struct {
 
 	changing sync.Mutex // serialises changes, so that no snapshot is lost
 	current  atomic.Pointer[snapshot]
+	uses     sync.Map // the last uses of keys, by their ids: *use
 }
 
 // snapshot is what the store held; never changed once it is published.
 type snapshot struct {
-	keys    []Key // the oldest first
-	byHash  map[[32]byte]*Key
-	tenants map[string]Tenant
-	names   map[event.TenantID]string // of tenants
+	keys   []Key // the oldest first
+	byHash map[[32]byte]*Key
 }
 
-// NewAuthenticator reads all keys and tenants of the store.
+// find returns the place of a tenant's key, -1 if there is none.
+func (s *snapshot) find(tenant event.TenantID, id string) int {
+	return slices.IndexFunc(s.keys, func(k Key) bool { return k.ID == id && k.Tenant == tenant })
+}
+
+// NewAuthenticator reads all keys of the store.
 func NewAuthenticator(ctx context.Context, store Store) (*Authenticator, error) {
 	a := &Authenticator{store: store, now: time.Now}
 	if err := a.Refresh(ctx); err != nil {
@@ -63,31 +65,25 @@ func (a *Authenticator) Refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading keys: %w", err)
 	}
-	tenants, err := a.store.TenantList(ctx)
-	if err != nil {
-		return fmt.Errorf("reading tenants: %w", err)
-	}
-	byName := make(map[string]Tenant, len(tenants))
-	for _, t := range tenants {
-		byName[t.Name] = t
-	}
-	a.publishLocked(keys, byName)
+	a.publishLocked(keys)
 	return nil
 }
 
-func (a *Authenticator) publishLocked(keys []Key, tenants map[string]Tenant) {
-	s := &snapshot{keys: keys, byHash: make(map[[32]byte]*Key, len(keys)), tenants: tenants, names: make(map[event.TenantID]string, len(tenants))}
-	for name, t := range tenants {
-		s.names[t.ID] = name
-	}
+func (a *Authenticator) publishLocked(keys []Key) {
+	s := &snapshot{keys: keys, byHash: make(map[[32]byte]*Key, len(keys))}
 	for i := range keys {
 		s.byHash[keys[i].Hash] = &keys[i]
 	}
 	a.current.Store(s)
 }
 
-// errKey is the same whatever is wrong with a key, so that it tells nothing about which keys exist.
-var errKey = problem.New(problem.Unauthorized, "send a valid key: Authorization: Bearer KEY")
+// ErrKey is the same whatever is wrong with a key, so that it tells nothing about which keys exist.
+var ErrKey = problem.New(problem.Unauthorized, "this key is not valid: it is unknown, revoked or expired")
+
+// errTypo says more of a text that cannot be a key of any installation.
+var errTypo = problem.New(problem.Unauthorized, "the key is incomplete or mistyped: its last characters are a checksum, which does not match")
+
+var errUnsent = problem.New(problem.Unauthorized, "no key was sent: send one as Authorization: Bearer KEY")
 
 // Authenticate returns the key with the given text, or an Unauthorized problem when there is none that may be used
 // now. The result must not be changed.
@@ -96,34 +92,21 @@ var errKey = problem.New(problem.Unauthorized, "send a valid key: Authorization:
 // comparison takes constant time all the same.
 func (a *Authenticator) Authenticate(text string) (*Key, error) {
 	const longest = 512 // characters; no key is longer, and hashing costs time
-	if text == "" || len(text) > longest {
-		return nil, errKey
+	if text == "" {
+		return nil, errUnsent
+	}
+	if len(text) > longest {
+		return nil, ErrKey
 	}
 	hash := HashKey(text)
 	k := a.current.Load().byHash[hash]
 	if k == nil || subtle.ConstantTimeCompare(k.Hash[:], hash[:]) != 1 || !k.Valid(a.now()) {
-		return nil, errKey
+		if k == nil && mistyped(text) {
+			return nil, errTypo
+		}
+		return nil, ErrKey
 	}
 	return k, nil
-}
-
-// Tenant returns the tenant with the public id.
-func (a *Authenticator) Tenant(name string) (Tenant, bool) {
-	t, ok := a.current.Load().tenants[name]
-	return t, ok
-}
-
-// TenantName returns the public id of a tenant.
-func (a *Authenticator) TenantName(id event.TenantID) (string, bool) {
-	name, ok := a.current.Load().names[id]
-	return name, ok
-}
-
-// Tenants returns all tenants, the oldest first.
-func (a *Authenticator) Tenants() []Tenant {
-	list := slices.Collect(maps.Values(a.current.Load().tenants))
-	slices.SortFunc(list, func(a, b Tenant) int { return cmp.Compare(a.ID, b.ID) })
-	return list
 }
 
 // NewKey is what the caller chooses of a key.
@@ -144,14 +127,7 @@ func (a *Authenticator) Create(ctx context.Context, p *access.Principal, n NewKe
 	if slices.Contains(n.Scopes, access.ScopePlatform) && !p.Allows(access.RunPlatform) {
 		return Key{}, "", problem.New(problem.Forbidden, "only a key with the scope %q can create another one", access.ScopePlatform)
 	}
-	text = NewKeyText()
-	k = Key{
-		ID: newKeyID(), Tenant: p.Tenant, Name: n.Name, Scopes: inOrder(n.Scopes), Limits: n.Limits,
-		Hash: HashKey(text), Hint: KeyHint(text), CreatedAt: now,
-	}
-	if !n.ExpiresAt.IsZero() {
-		k.ExpiresAt = n.ExpiresAt.UTC().Truncate(time.Millisecond)
-	}
+	k, text = newKey(p.Tenant, n, now)
 	entry, err := p.Entry("key.create", nil, k.audited(), k.target())
 	if err != nil {
 		return Key{}, "", err
@@ -162,9 +138,88 @@ func (a *Authenticator) Create(ctx context.Context, p *access.Principal, n NewKe
 		return Key{}, "", fmt.Errorf("storing key: %w", err)
 	}
 	old := a.current.Load()
-	a.publishLocked(append(slices.Clip(slices.Clone(old.keys)), k), old.tenants)
+	a.publishLocked(append(slices.Clip(slices.Clone(old.keys)), k))
 	return k, text, nil
 }
+
+// newKey makes a key and its text.
+func newKey(tenant event.TenantID, n NewKey, now time.Time) (Key, string) {
+	text := NewKeyText()
+	k := Key{
+		ID: newKeyID(), Tenant: tenant, Name: n.Name, Scopes: inOrder(n.Scopes), Limits: n.Limits,
+		Hash: HashKey(text), Hint: KeyHint(text), CreatedAt: now,
+	}
+	if !n.ExpiresAt.IsZero() {
+		k.ExpiresAt = n.ExpiresAt.UTC().Truncate(time.Millisecond)
+	}
+	return k, text
+}
+
+// MaxOverlap is how long a key that was replaced may stay valid.
+const MaxOverlap = 30 * 24 * time.Hour
+
+// Replacement is what the caller chooses when a key is replaced.
+type Replacement struct {
+	Overlap   time.Duration // how long the old key stays valid; 0 to MaxOverlap
+	ExpiresAt time.Time     // of the new key; zero: never
+}
+
+// Replace adds a key with the name, scopes and limits of one of the principal's tenant, which ends after the overlap, and
+// returns it with its text, which is not kept anywhere. It returns a NotFound problem if the tenant has no such key, a
+// Conflict if that is not valid any more, and a Forbidden one if the principal may do less than the key, or if the key is
+// the operator's, which is replaced in the settings.
+func (a *Authenticator) Replace(ctx context.Context, p *access.Principal, id string, r Replacement) (k Key, text string, err error) {
+	now := a.now().UTC().Truncate(time.Millisecond)
+	if r.Overlap < 0 || r.Overlap > MaxOverlap {
+		return Key{}, "", &problem.Error{Kind: problem.Invalid, Detail: "the key cannot be replaced", Fields: []problem.Field{{Name: "overlap", Reason: "must be between 0s and 720h"}}}
+	}
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	old := a.current.Load()
+	i := old.find(p.Tenant, id)
+	if i < 0 {
+		return Key{}, "", errNoKey
+	}
+	was := old.keys[i]
+	if id == AdminKeyID {
+		return Key{}, "", problem.New(problem.Forbidden, "the operator's key is replaced by starting Relay with another RELAY_ADMIN_KEY")
+	}
+	if err := mayRevoke(p, &was); err != nil {
+		return Key{}, "", err
+	}
+	if !was.Valid(now) {
+		return Key{}, "", errEnded
+	}
+	n := NewKey{Name: was.Name, Scopes: was.Scopes, Limits: was.Limits, ExpiresAt: r.ExpiresAt}
+	if err := checkNewKey(n, now); err != nil {
+		return Key{}, "", err
+	}
+	k, text = newKey(p.Tenant, n, now)
+	until := now.Add(r.Overlap)
+	if !was.ExpiresAt.IsZero() && was.ExpiresAt.Before(until) {
+		until = was.ExpiresAt
+	}
+	ends := was
+	ends.ExpiresAt = until
+	entry, err := p.Entry("key.replace", ends.audited(), k.audited(), was.target(), k.target())
+	if err != nil {
+		return Key{}, "", err
+	}
+	if err := a.store.KeyReplace(ctx, k, id, until, entry); errors.Is(err, ErrNotFound) {
+		return Key{}, "", errEnded
+	} else if err != nil {
+		return Key{}, "", fmt.Errorf("replacing key %q: %w", id, err)
+	}
+	keys := append(slices.Clone(old.keys), k)
+	keys[i].ExpiresAt = until
+	a.publishLocked(keys)
+	return k, text, nil
+}
+
+var (
+	errNoKey = problem.New(problem.NotFound, "there is no such key")
+	errEnded = problem.New(problem.Conflict, "this key is not valid any more; create a new one")
+)
 
 // audited is what the audit log shows of a key.
 func (k *Key) audited() any {
@@ -241,9 +296,9 @@ func (a *Authenticator) Revoke(ctx context.Context, p *access.Principal, id stri
 	a.changing.Lock()
 	defer a.changing.Unlock()
 	old := a.current.Load()
-	i := slices.IndexFunc(old.keys, func(k Key) bool { return k.ID == id && k.Tenant == p.Tenant })
+	i := old.find(p.Tenant, id)
 	if i < 0 {
-		return problem.New(problem.NotFound, "there is no such key")
+		return errNoKey
 	}
 	if err := mayRevoke(p, &old.keys[i]); err != nil {
 		return err
@@ -257,13 +312,13 @@ func (a *Authenticator) Revoke(ctx context.Context, p *access.Principal, id stri
 	}
 	at := a.now().UTC().Truncate(time.Millisecond)
 	if err := a.store.KeyRevoke(ctx, p.Tenant, id, at, entry); errors.Is(err, ErrNotFound) {
-		return problem.New(problem.NotFound, "there is no such key")
+		return errNoKey
 	} else if err != nil {
 		return fmt.Errorf("revoking key %q: %w", id, err)
 	}
 	keys := slices.Clone(old.keys)
 	keys[i].RevokedAt = at
-	a.publishLocked(keys, old.tenants)
+	a.publishLocked(keys)
 	return nil
 }
 
@@ -274,7 +329,7 @@ func mayRevoke(p *access.Principal, k *Key) error {
 	}
 	for _, s := range k.Scopes {
 		if !p.Allows(access.Of([]access.Scope{s})) {
-			return problem.New(problem.Forbidden, "only a key that itself has the scope %q can revoke this one", s)
+			return problem.New(problem.Forbidden, "only a key that itself has the scope %q can revoke or replace this one", s)
 		}
 	}
 	return nil
@@ -314,7 +369,7 @@ func (a *Authenticator) PutAdminKey(ctx context.Context, text string) error {
 		return fmt.Errorf("storing the admin key: %w", err)
 	}
 	keys := slices.DeleteFunc(slices.Clone(old.keys), func(k Key) bool { return k.ID == AdminKeyID })
-	a.publishLocked(append(keys, k), old.tenants)
+	a.publishLocked(append(keys, k))
 	return nil
 }
 

@@ -20,6 +20,13 @@ const (
 type Directory struct {
 	store Store
 	now   func() time.Time
+	limit func(tenant event.TenantID) (q Quota, used func(ctx context.Context)) // nil: there are no limits; see Limit
+}
+
+// Limit sets the function that gives how many users a tenant may have, nil for any number, and what is called when one was
+// created within that. It must be called before the directory is shared.
+func (d *Directory) Limit(f func(tenant event.TenantID) (q Quota, used func(ctx context.Context))) {
+	d.limit = f
 }
 
 // NewDirectory returns the users in the store.
@@ -61,14 +68,22 @@ func (d *Directory) Invite(ctx context.Context, p *access.Principal, n New) (Use
 		u.Tenant = access.Platform
 	}
 	token, link := d.link(Invitation, u.ID, u.Tenant)
+	var quota Quota
+	var used func(context.Context)
+	if d.limit != nil && u.Tenant != access.Platform {
+		quota, used = d.limit(u.Tenant)
+	}
 	entry, err := d.entry(p, "user.invite", nil, &u)
 	if err != nil {
 		return User{}, Token{}, err
 	}
-	if err := d.store.UserInvite(ctx, &u, &link, entry); errors.Is(err, ErrExists) {
+	if err := d.store.UserInvite(ctx, &u, &link, quota, entry); errors.Is(err, ErrExists) {
 		return User{}, Token{}, problem.New(problem.Conflict, "there is a user with this address already")
 	} else if err != nil {
 		return User{}, Token{}, fmt.Errorf("inviting a user: %w", err)
+	}
+	if used != nil {
+		used(ctx)
 	}
 	return u, token, nil
 }
@@ -93,13 +108,18 @@ func (u *User) audited() any {
 		Name  string      `json:"name"`
 		Role  access.Role `json:"role"`
 		State State       `json:"state"`
-	}{u.Email, u.Name, u.Role, u.State}
+		By    string      `json:"provider,omitempty"`
+	}{u.Email, u.Name, u.Role, u.State, u.Provider}
 }
 
 func (u *User) target() access.Target { return access.Target{Type: "user", ID: u.ID, Name: u.Label()} }
 
 // entry makes the audit entry of a change of a user, in the log of the user's tenant.
 func (d *Directory) entry(p *access.Principal, action string, before, after *User) (*access.Entry, error) {
+	return userEntry(p, action, before, after)
+}
+
+func userEntry(p *access.Principal, action string, before, after *User) (*access.Entry, error) {
 	var was, is any
 	about := after
 	if before != nil {
@@ -321,4 +341,9 @@ func (d *Directory) putLink(ctx context.Context, p *access.Principal, u *User, k
 		return User{}, Token{}, fmt.Errorf("making a link: %w", err)
 	}
 	return *u, token, nil
+}
+
+// Count returns how many users the tenant has, invited and disabled ones included.
+func (d *Directory) Count(ctx context.Context, tenant event.TenantID) (int64, error) {
+	return d.store.UserCount(ctx, tenant)
 }

@@ -1,6 +1,7 @@
 package user
 
 import (
+	"sync"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -21,7 +22,7 @@ func HashFully(s *Sessions) { hashBy(s, hashing) }
 
 func hashBy(s *Sessions, params argon2id.Params) {
 	s.hasher.params = params
-	s.hasher.unknown = func() (string, error) { return argon2id.CreateHash("x", &params) }
+	s.hasher.unknown = sync.OnceValues(func() (string, error) { return argon2id.CreateHash("x", &params) })
 }
 
 // WaitForTurns sets how long a sign-in waits for its turn.
@@ -37,3 +38,6 @@ func CheckPassword(password, email string) error { return checkPassword("passwor
 
 // CleanEmail is cleanEmail.
 func CleanEmail(s string) (string, string) { return cleanEmail(s) }
+
+// MaxPasskeys is maxPasskeys.
+const MaxPasskeys = maxPasskeys

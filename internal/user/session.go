@@ -34,11 +34,16 @@ type Sessions struct {
 	accounts  *throttle
 	addresses *throttle
 	failures  *failureLog
+	settings  *SettingsStore
+	sealer    Sealer // nil: there are no passkeys
 }
 
-// NewSessions returns the sessions in the store. log gets what no client is told.
-func NewSessions(store Store, log *slog.Logger) (*Sessions, error) {
-	return &Sessions{store: store, log: log, now: time.Now, hasher: newHasher(), accounts: newThrottle(), addresses: newThrottle(), failures: new(failureLog)}, nil
+// NewSessions returns the sessions in the store, under the tenants' settings. log gets what no client is told.
+func NewSessions(store Store, settings *SettingsStore, log *slog.Logger) (*Sessions, error) {
+	if settings == nil {
+		return nil, errors.New("user: NewSessions needs the tenants' settings")
+	}
+	return &Sessions{store: store, log: log, settings: settings, now: time.Now, hasher: newHasher(), accounts: newThrottle(), addresses: newThrottle(), failures: new(failureLog)}, nil
 }
 
 // Client is where a request to sign in comes from.
@@ -49,10 +54,11 @@ type Client struct {
 	Before string
 }
 
-// SignedIn is a session that has begun.
+// SignedIn is a session that has begun, or one that waits for the second factor.
 type SignedIn struct {
-	Token   string // shown once: the client sends it from now on
+	Token   string // shown once: the client sends it from now on; empty: none has begun
 	Session Session
+	Waiting Waiting // see Sessions.LoginCode
 	Person  Person
 }
 
@@ -65,6 +71,9 @@ var errLink = problem.New(problem.NotFound, "this link is no longer valid: it ha
 // Login signs somebody in by their password. An Unauthorized problem says that something is wrong; a TooMany problem that
 // it was, too often; and an Unavailable problem that too many sign in at a time.
 func (s *Sessions) Login(ctx context.Context, from Client, email, password string) (SignedIn, error) {
+	if s.settings.PasswordLogin() == PasswordsOff {
+		return SignedIn{}, errPasswords
+	}
 	clean, reason := cleanEmail(email)
 	if reason != "" || len(password) > maxPassword {
 		clean, password = "", "" // costs as much as any other
@@ -81,7 +90,27 @@ func (s *Sessions) Login(ctx context.Context, from Client, email, password strin
 	if err := s.verify(ctx, &p, clean, password, from); err != nil {
 		return SignedIn{}, err
 	}
+	if !s.signsInHere(&p) {
+		return SignedIn{}, errPasswords
+	}
+	if p.SecondFactor {
+		return s.wait(ctx, &p, ByPassword)
+	}
 	return s.start(ctx, &p, ByPassword, from)
+}
+
+// errPasswords is the answer to somebody who must come by an identity provider.
+var errPasswords = problem.New(problem.Forbidden, "sign in by the identity provider: the operator has switched passwords off")
+
+// signsInHere reports whether the person may sign in without an identity provider.
+func (s *Sessions) signsInHere(p *Person) bool {
+	switch s.settings.PasswordLogin() {
+	case PasswordsOff:
+		return false
+	case PasswordsAdmins:
+		return slices.ContainsFunc(p.Active(), func(u User) bool { return u.Role == access.RoleAdmin || u.Role == access.RoleOperator })
+	}
+	return true
 }
 
 // turn waits until a password may be checked for an account from an address; done must be called afterwards. Failures are
@@ -137,8 +166,7 @@ func (s *Sessions) verify(ctx context.Context, p *Person, account, password stri
 	return nil
 }
 
-// failed counts a failure, notes it in the audit log of the tenants that it is about, and returns errSignIn. A failure that
-// cannot be noted is answered all the same.
+// failed counts a failure, notes it, and returns errSignIn. A failure that cannot be noted is answered all the same.
 func (s *Sessions) failed(ctx context.Context, p *Person, account string, from Client) error {
 	now := s.now()
 	s.addresses.fail(addressName(from.Addr), now)
@@ -146,9 +174,15 @@ func (s *Sessions) failed(ctx context.Context, p *Person, account string, from C
 	if account != "" {
 		n = s.accounts.fail(account, now)
 	}
-	left, ok := s.failures.allow(now)
+	s.noteFailure(ctx, p, n, account, from)
+	return errSignIn
+}
+
+// noteFailure notes in the audit log of the tenants that it is about that n sign-ins have failed, up to what may be written.
+func (s *Sessions) noteFailure(ctx context.Context, p *Person, n int, account string, from Client) {
+	left, ok := s.failures.allow(s.now())
 	if !ok {
-		return errSignIn
+		return
 	}
 	who := &access.Principal{Actor: access.Actor{Kind: access.ActorAnonymous}, Request: from.Request}
 	users := p.Users
@@ -165,7 +199,6 @@ func (s *Sessions) failed(ctx context.Context, p *Person, account string, from C
 			break
 		}
 	}
-	return errSignIn
 }
 
 // maxEntries bounds the tenants in whose audit log one sign-in is noted.
@@ -202,19 +235,22 @@ func (s *Sessions) newSession(p *Person, by Method, from Client) (token string, 
 	token = newToken(sessionPrefix)
 	return token, Session{
 		ID: newID("ses_"), Hash: HashToken(token), Person: p.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(SessionLasts),
-		Address: from.Address, UserAgent: from.UserAgent, Method: by,
+		Address: from.Address, UserAgent: from.UserAgent, Method: by, ProvedAt: now,
 	}
 }
 
 type sessionNote struct {
-	Session string `json:"session"`
-	Method  Method `json:"method"`
+	Session      string `json:"session,omitempty"` // empty: it waits for the second factor
+	Method       Method `json:"method"`
+	SecondFactor bool   `json:"secondFactor,omitempty"` // it was proved
+	Provider     string `json:"provider,omitempty"`     // who vouched for the person
+	Passkey      string `json:"passkey,omitempty"`      // that was proved
 }
 
 // start begins a session of a person who has proved who they are, and ends the one that the client had.
 func (s *Sessions) start(ctx context.Context, p *Person, by Method, from Client) (SignedIn, error) {
 	token, session := s.newSession(p, by, from)
-	notes, err := entries(p, from.Request, "user.login", sessionNote{session.ID, by})
+	notes, err := entries(p, from.Request, "user.login", sessionNote{Session: session.ID, Method: by})
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -313,8 +349,13 @@ func (s *Sessions) useLink(ctx context.Context, from Client, link Link, p Person
 		about.Users = slices.DeleteFunc(slices.Clone(p.Users), func(u User) bool { return u.Tenant != link.Tenant })
 	}
 	var signedIn SignedIn
-	signedIn.Token, use.Session = s.newSession(&p, by, from)
-	notes, err := entries(&about, from.Request, action, sessionNote{use.Session.ID, by})
+	if p.SecondFactor {
+		w, pending := s.newPending(p.ID, by)
+		signedIn.Waiting, use.Pending = w, &pending
+	} else {
+		signedIn.Token, use.Session = s.newSession(&p, by, from)
+	}
+	notes, err := entries(&about, from.Request, action, sessionNote{Session: use.Session.ID, Method: by})
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -325,7 +366,9 @@ func (s *Sessions) useLink(ctx context.Context, from Client, link Link, p Person
 		return SignedIn{}, fmt.Errorf("using a link: %w", err)
 	}
 	s.accounts.forgive(p.Email)
-	s.endBefore(ctx, from, p.ID)
+	if use.Pending == nil {
+		s.endBefore(ctx, from, p.ID)
+	}
 	signedIn.Session, signedIn.Person = use.Session, p
 	return signedIn, nil
 }
@@ -337,6 +380,31 @@ var errSession = problem.New(problem.Unauthorized, "sign in: there is no session
 // first that they belong to, for an operator of no tenant the default one. An Unauthorized problem says that there is no
 // session; a NotFound problem, that the tenant is none of theirs.
 func (s *Sessions) Resume(ctx context.Context, token string, tenant event.TenantID) (Session, *access.Principal, error) {
+	session, who, err := s.find(ctx, token, tenant)
+	if err != nil {
+		return Session{}, nil, err
+	}
+	now := s.now().UTC().Truncate(time.Millisecond)
+	if now.Sub(session.SeenAt) >= sessionTouch {
+		// A full disk must not keep anybody from looking.
+		if err := s.store.SessionTouch(ctx, session.ID, session.Person, who.Tenant, now); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "the last use of a session could not be stored", "user", session.Person, "error", err)
+		} else {
+			session.SeenAt = now
+		}
+	}
+	return session, who, nil
+}
+
+// Holds returns who acts in the session as Resume does, for a page that is merely open: it does not count as use, so that a
+// session ends on a screen that nobody touches.
+func (s *Sessions) Holds(ctx context.Context, token string, tenant event.TenantID) (*access.Principal, error) {
+	_, who, err := s.find(ctx, token, tenant)
+	return who, err
+}
+
+// find looks up a session that has not ended, and who acts in it.
+func (s *Sessions) find(ctx context.Context, token string, tenant event.TenantID) (Session, *access.Principal, error) {
 	const longest = 100 // characters; no token is longer
 	if token == "" || len(token) > longest {
 		return Session{}, nil, errSession
@@ -349,25 +417,32 @@ func (s *Sessions) Resume(ctx context.Context, token string, tenant event.Tenant
 	case !ok || !now.Before(session.ExpiresAt) || now.Sub(session.SeenAt) >= SessionIdle:
 		return Session{}, nil, errSession
 	}
-	who, err := principal(&p, tenant)
+	who, roles, err := principal(&p, tenant)
 	if err != nil {
 		return Session{}, nil, err
 	}
 	who.Session = session.ID
-	if now.Sub(session.SeenAt) >= sessionTouch {
-		// A full disk must not keep anybody from looking.
-		if err := s.store.SessionTouch(ctx, session.ID, session.Person, who.Tenant, now); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "the last use of a session could not be stored", "user", session.Person, "error", err)
-		} else {
-			session.SeenAt = now
+	// Whoever comes from an identity provider proves there as much as it asks for, and a passkey is two factors.
+	if !p.SecondFactor && session.Method != ByProvider && session.Method != ByPasskey {
+		for _, r := range roles {
+			who.NeedsFactor = who.NeedsFactor || s.settings.requires(r.tenant, r.role)
+		}
+		if who.NeedsFactor {
+			who.May &= access.OwnAccount
 		}
 	}
 	return session, who, nil
 }
 
-// principal returns the person as they act in the tenant.
-func principal(p *Person, tenant event.TenantID) (*access.Principal, error) {
-	who := &access.Principal{Actor: access.Actor{Kind: access.ActorUser, ID: p.ID, Name: p.Email}}
+// acting is a role in which somebody acts.
+type acting struct {
+	tenant event.TenantID
+	role   access.Role
+}
+
+// principal returns the person as they act in the tenant, and in which roles they do.
+func principal(p *Person, tenant event.TenantID) (who *access.Principal, roles []acting, err error) {
+	who = &access.Principal{Actor: access.Actor{Kind: access.ActorUser, ID: p.ID, Name: p.Email}}
 	active := p.Active()
 	for i := range active {
 		if u := &active[i]; u.Role == access.RoleOperator {
@@ -382,17 +457,19 @@ func principal(p *Person, tenant event.TenantID) (*access.Principal, error) {
 		u := &active[at]
 		who.Tenant, who.Actor.Name = u.Tenant, u.Label()
 		who.May |= u.Role.Permissions()
+		roles = append(roles, acting{u.Tenant, u.Role})
 	case operator && tenant < 0:
 		who.Tenant = event.DefaultTenant
 	case operator && tenant != access.Platform:
 		who.Tenant = tenant
 	case len(active) == 0 && tenant < 0:
-		return nil, errSession // disabled everywhere
+		return nil, nil, errSession // disabled everywhere
 	default:
-		return nil, problem.New(problem.NotFound, "there is no such tenant")
+		return nil, nil, problem.New(problem.NotFound, "there is no such tenant")
 	}
 	if operator {
 		who.May |= access.Administering
+		roles = append(roles, acting{access.Platform, access.RoleOperator}, acting{who.Tenant, access.RoleAdmin})
 	}
-	return who, nil
+	return who, roles, nil
 }

@@ -46,6 +46,10 @@ type User struct {
 	CreatedAt time.Time // UTC; when the tenant invited them
 	SeenAt    time.Time // UTC; the last request in the tenant, to the minute or so; zero: none yet
 	Version   int64     // rises with each change by an admin
+	Provider  string    // the identity provider that gives the role, at each sign-in anew; empty: an admin has
+
+	// SecondFactor tells that the person proves a second factor when they sign in.
+	SecondFactor bool
 }
 
 // Label returns how the audit log names the user.
@@ -62,6 +66,9 @@ type Person struct {
 	Email    string
 	Password string // as Hash writes it; empty: none has been set
 	Users    []User // the oldest first
+
+	// SecondFactor tells that the person has a second factor, which is confirmed.
+	SecondFactor bool
 }
 
 // Active returns as what the person may act now.
@@ -86,6 +93,11 @@ type Session struct {
 	Address   string    // the client's, at the sign-in
 	UserAgent string    // likewise
 	Method    Method
+	// Provider is the identity provider by which the session began, and ProviderSession the provider's own id of it (sid);
+	// empty: none.
+	Provider, ProviderSession string
+	// ProvedAt is when the person last proved who they are. Zero: it is not known.
+	ProvedAt time.Time // UTC
 }
 
 // Method is how somebody signed in.
@@ -96,6 +108,8 @@ const (
 	ByPassword   Method = "password"
 	ByInvitation Method = "invitation"
 	ByLoginLink  Method = "loginLink"
+	ByProvider   Method = "provider"
+	ByPasskey    Method = "passkey"
 )
 
 // LinkKind is what a link is for.
@@ -134,6 +148,7 @@ type LinkUse struct {
 	Password string // the person's password from now on
 	Name     string // of the user of the link's tenant; empty: as it was
 	Session  Session
+	Pending  *Pending // a sign-in that waits for the second factor, instead of Session; nil: it begins at once
 }
 
 var (
@@ -145,14 +160,26 @@ var (
 	ErrChanged = errors.New("user: changed since it was read")
 )
 
+// Quota bounds how many users a tenant has.
+type Quota interface {
+	// Check returns a problem if count users, the new one among them, are too many.
+	Check(count int64) error
+}
+
 // Store keeps users, sessions and links. A change is durable when the call returns, and so are its audit entries, which
 // are stored in the same transaction. Wherever a call takes a time, it is the present one. All methods are safe for
 // concurrent use, at any number of servers.
 type Store interface {
+	FactorStore
+	IdentityStore
+	PasskeyStore
+
 	// UserInvite adds a user in the state Invited, with their invitation. A person with the address takes the place of u.ID,
 	// which the call sets in u, link and the entry's target; without one it makes the person. ErrExists without a change
 	// if the tenant has the user.
-	UserInvite(ctx context.Context, u *User, link *Link, entry *access.Entry) error
+	UserInvite(ctx context.Context, u *User, link *Link, quota Quota, entry *access.Entry) error
+	// UserCount returns how many users the tenant has, in whatever state.
+	UserCount(ctx context.Context, tenant event.TenantID) (int64, error)
 	// UserList returns users of a tenant by their address, up to q.Limit, and whether there are more.
 	UserList(ctx context.Context, q Query) (list []User, more bool, err error)
 	// UserGet returns a user of the tenant.
@@ -174,30 +201,33 @@ type Store interface {
 	// LinkGet returns the link with the hash.
 	LinkGet(ctx context.Context, hash [32]byte) (Link, bool, error)
 	// LinkUse uses a link up: the invitation's user becomes active, a login link ends the person's other sessions, the
-	// password is set, and the session begins. ErrNotFound if the link is not there any longer, or if the person's
-	// password has changed since it was read.
+	// password is set, and the session begins or waits for the second factor. ErrNotFound if the link is not there any
+	// longer, or if the person's password or second factor has changed since it was read.
 	LinkUse(ctx context.Context, use LinkUse, entries []*access.Entry) error
 
-	// PasswordSet changes the person's password from was, and ends all sessions but keep, and all login links;
-	// ErrChanged if it was another.
+	// PasswordSet changes the person's password from was, and ends all sessions but keep, all sign-ins that wait, and all
+	// login links; ErrChanged if it was another.
 	PasswordSet(ctx context.Context, person, was, password, keep string, entries []*access.Entry) error
 	// PasswordRehash stores the same password in another form; it changes nothing if the password was another.
 	PasswordRehash(ctx context.Context, person, was, password string) error
 
 	// SessionStart adds a session. If the person has more than most, the oldest end. ErrChanged if the person's password
-	// is not was any longer, by which they signed in.
+	// is not was any longer, by which they signed in, or if they have a second factor.
 	SessionStart(ctx context.Context, s Session, was string, most int, entries []*access.Entry) error
 	// SessionFind returns the session with the hash and its person, whose Users are those of the tenant and of the
 	// platform; tenant below zero: all.
 	SessionFind(ctx context.Context, hash [32]byte, tenant event.TenantID) (Session, Person, bool, error)
 	// SessionTouch notes that a session was used in a tenant.
 	SessionTouch(ctx context.Context, id, person string, tenant event.TenantID, at time.Time) error
+	// SessionProve uses a proof up, unless it is nil, and notes that the person has proved who they are in the session.
+	// ErrChanged if the proof was used before, ErrNotFound without the session.
+	SessionProve(ctx context.Context, person, id string, at time.Time, proof *Proof, entries []*access.Entry) error
 	// SessionList returns the person's sessions, the last used first.
 	SessionList(ctx context.Context, person string) ([]Session, error)
 	// SessionEnd ends a session of the person, or all if id is empty; ErrNotFound without one.
 	SessionEnd(ctx context.Context, person, id string, entries []*access.Entry) error
-	// SignInExpire removes sessions that were not used since idle or end before now, and links that end before now, up to
-	// limit of each, and returns how many it removed.
+	// SignInExpire removes sessions that were not used since idle or end before now, and links, waiting sign-ins and used
+	// challenges that end before now, up to limit of each, and returns how many it removed.
 	SignInExpire(ctx context.Context, idle, now time.Time, limit int) (int, error)
 	// AuditAppend adds an entry about something that was not a change in the store, as in access.AuditStore.
 	AuditAppend(ctx context.Context, e *access.Entry) error

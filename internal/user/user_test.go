@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/store/sqlite"
 	"github.com/relay-events/relay/internal/user"
 )
@@ -28,8 +30,10 @@ const goodPassword = "four words nobody says"
 // house is the users of an installation, with a clock that the test moves.
 type house struct {
 	t        *testing.T
+	dir      string
 	users    *user.Directory
 	sessions *user.Sessions
+	settings *user.SettingsStore
 	store    *sqlite.Store
 	mu       sync.Mutex
 	at       time.Time
@@ -38,13 +42,21 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	store, err := sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), Log: quiet})
+	dir := t.TempDir()
+	keys, err := secret.Open(filepath.Join(dir, "keys"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := sqlite.Open(ctx, sqlite.Options{Dir: dir, Sealer: keys, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	h := &house{t: t, users: user.NewDirectory(store), store: store, at: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)}
-	if h.sessions, err = user.NewSessions(store, quiet); err != nil {
+	h := &house{t: t, dir: dir, users: user.NewDirectory(store), store: store, at: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)}
+	if h.settings, err = user.NewSettings(ctx, store); err != nil {
+		t.Fatal(err)
+	}
+	if h.sessions, err = user.NewSessions(store, h.settings, quiet); err != nil {
 		t.Fatal(err)
 	}
 	user.SetClock(h.users, h.sessions, h.now)
@@ -193,7 +205,7 @@ func TestInvitationIsNoWayIn(t *testing.T) {
 func TestRolesHoldAtOnce(t *testing.T) {
 	h := newHouse(t)
 	in := h.join(admin(1), "ann@example.com", access.RoleViewer)
-	other, err := user.NewSessions(h.store, slog.New(slog.DiscardHandler))
+	other, err := user.NewSessions(h.store, h.settings, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,12 +327,18 @@ func TestSessionsEnd(t *testing.T) {
 		}
 		return p
 	}
-	idle, used := login(here), login(here)
-	for range 13 {
+	idle, used, open := login(here), login(here), login(here)
+	for i := range 13 {
 		h.pass(time.Hour)
 		lives("in use", used, true)
+		// An open page that nobody touches is no use.
+		if p, err := h.sessions.Holds(ctx, open.Token, -1); i < 11 && (err != nil || p.Session != open.Session.ID) {
+			t.Errorf("a page that is open for %d hours: got %v", i+1, err)
+		}
 	}
 	lives("not used for 13 hours", idle, false)
+	_, err := h.sessions.Holds(ctx, open.Token, -1)
+	want(t, "a page that is open for 13 hours", err, problem.Unauthorized)
 	for h.now().Before(used.Session.ExpiresAt.Add(-time.Millisecond)) {
 		h.pass(min(11*time.Hour, used.Session.ExpiresAt.Sub(h.now())-time.Millisecond))
 		lives("in use", used, true)
