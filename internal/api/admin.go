@@ -92,13 +92,20 @@ func (a *API) jobCancel(ctx context.Context, c *access.Principal, in *jobPath) (
 type Key struct {
 	ID        string     `json:"id" example:"\"key_6b1f0c9d2e8a47530f61\""`
 	Name      string     `json:"name"`
-	Scopes    []string   `json:"scopes" enum:"publish,read,manage,admin,platform"`
+	Scopes    []string   `json:"scopes" enum:"publish,hooks,read,manage,admin,platform"`
 	Limits    *KeyLimits `json:"limits" doc:"what the scope publish is limited to; null: everything may be published"`
 	Hint      string     `json:"hint" doc:"the key's first characters" example:"\"rk_8Zk2…\""`
 	CreatedAt rest.Time  `json:"createdAt"`
 	ExpiresAt *rest.Time `json:"expiresAt"`
 	RevokedAt *rest.Time `json:"revokedAt"`
-	Key       string     `json:"key,omitempty" doc:"the key itself; shown only in the answer to create" example:"\"rk_…\""`
+	LastUse   *KeyUse    `json:"lastUse" doc:"null: it has not been used; other servers' requests are known after a minute"`
+	Key       string     `json:"key,omitempty" doc:"the key itself; shown only in the answers to create and replace" example:"\"rk_…\""`
+}
+
+// KeyUse is the last use of a key.
+type KeyUse struct {
+	At      rest.Time `json:"at" doc:"exact to a minute"`
+	Address string    `json:"address" doc:"where the last request came from whose address was noted, which is not done for events published on the fast path; empty: none was" example:"\"192.0.2.1\""`
 }
 
 func showKey(k *account.Key) Key {
@@ -112,7 +119,7 @@ func showKey(k *account.Key) Key {
 	return v
 }
 
-// KeyLimits are what the scope publish of a key is limited to.
+// KeyLimits limit the scope publish of a key.
 type KeyLimits struct {
 	Types        []string `json:"types" doc:"event types that the key may publish, in which * stands for any characters; empty: none" example:"[\"shop.*\"]"`
 	Integrations []string `json:"integrations" doc:"integrations by which the key may send respondents; none: it may add them directly; *: both, and by every integration; empty: it may send none" example:"[\"dixa\"]"`
@@ -120,10 +127,18 @@ type KeyLimits struct {
 
 var docKeyList = rest.Doc{ID: "listKeys", Tag: "Keys", Summary: "List keys", Text: "Revoked and expired ones included, the oldest first. The list is never paged."}
 
-func (a *API) keyList(_ context.Context, c *access.Principal, _ *rest.None) (*rest.List[Key], error) {
+func (a *API) keyList(ctx context.Context, c *access.Principal, _ *rest.None) (*rest.List[Key], error) {
+	uses, err := a.Keys.Uses(ctx, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
 	var data []Key
 	for _, k := range a.Keys.List(c.Tenant) {
-		data = append(data, showKey(&k))
+		v := showKey(&k)
+		if u, ok := uses[k.ID]; ok {
+			v.LastUse = &KeyUse{At: rest.Time(u.At), Address: u.Address}
+		}
+		data = append(data, v)
 	}
 	return rest.PageOf(data, ""), nil
 }
@@ -131,7 +146,7 @@ func (a *API) keyList(_ context.Context, c *access.Principal, _ *rest.None) (*re
 // CreateKey is the request to create a key.
 type CreateKey struct {
 	Name      string                    `json:"name" required:"true" maxLength:"100" doc:"a label for people" example:"\"billing service\""`
-	Scopes    []string                  `json:"scopes" required:"true" enum:"publish,read,manage,admin,platform" doc:"what it may do: publish events, read, manage (webhooks, retries; includes read), admin (keys; includes all of these), platform (act for any tenant)" example:"[\"publish\"]"`
+	Scopes    []string                  `json:"scopes" required:"true" enum:"publish,hooks,read,manage,admin,platform" doc:"what it may do: publish events, hooks (REST hooks of automation platforms), read, manage (webhooks, retries; includes read and hooks), admin (keys; includes all of these), platform (act for any tenant)" example:"[\"publish\"]"`
 	Limits    rest.Opt[KeyLimitsFields] `json:"limits" doc:"narrow the scope publish to these event types and integrations; null: everything may be published"`
 	ExpiresAt rest.Opt[rest.Time]       `json:"expiresAt" doc:"from when on it is refused; null: never"`
 }
@@ -156,7 +171,11 @@ func (a *API) keyCreate(ctx context.Context, c *access.Principal, in *createKeyI
 	if l := in.Body.Limits; l.Given && !l.Null {
 		n.Limits = &access.Limits{Types: l.Value.Types, Integrations: l.Value.Integrations}
 	}
-	k, text, err := a.Keys.Create(ctx, c, n)
+	return shownOnce(a.Keys.Create(ctx, c, n))
+}
+
+// shownOnce is a new key with its text.
+func shownOnce(k account.Key, text string, err error) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +186,25 @@ func (a *API) keyCreate(ctx context.Context, c *access.Principal, in *createKeyI
 
 type keyPath struct {
 	ID string `path:"id" doc:"the key's id"`
+}
+
+// ReplaceKey is the request to replace a key.
+type ReplaceKey struct {
+	Overlap   rest.Opt[rest.Duration] `json:"overlap" doc:"how long the old key stays valid, up to 720h" default:"\"0s\"" example:"\"24h\""`
+	ExpiresAt rest.Opt[rest.Time]     `json:"expiresAt" doc:"from when on the new key is refused; null: never"`
+}
+
+var docKeyReplace = rest.Doc{ID: "replaceKey", Tag: "Keys", Summary: "Replace a key", Status: 201,
+	Text: "Creates a key with the same name, scopes and limits, and lets the old one end at once or after `overlap`, so that programs can change to the new one meanwhile. " +
+		"The answer shows the new key, for the only time. The operator's key is replaced in the settings of the server."}
+
+type replaceKeyInput struct {
+	ID   string     `path:"id" doc:"the id of the key to replace"`
+	Body ReplaceKey `body:"optional"`
+}
+
+func (a *API) keyReplace(ctx context.Context, c *access.Principal, in *replaceKeyInput) (*Key, error) {
+	return shownOnce(a.Keys.Replace(ctx, c, in.ID, account.Replacement{Overlap: time.Duration(in.Body.Overlap.Value), ExpiresAt: time.Time(in.Body.ExpiresAt.Value)}))
 }
 
 var docKeyRevoke = rest.Doc{ID: "revokeKey", Tag: "Keys", Summary: "Revoke a key", Status: 204, Text: "It is refused from the next request on. It stays in the list. A key with a scope that the caller's key lacks cannot be revoked, nor can the operator's key by another."}

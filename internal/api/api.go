@@ -2,7 +2,7 @@
 //
 // All routes stand in one table (routes.go). A route is a Go function from a request struct to an answer struct; package
 // rest reads requests, writes answers, and makes the OpenAPI document and the page at /docs from the same table and the
-// same structs. What a request means is decided by the domain packages: a handler translates, calls, and translates back.
+// same structs. The domain packages decide the meaning of a request: a handler translates, calls, and translates back.
 // Credentials are read in identify.go. Publishing (publish.go, stream.go) and the export of respondents read and write
 // bodies by themselves, because their cost per event counts or they have no end.
 package api
@@ -10,33 +10,64 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/audience"
 	"github.com/relay-events/relay/internal/catalogue"
+	"github.com/relay-events/relay/internal/connector"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/hook"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/journey"
 	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/secret"
+	"github.com/relay-events/relay/internal/web"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
 // Keys tells keys and changes them; account.Authenticator does.
 type Keys interface {
 	Authenticate(text string) (*account.Key, error)
-	Tenant(name string) (account.Tenant, bool)
-	TenantName(id event.TenantID) (string, bool)
 	Create(ctx context.Context, p *access.Principal, n account.NewKey) (account.Key, string, error)
+	Replace(ctx context.Context, p *access.Principal, id string, r account.Replacement) (account.Key, string, error)
 	Revoke(ctx context.Context, p *access.Principal, id string) error
 	List(tenant event.TenantID) []account.Key
+	Used(k *account.Key, from func() netip.Addr)
+	Uses(ctx context.Context, tenant event.TenantID) (map[string]account.KeyUse, error)
+}
+
+// Tenants keeps tenants; account.Tenants does.
+type Tenants interface {
+	Tenant(name string) (account.Tenant, bool)
+	TenantName(id event.TenantID) (string, bool)
+	ByID(id event.TenantID) *account.Tenant
+	Bound(p *access.Principal) bool
+	Publishes(id event.TenantID) bool
+	Refresh(ctx context.Context) error
+	Page(after string, state account.TenantState, limit int) (list []*account.Tenant, more bool)
+	Create(ctx context.Context, p *access.Principal, n account.NewTenant) (*account.Tenant, error)
+	Change(ctx context.Context, p *access.Principal, name string, f func(s *account.TenantSettings) error) (*account.Tenant, error)
+	Suspend(ctx context.Context, p *access.Principal, name string) (*account.Tenant, error)
+	Resume(ctx context.Context, p *access.Principal, name string) (*account.Tenant, error)
+	Delete(ctx context.Context, p *access.Principal, name, confirm string) (*account.Tenant, error)
+	Restore(ctx context.Context, p *access.Principal, name string) (*account.Tenant, error)
+}
+
+// Plans keeps plans, and says which limits tenants have; account.Plans does.
+type Plans interface {
+	List() []account.NamedPlan
+	Get(name string) (account.NamedPlan, error)
+	Create(ctx context.Context, p *access.Principal, name string, plan account.Plan) (account.NamedPlan, error)
+	Change(ctx context.Context, p *access.Principal, name string, f func(l account.Limits) error) (account.NamedPlan, error)
+	Delete(ctx context.Context, p *access.Principal, name string) error
+	PlanOf(id event.TenantID) (name string, limits account.Limits)
 }
 
 // Webhooks keeps subscriptions; webhook.Registry does.
@@ -48,9 +79,10 @@ type Webhooks interface {
 	Logged(ctx context.Context, tenant event.TenantID, id string) (number uint32, err error)
 	ByNumber(number uint32) (*webhook.Webhook, bool)
 	List(tenant event.TenantID) []*webhook.Webhook
+	Owned(tenant event.TenantID, owner string) []*webhook.Webhook
 	Pause(ctx context.Context, p *access.Principal, id string) (*webhook.Webhook, error)
 	Resume(ctx context.Context, p *access.Principal, id string) (*webhook.Webhook, error)
-	RotateSecret(ctx context.Context, p *access.Principal, id string, overlap time.Duration) (*webhook.Webhook, error)
+	RotateSecret(ctx context.Context, p *access.Principal, id, secret string, overlap time.Duration) (*webhook.Webhook, error)
 	Draft(ctx context.Context, w *webhook.Webhook, change func(*webhook.Settings)) (*webhook.Webhook, error)
 }
 
@@ -81,6 +113,7 @@ type Ledger interface {
 	Attempt(ctx context.Context, tenant event.TenantID, id event.ID) (*delivery.Attempt, error)
 	Attempts(ctx context.Context, q delivery.LogQuery) ([]*delivery.Attempt, event.ID, error)
 	Stats(ctx context.Context, q delivery.StatsQuery) ([]delivery.StatsPoint, error)
+	Backlog(ctx context.Context, tenant event.TenantID) ([]delivery.Backlog, error)
 }
 
 // Types is the catalogue; catalogue.Registry is it.
@@ -120,25 +153,48 @@ type Encryption interface {
 	Rotate(ctx context.Context, p *access.Principal, master secret.Text) (webhooks int, err error)
 }
 
-// Options is what the API works on. All fields are required unless they say otherwise.
+// Options has the parts that the API works with. All fields are required unless they say otherwise.
 type Options struct {
 	Keys      Keys
+	Tenants   Tenants
+	Plans     Plans
 	Webhooks  Webhooks
 	Engine    Engine
 	Ledger    Ledger
+	Tally     Tally
 	Publisher Publisher
 	Events    Events
 	Types     Types
 	Gate      Gate
-	Audit     Audit
-	Answers   account.AnswerStore
-	Users     Users
-	Sessions  Sessions
-	// PublicURL is the address by which browsers reach Relay, http:// or https://. Nil: it is not known, and people sign in
-	// on this machine only.
-	PublicURL *url.URL
+	// Connectors keep the definitions of partners and the connections to them.
+	Connectors *connector.Connectors
+	// Hooks are the REST hooks of automation platforms.
+	Hooks *hook.Hooks
+	// Audiences keep profiles, and bring them to partners.
+	Audiences *audience.Audiences
+	// Journeys take profiles through steps.
+	Journeys *journey.Journeys
+	Audit    Audit
+	Answers  account.AnswerStore
+	Users    Users
+	Sessions Sessions
+	// SignInSettings are what tenants ask of people.
+	SignInSettings SignInSettings
+	// Providers are the identity providers that people sign in by.
+	Providers Providers
+	// Portals let customers of tenants manage their webhooks.
+	Portals Portals
+	// SignIn says how browsers carry sessions. Nil: as where the address of the installation is not known.
+	SignIn *web.SignIn
 	// Encryption replaces the keys that seal secrets at rest. Nil: they cannot be replaced while the server runs.
 	Encryption Encryption
+	// Rates bounds how many events tenants publish.
+	Rates *account.Rates
+	// PublicURL is the address of the installation, without a slash at the end, which packages for automation platforms
+	// suggest. Empty: it is not known.
+	PublicURL string
+	// CreateTenants lets a platform key create a tenant by publishing its first event.
+	CreateTenants bool
 	// Ready reports why requests cannot be served now, in words fit for the public; nil: they can.
 	Ready func(ctx context.Context) error
 	// Metrics answers GET /metrics, without authentication. Nil: there is no such page.
@@ -162,17 +218,16 @@ type Options struct {
 // API answers the program's requests.
 type API struct {
 	Options
-	face        *rest.Face
-	names       ingest.Names
-	crossOrigin *http.CrossOriginProtection
+	face  *rest.Face
+	names ingest.Names
 }
 
 // New returns the API: an http.Handler for everything below /v1, the probes, /metrics, /openapi.json and /docs. It
 // answers with problem documents and belongs behind a web.Server, which bounds time and size.
 func New(o Options) (*API, error) {
 	switch {
-	case o.Keys == nil, o.Webhooks == nil, o.Engine == nil, o.Ledger == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Gate == nil, o.Audit == nil, o.Answers == nil, o.Users == nil, o.Sessions == nil, o.Ready == nil:
-		return nil, errors.New("api: Options lack Keys, Webhooks, Engine, Ledger, Publisher, Events, Types, Gate, Audit, Answers, Users, Sessions or Ready")
+	case o.Keys == nil, o.Tenants == nil, o.Plans == nil, o.Webhooks == nil, o.Engine == nil, o.Ledger == nil, o.Tally == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Gate == nil, o.Hooks == nil, o.Connectors == nil, o.Audiences == nil, o.Journeys == nil, o.Audit == nil, o.Answers == nil, o.Users == nil, o.Sessions == nil, o.SignInSettings == nil, o.Providers == nil, o.Portals == nil, o.Ready == nil:
+		return nil, errors.New("api: Options lack Keys, Tenants, Plans, Webhooks, Engine, Ledger, Tally, Publisher, Events, Types, Gate, Hooks, Connectors, Audiences, Journeys, Audit, Answers, Users, Sessions, SignInSettings, Providers, Portals or Ready")
 	}
 	if o.Limits == (ingest.Limits{}) {
 		o.Limits = ingest.DefaultLimits()
@@ -185,15 +240,18 @@ func New(o Options) (*API, error) {
 	}
 	a := &API{Options: o, names: ingest.Names{Types: o.Types, Events: o.Events}}
 	var err error
-	if a.crossOrigin, err = trust(o.PublicURL); err != nil {
-		return nil, fmt.Errorf("api: PublicURL: %w", err)
+	if a.SignIn == nil {
+		if a.SignIn, err = web.NewSignIn(nil); err != nil {
+			return nil, err
+		}
 	}
 	face, err := rest.New(rest.Options{Identify: a.identify, Answers: o.Answers, About: a.about(), Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
 	a.face = face
-	return a, face.Serve(a.Routes())
+	face.Serve(a.Routes())
+	return a, nil
 }
 
 // ServeHTTP implements http.Handler.

@@ -11,9 +11,11 @@ import (
 	"github.com/relay-events/relay/internal/rest"
 )
 
-// Audit reads the audit log; the store does. Entries are written with the changes that they are about.
+// Audit is the audit log; the store keeps it. The entry of a change is written with the change.
 type Audit interface {
 	AuditList(ctx context.Context, q access.Query) (list []access.Entry, next event.ID, err error)
+	// AuditAppend adds an entry about something that changes nothing: an export.
+	AuditAppend(ctx context.Context, e *access.Entry) error
 }
 
 // AuditEntry is one change that somebody made.
@@ -31,10 +33,10 @@ type AuditEntry struct {
 
 // AuditActor is whoever made a change.
 type AuditActor struct {
-	Kind  string `json:"kind" enum:"key,user,system,anonymous" doc:"user: a person who has signed in; system: Relay itself, such as when it disables a webhook; anonymous: somebody whose sign-in has failed"`
-	ID    string `json:"id" doc:"of the key or the user; empty for the others"`
+	Kind  string `json:"kind" enum:"key,user,portal,system,anonymous" doc:"user: a person who has signed in; portal: somebody who has opened a portal link; system: Relay itself, such as when it disables a webhook; anonymous: somebody whose sign-in has failed"`
+	ID    string `json:"id" doc:"of the key, the user or the portal link; empty for the others"`
 	KeyID string `json:"keyId" doc:"the id again if it is a key's, else empty"`
-	Name  string `json:"name" doc:"the label of the key, or the user's name, at the time"`
+	Name  string `json:"name" doc:"the label of the key, or the user's name, at the time; of a portal link its user, with the id that the link gave"`
 }
 
 // AuditTarget is something that was changed.
@@ -59,6 +61,10 @@ var docAuditList = rest.Doc{ID: "listAudit", Tag: "Audit", Summary: "List change
 
 type auditQuery struct {
 	rest.Page
+	auditFilter
+}
+
+type auditFilter struct {
 	Action string    `query:"action" doc:"only changes of this kind: gate.update; or of all kinds below a name: webhook.*"`
 	Actor  string    `query:"actor" doc:"only changes by the key or the user with this id"`
 	Target string    `query:"target" doc:"only changes whose first target has this id"`
@@ -67,22 +73,28 @@ type auditQuery struct {
 	Of     string    `query:"of" enum:"tenant,platform" default:"\"tenant\"" doc:"platform: the log of the installation, to whoever runs it: operators, and sign-ins with addresses that nobody has"`
 }
 
+func (f *auditFilter) query(c *access.Principal) (access.Query, error) {
+	tenant := c.Tenant
+	if f.Of == "platform" {
+		if !c.Allows(access.RunPlatform) {
+			return access.Query{}, problem.New(problem.Forbidden, "the log of the installation is for those who run it: use a key with the scope %q, or sign in as an operator", access.ScopePlatform)
+		}
+		tenant = access.Platform
+	}
+	return access.Query{Tenant: tenant, Action: f.Action, Actor: f.Actor, Target: f.Target, Since: time.Time(f.Since), Until: time.Time(f.Until)}, nil
+}
+
 func (a *API) auditList(ctx context.Context, c *access.Principal, in *auditQuery) (*rest.List[AuditEntry], error) {
 	before, err := in.Before()
 	if err != nil {
 		return nil, err
 	}
-	tenant := c.Tenant
-	if in.Of == "platform" {
-		if !c.Allows(access.RunPlatform) {
-			return nil, problem.New(problem.Forbidden, "the log of the installation is for those who run it: use a key with the scope %q, or sign in as an operator", access.ScopePlatform)
-		}
-		tenant = access.Platform
+	q, err := in.query(c)
+	if err != nil {
+		return nil, err
 	}
-	list, next, err := a.Audit.AuditList(ctx, access.Query{
-		Tenant: tenant, Action: in.Action, Actor: in.Actor, Target: in.Target,
-		Since: time.Time(in.Since), Until: time.Time(in.Until), Before: before, Limit: in.Limit,
-	})
+	q.Before, q.Limit = before, in.Limit
+	list, next, err := a.Audit.AuditList(ctx, q)
 	if err != nil {
 		return nil, err
 	}

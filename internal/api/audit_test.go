@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -9,17 +10,23 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/pquerna/otp/totp"
+
+	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/webhook"
 )
 
 // auditedCall is a call that changes something. The first %s in its path or body is the id that make returns.
 type auditedCall struct {
-	make         func(w *world) string // prepares what is changed, with changes of its own; nil: nothing
+	make         func(w *world) string // prepares the object of the change, with changes of its own; nil: needs none
 	path         string                // instead of the route's
 	body         string
 	action       string // of its entry; empty: it leaves none, because it changes nothing
 	before, data string // text that the entry must hold in before and after
+	platform     bool   // its entry is in the log of the installation
 	session      bool   // it is made by somebody who has signed in, and not with the key
 	actor        string // the kind of the entry's actor: empty: key, or user by a session
 }
@@ -46,8 +53,13 @@ var calls = map[string]auditedCall{
 	"POST /v1/webhooks/{id}/pause":             {make: hook, action: "webhook.pause", before: `"active"`, data: `"paused"`},
 	"POST /v1/webhooks/{id}/resume":            {make: paused, action: "webhook.resume", before: `"paused"`, data: `"active"`},
 	"POST /v1/webhooks/{id}/rotate-secret":     {make: hook, action: "webhook.rotate-secret"},
+	"POST /v1/webhooks/{id}/reveal-secret":     {make: revealing, action: "webhook.reveal-secret"},
 	"POST /v1/webhooks/{id}/recover":           {make: hook, body: `{"since":"2026-11-01T00:00:00Z"}`, action: "webhook.recover"},
 	"POST /v1/webhooks/{id}/replay":            {make: hook, body: `{"since":"2026-11-01T00:00:00Z"}`, action: "webhook.replay"},
+	"POST /v1/hooks":                           {body: `{"url":"http://127.0.0.1:47999/","event":"a.b"}`, action: "hook.create", data: "127.0.0.1:47999"},
+	"DELETE /v1/hooks/{id}":                    {make: restHook, action: "hook.end", before: `"active"`, data: `"unsubscribed"`},
+	"POST /v1/hooks/{id}/restore":              {make: endedHook, action: "hook.restore", before: `"ended"`, data: `"active"`},
+	"POST /v1/hooks/{id}/resume":               {make: disabledHook, action: "hook.resume", before: `"disabled"`, data: `"active"`},
 	"POST /v1/deliveries/{id}/retry":           {make: held, action: "delivery.retry"},
 	"POST /v1/deliveries/{id}/cancel":          {make: held, action: "delivery.cancel"},
 	"POST /v1/jobs/{id}/cancel":                {make: func(w *world) string { return "job_none" }}, // a job would be done too soon
@@ -63,29 +75,101 @@ var calls = map[string]auditedCall{
 	"POST /v1/gate/test":                       {},
 	"POST /v1/integrations":                    {body: `{"name":"own","description":"ours"}`, action: "integration.create", data: `"ours"`},
 	"DELETE /v1/integrations/{name}":           {make: integration, action: "integration.delete", before: `"ours"`},
-	"POST /v1/keys":                            {body: `{"name":"shop","scopes":["publish"]}`, action: "key.create", data: `"shop"`},
-	"DELETE /v1/keys/{id}":                     {make: key, action: "key.revoke", before: `"shop"`},
-	"POST /v1/encryption-keys/rotate":          {}, // see package app
+	"POST /v1/connectors":                      {body: `{"document":"connector: own\nversion: 1.0.0\n"}`, action: "connector.create", data: "draft"},
+	"POST /v1/connectors/check":                {body: `{"document":"connector: own\nversion: 1.0.0\n"}`},
+	"PATCH /v1/connectors/{name}":              {make: aConnector, body: `{"version":"1.0.0","state":"testing"}`, action: "connector.update", before: `"draft"`, data: `"testing"`},
+	"DELETE /v1/connectors/{name}":             {make: aConnector, action: "connector.delete", before: `"draft"`},
+	"POST /v1/connectors/{name}/plan":          {make: aConnector, body: `{"version":"1.0.0","step":"look"}`, action: "connector.update", data: `"look"`},
+	"POST /v1/connectors/{name}/try":           {path: "/v1/connectors/http/try", body: `{"payload":{}}`},
+	"POST /v1/connections":                     {body: `{"connector":"http","name":"one","fields":{"url":"http://127.0.0.1:47999/"}}`, action: "connection.create", data: "127.0.0.1:47999"},
+	"PATCH /v1/connections/{id}":               {make: aConnection, body: `{"name":"two"}`, action: "connection.update", before: `"one"`, data: `"two"`},
+	"DELETE /v1/connections/{id}":              {make: aConnection, action: "connection.delete", before: `"one"`},
+	// Profiles that come and go are what audiences are for: their rows are the record. Erasing one is written down.
+	"PATCH /v1/profiles/{id}":                        {path: "/v1/profiles/p1", body: `{"sourceId":"shop"}`},
+	"DELETE /v1/profiles/{id}":                       {make: aProfile, action: "profile.erase"},
+	"PATCH /v1/audiences/{number}/members/{id}":      {make: anAudience, path: "/v1/audiences/101/members/p1"},
+	"DELETE /v1/audiences/{number}/members/{id}":     {make: anAudience, path: "/v1/audiences/101/members/p1"},
+	"POST /v1/audiences":                             {body: `{"number":101,"name":"one"}`, action: "audience.create", data: `"one"`},
+	"PATCH /v1/audiences/{number}":                   {make: anAudience, path: "/v1/audiences/101", body: `{"name":"two"}`, action: "audience.update", before: `"one"`, data: `"two"`},
+	"DELETE /v1/audiences/{number}":                  {make: anAudience, path: "/v1/audiences/101", action: "audience.delete", before: `"one"`},
+	"POST /v1/audiences/{number}/attachments":        {make: connected, path: "/v1/audiences/101/attachments", body: `{"connection":"{id}"}`, action: "audience.update", data: "att_"},
+	"POST /v1/audiences/{number}/members":            {make: anAudience, path: "/v1/audiences/101/members", body: `{"rows":[{"profileId":"p1"}]}`},
+	"POST /v1/audiences/{number}/imports":            {make: anAudience, path: "/v1/audiences/101/imports", body: `{"mode":"add"}`},
+	"POST /v1/audiences/{number}/imports/{id}/rows":  {make: anImport, path: "/v1/audiences/101/imports/{id}/rows", body: `{"rows":[{"profileId":"p1"}]}`},
+	"POST /v1/audiences/{number}/imports/{id}/start": {make: anImport, path: "/v1/audiences/101/imports/{id}/start", body: `{}`, action: "audience.import", data: `"mode":"add"`},
+	"DELETE /v1/audiences/{number}/imports/{id}":     {make: anImport, path: "/v1/audiences/101/imports/{id}", action: "audience.cancelImport", data: `"mode":"add"`},
+	"DELETE /v1/audiences/{number}/attachments/{id}": {make: attached, path: "/v1/audiences/101/attachments/{id}?members=keep", action: "audience.update", data: `"leaving":"keep"`},
+	"PATCH /v1/audiences/{number}/attachments/{id}":  {make: attached, path: "/v1/audiences/101/attachments/{id}", body: `{"paused":true}`, action: "audience.update", data: `"paused":true`},
 
-	"POST /v1/users":                 {body: `{"email":"ann@example.com","name":"Ann","role":"viewer"}`, action: "user.invite", data: `"ann@example.com"`},
-	"PATCH /v1/users/{id}":           {make: person, body: `{"role":"admin"}`, action: "user.update", before: `"viewer"`, data: `"admin"`},
-	"DELETE /v1/users/{id}":          {make: person, action: "user.delete", before: `"ann@example.com"`},
-	"POST /v1/users/{id}/disable":    {make: person, action: "user.disable", before: `"active"`, data: `"disabled"`},
-	"POST /v1/users/{id}/enable":     {make: disabled, action: "user.enable", before: `"disabled"`, data: `"active"`},
-	"POST /v1/users/{id}/invite":     {make: invited, action: "user.invite-again", data: `"invited"`},
-	"POST /v1/users/{id}/login-link": {make: person, action: "user.login-link", data: `"ann@example.com"`},
-	"POST /v1/session":               {make: person, body: `{"email":"ann@example.com","password":"four words nobody says"}`, action: "user.login", data: `"password"`, actor: "user"},
-	"POST /v1/session/link":          {make: token, body: `{"token":"{id}","password":"four words nobody says"}`, action: "user.accept", data: `"invitation"`, actor: "user"},
-	"DELETE /v1/session":             {make: person, session: true, action: "user.logout", data: `"ses_`},
-	"DELETE /v1/sessions":            {make: person, session: true, action: "user.logout-everywhere"},
-	"DELETE /v1/sessions/{id}":       {make: (*world).signIn, session: true, action: "user.logout", data: `"ses_`},
-	"POST /v1/password":              {make: person, session: true, body: `{"password":"four words nobody says","newPassword":"five other words nobody says"}`, action: "user.password"},
+	"POST /v1/connections/{id}/check": {make: aConnection},
+
+	"POST /v1/journeys":                                {body: journeyBody, action: "journey.create", data: "customer.created"},
+	"POST /v1/journeys/dry-run":                        {body: `{"document":"name: n\nentry: {audience: 7}\nsteps: [{name: a, end: }]\n","profile":{"profileId":"p"},"events":[{"at":"2026-01-01T00:00:00Z","audience":7}]}`, make: audience7},
+	"PATCH /v1/journeys/{number}":                      {make: aJourney, path: "/v1/journeys/201", body: `{"mode":"paused"}`, action: "journey.update", before: `"live"`, data: `"paused"`},
+	"DELETE /v1/journeys/{number}":                     {make: aJourney, path: "/v1/journeys/201", action: "journey.delete", before: `"live"`},
+	"POST /v1/journeys/{number}/move":                  {make: secondJourney, path: "/v1/journeys/201/move", body: `{"steps":{"a":"end"}}`, action: "journey.move", data: `"end"`},
+	"POST /v1/journeys/{number}/retry":                 {make: aJourney, path: "/v1/journeys/201/retry", action: "journey.retry"},
+	"POST /v1/journeys/{number}/enrolments/{id}/retry": {make: aJourney, path: "/v1/journeys/201/enrolments/enr_none/retry"}, // one that has failed: package journey
+
+	"POST /v1/keys":                   {body: `{"name":"shop","scopes":["publish"]}`, action: "key.create", data: `"shop"`},
+	"POST /v1/keys/{id}/replace":      {make: key, body: `{"overlap":"1h"}`, action: "key.replace", data: `"hint":"rk_`},
+	"DELETE /v1/keys/{id}":            {make: key, action: "key.revoke", before: `"shop"`},
+	"POST /v1/encryption-keys/rotate": {}, // see package app
+
+	"POST /v1/plans":          {body: `{"name":"starter","limits":{"webhooks":3}}`, action: "plan.create", data: `"webhooks":3`, platform: true},
+	"PATCH /v1/plans/{name}":  {make: starter, body: `{"limits":{"webhooks":4}}`, action: "plan.update", before: `"webhooks":3`, data: `"webhooks":4`, platform: true},
+	"DELETE /v1/plans/{name}": {make: starter, action: "plan.delete", before: `"webhooks":3`, platform: true},
+
+	"POST /v1/tenants":              {body: `{"id":"acme","name":"Acme"}`, action: "tenant.create", data: `"Acme"`, platform: true},
+	"PATCH /v1/tenants/{id}":        {make: acme, body: `{"name":"Acme"}`, action: "tenant.update", before: `"acme"`, data: `"Acme"`, platform: true},
+	"DELETE /v1/tenants/{id}":       {make: acme, path: "/v1/tenants/{id}?confirm=acme", action: "tenant.delete", before: `"active"`, data: `"deleted"`, platform: true},
+	"POST /v1/tenants/{id}/restore": {make: deletedAcme, action: "tenant.restore", before: `"deleted"`, data: `"active"`, platform: true},
+	"POST /v1/tenants/{id}/suspend": {make: acme, action: "tenant.suspend", before: `"active"`, data: `"suspended"`, platform: true},
+	"POST /v1/tenants/{id}/resume":  {make: suspendedAcme, action: "tenant.resume", before: `"suspended"`, data: `"active"`, platform: true},
+
+	"POST /v1/users":                        {body: `{"email":"ann@example.com","name":"Ann","role":"viewer"}`, action: "user.invite", data: `"ann@example.com"`},
+	"PATCH /v1/users/{id}":                  {make: person, body: `{"role":"admin"}`, action: "user.update", before: `"viewer"`, data: `"admin"`},
+	"DELETE /v1/users/{id}":                 {make: person, action: "user.delete", before: `"ann@example.com"`},
+	"POST /v1/users/{id}/disable":           {make: person, action: "user.disable", before: `"active"`, data: `"disabled"`},
+	"POST /v1/users/{id}/enable":            {make: disabled, action: "user.enable", before: `"disabled"`, data: `"active"`},
+	"POST /v1/users/{id}/invite":            {make: invited, action: "user.invite-again", data: `"invited"`},
+	"POST /v1/users/{id}/login-link":        {make: person, action: "user.login-link", data: `"ann@example.com"`},
+	"POST /v1/session":                      {make: person, body: `{"email":"ann@example.com","password":"four words nobody says"}`, action: "user.login", data: `"password"`, actor: "user"},
+	"POST /v1/session/link":                 {make: token, body: `{"token":"{id}","password":"four words nobody says"}`, action: "user.accept", data: `"invitation"`, actor: "user"},
+	"DELETE /v1/session":                    {make: person, session: true, action: "user.logout", data: `"ses_`},
+	"DELETE /v1/sessions":                   {make: person, session: true, action: "user.logout-everywhere"},
+	"DELETE /v1/sessions/{id}":              {make: (*world).signIn, session: true, action: "user.logout", data: `"ses_`},
+	"POST /v1/session/code":                 {make: waiting, body: `{"token":"{id}","code":"{code}"}`, action: "user.login", data: `"secondFactor":true`, actor: "user"},
+	"POST /v1/session/passkey":              {make: atTheDoor, body: `{"credential":{code}}`, action: "user.login", data: `"passkey":"psk_`, actor: "user"},
+	"POST /v1/passkeys":                     {make: offered, session: true, body: `{"name":"Laptop","credential":{code}}`, action: "user.passkey-add", data: `"Laptop"`},
+	"PATCH /v1/passkeys/{id}":               {make: aPasskey, session: true, body: `{"name":"Phone"}`, action: "user.passkey-rename", data: `"Phone"`},
+	"DELETE /v1/passkeys/{id}":              {make: aPasskey, session: true, action: "user.passkey-remove", data: `"Laptop"`},
+	"POST /v1/second-factor":                {make: person, session: true}, // holds nothing before it is confirmed
+	"POST /v1/second-factor/confirm":        {make: settingUp, session: true, body: `{"code":"{id}"}`, action: "user.factor-enable"},
+	"POST /v1/second-factor/recovery-codes": {make: enrolled, session: true, body: `{"code":"{code}"}`, action: "user.recovery-codes"},
+	"POST /v1/second-factor/disable":        {make: enrolled, session: true, body: `{"code":"{code}"}`, action: "user.factor-disable"},
+	"DELETE /v1/users/{id}/second-factor":   {make: enrolled, action: "user.factor-disable", data: `"ann@example.com"`},
+	"PATCH /v1/portal":                      {body: `{"name":"Acme"}`, action: "portal.create", data: `"Acme"`},
+	"POST /v1/portal-links":                 {body: `{"user":{"name":"Ana"}}`, action: "portal-link.create", data: `"Ana"`},
+	"DELETE /v1/portal-links":               {make: portalLink, path: "/v1/portal-links?sessionId=s1", action: "portal-link.delete", before: `"s1"`},
+	"DELETE /v1/portal-links/{id}":          {make: portalLink, action: "portal-link.delete"},
+	"PATCH /v1/sign-in":                     {body: `{"secondFactor":["admin"]}`, action: "sign-in.create", data: `"admin"`},
+	"POST /v1/sign-in/providers":            {body: aProvider, action: "signInProvider.create", data: `"hasClientSecret":true`, platform: true},
+	"PATCH /v1/sign-in/providers/{name}":    {make: company, body: `{"label":"Corp"}`, action: "signInProvider.update", before: `"label":"company"`, data: `"label":"Corp"`, platform: true},
+	"DELETE /v1/sign-in/providers/{name}":   {make: company, action: "signInProvider.delete", before: `"label":"company"`, platform: true},
+	"POST /v1/session/confirm":              {make: person, session: true, body: `{"password":"four words nobody says"}`, action: "user.confirm", data: `"by":"password"`},
+	"POST /v1/password":                     {make: person, session: true, body: `{"password":"four words nobody says","newPassword":"five other words nobody says"}`, action: "user.password"},
 }
 
 const (
+	aProvider   = `{"name":"company","issuer":"https://id.example.com","clientId":"relay","clientSecret":"canary"}`
 	aRule       = `{"name":"big","on":"order.created","type":"order.big","data":"event.data"}`
 	aRespondent = `{"campaignId":1,"respondent":{"firstName":"Ann","emailAddress":"ann@example.com"}}`
 )
+
+func portalLink(w *world) string {
+	return w.made("/v1/portal-links", `{"sessionId":"s1"}`, "id")
+}
 
 func (w *world) made(path, body, member string) string {
 	w.t.Helper()
@@ -94,8 +178,83 @@ func (w *world) made(path, body, member string) string {
 	return fmt.Sprint(v[member])
 }
 
+func anAudience(w *world) string {
+	return w.made("/v1/audiences", `{"number":101,"name":"one"}`, "number")
+}
+
+func connected(w *world) string {
+	anAudience(w)
+	return aConnection(w)
+}
+
+func attached(w *world) string {
+	return w.made("/v1/audiences/101/attachments", `{"connection":"`+connected(w)+`"}`, "id")
+}
+
+func anImport(w *world) string {
+	anAudience(w)
+	return w.made("/v1/audiences/101/imports", `{"mode":"add"}`, "id")
+}
+
+const journeyBody = `{"number":201,"document":"name: Welcome\nprofile: event.data.who\nentry: {event: customer.created}\nsteps:\n  - {name: pause, wait: {for: 1h}}\n"}`
+
+func aJourney(w *world) string {
+	return w.made("/v1/journeys", journeyBody, "number")
+}
+
+func secondJourney(w *world) string {
+	n := aJourney(w)
+	w.into(nil, 200, "PATCH", "/v1/journeys/201", `{"document":"name: Welcome\nprofile: event.data.who\nentry: {event: customer.created}\nsteps: [{name: b, end: }]\n"}`)
+	return n
+}
+
+func audience7(w *world) string {
+	return w.made("/v1/audiences", `{"number":7,"name":"seven"}`, "number")
+}
+
+func aProfile(w *world) string {
+	w.into(nil, 200, "PATCH", "/v1/profiles/p1", `{"sourceId":"shop"}`)
+	return "p1"
+}
+
+func aConnector(w *world) string {
+	return w.made("/v1/connectors", `{"document":"connector: own\nversion: 1.0.0\nkind: message\nname: Own\nconnection: {url: {type: url}}\nmessage: {url: \"${connection.url}\"}\nplan: [look]\ntests: [{name: a, answer: {status: 200}, verdict: delivered}]\n"}`, "connector")
+}
+
+func aConnection(w *world) string {
+	return w.made("/v1/connections", `{"connector":"http","name":"one","fields":{"url":"http://127.0.0.1:47999/"}}`, "id")
+}
+
 func hook(w *world) string {
 	return w.made("/v1/webhooks", `{"url":"http://127.0.0.1:47999/","description":"old words","events":["a.b"]}`, "id")
+}
+
+func restHook(w *world) string {
+	return w.made("/v1/hooks", `{"url":"http://127.0.0.1:47999/","event":"a.b"}`, "id")
+}
+
+func endedHook(w *world) string {
+	id := restHook(w)
+	w.into(nil, 200, "DELETE", "/v1/hooks/"+id, "")
+	return id
+}
+
+// disabledHook returns the id of a REST hook that the rule has disabled.
+func disabledHook(w *world) string {
+	id := restHook(w)
+	_, err := w.hooks.SetHealth(context.Background(), event.DefaultTenant, id, func(h webhook.Health) (webhook.Health, webhook.Status) {
+		h.DisabledAt, h.DisabledReason = time.Now(), "nothing but failures"
+		return h, webhook.Disabled
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return id
+}
+
+func revealing(w *world) string {
+	w.into(nil, 200, "PATCH", "/v1/tenants/default", `{"revealSecrets":true}`)
+	return hook(w)
 }
 
 func paused(w *world) string {
@@ -116,6 +275,7 @@ func held(w *world) string {
 	id := published(w)
 	var v struct{ Data []struct{ ID, State string } }
 	for v.Data == nil || v.Data[0].State != "waiting" {
+		time.Sleep(time.Millisecond)
 		w.into(&v, 200, "GET", "/v1/events/"+id+"/deliveries", "")
 	}
 	return v.Data[0].ID
@@ -129,6 +289,20 @@ func rule(w *world) string     { return w.made("/v1/derivation-rules", aRule, "n
 func campaign(w *world) string { return w.made("/v1/campaigns", `{"id":7,"name":"one"}`, "id") }
 func integration(w *world) string {
 	return w.made("/v1/integrations", `{"name":"own","description":"ours"}`, "name")
+}
+func starter(w *world) string {
+	return w.made("/v1/plans", `{"name":"starter","limits":{"webhooks":3}}`, "name")
+}
+func acme(w *world) string { return w.made("/v1/tenants", `{"id":"acme"}`, "id") }
+func suspendedAcme(w *world) string {
+	id := acme(w)
+	w.into(nil, 200, "POST", "/v1/tenants/acme/suspend", "")
+	return id
+}
+func deletedAcme(w *world) string {
+	id := acme(w)
+	w.into(nil, 200, "DELETE", "/v1/tenants/acme?confirm=acme", "")
+	return id
 }
 func key(w *world) string { return w.made("/v1/keys", `{"name":"shop","scopes":["publish"]}`, "id") }
 
@@ -179,6 +353,45 @@ func (w *world) signIn() string {
 	return v.Session.ID
 }
 
+// settingUp returns the code by which Ann confirms her second factor.
+func settingUp(w *world) string {
+	w.t.Helper()
+	person(w)
+	var v struct{ Secret string }
+	w.intoAs(w.cookie, &v, 201, "POST", "/v1/second-factor", "")
+	code, err := totp.GenerateCode(v.Secret, time.Now())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return code
+}
+
+// enrolled returns the id of Ann, who has a second factor. w.code is a recovery code of hers.
+func enrolled(w *world) string {
+	w.t.Helper()
+	code := settingUp(w)
+	var v struct{ RecoveryCodes []string }
+	w.intoAs(w.cookie, &v, 200, "POST", "/v1/second-factor/confirm", fmt.Sprintf(`{"code":%q}`, code))
+	w.code = v.RecoveryCodes[0]
+	var me struct{ ID string }
+	w.intoAs(w.cookie, &me, 200, "GET", "/v1/session", "")
+	return me.ID
+}
+
+func company(w *world) string {
+	w.t.Helper()
+	return w.made("/v1/sign-in/providers", aProvider, "name")
+}
+
+// waiting returns the token of a sign-in of Ann's that waits for her second factor.
+func waiting(w *world) string {
+	w.t.Helper()
+	enrolled(w)
+	var v struct{ SecondFactor struct{ Token string } }
+	w.into(&v, 201, "POST", "/v1/session", fmt.Sprintf(`{"email":"ann@example.com","password":%q}`, password), "Authorization", "")
+	return v.SecondFactor.Token
+}
+
 func disabled(w *world) string {
 	id := person(w)
 	w.into(nil, 200, "POST", "/v1/users/"+id+"/disable", "")
@@ -210,10 +423,10 @@ type entry struct {
 	Request       struct{ ID, Address, UserAgent string }
 }
 
-func (w *world) audit() []entry {
+func (w *world) audit(of ...string) []entry {
 	w.t.Helper()
 	var v struct{ Data []entry }
-	w.into(&v, 200, "GET", "/v1/audit?limit=250", "")
+	w.into(&v, 200, "GET", "/v1/audit?limit=250&of="+cmp.Or(strings.Join(of, ""), "tenant"), "")
 	return v.Data
 }
 
@@ -231,7 +444,7 @@ func (w *world) changing() []string {
 	return list
 }
 
-// call makes the call of a route, about what was made for it.
+// call makes the call of a route, about the object that was made for it.
 func (w *world) call(route, id string) answer {
 	w.t.Helper()
 	c := calls[route]
@@ -239,7 +452,7 @@ func (w *world) call(route, id string) answer {
 	if c.path != "" {
 		path = c.path
 	}
-	names := strings.NewReplacer("{id}", id, "{name}", id)
+	names := strings.NewReplacer("{id}", id, "{name}", id, "{code}", w.code)
 	headers := []string{"User-Agent", "test/1"}
 	if c.session {
 		headers = append(headers, "Authorization", "", "Cookie", w.cookie, "Origin", w.url)
@@ -260,12 +473,13 @@ func TestEveryChangeIsAudited(t *testing.T) {
 			if c.make != nil {
 				id = c.make(w)
 			}
-			before := w.audit()
+			of := map[bool]string{true: "platform", false: "tenant"}[c.platform]
+			before := w.audit(of)
 			a := w.call(route, id)
 			if c.action != "" && a.status >= 300 {
 				t.Fatalf("got %d %s", a.status, a.body)
 			}
-			entries := w.audit()
+			entries := w.audit(of)
 			entries = entries[:len(entries)-len(before)]
 			if c.action == "" {
 				if len(entries) != 0 {
@@ -292,7 +506,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 			if !strings.Contains(string(e.After), c.data) || c.data != "" && string(e.After) == "null" {
 				t.Errorf("got after %s, want %s in it", e.After, c.data)
 			}
-			for _, secret := range []string{"s3cret", "whsec_", "rk_test", "rl_", "rs_", "words nobody says", "argon2"} {
+			for _, secret := range []string{"s3cret", "whsec_", "rk_test", "rl_", "rs_", "words nobody says", "argon2", "rp_", "otpauth"} {
 				if text := string(e.Before) + string(e.After); strings.Contains(text, secret) {
 					t.Errorf("the entry shows a secret: %s", text)
 				}
@@ -322,7 +536,7 @@ func (w *world) state() string {
 	var b strings.Builder
 	for _, path := range []string{
 		"/v1/webhooks", "/v1/event-types", "/v1/catalogue", "/v1/derivation-rules", "/v1/campaigns", "/v1/respondents", "/v1/gate", "/v1/integrations",
-		"/v1/keys", "/v1/jobs", "/v1/users", "/v1/audit",
+		"/v1/keys", "/v1/jobs", "/v1/users", "/v1/sign-in", "/v1/sign-in/providers", "/v1/tenants", "/v1/plans", "/v1/audit",
 	} {
 		a := w.do("GET", path, "")
 		fmt.Fprintf(&b, "%s %d %s\n", path, a.status, a.body)
@@ -372,6 +586,10 @@ func storedRows(t *testing.T, dir string) string {
 		{"relay.db", `SELECT 'user', person, tenant || role || state || name FROM tenant_user ORDER BY 2`},
 		{"relay.db", `SELECT 'session', id, person FROM session ORDER BY 2`},
 		{"relay.db", `SELECT 'link', hex(hash), person || kind FROM login_link ORDER BY 2`},
+		{"relay.db", `SELECT 'factor', person, confirmed || '/' || step || hex(sealed) FROM second_factor ORDER BY 2`},
+		{"relay.db", `SELECT 'recovery', hex(hash), person FROM recovery_code ORDER BY 2`},
+		{"relay.db", `SELECT 'record', kind || name || tenant, body FROM record ORDER BY 2`},
+		{"relay.db", `SELECT 'pending', hex(hash), person FROM pending_login ORDER BY 2`},
 		{"relay.db", `SELECT 'webhook', id, settings || hex(secrets) || status FROM webhook ORDER BY 2`},
 		{"relay.db", `SELECT 'catalogue', kind || name || version, body FROM catalogue ORDER BY 2`},
 		{"relay.db", `SELECT 'job', id, state FROM job ORDER BY 2`},

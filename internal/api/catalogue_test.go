@@ -295,7 +295,7 @@ func TestOwnRulesDeriveAndNeverLoop(t *testing.T) {
 	if got := string(list[2].Data); got != `{"n":2.50}` {
 		t.Errorf("the data of big: got %s", got)
 	}
-	// What a derived event's own type refuses is left out and told; the published event is not held up.
+	// A derived event that its own type refuses is left out and reported; the published event is stored.
 	w.into(nil, 201, "POST", "/v1/event-types", `{"name":"big","schema":{"type":"object","required":["unit"]},"validation":"strict"}`)
 	w.into(&e, 202, "POST", "/v1/events", `{"type":"ping","data":{"n":3,"s":"a"}}`)
 	if got, want := chain(w.stored()[3:]), "ping< pong<ping"; got != want {

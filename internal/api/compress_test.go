@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestCompression: what is read is compressed for those who take it, and nothing else.
+// TestCompression: only answers to reads are compressed, for clients that accept it.
 func TestCompression(t *testing.T) {
 	w := newWorld(t)
 	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}

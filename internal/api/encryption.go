@@ -14,7 +14,7 @@ type RotateEncryption struct {
 	SecretKey rest.Opt[string] `json:"secretKey" doc:"a master key of at least 32 random bytes that encrypts the key file from now on; set RELAY_SECRET_KEY to it before the next start. Left out: the one there is, if there is one" example:"\"…\""`
 }
 
-// RotatedEncryption says what was sealed again.
+// RotatedEncryption counts the values that were sealed again.
 type RotatedEncryption struct {
 	Webhooks int `json:"webhooks" doc:"webhooks and other configuration whose secrets were sealed with the new key" example:"12"`
 }

@@ -171,7 +171,7 @@ func (a *API) typeExample(_ context.Context, c *access.Principal, in *typeVersio
 	return &EventExample{Type: t.Name, Data: t.Example, Attributes: t.ExampleAttributes}, nil
 }
 
-// typeFields are what a caller may set of an event type.
+// typeFields are the members of an event type that a caller may set.
 type typeFields struct {
 	Description       rest.Opt[string]       `json:"description" text:"lines" doc:"what happened, what it is used for" maxLength:"16384"`
 	Fires             rest.Opt[string]       `json:"fires" text:"lines" doc:"when such an event is published" maxLength:"16384"`
@@ -232,7 +232,7 @@ var docTypeUpdate = rest.Doc{ID: "updateEventType", Tag: "Event types", Summary:
 		"Changing what describes a type of a pack makes a version of your own, which takes its place until you delete it; " +
 		"`validation`, `deprecated` and `archived` do not."}
 
-// given returns what a change sets, nil for what it leaves.
+// given returns the value that a change sets, nil if it leaves the member.
 func given[T, V any](o rest.Opt[T], as func(T) V) *V {
 	if !o.Given {
 		return nil
@@ -275,7 +275,7 @@ func (a *API) typeDelete(ctx context.Context, c *access.Principal, in *typePath)
 	return nil, a.Types.Delete(ctx, c, in.Name)
 }
 
-// ImportedTypes says what an import did.
+// ImportedTypes is the result of an import.
 type ImportedTypes struct {
 	DryRun bool           `json:"dryRun" doc:"nothing was changed"`
 	Types  []ImportedType `json:"types"`
@@ -323,16 +323,18 @@ func (a *API) typeImport(ctx context.Context, c *access.Principal, in *importInp
 	}
 	defer work.End()
 	var skipped []catalogue.Imported
-	switch in.Format {
-	case "json-schema":
-		var t catalogue.Type
-		t, err = catalogue.ImportJSONSchema(work, in.Name, in.Body)
-		types = []catalogue.Type{t}
-	case "openapi":
-		types, skipped, err = catalogue.ImportOpenAPI(work, in.Body)
-	case "pack":
-		types, rules, err = catalogue.ImportPack(work, in.Body)
-	}
+	work.Aside(func() {
+		switch in.Format {
+		case "json-schema":
+			var t catalogue.Type
+			t, err = catalogue.ImportJSONSchema(work, in.Name, in.Body)
+			types = []catalogue.Type{t}
+		case "openapi":
+			types, skipped, err = catalogue.ImportOpenAPI(work, in.Body)
+		case "pack":
+			types, rules, err = catalogue.ImportPack(work, in.Body)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -148,7 +148,7 @@ func TestEventTypeList(t *testing.T) {
 	w.refused(400, "GET", "/v1/event-types?cursor=cur_0", "")
 	w.refused(400, "GET", "/v1/event-types?packs=calls", "")
 
-	// What is archived is not checked, and refused only where the catalogue is strict.
+	// Events of archived types are not checked, and refused only where the catalogue is strict.
 	bad := `{"type":"message.delivered","data":{}}`
 	var e eventDoc
 	if w.into(&e, 202, "POST", "/v1/events", bad); e.Warnings != nil {
@@ -318,7 +318,7 @@ components:
 		}
 	}
 
-	// All or nothing, nothing fetched, and what is wrong has a name.
+	// All or nothing, no schema fetched, and each mistake has a name.
 	for _, tt := range []struct {
 		status      int
 		query, body string

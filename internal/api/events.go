@@ -31,7 +31,7 @@ type Event struct {
 	Warnings   []Warning       `json:"warnings" doc:"problems found when it was published: differences from its type's schema, and derivation rules that failed"`
 }
 
-// Warning is what was odd about a part of an event. It names places and what was wanted there, never values.
+// Warning describes an oddity in a part of an event. It names the place and the expected form, never values.
 type Warning struct {
 	Path    string `json:"path" example:"\"data.duration\""`
 	Message string `json:"message" doc:"completes the path to a sentence" example:"\"must be an integer, got a string\""`

@@ -76,7 +76,7 @@ func TestExplainFollowsRules(t *testing.T) {
 		t.Errorf("with the rule on since: got %q", detail)
 	}
 
-	// The cause lists what was derived from it, at all depths.
+	// The cause lists the events derived from it, at all depths.
 	type derived struct {
 		ID      string
 		CauseID *string

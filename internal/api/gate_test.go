@@ -105,7 +105,7 @@ func TestGateForwards(t *testing.T) {
 			if a := w.do("GET", "/v1/campaigns/5000", ""); a.status != 404 {
 				t.Errorf("a forwarded respondent made a campaign: %s", a.body)
 			}
-			// The log shows what was sent, and no credential.
+			// The log shows the request, and no credential.
 			var log struct{ Data []attemptDoc }
 			eventually(t, "the attempt is in the log", func() bool {
 				a = w.do("GET", "/v1/gate/attempts", "")

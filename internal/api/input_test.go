@@ -86,7 +86,7 @@ func TestParametersAreText(t *testing.T) {
 					continue
 				}
 				n++
-				path := strings.ReplaceAll(strings.ReplaceAll(pattern, "{id}", hook.ID), "{name}", "call.completed")
+				path := strings.NewReplacer("{id}", hook.ID, "{name}", "call.completed", "{number}", "101").Replace(pattern)
 				for _, bad := range []string{"%00", "a%00b", "%ff", "%c3%28", "%ed%a0%80"} {
 					if got := w.do("GET", path+"?"+p.Name+"="+bad, ""); got.status != 400 {
 						t.Errorf("GET %s?%s=%s: got %d %s, want 400", path, p.Name, bad, got.status, got.body)
@@ -194,7 +194,7 @@ func TestIdempotencyKeyIsTheRequests(t *testing.T) {
 func TestRequestsNameEverything(t *testing.T) {
 	w := newWorld(t)
 	for _, tt := range []struct{ path, body, fields, reason string }{
-		{"/v1/webhooks", `{"url":"http://127.0.0.1:18999/","signature":"svix","format":"xml","ordering":"FIFO"}`, "signature format ordering", `did you mean \"fifo\"`},
+		{"/v1/webhooks", `{"url":"http://127.0.0.1:18999/","signature":"stripes","format":"xml","ordering":"FIFO"}`, "signature format ordering", `did you mean \"fifo\"`},
 		{"/v1/webhooks", `{"url":"http://127.0.0.1:18999/","event":["a"],"payload":1}`, "event payload", `did you mean \"events\"`},
 		{"/v1/webhooks", `{"url":"http://127.0.0.1:18999/","fliter":"","rateLimit":{"perSecnd":1}}`, "fliter rateLimit.perSecnd rateLimit.perSecond", `did you mean \"perSecond\"`},
 		{"/v1/webhooks", `{"url":"http://127.0.0.1:18999/","auth":{"type":"basik"},"retry":{"preset":"pusch"}}`, "auth.type retry.preset", `did you mean \"push\"`},
@@ -213,7 +213,7 @@ func TestRequestsNameEverything(t *testing.T) {
 	}
 }
 
-// TestHeadersOfTheFormat: what a format sets cannot be set by the webhook as well, whichever of the two is set later.
+// TestHeadersOfTheFormat: a header of the format cannot be set by the webhook as well, whichever of the two is set later.
 func TestHeadersOfTheFormat(t *testing.T) {
 	w := newWorld(t)
 	const at = `{"url":"http://127.0.0.1:18999/",`

@@ -38,7 +38,7 @@ func TestLimitsOfTypes(t *testing.T) {
 		{`{"type":"shop","data":1}`, `403 forbidden this key may not publish events of the type "shop"`},
 		{`{"type":"Shop.order","data":1}`, `403 forbidden this key may not publish events of the type "Shop.order"`},
 		{`[{"type":"shop.a","data":1},{"type":"other","data":1}]`, `403 forbidden this key may not publish events of the type "other"`},
-		{`{"type":"shop order","data":1}`, "422"}, // what is no type at all is that for everybody
+		{`{"type":"shop order","data":1}`, "422"}, // an invalid type is refused to everybody
 	} {
 		raw := head(len(test.body)) + test.body
 		b.compare(t, raw)

@@ -9,7 +9,7 @@ import (
 	"github.com/relay-events/relay/internal/web"
 )
 
-// lineBuffer is what a stream's buffer begins with, in bytes.
+// lineBuffer is the first size of a stream's buffer, in bytes.
 const lineBuffer = 64 << 10
 
 // lineReader takes a stream apart into lines. Its buffer grows with a line that does not fit, is charged to the bound on
@@ -20,9 +20,9 @@ type lineReader struct {
 	limit   int // bytes of a line without its end
 	buf     []byte
 	charged int
-	start   int  // of what was not returned yet
+	start   int  // of the part not returned yet
 	scanned int  // there is no line end before it
-	end     int  // of what was read
+	end     int  // of the part read so far
 	timed   bool // the time for the line runs
 	err     error
 }
@@ -32,7 +32,7 @@ func newLineReader(in *web.Stream, limit int) (*lineReader, error) {
 	return l, l.resize(lineBuffer)
 }
 
-// resize moves what was not returned yet to a buffer of n bytes.
+// resize moves the part not returned yet to a buffer of n bytes.
 func (l *lineReader) resize(n int) error {
 	if n > l.charged {
 		if err := l.in.Reserve(n); err != nil {
@@ -55,7 +55,7 @@ func (l *lineReader) resize(n int) error {
 // empty reports whether nothing is there that was read and not returned.
 func (l *lineReader) empty() bool { return l.start == l.end }
 
-// lateLine is what is said of a line that takes too long.
+// lateLine is the error of a line that takes too long.
 const lateLine = "a line of the stream was not whole a minute after it had begun"
 
 // next returns a line with its end, valid until the next call; the last one may come without an end, with the error that

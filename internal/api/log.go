@@ -53,7 +53,7 @@ type SentRequest struct {
 	Missing *string           `json:"bodyMissing" doc:"why body is null, in words; null: body is what was sent" example:"null"`
 }
 
-// Response is what the endpoint answered.
+// Response is the endpoint's answer.
 type Response struct {
 	Status    int               `json:"status" example:"500"`
 	Headers   map[string]string `json:"headers"`
@@ -154,7 +154,7 @@ var outcomes = map[string]delivery.Outcome{
 	delivery.Failed.String():    delivery.Failed,
 }
 
-// query returns what the filter asks of the tenant's attempts.
+// query returns the filter as a query of the tenant's attempts.
 func (f *attemptFilter) query(tenant event.TenantID) (q delivery.LogQuery, err error) {
 	q = delivery.LogQuery{Tenant: tenant, EventType: f.EventType, Since: time.Time(f.Since), Until: time.Time(f.Until)}
 	if f.Status != "" {

@@ -25,11 +25,11 @@ const (
 	maxPreviewScan = 1000
 	// maxPreviewRequest bounds the request, in bytes: a script and some events.
 	maxPreviewRequest = 4 << 20
-	// maxShownBody bounds what is shown of a body, in bytes.
+	// maxShownBody bounds the shown part of a body, in bytes.
 	maxShownBody = 64 << 10
 )
 
-// PreviewRequest says what to try, on what.
+// PreviewRequest names the settings to try, and the events to try them on.
 type PreviewRequest struct {
 	Filter    rest.Opt[filterText] `json:"filter" doc:"the filter to try; left out: the webhook's" example:"\"event.data.duration > 60\""`
 	Transform rest.Opt[string]     `json:"transform" doc:"the transform to try; left out: the webhook's" maxLength:"65536"`

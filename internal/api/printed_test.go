@@ -58,7 +58,7 @@ func (w *world) deliver(event map[string]any) {
 }
 
 // TestPrintedPushEventsAreDelivered publishes each of the 20 bodies of push-events-catalogue.txt, and the two that
-// push-event-webhook.txt prints beside them, as an application would, and holds what an endpoint gets against what is printed.
+// push-event-webhook.txt prints beside them, as an application would, and compares the requests that an endpoint gets with the printed ones.
 func TestPrintedPushEventsAreDelivered(t *testing.T) {
 	w := newWorld(t)
 	url, got := endpoint(t, func() int { return 200 })

@@ -21,7 +21,7 @@ import (
 
 var docPublish = rest.Doc{ID: "publishEvents", Tag: "Events", Summary: "Publish events", Status: http.StatusAccepted,
 	Text: "One event (an object), up to 1,000 (an array, which is stored whole or not at all), or a stream of any length " +
-		"(`application/x-ndjson`, an event a line). `202` is answered when the events are durable.\n\n" +
+		"(`application/x-ndjson`, an event a line). CloudEvents 1.0 are taken in structured, batched and binary mode. `202` is answered when the events are durable.\n\n" +
 		"Sending an event with the same `id`, or a request with the same `Idempotency-Key`, again stores it only once and answers " +
 		"the first result with `\"duplicate\":true`; the same id with another body is a `409`.\n\n" +
 		"An event that is not as the catalogue describes its type is accepted with `warnings`, or refused with `422` where the type's validation is `strict`. " +
@@ -69,16 +69,41 @@ func (a *API) publishRoute(needs access.Permission) rest.Route {
 // publishBodies documents the three forms of publishing.
 func publishBodies(requests, answers *rest.Schemas) (request, answer map[string]rest.Media) {
 	event := requests.Of(reflect.TypeFor[NewEvent]())
-	request = rest.JSON(&rest.Schema{AnyOf: []*rest.Schema{event, {Type: "array", Items: event, MaxItems: rest.Ptr(1000)}}})
+	request = rest.JSON(requests.Name("PublishRequest", &rest.Schema{OneOf: []*rest.Schema{event, {Type: "array", Items: event, MaxItems: rest.Ptr(1000)}}}))
 	request[streamType] = rest.Media{Schema: event}
+	cloud := requests.Of(reflect.TypeFor[CloudEvent]())
+	request[cloudEventType] = rest.Media{Schema: cloud}
+	request[cloudEventsType] = rest.Media{Schema: &rest.Schema{Type: "array", Items: cloud, MaxItems: rest.Ptr(1000)}}
 	one := answers.Of(reflect.TypeFor[PublishedEvent]())
-	answer = rest.JSON(&rest.Schema{AnyOf: []*rest.Schema{one, answers.Of(reflect.TypeFor[PublishedEvents]())}})
+	answer = rest.JSON(answers.Name("PublishAnswer", &rest.Schema{OneOf: []*rest.Schema{one, answers.Of(reflect.TypeFor[PublishedEvents]())}}))
 	answer[streamType] = rest.Media{Schema: &rest.Schema{Type: "object", Description: "a line of progress, an error, or the summary"}}
 	return request, answer
 }
 
-// streamType is the media type of streams of events.
-const streamType = "application/x-ndjson"
+// The media types of events beside JSON: streams, and CloudEvents in structured mode.
+const (
+	streamType      = "application/x-ndjson"
+	cloudEventType  = "application/cloudevents+json"
+	cloudEventsType = "application/cloudevents-batch+json"
+)
+
+// CloudEvent is an event in the JSON format of CloudEvents 1.0. It is documentation, as NewEvent is.
+type CloudEvent struct {
+	SpecVersion     string              `json:"specversion" required:"true" doc:"1.0"`
+	ID              string              `json:"id" required:"true" doc:"together with source, the event's own id" example:"\"A234-1234-1234\""`
+	Source          string              `json:"source" required:"true" example:"\"/shop/orders\""`
+	Type            string              `json:"type" required:"true" maxLength:"128" example:"\"order.created\""`
+	Time            rest.Opt[rest.Time] `json:"time"`
+	Subject         rest.Opt[string]    `json:"subject"`
+	DataSchema      rest.Opt[string]    `json:"dataschema"`
+	DataContentType rest.Opt[string]    `json:"datacontenttype" doc:"must be JSON"`
+	Data            rest.AnyJSON        `json:"data" doc:"any JSON value"`
+	PartitionKey    rest.Opt[string]    `json:"partitionkey" maxLength:"256" doc:"ordering key"`
+	DataVersion     rest.Opt[string]    `json:"dataversion" maxLength:"64" doc:"version of the data's shape"`
+}
+
+// Tolerant implements rest.Tolerant: extension attributes have names of their own.
+func (*CloudEvent) Tolerant() {}
 
 // buffers serves request bodies and answers. A publication never keeps its request's bytes (see ingest.ParseObject).
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
@@ -98,15 +123,18 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request, c *access.Principa
 	if err != nil {
 		return err
 	}
-	switch contentType := r.Header.Get("Content-Type"); {
-	case rest.IsJSON(contentType):
-	case rest.MediaType(contentType) == streamType:
+	binary := ingest.IsBinaryCloudEvent(r.Header)
+	contentType := r.Header.Get("Content-Type")
+	media := rest.MediaType(contentType)
+	switch {
+	case binary, rest.IsJSON(contentType), media == cloudEventType, media == cloudEventsType:
+	case media == streamType:
 		if key != "" {
 			return problem.MalformedField("header Idempotency-Key", "is not for streams: give each event an id")
 		}
 		return a.publishStream(w, r, c)
 	default:
-		return rest.ErrType(r, "the body must be JSON or a stream, with the header Content-Type: application/json or application/x-ndjson")
+		return rest.ErrType(r, "the body must be JSON or a stream, with the header Content-Type: application/json, application/x-ndjson, application/cloudevents+json or application/cloudevents-batch+json")
 	}
 
 	in := buffers.Get().(*[]byte)
@@ -117,17 +145,25 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request, c *access.Principa
 		return err
 	}
 	now := time.Now()
-	array := isArray(raw)
-	p := ingest.Publication{Tenant: c.Tenant, Array: array, Limits: c.Limits}
-	if array {
-		if p.Items, err = ingest.ParseArray(c.Tenant, raw, a.Limits, key, now); err != nil {
-			return err
-		}
-	} else {
-		item, err := ingest.ParseObject(c.Tenant, raw, a.Limits, key, now)
-		if err != nil {
-			return err
-		}
+	array := media == cloudEventsType || media != cloudEventType && !binary && isArray(raw)
+	p := ingest.Publication{Tenant: c.Tenant, Array: array, Limits: c.Limits, Enter: a.enter(c)}
+	var item ingest.Item
+	switch {
+	case media == cloudEventsType:
+		p.Items, err = ingest.ParseCloudEvents(c.Tenant, raw, a.Limits, now)
+	case media == cloudEventType:
+		item, err = ingest.ParseCloudEvent(c.Tenant, raw, a.Limits, now)
+	case binary:
+		item, err = ingest.ParseBinaryCloudEvent(c.Tenant, r.Header, raw, a.Limits, now)
+	case array:
+		p.Items, err = ingest.ParseArray(c.Tenant, raw, a.Limits, key, now)
+	default:
+		item, err = ingest.ParseObject(c.Tenant, raw, a.Limits, key, now)
+	}
+	if err != nil {
+		return err
+	}
+	if !array {
 		p.Items = []ingest.Item{item}
 	}
 	if err := a.Publisher.Publish(r.Context(), &p); err != nil {
@@ -146,17 +182,18 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request, c *access.Principa
 }
 
 // Express returns the call that the server may serve on its short way: publishing an event or an array, as far as that
-// succeeds. What is refused is left to publish, which says why.
+// succeeds. Requests that it refuses are left to publish, which says why.
 func (a *API) Express() *web.Express {
 	return &web.Express{Path: "/v1/events", Admit: a.expressAdmit, Answer: a.expressPublish}
 }
 
 func (a *API) expressAdmit(h *web.ExpressHead) (any, bool) {
 	k, err := a.Keys.Authenticate(account.KeyText(string(h.Authorization), string(h.APIKey)))
-	if err != nil || !k.Allows(access.ScopePublish) || string(h.ContentType) != "application/json" ||
+	if err != nil || !k.Allows(access.ScopePublish) || !a.Tenants.Publishes(k.Tenant) || string(h.ContentType) != "application/json" ||
 		len(h.IdempotencyKey) > ingest.MaxHeaderKeyBytes {
 		return nil, false
 	}
+	a.Keys.Used(k, nil) // the address costs more than the rest of it
 	return k, true
 }
 
@@ -168,7 +205,7 @@ func (a *API) expressPublish(ctx context.Context, admitted any, h *web.ExpressHe
 	var err error
 	now, key := time.Now(), string(h.IdempotencyKey)
 	array := isArray(body)
-	// On the short way nobody notices that a client leaves: what has to wait takes the ordinary one.
+	// On the short way nobody notices that a client leaves: requests that have to wait take the ordinary one.
 	p := ingest.Publication{Tenant: k.Tenant, Array: array, Limits: k.Limits, NoWait: true}
 	if array {
 		p.Items, err = ingest.ParseArray(k.Tenant, body, a.Limits, key, now)

@@ -245,7 +245,7 @@ func TestStream(t *testing.T) {
 	w.refused(400, "POST", "/v1/events", b.String(), append(ndjson, "Idempotency-Key", "k")...)
 }
 
-// TestLiveStream: what has arrived is stored and answered without waiting for more.
+// TestLiveStream: lines that have arrived are stored and answered without waiting for more.
 func TestLiveStream(t *testing.T) {
 	w := newWorld(t)
 	in, out := io.Pipe()

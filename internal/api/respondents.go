@@ -59,7 +59,7 @@ type Respondent struct {
 	DecidedAt    *rest.Time       `json:"decidedAt" doc:"when it got its state; null while it is pending for the first time"`
 }
 
-// ContactWarning says what is doubtful about a field. The respondent was accepted all the same.
+// ContactWarning describes a doubt about a field. The respondent was accepted all the same.
 type ContactWarning struct {
 	Field  string `json:"field" example:"\"respondent.phoneNumber\""`
 	Reason string `json:"reason" example:"\"is not a telephone number in E.164 form, as +4512345678\""`
@@ -287,46 +287,11 @@ type exportQuery struct {
 
 func (a *API) respondentExportRoute(needs access.Permission) rest.Route {
 	return rest.Raw[exportQuery, rest.None](a.face, "GET /v1/respondents/export", needs, docRespondentExport, func(w http.ResponseWriter, r *http.Request, c *access.Principal, in *exportQuery) error {
-		out := &csvAnswer{w: w, mark: in.BOM == "true"}
-		turn := func() (leave func(), err error) {
-			if out.begun { // what goes on is not cut off because others search
-				return a.Searches.wait(r.Context(), c.Tenant)
-			}
-			return a.Searches.Enter(r.Context(), c.Tenant)
-		}
-		err := a.Gate.Export(r.Context(), in.query(c), out, turn, func() error { return web.Flush(w) })
-		if err != nil && out.begun {
-			// The status is sent: only cutting the connection tells that the export is not whole.
-			if r.Context().Err() == nil {
-				a.Log.ErrorContext(r.Context(), "an export was cut off", "request", web.RequestID(w), "err", err)
-			}
-			panic(http.ErrAbortHandler)
-		}
-		return err
+		out := &export{w: w, name: "respondents.csv", kind: csvType, mark: in.BOM == "true"}
+		return a.export(r, c, out, "respondent.export", func(turn func() (func(), error)) error {
+			return a.Gate.Export(r.Context(), in.query(c), out, turn, func() error { return web.Flush(w) })
+		})
 	})
-}
-
-// csvAnswer begins the answer with the first bytes of the export, so that what fails before that is a problem.
-type csvAnswer struct {
-	w     http.ResponseWriter
-	mark  bool // a byte order mark comes first
-	begun bool
-}
-
-func (o *csvAnswer) Write(b []byte) (int, error) {
-	if !o.begun {
-		o.begun = true
-		h := o.w.Header()
-		h.Set("Content-Type", "text/csv; charset=utf-8; header=present")
-		h.Set("Content-Disposition", `attachment; filename="respondents.csv"`)
-		o.w.WriteHeader(http.StatusOK)
-		if o.mark {
-			if _, err := io.WriteString(o.w, "\ufeff"); err != nil {
-				return 0, err
-			}
-		}
-	}
-	return o.w.Write(b)
 }
 
 type respondentPath struct {

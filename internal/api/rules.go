@@ -56,7 +56,7 @@ func (a *API) ruleGet(_ context.Context, c *access.Principal, in *rulePath) (*De
 	return showRule(&r), nil
 }
 
-// ruleFields are what a caller may set of a rule.
+// ruleFields are the members of a rule that a caller may set.
 type ruleFields struct {
 	Description rest.Opt[string] `json:"description" text:"lines" maxLength:"16384"`
 	On          rest.Opt[string] `json:"on" doc:"the type of the events it looks at" example:"\"order.created\""`

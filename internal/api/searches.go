@@ -52,7 +52,7 @@ func (s *Searches) Enter(ctx context.Context, tenant event.TenantID) (leave func
 	return s.take(ctx, tenant, timer.C)
 }
 
-// wait is Enter for what goes on after it has begun: it waits until the context ends.
+// wait is Enter for searches that go on after they have begun: it waits until the context ends.
 func (s *Searches) wait(ctx context.Context, tenant event.TenantID) (leave func(), err error) {
 	return s.take(ctx, tenant, nil)
 }

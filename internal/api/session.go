@@ -2,16 +2,14 @@ package api
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/passkey"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/user"
@@ -20,97 +18,54 @@ import (
 
 // Sessions signs people in and out; user.Sessions does.
 type Sessions interface {
+	Factors
+	Passkeys
 	Login(ctx context.Context, from user.Client, email, password string) (user.SignedIn, error)
 	UseLink(ctx context.Context, from user.Client, token, password, name string) (user.SignedIn, error)
 	Resume(ctx context.Context, token string, tenant event.TenantID) (user.Session, *access.Principal, error)
 	Whoami(ctx context.Context, p *access.Principal) (user.Person, error)
 	List(ctx context.Context, p *access.Principal) ([]user.Session, error)
 	End(ctx context.Context, p *access.Principal, id string) error
+	Proved(session *user.Session) bool
+	Confirm(ctx context.Context, p *access.Principal, from user.Client, password, code string) error
 	SetPassword(ctx context.Context, p *access.Principal, from user.Client, keep, present, password string) error
-}
-
-// The names of the cookie that holds a session's token. Browsers take the first one over HTTPS only, from this very host
-// (RFC 6265bis section 4.1.3.2).
-const (
-	secureCookie = "__Host-relay"
-	plainCookie  = "relay"
-)
-
-// cookie returns the name of the cookie of a session, and whether sessions may begin here. Without HTTPS, a session is
-// readable on the way, so it takes an operator who says so by publicUrl, or a way that does not leave the machine.
-func (a *API) cookie(r *http.Request) (name string, ok bool) {
-	switch {
-	case a.PublicURL == nil:
-		return plainCookie, loopback(r.Host)
-	case a.PublicURL.Scheme == "https":
-		return secureCookie, true
-	}
-	return plainCookie, true
-}
-
-// loopback reports whether the host, with or without a port, is this machine to the browser.
-func loopback(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback()
-}
-
-// sessionToken returns the token in the request's cookie, empty without one.
-func (a *API) sessionToken(r *http.Request) string {
-	name, _ := a.cookie(r)
-	c, err := r.Cookie(name)
-	if err != nil {
-		return ""
-	}
-	return c.Value
-}
-
-// ownPage refuses a request by a browser that another site has caused. fromBrowser says that the request must tell where
-// it comes from: it rests on a cookie, which a browser sends whoever causes the request, and browsers that send neither
-// Sec-Fetch-Site nor Origin are too old to be told apart.
-func (a *API) ownPage(r *http.Request, fromBrowser bool) error {
-	if err := a.crossOrigin.Check(r); err != nil {
-		return problem.Wrap(err, problem.Forbidden, "another site has caused this request, or a proxy has changed its Host: set publicUrl to the address that browsers use")
-	}
-	safe := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if fromBrowser && !safe && r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
-		return problem.New(problem.Forbidden, "a change by a session needs the header Origin or Sec-Fetch-Site, which browsers send; programs send a key instead")
-	}
-	return nil
 }
 
 // identifySession tells who makes a request by the cookie of their session. The header Relay-Tenant names the tenant they
 // act in; without it, the first one they belong to.
 func (a *API) identifySession(r *http.Request, token string) (*rest.Caller, error) {
-	if err := a.ownPage(r, true); err != nil {
+	if err := a.SignIn.OwnPage(r, true); err != nil {
 		return nil, err
 	}
 	name, tenant, known := r.Header.Get("Relay-Tenant"), event.TenantID(-1), true
 	if name != "" {
 		var t account.Tenant
-		if t, known = a.Keys.Tenant(name); known {
+		if t, known = a.Tenants.Tenant(name); known {
 			tenant = t.ID
 		}
 	}
-	_, p, err := a.Sessions.Resume(r.Context(), token, tenant)
+	session, p, err := a.Sessions.Resume(r.Context(), token, tenant)
 	switch {
 	case problem.KindOf(err) == problem.Unauthorized:
 		return nil, a.failed(r, err)
 	case err == nil && !known, problem.KindOf(err) == problem.NotFound:
-		return nil, errNoTenant(name)
+		return nil, account.ErrNoTenant(name)
 	case err != nil:
 		return nil, err
 	}
+	if !a.Tenants.Bound(p) && p.Tenant != access.Platform {
+		return nil, account.ErrNoTenant(name)
+	}
 	p.Request = a.requestOf(r)
+	if needsProof(r.Method, r.URL.Path) && !a.Sessions.Proved(&session) {
+		return nil, errProof
+	}
 	return &rest.Caller{Principal: p, Secret: token}, nil
 }
 
 // client is where a request to sign in comes from.
 func (a *API) client(r *http.Request) user.Client {
-	c := user.Client{Request: a.requestOf(r), Addr: web.ClientAddr(r, a.TrustedProxies), Before: a.sessionToken(r)}
+	c := user.Client{Request: a.requestOf(r), Addr: web.ClientAddr(r, a.TrustedProxies), Before: a.SignIn.Token(r)}
 	c.Request.ID = web.RequestIDOf(r)
 	return c
 }
@@ -138,7 +93,8 @@ func (*LoginByLink) Room() (bytes int64, depth int) { return 16 << 10, 2 }
 type Session struct {
 	ID        string    `json:"id" example:"\"ses_6b1f0c9d2e8a47530f61\""`
 	Current   bool      `json:"current" doc:"by which this call is made" example:"true"`
-	Method    string    `json:"method" enum:"password,invitation,loginLink"`
+	Method    string    `json:"method" enum:"password,invitation,loginLink,provider,passkey"`
+	Provider  string    `json:"provider,omitempty" doc:"the identity provider by which the session began" example:"\"company\""`
 	CreatedAt rest.Time `json:"createdAt"`
 	SeenAt    rest.Time `json:"seenAt" doc:"the last request, to the minute; a session that is not used for 12 hours ends"`
 	ExpiresAt rest.Time `json:"expiresAt" doc:"when it ends even if it is in use"`
@@ -148,7 +104,7 @@ type Session struct {
 
 func showSession(s *user.Session, current string) Session {
 	return Session{
-		ID: s.ID, Current: s.ID == current, Method: string(s.Method), CreatedAt: rest.Time(s.CreatedAt), SeenAt: rest.Time(s.SeenAt),
+		ID: s.ID, Current: s.ID == current, Method: string(s.Method), Provider: s.Provider, CreatedAt: rest.Time(s.CreatedAt), SeenAt: rest.Time(s.SeenAt),
 		ExpiresAt: rest.Time(s.ExpiresAt), Address: s.Address, UserAgent: s.UserAgent,
 	}
 }
@@ -161,6 +117,8 @@ type Account struct {
 	// Operator says that they run the installation.
 	Operator bool     `json:"operator" doc:"they run the installation, and may act in every tenant"`
 	Session  *Session `json:"session"`
+	// SecondFactor is set while the sign-in waits for it.
+	SecondFactor *Waiting `json:"secondFactor,omitempty" doc:"the sign-in waits for the second factor: there is no session yet, and tenants are not listed"`
 
 	cookie *http.Cookie // nil: it stays
 }
@@ -184,7 +142,7 @@ func (a *API) showAccount(p *user.Person, s *user.Session) *Account {
 	for _, u := range p.Active() {
 		if u.Tenant == access.Platform {
 			v.Operator = true
-		} else if name, ok := a.Keys.TenantName(u.Tenant); ok {
+		} else if name, ok := a.Tenants.TenantName(u.Tenant); ok {
 			v.Tenants = append(v.Tenants, Membership{ID: name, Name: u.Name, Role: string(u.Role)})
 		}
 	}
@@ -230,10 +188,10 @@ func (a *API) loginByLink(ctx context.Context, _ *access.Principal, in *loginByL
 }
 
 func (a *API) maySignIn(r *http.Request) error {
-	if err := a.ownPage(r, false); err != nil {
+	if err := a.SignIn.OwnPage(r, false); err != nil {
 		return err
 	}
-	if _, ok := a.cookie(r); !ok {
+	if !a.SignIn.Allowed(r) {
 		return problem.New(problem.Forbidden, "sign in over HTTPS: the operator sets publicUrl to the address that browsers use")
 	}
 	return nil
@@ -243,17 +201,13 @@ func (a *API) signedIn(r *http.Request, in user.SignedIn, err error) (*Account, 
 	if err != nil {
 		return nil, err
 	}
+	if in.Token == "" {
+		return &Account{ID: in.Person.ID, Email: in.Person.Email, Tenants: []Membership{}, SecondFactor: &Waiting{in.Waiting.Token, rest.Time(in.Waiting.ExpiresAt)}}, nil
+	}
 	v := a.showAccount(&in.Person, &in.Session)
-	v.cookie = a.sessionCookie(r, in.Token)
+	v.cookie = a.SignIn.Cookie(in.Token)
 	v.cookie.MaxAge = int(user.SessionLasts.Seconds())
 	return v, nil
-}
-
-// sessionCookie returns the cookie that holds a token; the caller says for how long.
-func (a *API) sessionCookie(r *http.Request, token string) *http.Cookie {
-	name, _ := a.cookie(r)
-	// Lax: a link from a mail or a chat finds the person signed in, and no other site can make them change anything.
-	return &http.Cookie{Name: name, Value: token, Path: "/", HttpOnly: true, Secure: name == secureCookie, SameSite: http.SameSiteLaxMode}
 }
 
 var docSessionGet = rest.Doc{ID: "getSession", Tag: "Sign-in", Summary: "Who am I?"}
@@ -280,7 +234,7 @@ type gone struct{ cookie *http.Cookie }
 func (g *gone) SetHeaders(h http.Header) { h.Add("Set-Cookie", g.cookie.String()) }
 
 func (a *API) gone(r *http.Request) *gone {
-	c := a.sessionCookie(r, "")
+	c := a.SignIn.Cookie("")
 	c.MaxAge = -1
 	return &gone{c}
 }
@@ -348,11 +302,51 @@ func (a *API) passwordChange(ctx context.Context, c *access.Principal, in *passw
 	return nil, a.Sessions.SetPassword(ctx, c, a.client(in.Request), c.Session, in.Body.Password, in.Body.NewPassword)
 }
 
-// trust makes a check of where requests come from that takes the public address for this server's own.
-func trust(public *url.URL) (*http.CrossOriginProtection, error) {
-	c := http.NewCrossOriginProtection()
-	if public == nil {
-		return c, nil
+// needsProof reports whether a call of somebody who has signed in needs a proof of who they are that is no older than
+// user.ConfirmLasts: what opens the installation to others, or cannot be taken back.
+func needsProof(method, path string) bool {
+	if path == "/v1/passkeys/options" {
+		return true // the answer lets the browser add one
 	}
-	return c, c.AddTrustedOrigin(public.Scheme + "://" + public.Host)
+	if method == http.MethodGet || method == http.MethodHead {
+		return false
+	}
+	if rest, ok := strings.CutPrefix(path, "/v1/tenants/"); ok {
+		return method == http.MethodDelete && !strings.Contains(rest, "/")
+	}
+	for _, of := range []string{"/v1/keys", "/v1/users", "/v1/sign-in", "/v1/passkeys", "/v1/encryption-keys"} {
+		if path == of || strings.HasPrefix(path, of+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// errProof asks for the proof.
+var errProof = problem.New(problem.Forbidden, "prove that it is you: confirmSession (POST /v1/session/confirm) takes your password, a code or a passkey, and then this call works for ten minutes")
+
+// ConfirmSession is the request to prove who one is.
+type ConfirmSession struct {
+	Password   rest.Opt[string]       `json:"password" maxLength:"1024" doc:"yours; or else a code or a passkey" example:"\"…\""`
+	Code       rest.Opt[string]       `json:"code" maxLength:"40" doc:"of the app, or a recovery code; each is taken once" example:"\"123456\""`
+	Credential rest.Opt[rest.RawJSON] `json:"credential" doc:"the answer of a passkey to getPasskeyOptions"`
+}
+
+// Room implements rest.Roomy.
+func (*ConfirmSession) Room() (bytes int64, depth int) { return passkey.MaxAnswer + 1<<10, 8 }
+
+var docConfirm = rest.Doc{ID: "confirmSession", Tag: "Sign-in", Summary: "Prove that it is you", Status: 204,
+	Text: "For ten minutes after a sign-in, or after this call, a session may change keys, users and how people sign in, delete a tenant and replace encryption keys. Programs send a key, which needs none of this. " +
+		"A session that begins by a passkey counts as proved. Somebody who signs in by an identity provider, and has neither password nor second factor here, signs in again at `/login/oidc/NAME?again=1`."}
+
+type confirmInput struct {
+	Request *http.Request
+	Body    ConfirmSession `body:"required"`
+}
+
+func (a *API) confirm(ctx context.Context, c *access.Principal, in *confirmInput) (*rest.None, error) {
+	if len(in.Body.Credential.Value) > 0 {
+		return nil, a.Sessions.ConfirmPasskey(ctx, c, a.client(in.Request), a.SignIn.Party(in.Request), in.Body.Credential.Value)
+	}
+	return nil, a.Sessions.Confirm(ctx, c, a.client(in.Request), in.Body.Password.Value, in.Body.Code.Value)
 }

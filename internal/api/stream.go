@@ -47,7 +47,7 @@ type group struct {
 	lines []int // the line number of each item
 	items []ingest.Item
 	bytes int
-	// charged is what the group has of the bound on bodies.
+	// charged is the group's share of the bound on bodies.
 	charged int
 	// stored are the items with what followed from them, once they are stored.
 	stored []ingest.Item
@@ -73,7 +73,7 @@ func (a *API) publishStream(w http.ResponseWriter, r *http.Request, c *access.Pr
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	s := &stream{api: a, w: w, body: body, tenant: c.Tenant, limits: c.Limits, pending: make(chan *group, streamAhead), written: make(chan struct{}), giveUp: cancel}
+	s := &stream{api: a, w: w, body: body, tenant: c.Tenant, limits: c.Limits, enter: a.enter(c), pending: make(chan *group, streamAhead), written: make(chan struct{}), giveUp: cancel}
 	go s.write()
 	stopping, watched := web.Stopping(w), make(chan struct{})
 	go func() {
@@ -97,9 +97,10 @@ type stream struct {
 	body    *web.Stream
 	tenant  event.TenantID
 	limits  *access.Limits
-	pending chan *group   // in the order of their lines
-	written chan struct{} // closed when write has ended
-	giveUp  func()        // ends read
+	enter   func(ctx context.Context) (event.TenantID, error) // see ingest.Publication
+	pending chan *group                                       // in the order of their lines
+	written chan struct{}                                     // closed when write has ended
+	giveUp  func()                                            // ends read
 
 	// Of the reader:
 	lines, blank int
@@ -147,7 +148,7 @@ func (s *stream) read(request, reading context.Context, in *lineReader, stopping
 		}
 		var full error
 		switch {
-		case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrTooLong): // what came of a line is none
+		case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrTooLong): // an unfinished line is none
 		case len(bytes.TrimSpace(line)) > 0:
 			full = s.take(g, bytes.TrimRight(line, "\r\n"), err)
 		case len(line) > 0:
@@ -234,8 +235,8 @@ func (s *stream) store(request, reading context.Context, g *group) {
 	if len(g.items) == 0 {
 		return
 	}
-	p := ingest.Publication{Tenant: s.tenant, Items: g.items, Limits: s.limits}
-	err := s.api.Publisher.Publish(request, &p)
+	p := ingest.Publication{Tenant: s.tenant, Items: g.items, Limits: s.limits, Enter: s.enter}
+	err := s.publish(request, reading, &p)
 	switch {
 	case err == nil:
 		g.stored = p.Items
@@ -252,8 +253,8 @@ func (s *stream) store(request, reading context.Context, g *group) {
 		if reading.Err() != nil {
 			return // given up: the rest counts as failed
 		}
-		single := ingest.Publication{Tenant: s.tenant, Items: items[i : i+1], Limits: s.limits}
-		switch err := s.api.Publisher.Publish(request, &single); {
+		single := ingest.Publication{Tenant: s.tenant, Items: items[i : i+1], Limits: s.limits, Enter: s.enter}
+		switch err := s.publish(request, reading, &single); {
 		case err != nil:
 			g.bad = append(g.bad, badLine{lines[i], err})
 			if !isOneLine(err) {
@@ -262,6 +263,27 @@ func (s *stream) store(request, reading context.Context, g *group) {
 		default:
 			g.items, g.lines = append(g.items, items[i]), append(g.lines, lines[i])
 			g.stored = append(g.stored, single.Items...)
+		}
+	}
+}
+
+// paceTime is how long a stream waits for its tenant's rate; for longer it ends.
+const paceTime = time.Minute
+
+// publish publishes a part of the stream. One that is faster than its tenant's plan allows is slowed down.
+func (s *stream) publish(request, reading context.Context, p *ingest.Publication) error {
+	for {
+		err := s.api.Publisher.Publish(request, p)
+		var over *problem.Error
+		if !errors.As(err, &over) || over.Kind != problem.TooMany || over.Limit == nil || over.After > paceTime {
+			return err
+		}
+		select {
+		case <-time.After(over.After):
+		case <-reading.Done():
+			return err
+		case <-web.Stopping(s.w):
+			return err
 		}
 	}
 }
@@ -353,7 +375,7 @@ func (s *stream) appendError(line, last int, err error) {
 	s.out = append(s.out, "}\n"...)
 }
 
-// flush sends what was written. A client that has gone ends the stream: what it was not told it sends again.
+// flush sends the buffered answer. A client that has gone ends the stream, and sends unreported lines again.
 func (s *stream) flush() {
 	if !s.begun {
 		s.begun = true
@@ -371,7 +393,7 @@ func (s *stream) flush() {
 	}
 }
 
-// reason is what a bad line's error says to the publisher.
+// reason is the text of a bad line's error for the publisher.
 func reason(err error) string {
 	var p *problem.Error
 	if !errors.As(err, &p) {
@@ -405,7 +427,7 @@ func (s *stream) finish(readErr error) error {
 	if err != nil {
 		s.w.Header().Set("Connection", "close")
 	}
-	// What was read and not stored has failed, told or not, so that each line is in one of the numbers.
+	// Lines that were read and not stored have failed, reported or not, so that each line is in one of the numbers.
 	s.out = fmt.Appendf(s.out, `{"done":%t,"lines":%d,"accepted":%d,"duplicates":%d,"failed":%d`,
 		err == nil, s.lines, s.accepted, s.duplicates, s.lines-s.blank-s.accepted-s.duplicates)
 	if s.blank > 0 {

@@ -14,10 +14,11 @@ import (
 )
 
 // testScripts is the sandbox of all worlds. Under the race detector, where compiling the engine takes longer than a request may wait,
-// warmScripts does that first.
+// warmScripts does that first. A script that never ends is stopped after five times the timeout at the latest, which must be
+// less than the 20 s that saving a webhook waits.
 var testScripts = sync.OnceValue(func() *transform.Pool {
 	if testenv.Race {
-		return transform.NewPool(transform.Options{Timeout: 10 * time.Second})
+		return transform.NewPool(transform.Options{Timeout: 3 * time.Second})
 	}
 	return transform.NewPool(transform.Options{})
 })
@@ -123,7 +124,7 @@ func TestPreview(t *testing.T) {
 	}
 	w.into(nil, 202, "POST", "/v1/events", `{"id":"other","type":"other","data":{"n":9}}`)
 
-	// As it is: what would be sent is what was sent.
+	// As it is: the preview shows the request that was sent.
 	var p previewed
 	w.into(&p, 200, "POST", path, "")
 	if p.verdicts() != "send send send drop" || *p.Data[0].EventID != "e3" || p.Data[3].Detail != "dropped by the transform" {

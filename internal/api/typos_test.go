@@ -118,7 +118,7 @@ func TestCredentialsAreDemanded(t *testing.T) {
 			}
 		}
 	}
-	// What is there stays when something else of the type changes.
+	// The warning stays when something else of the type changes.
 	var hook warned
 	w.into(&hook, 201, "POST", "/v1/webhooks", `{"url":"http://127.0.0.1:18999/","auth":{"type":"basic","username":"u","password":"p"}}`)
 	w.into(nil, 200, "PATCH", "/v1/webhooks/"+hook.ID, `{"auth":{"type":"basic","username":"v"}}`)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/relay-events/relay/internal/access"
+	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/user"
 )
@@ -18,7 +19,9 @@ type Users interface {
 	Enable(ctx context.Context, p *access.Principal, id string) (user.User, error)
 	Remove(ctx context.Context, p *access.Principal, id string) error
 	Reinvite(ctx context.Context, p *access.Principal, id string) (user.User, user.Token, error)
+	Count(ctx context.Context, tenant event.TenantID) (int64, error)
 	LoginLink(ctx context.Context, p *access.Principal, id string) (user.User, user.Token, error)
+	DisableFactor(ctx context.Context, p *access.Principal, id string) (user.User, error)
 }
 
 // User is a person in a tenant, or an operator of the installation.
@@ -30,7 +33,9 @@ type User struct {
 	State     string     `json:"state" enum:"invited,active,disabled" doc:"invited: the invitation has not been accepted yet; disabled: the person may do nothing here until they are enabled again" example:"\"active\""`
 	CreatedAt rest.Time  `json:"createdAt" doc:"when they were invited"`
 	SeenAt    *rest.Time `json:"seenAt" doc:"their last request in this tenant, to the minute; null: none yet"`
-	Link      *LinkToken `json:"link,omitempty" doc:"the right to sign in once, for the person; shown only in the answers to the calls that make it"`
+	// SecondFactor tells that they prove one when they sign in.
+	SecondFactor bool       `json:"secondFactor" doc:"they prove a second factor when they sign in" example:"false"`
+	Link         *LinkToken `json:"link,omitempty" doc:"the right to sign in once, for the person; shown only in the answers to the calls that make it"`
 }
 
 // LinkToken is the right to sign in once.
@@ -42,7 +47,7 @@ type LinkToken struct {
 func showUser(u *user.User) *User {
 	return &User{
 		ID: u.ID, Email: u.Email, Name: u.Name, Role: string(u.Role), State: string(u.State),
-		CreatedAt: rest.Time(u.CreatedAt), SeenAt: rest.TimeOrNil(u.SeenAt),
+		CreatedAt: rest.Time(u.CreatedAt), SeenAt: rest.TimeOrNil(u.SeenAt), SecondFactor: u.SecondFactor,
 	}
 }
 

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
+	"github.com/relay-events/relay/internal/web"
 )
 
 // another makes a second tenant, for which the platform's key acts by these headers.
@@ -22,7 +24,7 @@ func (w *world) another(name string) []string {
 	if err := w.store.TenantEnsure(ctx, account.Tenant{ID: otherTenant, Name: name, CreatedAt: time.Now()}); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.keys.Refresh(ctx); err != nil {
+	if err := w.tenants.Refresh(ctx); err != nil {
 		w.t.Fatal(err)
 	}
 	return []string{"Relay-Tenant", name}
@@ -142,7 +144,7 @@ func TestRolesAllowWhatTheListSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scopes := map[string]string{"viewer": " session read ", "member": " session read manage ", "admin": " session read manage publish admin ", "operator": " session read manage publish admin platform "}
+	scopes := map[string]string{"viewer": " session read ", "member": " session hooks read manage ", "admin": " session hooks read manage publish admin ", "operator": " session hooks read manage publish admin platform "}
 	cookies := map[string]string{}
 	for role := range scopes {
 		_, cookies[role] = w.join(role+"@example.com", role)
@@ -154,7 +156,7 @@ func TestRolesAllowWhatTheListSays(t *testing.T) {
 		}
 		method, path, scope := f[0], strings.NewReplacer("{id}", "none", "{name}", "none").Replace(f[1]), f[2]
 		if method == "DELETE" && (path == "/v1/session" || path == "/v1/sessions") || strings.HasPrefix(path, "/v1/encryption-keys") {
-			continue // would end what the test goes on with
+			continue // would end the session that the test goes on with
 		}
 		if scope == "session" {
 			w.refused(403, method, path, "") // a key is nobody
@@ -165,7 +167,7 @@ func TestRolesAllowWhatTheListSays(t *testing.T) {
 				body = `{"none":1}`
 			}
 			a := w.do(method, path, body, "Authorization", "", "Cookie", cookies[role], "Origin", w.url)
-			if may := strings.Contains(has, " "+scope+" "); (a.status == 403) == may || a.status == 401 || a.status >= 500 {
+			if may := scope == "any" || strings.Contains(has, " "+scope+" "); (a.status == 403) == may || a.status == 401 || a.status >= 500 {
 				t.Errorf("%s %s as %s: got %d %s, want allowed %t", method, path, role, a.status, a.body, may)
 			}
 		}
@@ -379,7 +381,13 @@ func TestSessionsNeedHTTPS(t *testing.T) {
 		}
 	}
 	for public, want := range map[string]string{"https://relay.example.com": "__Host-relay=rs_", "http://relay.example.com": "relay=rs_"} {
-		w.api.PublicURL, _ = url.Parse(public)
+		u, err := url.Parse(public)
+		if err == nil {
+			w.api.SignIn, err = web.NewSignIn(u)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		a := at("relay.example.com")
 		set := a.header.Get("Set-Cookie")
 		secure := strings.HasPrefix(public, "https")
@@ -398,4 +406,64 @@ func TestKeysOfScopesWithoutUsers(t *testing.T) {
 	}
 	w.refused(403, "POST", "/v1/users", `{"email":"op@example.com","role":"operator"}`, "Authorization", "Bearer "+w.key(access.ScopeAdmin))
 	w.refused(403, "POST", "/v1/users/usr_none/login-link", "", "Authorization", "Bearer "+w.key(access.ScopeAdmin))
+}
+
+func TestSecondFactorOverHTTP(t *testing.T) {
+	w := newWorld(t)
+	id := enrolled(w)
+	w.refused(403, "GET", "/v1/second-factor", "") // a key has none
+	var f struct {
+		Enabled       bool
+		EnabledAt     *string
+		RecoveryCodes int
+	}
+	if w.intoAs(w.cookie, &f, 200, "GET", "/v1/second-factor", ""); !f.Enabled || f.EnabledAt == nil || f.RecoveryCodes != 10 {
+		t.Errorf("got %+v", f)
+	}
+	w.refusedAs(w.cookie, 409, "POST", "/v1/second-factor", "")
+	var u struct{ SecondFactor bool }
+	if w.into(&u, 200, "GET", "/v1/users/"+id, ""); !u.SecondFactor {
+		t.Errorf("got %+v, want that admins see it", u)
+	}
+	a := w.do("POST", "/v1/session", fmt.Sprintf(`{"email":"ann@example.com","password":%q}`, password), "Authorization", "")
+	var first struct {
+		Tenants      []any
+		Session      *struct{}
+		SecondFactor struct{ Token, ExpiresAt string }
+	}
+	if err := json.Unmarshal(a.body, &first); err != nil || a.status != 201 || first.Session != nil || len(first.Tenants) != 0 || a.header.Get("Set-Cookie") != "" || !strings.HasPrefix(first.SecondFactor.Token, "rp_") {
+		t.Fatalf("the first step: got %d %s, %v, want no session", a.status, a.body, err)
+	}
+	w.refusedAs("relay="+first.SecondFactor.Token, 401, "GET", "/v1/session", "")
+	step := func(code string) answer {
+		return w.do("POST", "/v1/session/code", fmt.Sprintf(`{"token":%q,"code":%q}`, first.SecondFactor.Token, code), "Authorization", "")
+	}
+	if a := step("000000"); a.status != 401 {
+		t.Errorf("a wrong code: got %d %s", a.status, a.body)
+	}
+	a = step(w.code)
+	if a.status != 201 || !strings.HasPrefix(a.header.Get("Set-Cookie"), "relay=rs_") {
+		t.Fatalf("the second step: got %d %s", a.status, a.body)
+	}
+	w.intoAs(cookieOf(a), nil, 200, "GET", "/v1/webhooks", "")
+	if a := step(w.code); a.status != 401 {
+		t.Errorf("the second step again: got %d %s", a.status, a.body)
+	}
+
+	// A tenant that requires one keeps out who has none.
+	_, bob := w.join("bob@example.com", "viewer")
+	var s struct{ SecondFactor []string }
+	if w.into(&s, 200, "PATCH", "/v1/sign-in", `{"secondFactor":["admin","viewer"]}`); fmt.Sprint(s.SecondFactor) != "[viewer admin]" {
+		t.Errorf("got %+v", s)
+	}
+	if w.into(&s, 200, "GET", "/v1/sign-in?of=platform", ""); len(s.SecondFactor) != 0 {
+		t.Errorf("of the installation: got %+v", s)
+	}
+	w.refused(422, "PATCH", "/v1/sign-in", `{"secondFactor":["operator"]}`)
+	if p := w.refusedAs(bob, 403, "GET", "/v1/webhooks", ""); !strings.Contains(p.Detail, "second factor") {
+		t.Errorf("got %q, want that it says why", p.Detail)
+	}
+	w.intoAs(bob, nil, 200, "GET", "/v1/session", "")
+	w.intoAs(bob, nil, 201, "POST", "/v1/second-factor", "")
+	w.into(nil, 200, "DELETE", "/v1/users/"+id+"/second-factor", "")
 }

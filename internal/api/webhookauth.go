@@ -4,7 +4,6 @@ import (
 	"net/url"
 
 	"github.com/relay-events/relay/internal/egress/auth"
-	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/secret"
 )
@@ -69,49 +68,18 @@ type AuthFields struct {
 	Key          rest.Opt[string]            `json:"key" doc:"of mtls: the certificate's key, PEM; write-only"`
 }
 
-// apply merges the members given into settings. Another type starts from nothing, as members of the one are no settings
-// of the other.
-//
-// A type that is set anew must name what its endpoint wants to know: a forgotten password or scope is a mistake, an empty
-// one is said so.
-func (f *AuthFields) apply(s *auth.Settings) error {
-	was := s.Type
-	f.Type.Apply((*string)(&s.Type), string(auth.None))
-	if s.Type != was {
-		*s = auth.Settings{Type: s.Type}
-		var missing []problem.Field
-		for _, m := range []struct {
-			of   auth.Type
-			name string
-			rest.Opt[string]
-		}{{auth.Basic, "username", f.Username}, {auth.Basic, "password", f.Password}, {auth.OAuth2, "scope", f.Scope}} {
-			if m.of == s.Type && (!m.Given || m.Null) {
-				missing = append(missing, problem.Field{Name: "auth." + m.name, Reason: `must be given; "" says that there is none`})
-			}
-		}
-		if missing != nil {
-			return &problem.Error{Kind: problem.Invalid, Fields: missing}
-		}
+// change returns the members as a change of settings.
+func (f *AuthFields) change() *auth.Change {
+	c := &auth.Change{
+		Type:     auth.Member(f.Type),
+		Username: auth.Member(f.Username), Password: auth.Member(f.Password),
+		Token: auth.Member(f.Token), Header: auth.Member(f.Header), Prefix: auth.Member(f.Prefix),
+		ClientID: auth.Member(f.ClientID), ClientSecret: auth.Member(f.ClientSecret), TokenURL: auth.Member(f.TokenURL),
+		Scope: auth.Member(f.Scope), Audience: auth.Member(f.Audience), Style: auth.Member(f.Style),
+		Cert: auth.Member(f.Cert), Key: auth.Member(f.Key),
 	}
-	f.Username.Apply(&s.Username, "")
-	f.Password.Apply((*string)(&s.Password), "")
-	f.Token.Apply((*string)(&s.Token), "")
-	f.Header.Apply(&s.Header, "")
-	f.Prefix.Apply(&s.Prefix, "")
-	f.ClientID.Apply(&s.ClientID, "")
-	f.ClientSecret.Apply((*string)(&s.ClientSecret), "")
-	f.TokenURL.Apply(&s.TokenURL, "")
-	f.Scope.Apply(&s.Scope, "")
-	f.Audience.Apply(&s.Audience, "")
 	if f.Parameters.Given {
-		form := make(url.Values, len(f.Parameters.Value))
-		for name, value := range f.Parameters.Value {
-			form.Set(name, value)
-		}
-		s.Parameters = form.Encode()
+		c.Parameters = &f.Parameters.Value
 	}
-	f.Style.Apply((*string)(&s.Style), "")
-	f.Cert.Apply(&s.Cert, "")
-	f.Key.Apply((*string)(&s.Key), "")
-	return nil
+	return c
 }

@@ -19,7 +19,7 @@ import (
 
 const hush = "canary-a1b2c3d4e5"
 
-// authOf is what an answer shows of a webhook's authentication.
+// authOf is a webhook's authentication as an answer shows it.
 type authOf struct {
 	ID   string
 	Auth map[string]string

@@ -17,35 +17,36 @@ import (
 
 // Webhook is a subscription as the API shows it.
 type Webhook struct {
-	ID             string            `json:"id" example:"\"wh_3f6q2mzk7ahx5w4e\""`
-	URL            string            `json:"url" example:"\"https://example.com/hook\""`
-	Description    string            `json:"description" doc:"a label for people" example:"\"CRM\""`
-	Events         []string          `json:"events" doc:"event types it wants; * stands for any characters" example:"[\"call.*\"]"`
-	Filter         string            `json:"filter" doc:"an expression that says which of these events it wants; empty: all" example:"\"event.data.urgency == 'urgent'\""`
-	Transform      string            `json:"transform" doc:"a script that makes the request; empty: the format does"`
-	Format         string            `json:"format" doc:"shape of the body" example:"\"relay\""`
-	Signature      string            `json:"signature" doc:"headers that sign a request" example:"\"relay\""`
-	KeyPair        bool              `json:"keyPair" doc:"requests are also signed with an ed25519 key"`
-	PublicKey      *string           `json:"publicKey" doc:"verifies the v1a signatures; null: it has no key pair" example:"\"whpk_…\""`
-	Auth           Auth              `json:"auth" doc:"how requests say who they come from"`
-	Headers        map[string]string `json:"headers" doc:"sent with every request"`
-	Retry          Retry             `json:"retry" doc:"when to try again" example:"{\"preset\":\"relay\"}"`
-	Timeout        rest.Duration     `json:"timeout" doc:"of an attempt"`
-	MaxConcurrency int               `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it"`
-	DisableOn      []int             `json:"disableOn" doc:"status codes that disable the webhook at once" example:"[410]"`
-	RateLimit      *RateLimit        `json:"rateLimit" doc:"attempts that may start in a second; null: no bound"`
-	Batch          *Batch            `json:"batch" doc:"several events share a request; null: each has its own"`
-	Ordering       string            `json:"ordering" doc:"fifo: strictly in order, per key" enum:"none,fifo"`
-	Maintenance    []Window          `json:"maintenance" doc:"windows without deliveries"`
-	Status         string            `json:"status" enum:"active,paused,disabled" doc:"paused by a person, or disabled by Relay: see health"`
-	Health         Health            `json:"health"`
-	FilterCost     *FilterCost       `json:"filterCost" doc:"what the filter has cost the server that answers since it started; null: it has not been evaluated"`
-	CreatedAt      rest.Time         `json:"createdAt"`
-	UpdatedAt      rest.Time         `json:"updatedAt"`
-	RotatedAt      *rest.Time        `json:"secretRotatedAt" doc:"when the signing secret was last replaced; null: it is the first"`
-	PreviousUntil  *rest.Time        `json:"previousSecretUntil" doc:"the previous secret signs requests as well until then; null: it no longer does"`
-	Secret         string            `json:"secret,omitempty" doc:"signs the requests; shown only in the answers to create and rotate-secret" example:"\"whsec_…\""`
-	Warnings       []Warning         `json:"warnings,omitempty" doc:"problems with its event types, in the answer to a request that sets them; left out if there are none"`
+	ID             string                   `json:"id" example:"\"wh_3f6q2mzk7ahx5w4e\""`
+	URL            string                   `json:"url" example:"\"https://example.com/hook\""`
+	Description    string                   `json:"description" doc:"a label for people" example:"\"CRM\""`
+	Events         []string                 `json:"events" doc:"event types it wants; * stands for any characters" example:"[\"call.*\"]"`
+	Filter         string                   `json:"filter" doc:"an expression that says which of these events it wants; empty: all" example:"\"event.data.urgency == 'urgent'\""`
+	Transform      string                   `json:"transform" doc:"a script that makes the request; empty: the format does"`
+	Format         string                   `json:"format" doc:"shape of the body" example:"\"relay\""`
+	Signature      signature[SignatureForm] `json:"signature" doc:"headers that sign a request: a name, a SignatureForm, or a list of them" example:"\"relay\""`
+	KeyPair        bool                     `json:"keyPair" doc:"requests are also signed with an ed25519 key"`
+	PublicKey      *string                  `json:"publicKey" doc:"verifies the v1a signatures; null: it has no key pair" example:"\"whpk_…\""`
+	Auth           Auth                     `json:"auth" doc:"how requests say who they come from"`
+	Headers        map[string]string        `json:"headers" doc:"sent with every request"`
+	Labels         map[string]string        `json:"labels" doc:"what the webhook belongs to, for portal links" example:"{\"customer\":\"acme\"}"`
+	Retry          Retry                    `json:"retry" doc:"when to try again" example:"{\"preset\":\"relay\"}"`
+	Timeout        rest.Duration            `json:"timeout" doc:"of an attempt"`
+	MaxConcurrency int                      `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it"`
+	DisableOn      []int                    `json:"disableOn" doc:"status codes that disable the webhook at once" example:"[410]"`
+	RateLimit      *RateLimit               `json:"rateLimit" doc:"attempts that may start in a second; null: no bound"`
+	Batch          *Batch                   `json:"batch" doc:"several events share a request; null: each has its own"`
+	Ordering       string                   `json:"ordering" doc:"fifo: strictly in order, per key" enum:"none,fifo"`
+	Maintenance    []Window                 `json:"maintenance" doc:"windows without deliveries"`
+	Status         string                   `json:"status" enum:"active,paused,disabled" doc:"paused by a person, or disabled by Relay: see health"`
+	Health         Health                   `json:"health"`
+	FilterCost     *FilterCost              `json:"filterCost" doc:"what the filter has cost the server that answers since it started; null: it has not been evaluated"`
+	CreatedAt      rest.Time                `json:"createdAt"`
+	UpdatedAt      rest.Time                `json:"updatedAt"`
+	RotatedAt      *rest.Time               `json:"secretRotatedAt" doc:"when the signing secret was last replaced; null: it is the first"`
+	PreviousUntil  *rest.Time               `json:"previousSecretUntil" doc:"the previous secret signs requests as well until then; null: it no longer does"`
+	Secret         string                   `json:"secret,omitempty" doc:"signs the requests; shown only in the answers to create and rotate-secret" example:"\"whsec_…\""`
+	Warnings       []Warning                `json:"warnings,omitempty" doc:"problems with its event types, in the answer to a request that sets them; left out if there are none"`
 }
 
 // Retry says how often and when a delivery is attempted again.
@@ -116,7 +117,7 @@ type Rejection struct {
 func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 	h := a.Engine.Health(w)
 	v := &Webhook{
-		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Filter: w.Filter, Transform: w.Transform, Format: w.Format, Signature: string(w.Signature),
+		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Filter: w.Filter, Transform: w.Transform, Format: w.Format, Signature: showSignature(&w.Settings),
 		KeyPair: w.KeyPair, PublicKey: rest.TextOrNil(w.Secrets.PublicKey()),
 		Auth: showAuth(w.Auth), Headers: w.Headers, Retry: showRetry(&w.Retry), Timeout: rest.Duration(w.Timeout), MaxConcurrency: w.MaxConcurrency,
 		DisableOn: w.DisableOn, Ordering: string(w.Ordering), Status: string(w.Status), CreatedAt: rest.Time(w.CreatedAt), UpdatedAt: rest.Time(w.UpdatedAt),
@@ -153,6 +154,9 @@ func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 	if v.Headers == nil {
 		v.Headers = map[string]string{}
 	}
+	if v.Labels = w.Labels; v.Labels == nil {
+		v.Labels = map[string]string{}
+	}
 	if v.DisableOn == nil {
 		v.DisableOn = []int{}
 	}
@@ -184,26 +188,27 @@ func (a *API) withSecret(w *webhook.Webhook) *Webhook {
 	return v
 }
 
-// webhookFields are what a caller may set of a webhook.
+// webhookFields are the members of a webhook that a caller may set.
 type webhookFields struct {
-	URL            rest.Opt[string]            `json:"url" doc:"where to send events: an https address. Addresses inside of private networks are refused" example:"\"https://example.com/hook\""`
-	Description    rest.Opt[string]            `json:"description" text:"label" doc:"a label for people" default:"\"\""`
-	Events         rest.Opt[[]string]          `json:"events" doc:"event types it wants; * stands for any characters, as in call.*" default:"[\"*\"]" maxItems:"100"`
-	Filter         rest.Opt[filterText]        `json:"filter" doc:"a CEL expression over event (type, data, attributes, time, key) that is true for the events it wants; empty: all. A member that is absent is no match. An object of operators is taken, too, and becomes an expression" default:"\"\"" example:"\"event.data.urgency == 'urgent'\""`
-	Transform      rest.Opt[string]            `json:"transform" doc:"JavaScript that defines transform(event), which returns {body, headers, query, url} of the request, all optional and on the same host, or null to drop the event; empty: none. It is compiled when it is saved" default:"\"\"" maxLength:"65536" example:"\"function transform(event) { return { body: { text: event.data.summary } } }\""`
-	Format         rest.Opt[string]            `json:"format" doc:"shape of the body, unless a transform returns one" default:"\"relay\"" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
-	Signature      rest.Opt[string]            `json:"signature" doc:"headers that sign a request: X-Relay-Signature, those of Standard Webhooks, both, or none" default:"\"relay\"" enum:"relay,standard,relay+standard,none"`
-	KeyPair        rest.Opt[bool]              `json:"keyPair" doc:"signs with an ed25519 key as well (v1a of Standard Webhooks), which receivers verify with publicKey and cannot sign with; needs the signature standard or relay+standard" default:"false"`
-	Auth           rest.Opt[AuthFields]        `json:"auth" doc:"how requests say who they come from. A PATCH changes the members it names; another type starts anew. Credentials are shown as ***, and *** keeps the one there is" default:"{\"type\":\"none\"}" example:"{\"type\":\"basic\",\"username\":\"relay\",\"password\":\"…\"}"`
-	Headers        rest.Opt[map[string]string] `json:"headers" doc:"sent with every request" default:"{}"`
-	Retry          rest.Opt[RetryFields]       `json:"retry" doc:"when to try again. A PATCH changes the members it names, and a preset becomes a custom policy by it"`
-	Timeout        rest.Opt[rest.Duration]     `json:"timeout" doc:"of an attempt, from looking up the name to the last byte of the answer; 100ms to 60s" default:"\"10s\""`
-	MaxConcurrency rest.Opt[int]               `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it" default:"0" min:"0" max:"1000"`
-	DisableOn      rest.Opt[[]int]             `json:"disableOn" doc:"status codes that disable the webhook at once, such as 410" default:"[]" example:"[410]"`
-	RateLimit      rest.Opt[RateLimitFields]   `json:"rateLimit" doc:"bounds how many attempts start in a second" example:"{\"perSecond\":10,\"burst\":20}"`
-	Batch          rest.Opt[BatchFields]       `json:"batch" doc:"events share a request, sent as soon as one of the bounds is reached; the answer is for all of them, and a retry sends the same again. Not with ordering fifo. A PATCH changes the members it names" example:"{\"maxEvents\":100,\"maxWait\":\"1s\"}"`
-	Ordering       rest.Opt[string]            `json:"ordering" doc:"fifo delivers strictly in the order of acceptance, events with the same key among themselves; a delivery that waits for its retry holds those behind it" default:"\"none\"" enum:"none,fifo"`
-	Maintenance    rest.Opt[[]WindowFields]    `json:"maintenance" doc:"windows without deliveries; events are held and delivered afterwards" default:"[]" maxItems:"50"`
+	URL            rest.Opt[string]                         `json:"url" doc:"where to send events: an https address. Addresses inside of private networks are refused" example:"\"https://example.com/hook\""`
+	Description    rest.Opt[string]                         `json:"description" text:"label" doc:"a label for people" default:"\"\""`
+	Events         rest.Opt[[]string]                       `json:"events" doc:"event types it wants; * stands for any characters, as in call.*" default:"[\"*\"]" maxItems:"100"`
+	Filter         rest.Opt[filterText]                     `json:"filter" doc:"a CEL expression over event (type, data, attributes, time, key) that is true for the events it wants; empty: all. A member that is absent is no match. An object of operators is taken, too, and becomes an expression" default:"\"\"" example:"\"event.data.urgency == 'urgent'\""`
+	Transform      rest.Opt[string]                         `json:"transform" doc:"JavaScript that defines transform(event), which returns {body, headers, query, url} of the request, all optional and on the same host, or null to drop the event; empty: none. It is compiled when it is saved" default:"\"\"" maxLength:"65536" example:"\"function transform(event) { return { body: { text: event.data.summary } } }\""`
+	Format         rest.Opt[string]                         `json:"format" doc:"shape of the body, unless a transform returns one" default:"\"relay\"" enum:"relay,push,cloudevents,cloudevents-binary,raw"`
+	Signature      rest.Opt[signature[SignatureFormFields]] `json:"signature" doc:"headers that sign a request: X-Relay-Signature, those of Standard Webhooks, both, none, those of another system by its name or as an object, or a list of several" default:"\"relay\"" example:"\"standard\""`
+	KeyPair        rest.Opt[bool]                           `json:"keyPair" doc:"signs with an ed25519 key as well (v1a of Standard Webhooks), which receivers verify with publicKey and cannot sign with; needs the signature standard or relay+standard" default:"false"`
+	Auth           rest.Opt[AuthFields]                     `json:"auth" doc:"how requests say who they come from. A PATCH changes the members it names; another type starts anew. Credentials are shown as ***, and *** keeps the one there is" default:"{\"type\":\"none\"}" example:"{\"type\":\"basic\",\"username\":\"relay\",\"password\":\"…\"}"`
+	Headers        rest.Opt[map[string]string]              `json:"headers" doc:"sent with every request" default:"{}"`
+	Labels         rest.Opt[map[string]string]              `json:"labels" doc:"what the webhook belongs to, such as a customer: a portal link can be limited to webhooks with a label. Up to 16 names with values" default:"{}" example:"{\"customer\":\"acme\"}"`
+	Retry          rest.Opt[RetryFields]                    `json:"retry" doc:"when to try again. A PATCH changes the members it names, and a preset becomes a custom policy by it"`
+	Timeout        rest.Opt[rest.Duration]                  `json:"timeout" doc:"of an attempt, from looking up the name to the last byte of the answer; 100ms to 60s" default:"\"10s\""`
+	MaxConcurrency rest.Opt[int]                            `json:"maxConcurrency" doc:"attempts under way at a time; 0: Relay adapts it" default:"0" min:"0" max:"1000"`
+	DisableOn      rest.Opt[[]int]                          `json:"disableOn" doc:"status codes that disable the webhook at once, such as 410" default:"[]" example:"[410]"`
+	RateLimit      rest.Opt[RateLimitFields]                `json:"rateLimit" doc:"bounds how many attempts start in a second" example:"{\"perSecond\":10,\"burst\":20}"`
+	Batch          rest.Opt[BatchFields]                    `json:"batch" doc:"events share a request, sent as soon as one of the bounds is reached; the answer is for all of them, and a retry sends the same again. Not with ordering fifo. A PATCH changes the members it names" example:"{\"maxEvents\":100,\"maxWait\":\"1s\"}"`
+	Ordering       rest.Opt[string]                         `json:"ordering" doc:"fifo delivers strictly in the order of acceptance, events with the same key among themselves; a delivery that waits for its retry holds those behind it" default:"\"none\"" enum:"none,fifo"`
+	Maintenance    rest.Opt[[]WindowFields]                 `json:"maintenance" doc:"windows without deliveries; events are held and delivered afterwards" default:"[]" maxItems:"50"`
 }
 
 // RetryFields is a retry policy as a caller sets it.
@@ -227,15 +232,24 @@ func (f *webhookFields) apply(s *webhook.Settings) error {
 	f.Filter.Apply((*filterText)(&s.Filter), "")
 	f.Transform.Apply(&s.Transform, "")
 	f.Format.Apply(&s.Format, def.Format)
-	f.Signature.Apply((*string)(&s.Signature), string(def.Signature))
+	switch {
+	case !f.Signature.Given:
+	case f.Signature.Null:
+		s.Signature, s.Signatures = def.Signature, nil
+	default:
+		if err := applySignature(&f.Signature.Value, s); err != nil {
+			return err
+		}
+	}
 	f.KeyPair.Apply(&s.KeyPair, false)
 	f.Headers.Apply(&s.Headers, nil)
+	f.Labels.Apply(&s.Labels, nil)
 	switch {
 	case !f.Auth.Given:
 	case f.Auth.Null:
 		s.Auth = def.Auth
 	default:
-		if err := f.Auth.Value.apply(&s.Auth); err != nil {
+		if err := s.Auth.Merge(f.Auth.Value.change()); err != nil {
 			return err
 		}
 	}
@@ -270,7 +284,7 @@ func (f *webhookFields) apply(s *webhook.Settings) error {
 		if err := f.Retry.Value.check(); err != nil {
 			return err
 		}
-		f.Retry.Value.apply(&s.Retry)
+		s.Retry.Merge(f.Retry.Value.change())
 	}
 	return nil
 }
@@ -295,36 +309,31 @@ func (f *RetryFields) check() error {
 	return nil
 }
 
-// apply merges the members given into a policy. Naming a preset starts from that preset alone; naming another member
-// turns a preset into a custom policy; lists of waits and growing waits replace each other.
-func (f *RetryFields) apply(r *webhook.Retry) {
-	if f.Preset.Given && !f.Preset.Null {
-		*r = webhook.Retry{Preset: f.Preset.Value}
-	} else if f.custom() || f.Preset.Given {
-		r.Preset = ""
+// change returns the members as a change of a policy.
+func (f *RetryFields) change() webhook.RetryChange {
+	c := webhook.RetryChange{
+		Preset: member(f.Preset), Attempts: member(f.Attempts), Factor: member(f.Factor), RetryOn: member(f.RetryOn),
+		InitialWait: (*time.Duration)(member(f.InitialWait)), MaxWait: (*time.Duration)(member(f.MaxWait)), MaxAge: (*time.Duration)(member(f.MaxAge)),
 	}
-	if f.Waits.Given && !f.Waits.Null && !f.Preset.Given {
-		r.InitialWait, r.Factor = 0, 0
-	}
-	if (f.InitialWait.Given || f.Factor.Given) && !f.Waits.Given {
-		r.Waits = nil
-	}
-	f.Attempts.Apply(&r.Attempts, 0)
-	f.InitialWait.Apply((*rest.Duration)(&r.InitialWait), 0)
-	f.Factor.Apply(&r.Factor, 0)
-	f.MaxWait.Apply((*rest.Duration)(&r.MaxWait), 0)
-	f.MaxAge.Apply((*rest.Duration)(&r.MaxAge), 0)
-	f.RetryOn.Apply(&r.RetryOn, nil)
 	if f.Waits.Given {
-		r.Waits = nil
-		for _, w := range f.Waits.Value {
-			r.Waits = append(r.Waits, time.Duration(w))
+		var waits []time.Duration
+		if !f.Waits.Null {
+			waits = make([]time.Duration, 0, len(f.Waits.Value))
 		}
+		for _, w := range f.Waits.Value {
+			waits = append(waits, time.Duration(w))
+		}
+		c.Waits = &waits
 	}
+	return c
 }
 
-func (f *RetryFields) custom() bool {
-	return f.Attempts.Given || f.Waits.Given || f.InitialWait.Given || f.Factor.Given || f.MaxWait.Given || f.MaxAge.Given || f.RetryOn.Given
+// member returns the value of a member, zero for null, nil if it was left out.
+func member[T any](o rest.Opt[T]) *T {
+	if !o.Given {
+		return nil
+	}
+	return &o.Value
 }
 
 var docWebhookList = rest.Doc{ID: "listWebhooks", Tag: "Webhooks", Summary: "List webhooks", Text: "The oldest first."}
@@ -357,8 +366,8 @@ func (a *API) webhookList(_ context.Context, c *access.Principal, in *rest.Page)
 // CreateWebhook is the request to create a webhook.
 type CreateWebhook struct {
 	webhookFields
-	Preset rest.Opt[string] `json:"preset" enum:"relay,push" default:"\"relay\"" doc:"a contract that fills format, signature, retry and timeout; every field can still be set by itself"`
-	Secret rest.Opt[string] `json:"secret" doc:"the signing secret: whsec_ and the base64 of 24 to 64 bytes; left out: Relay makes one" example:"\"whsec_…\""`
+	Preset rest.Opt[string] `json:"preset" enum:"relay,push,svix,github,stripe" default:"\"relay\"" doc:"a contract that fills format, signature, retry and timeout; every field can still be set by itself"`
+	Secret rest.Opt[string] `json:"secret" maxLength:"512" doc:"the signing secret, such as the one that a receiver verifies already: any text that suits the signature; standard needs whsec_ and the base64 of 24 to 64 bytes. Left out: Relay makes one" example:"\"whsec_…\""`
 }
 
 // Requires implements rest.Requirer.
@@ -477,7 +486,8 @@ func (a *API) webhookResume(ctx context.Context, c *access.Principal, in *webhoo
 
 // RotateRequest asks for a new signing secret.
 type RotateRequest struct {
-	Overlap rest.Opt[rest.Duration] `json:"overlap" doc:"for how long the old secret signs as well, up to 168h; needs the signature standard or relay+standard" default:"\"0s\"" example:"\"24h\""`
+	Overlap rest.Opt[rest.Duration] `json:"overlap" doc:"for how long the old secret signs as well, up to 168h; needs a signature that can be made twice, such as standard, svix or stripe" default:"\"0s\"" example:"\"24h\""`
+	Secret  rest.Opt[string]        `json:"secret" maxLength:"512" doc:"the new secret, as when a webhook is created; left out: Relay makes one" example:"\"whsec_…\""`
 }
 
 var docWebhookRotate = rest.Doc{ID: "rotateWebhookSecret", Tag: "Webhooks", Summary: "Replace the signing secret",
@@ -489,11 +499,46 @@ type rotateInput struct {
 }
 
 func (a *API) webhookRotate(ctx context.Context, c *access.Principal, in *rotateInput) (*Webhook, error) {
-	w, err := a.Webhooks.RotateSecret(ctx, c, in.ID, time.Duration(in.Body.Overlap.Value))
+	if s := in.Body.Secret; s.Given && !s.Null && s.Value == "" {
+		return nil, problem.InvalidField("secret", "must not be empty")
+	}
+	w, err := a.Webhooks.RotateSecret(ctx, c, in.ID, in.Body.Secret.Value, time.Duration(in.Body.Overlap.Value))
 	if err != nil {
 		return nil, err
 	}
 	return a.withSecret(w), nil
+}
+
+// RevealedSecret is a signing secret, shown again.
+type RevealedSecret struct {
+	Secret        string     `json:"secret" doc:"signs the requests" example:"\"whsec_…\""`
+	Previous      *string    `json:"previousSecret" doc:"signs requests as well until previousSecretUntil; null: none does" example:"\"whsec_…\""`
+	PreviousUntil *rest.Time `json:"previousSecretUntil" doc:"null: there is no previous secret"`
+}
+
+var docWebhookReveal = rest.Doc{ID: "revealWebhookSecret", Tag: "Webhooks", Summary: "Show the signing secret again",
+	Text: "Where the tenant allows it: `revealSecrets`, which operators set with `PATCH /v1/tenants/{id}`. The audit log notes who has seen it."}
+
+func (a *API) webhookReveal(ctx context.Context, c *access.Principal, in *webhookPath) (*RevealedSecret, error) {
+	w, err := a.Webhooks.Get(c.Tenant, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if t := a.Tenants.ByID(c.Tenant); t == nil || !t.Settings.RevealSecrets {
+		return nil, problem.New(problem.Forbidden, "the tenant does not let secrets be shown again: an operator can allow it with revealSecrets, or rotate-secret makes a new one")
+	}
+	entry, err := c.Entry("webhook.reveal-secret", nil, nil, access.Target{Type: "webhook", ID: w.ID, Name: w.Description})
+	if err == nil {
+		err = a.Audit.AuditAppend(ctx, entry)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("noting that a secret is shown: %w", err)
+	}
+	v := &RevealedSecret{Secret: w.Secrets.Current}
+	if valid := w.Secrets.Valid(time.Now()); len(valid) > 1 {
+		v.Previous, v.PreviousUntil = &valid[1], rest.TimeOrNil(w.Secrets.PreviousUntil)
+	}
+	return v, nil
 }
 
 // TestRequest asks for a test event.
@@ -501,7 +546,7 @@ type TestRequest struct {
 	Type rest.Opt[string] `json:"type" doc:"the type whose example is sent; left out: the first type the webhook names, else one of the catalogue that it wants" example:"\"call.completed\""`
 }
 
-// TestAnswer is what the endpoint said.
+// TestAnswer is the endpoint's answer.
 type TestAnswer struct {
 	Attempt Attempt `json:"attempt"`
 }

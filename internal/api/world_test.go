@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,16 +18,24 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/api"
+	"github.com/relay-events/relay/internal/audience"
 	"github.com/relay-events/relay/internal/catalogue"
+	"github.com/relay-events/relay/internal/connector"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/destination"
 	httpdest "github.com/relay-events/relay/internal/destination/http"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
+	resthook "github.com/relay-events/relay/internal/hook"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/journey"
 	"github.com/relay-events/relay/internal/ledger"
+	"github.com/relay-events/relay/internal/portal"
+	"github.com/relay-events/relay/internal/provider"
+	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/tally"
 	"github.com/relay-events/relay/internal/user"
 	"github.com/relay-events/relay/internal/web"
 	"github.com/relay-events/relay/internal/webhook"
@@ -37,17 +46,19 @@ const adminKey = "rk_test_admin_key_0123456789"
 
 // world is everything behind the API, as the program wires it: the store on files, the engine, and a server.
 type world struct {
-	t     testing.TB
-	url   string // of the server
-	addr  string
-	store *sqlite.Store
-	keys  *account.Authenticator
-	api   *api.API
-	hooks *webhook.Registry
-	dir   string // the store's
-	gate  *gate.Gate
+	t       testing.TB
+	url     string // of the server
+	addr    string
+	store   *sqlite.Store
+	keys    *account.Authenticator
+	tenants *account.Tenants
+	api     *api.API
+	hooks   *webhook.Registry
+	dir     string // the store's
+	gate    *gate.Gate
 	// cookie is the session of somebody who has signed in, as browsers send it; see person.
 	cookie string
+	code   string // a recovery code; see enrolled
 }
 
 func newWorld(t testing.TB) *world {
@@ -67,6 +78,8 @@ func newWorld(t testing.TB) *world {
 	keys, err := account.NewAuthenticator(ctx, store)
 	check("reading keys", err)
 	check("setting the admin key", keys.PutAdminKey(ctx, adminKey))
+	tenants, err := account.NewTenants(ctx, store)
+	check("reading tenants", err)
 	client := egress.New(egress.Options{Dev: true})
 	t.Cleanup(client.Close)
 	types, err := catalogue.NewRegistry(ctx, store, catalogue.Options{Evaluator: ingest.Conditions{}})
@@ -74,28 +87,71 @@ func newWorld(t testing.TB) *world {
 	hooks, err := webhook.NewRegistry(ctx, store, client)
 	check("reading webhooks", err)
 	hooks.Canonical(types.Canonical)
+	check("following the tenants", hooks.Follow(tenants))
+	plans, err := account.NewPlans(ctx, store, tenants)
+	check("reading plans", err)
+	hooks.Limit(plans)
 	scripts := testScripts()
 	hooks.SetCompiler(scripts)
 	people, err := gate.New(ctx, gate.Config{Store: store, Webhooks: hooks, Log: quiet})
 	check("making the gate", err)
 	t.Cleanup(people.Stop)
 	destinations := httpdest.Table(httpdest.Options{Client: client, Tokens: client, UserAgent: "Relay/test"})
-	destinations.Owners = map[string]destination.Wrapper{gate.Owner: people}
+	partners, err := connector.New(ctx, connector.Config{Plans: plans, Store: store, Webhooks: hooks, Client: client, Scripts: scripts, Log: quiet})
+	check("making the connectors", err)
+	platforms := resthook.New(resthook.Config{Webhooks: hooks, Types: types, Events: store})
+	audiences, err := audience.New(ctx, audience.Config{Plans: plans, Store: store, Records: store, Connectors: partners, Log: quiet})
+	check("making the audiences", err)
+	journeys, err := journey.New(ctx, journey.Config{Plans: plans, Store: store, Records: store, Connectors: partners, Audiences: audiences, Webhooks: hooks, Log: quiet})
+	check("making the journeys", err)
+	destinations.Owners = map[string]destination.Wrapper{gate.Owner: people, connector.Owner: partners, journey.Owner: journeys.Destination(), webhook.HookOwner: platforms}
+	destinations.Kinds[connector.Owner], destinations.Kinds[journey.Owner] = partners, journeys.Destination()
+	hooks.SetDestinations(destinations)
 	engine, err := delivery.New(delivery.Config{Store: store, Webhooks: hooks, Destinations: destinations, Transforms: scripts, Log: quiet})
 	check("making the engine", err)
+	counts := tally.New(store, quiet)
+	engine.CountBy(counts.Attempts)
 	check("starting the engine", engine.Start(ctx))
 	t.Cleanup(func() { engine.Stop(ctx) })
 	publisher := ingest.New(store, engine, types)
+	publisher.CountBy(counts.Received)
 	t.Cleanup(publisher.Stop)
+	rates := account.NewRates(plans, store, nil)
+	publisher.Limit(rates)
+	plans.Announce(func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) {
+		check("announcing", publisher.Publish(ctx, &ingest.Publication{Tenant: tenant, Operational: true, Items: []ingest.Item{{Event: event.Event{Tenant: tenant, Type: eventType, Data: data, Time: time.Now()}}}}))
+	})
 	history, err := ledger.New(ledger.Config{Store: store, Webhooks: hooks, Machine: engine, Rules: types.RuleList})
 	check("making the ledger", err)
 	people.Start(publisher, engine, history)
-	sessions, err := user.NewSessions(store, quiet)
+	partners.Start(publisher, engine)
+	settings, err := user.NewSettings(ctx, store)
+	check("reading how people sign in", err)
+	sessions, err := user.NewSessions(store, settings, quiet)
 	check("making the sessions", err)
+	sealer, err := secret.Open(filepath.Join(t.TempDir(), "keys"), nil)
+	check("making keys", err)
+	check("storing keys", sealer.Save())
+	sessions.UsePasskeys(sealer)
+	providers, err := provider.New(ctx, provider.Config{
+		Store: store, Sessions: sessions, Egress: client,
+		Tenant: func(name string) (event.TenantID, bool) { x, ok := tenants.Tenant(name); return x.ID, ok },
+	})
+	check("making the identity providers", err)
+	directory := user.NewDirectory(store)
+	directory.Limit(func(tenant event.TenantID) (user.Quota, func(context.Context)) {
+		if q, used := plans.Users(tenant); q != nil {
+			return q, used
+		}
+		return nil, nil // and not a nil *Quota
+	})
+	portals, err := portal.New(ctx, store, store, tenants, plans)
+	check("reading portals", err)
 	a, err := api.New(api.Options{
-		Users: user.NewDirectory(store), Sessions: sessions,
-		Gate: people, Audit: store, Answers: store,
-		Keys: keys, Webhooks: hooks, Engine: engine, Ledger: history, Publisher: publisher, Events: store, Types: types, Version: "test", Log: quiet,
+		Portals: portals,
+		Users:   directory, Sessions: sessions, SignInSettings: settings, Providers: providers,
+		Gate: people, Hooks: platforms, Connectors: partners, Audiences: audiences, Journeys: journeys, Audit: store, Answers: store,
+		Keys: keys, Tenants: tenants, Plans: plans, Rates: rates, Webhooks: hooks, Engine: engine, Ledger: history, Tally: counts, Publisher: publisher, Events: store, Types: types, Version: "test", Log: quiet,
 		Ready:   func(context.Context) error { return nil },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "relay_up 1\n") }),
 	})
@@ -117,10 +173,10 @@ func newWorld(t testing.TB) *world {
 			t.Errorf("serving: %v", err)
 		}
 	})
-	return &world{t: t, url: "http://" + l.Addr().String(), addr: l.Addr().String(), store: store, keys: keys, api: a, hooks: hooks, dir: dir, gate: people}
+	return &world{t: t, url: "http://" + l.Addr().String(), addr: l.Addr().String(), store: store, keys: keys, tenants: tenants, api: a, hooks: hooks, dir: dir, gate: people}
 }
 
-// answer is what came back.
+// answer is the server's answer.
 type answer struct {
 	status int
 	header http.Header
@@ -247,6 +303,7 @@ const otherTenant event.TenantID = 2
 
 func (w *world) otherKey() string {
 	w.t.Helper()
+	w.another("other")
 	_, text, err := w.keys.Create(context.Background(), access.System(otherTenant), account.NewKey{Name: "other", Scopes: []access.Scope{access.ScopeAdmin}})
 	if err != nil {
 		w.t.Fatal(err)

@@ -26,8 +26,14 @@ func (f *Face) Caller(w http.ResponseWriter, r *http.Request, needs access.Permi
 	if err != nil {
 		return nil, err
 	}
+	if c.NeedsFactor && !c.Allows(needs) {
+		return nil, problem.New(problem.Forbidden, "this tenant requires a second factor: set yours up first")
+	}
 	if needs.Scope() == access.ScopeSession && !c.Allows(needs) {
 		return nil, problem.New(problem.Forbidden, "this call is about the account of a person: sign in instead of sending a key")
+	}
+	if needed := needs &^ c.May; needed != 0 && c.Barred&needed == needed {
+		return nil, problem.New(problem.Forbidden, "%s", c.BarredWhy)
 	}
 	if !c.Allows(needs) {
 		return nil, problem.New(problem.Forbidden, "this call needs a key with the scope %q", needs.Scope())

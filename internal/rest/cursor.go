@@ -53,7 +53,7 @@ func boundTo(r *http.Request, c *Caller) []byte {
 	return fmt.Appendf(nil, "cursor 1\x00%d\x00%s\x00%s", c.Tenant, r.URL.EscapedPath(), query.Encode())
 }
 
-// sealCursor replaces a handler's cursor by what the caller gets.
+// sealCursor replaces a handler's cursor by the one that the caller gets.
 func (f *Face) sealCursor(r *http.Request, c *Caller, cursor *string) error {
 	if cursor == nil {
 		return nil

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/event/rawjson"
+	"github.com/relay-events/relay/internal/malformed"
 	"github.com/relay-events/relay/internal/nearest"
 	"github.com/relay-events/relay/internal/problem"
 )
@@ -28,7 +28,7 @@ const maxBodyDepth = 16
 func decodeBody(raw []byte, dst any, depth int) error {
 	limits := rawjson.Limits{Depth: depth}
 	if err := rawjson.Check(raw, limits); err != nil {
-		return syntaxProblem(raw, err)
+		return malformed.JSON(raw, err)
 	}
 	d := decoder{limits: limits}
 	d.value("", rawjson.Value{Raw: raw, Kind: kindOf(raw, limits)}, reflect.ValueOf(dst).Elem())
@@ -43,20 +43,6 @@ func kindOf(raw []byte, limits rawjson.Limits) rawjson.Kind {
 	var s rawjson.Scanner
 	s.Reset(raw, limits)
 	return s.Kind()
-}
-
-// syntaxProblem says where a body stops being JSON, in the words that publishing uses.
-func syntaxProblem(raw []byte, err error) error {
-	var syntax *rawjson.SyntaxError
-	if !errors.As(err, &syntax) {
-		return problem.Wrap(err, problem.Malformed, "the body is not valid JSON")
-	}
-	line, column := syntax.Position(raw)
-	return &problem.Error{
-		Kind:   problem.Malformed,
-		Detail: fmt.Sprintf("the body is not valid JSON: line %d, column %d: %s", line, column, syntax.Reason),
-		Fields: []problem.Field{{Name: "body", Reason: "is not valid JSON: " + syntax.Reason}},
-	}
 }
 
 type decoder struct {
@@ -84,6 +70,14 @@ func (d *decoder) value(path string, v rawjson.Value, dst reflect.Value) {
 			d.fail(path, reason)
 		}
 		return
+	case Choice:
+		place, want := into.Form(v.Kind)
+		if place == nil {
+			d.fail(path, "must be "+want+", got "+v.Kind.String())
+			return
+		}
+		d.value(path, v, reflect.ValueOf(place).Elem())
+		return
 	case optional:
 		given, null, value := into.target()
 		*given, *null = true, v.Kind == rawjson.Null
@@ -104,7 +98,7 @@ func (d *decoder) value(path string, v rawjson.Value, dst reflect.Value) {
 		if b, err = v.Bool(); err == nil {
 			dst.SetBool(b)
 		}
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		var n int64
 		if n, err = v.Int64(); err == nil {
 			dst.SetInt(n)
@@ -134,7 +128,7 @@ func wanted(k reflect.Kind) string {
 		return "a string"
 	case reflect.Bool:
 		return "true or false"
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		return "an integer"
 	default:
 		return "a number"
@@ -142,7 +136,7 @@ func wanted(k reflect.Kind) string {
 }
 
 func got(want reflect.Kind, k rawjson.Kind) string {
-	if k == rawjson.Number && (want == reflect.Int || want == reflect.Float64) {
+	if k == rawjson.Number && (want == reflect.Int || want == reflect.Int64 || want == reflect.Float64) {
 		return "another number"
 	}
 	return k.String()
@@ -279,7 +273,7 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// Clip bounds what an answer repeats of the caller's text.
+// Clip shortens a text of the caller that an answer repeats.
 func Clip(s string) string {
 	const longest = 64
 	if len(s) > longest {
@@ -321,7 +315,7 @@ func jsonFields(t reflect.Type) []jsonField {
 	return list
 }
 
-// setText sets a field from a path or query parameter and returns what is wrong with the text, or "".
+// setText sets a field from a path or query parameter and returns the fault of the text, or "".
 func setText(dst reflect.Value, s string) string {
 	if into, ok := dst.Addr().Interface().(Custom); ok {
 		return into.Parse(s)
@@ -329,12 +323,12 @@ func setText(dst reflect.Value, s string) string {
 	switch dst.Kind() {
 	case reflect.String:
 		dst.SetString(s)
-	case reflect.Int:
-		n, err := strconv.Atoi(s)
+	case reflect.Int, reflect.Int64:
+		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
 			return "must be an integer"
 		}
-		dst.SetInt(int64(n))
+		dst.SetInt(n)
 	default:
 		panic("internal error: parameters have no fields of type " + dst.Type().String())
 	}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -43,7 +44,7 @@ var docsPolicy = func() string {
 	return "default-src 'none'; style-src " + hash(docsStyle) + "; script-src " + hash(docsScript) + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// docsPage is what the template shows.
+// docsPage is the data of the template.
 type docsPage struct {
 	Title, Version string
 	Introduction   template.HTML
@@ -180,6 +181,8 @@ func (d *Document) resolve(s *Schema) *Schema {
 			s = d.Components.Schemas[i].schema
 		case len(s.AnyOf) > 0:
 			s = s.AnyOf[0]
+		case len(s.OneOf) > 0:
+			s = s.OneOf[0]
 		default:
 			return s
 		}
@@ -207,8 +210,8 @@ func (d *Document) fields(s *Schema, depth int) []docsField {
 
 func (d *Document) field(name string, s *Schema, required bool, depth int) docsField {
 	f := docsField{Name: name, Type: d.typeName(s), Required: required, Depth: depth, Text: inline(s.Description)}
-	if s.Default != nil {
-		f.Default = fmt.Sprintf("%s", s.Default)
+	if value := cmp.Or(s.Default, s.Usual); value != nil {
+		f.Default = fmt.Sprintf("%s", value)
 	}
 	scalar := d.resolve(s)
 	if scalar.Items != nil {

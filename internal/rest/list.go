@@ -100,7 +100,7 @@ func TextOrNil(s string) *string {
 }
 
 const (
-	// MaxPageBytes bounds what the bodies on one page take together, about: 250 events of 1 MiB are not an answer.
+	// MaxPageBytes bounds the bodies on one page together, about: 250 events of 1 MiB would be too large an answer.
 	MaxPageBytes = 8 << 20
 	// SliceRows is how many rows are asked for at a time, so that never many more than a page are in memory.
 	SliceRows = 10

@@ -47,7 +47,7 @@ func (f *Face) answerOnce(w http.ResponseWriter, r *http.Request, c *Caller, raw
 		w.Header().Set(replayed, "true")
 		return body, nil
 	}
-	// What was done is done: neither a client that has gone nor a store that fails now changes that.
+	// The call was made: neither a client that has gone nor a store that fails now changes that.
 	ctx := context.WithoutCancel(r.Context())
 	body, err := do()
 	if err != nil {

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -57,7 +58,7 @@ type Operation struct {
 	Tags        []string            `json:"tags"`
 	Summary     string              `json:"summary"`
 	Description string              `json:"description,omitempty"`
-	Scope       string              `json:"x-scope,omitempty"` // what the key must allow
+	Scope       string              `json:"x-scope,omitempty"` // the scope that the key needs
 	Security    *[]security         `json:"security,omitempty"`
 	Parameters  []Parameter         `json:"parameters,omitempty"`
 	Body        *requestBody        `json:"requestBody,omitempty"`
@@ -77,19 +78,44 @@ type Parameter struct {
 }
 
 type requestBody struct {
-	Required bool             `json:"required,omitempty"`
-	Content  map[string]Media `json:"content"`
+	Required bool     `json:"required,omitempty"`
+	Content  contents `json:"content"`
 }
 
 type response struct {
-	Ref         string           `json:"$ref,omitempty"`
-	Description string           `json:"description,omitempty"`
-	Content     map[string]Media `json:"content,omitempty"`
+	Ref         string   `json:"$ref,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Content     contents `json:"content,omitempty"`
 }
 
 // Media is a body of one media type.
 type Media struct {
 	Schema *Schema `json:"schema"`
+}
+
+// contents are the bodies of a request or an answer by their media types. Plain JSON comes first, because generators of
+// clients that can make only one of them take the first.
+type contents map[string]Media
+
+// MarshalJSON implements json.Marshaler.
+func (c contents) MarshalJSON() ([]byte, error) {
+	const first = "application/json"
+	mediaTypes := slices.Sorted(maps.Keys(c))
+	if i := slices.Index(mediaTypes, first); i > 0 {
+		mediaTypes = slices.Insert(slices.Delete(mediaTypes, i, i+1), 0, first)
+	}
+	b := []byte{'{'}
+	for i, mediaType := range mediaTypes {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		body, err := json.Marshal(c[mediaType])
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(strconv.AppendQuote(b, mediaType), ':'), body...)
+	}
+	return append(b, '}'), nil
 }
 
 // paths keep the order of the route table.
@@ -123,7 +149,7 @@ func (p paths) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// About is what a document says of its API as a whole.
+// About has a document's words about its API as a whole.
 type About struct {
 	Title, Version string
 	// Introduction says how to call the API, in Markdown.
@@ -162,10 +188,15 @@ type Problem struct {
 	RequestID string         `json:"requestId,omitempty" doc:"identifies the request in Relay's log"`
 }
 
-// ProblemField is what is wrong with one field.
+// ProblemField describes the fault of one field.
 type ProblemField struct {
 	Field  string `json:"field" example:"\"events[1]\""`
 	Reason string `json:"reason" example:"\"must not be empty\""`
+}
+
+// DocumentOf describes routes that no face serves.
+func DocumentOf(about About, routes []Route) *Document {
+	return (&Face{about: about, routes: routes}).Document()
 }
 
 // Document describes the routes.
@@ -230,6 +261,9 @@ func (rt *Route) operation(about *About, requests, answers *Schemas) *Operation 
 	for _, f := range plan.params {
 		p := Parameter{Name: f.name, In: "query", Description: f.tag.Get("doc"), Schema: requests.field(f.typ, f.tag)}
 		p.Schema.Description = ""
+		if b, ok := p.Schema.Default.(json.RawMessage); ok && p.Schema.Type == "string" && b[0] != '"' {
+			p.Schema.Default = string(b) // a choice of words, such as "true"
+		}
 		if f.path {
 			p.In, p.Required = "path", true
 			kinds = append(kinds, problem.NotFound)
@@ -254,6 +288,9 @@ func (rt *Route) operation(about *About, requests, answers *Schemas) *Operation 
 		kinds = append(kinds, problem.TooLarge, problem.UnsupportedType, problem.Invalid)
 	}
 	op.Responses[strconv.Itoa(op.status)] = response{Description: http.StatusText(op.status), Content: answer}
+	if d.Also != 0 {
+		op.Responses[strconv.Itoa(d.Also)] = response{Description: http.StatusText(d.Also), Content: answer}
+	}
 	for _, k := range kinds {
 		op.Responses[strconv.Itoa(k.Status())] = response{Ref: "#/components/responses/" + k.Slug()}
 	}
@@ -276,6 +313,8 @@ func (rt *Route) contents(plan *plan, requests, answers *Schemas) (request, answ
 		request = JSON(requests.Of(plan.bodyType))
 	}
 	switch {
+	case d.Answer == "application/json":
+		answer = JSON(&Schema{Description: "a JSON document"})
 	case d.Answer != "":
 		answer = map[string]Media{d.Answer: {&Schema{Type: "string"}}}
 	case d.status() != http.StatusNoContent:
@@ -301,9 +340,13 @@ type OpenAPIDocument struct {
 func (f *Face) DocumentRoute(pattern string, d Doc) Route {
 	rt := Describe[None, OpenAPIDocument](pattern, access.Anybody, d)
 	rt.Handler = web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		document, err := f.document()
+		if err != nil {
+			return err
+		}
 		web.APIHeaders(w.Header())
 		w.Header().Set("Cache-Control", "no-cache")
-		sendRead(w, r, http.StatusOK, "application/json", f.document)
+		sendRead(w, r, http.StatusOK, "application/json", document)
 		return nil
 	})
 	return rt
@@ -313,8 +356,12 @@ func (f *Face) DocumentRoute(pattern string, d Doc) Route {
 func (f *Face) PageRoute(pattern string, d Doc) Route {
 	rt := Describe[None, None](pattern, access.Anybody, d)
 	rt.Handler = web.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		page, err := f.page()
+		if err != nil {
+			return err
+		}
 		docsHeaders(w.Header())
-		sendRead(w, r, http.StatusOK, "text/html; charset=utf-8", f.page)
+		sendRead(w, r, http.StatusOK, "text/html; charset=utf-8", page)
 		return nil
 	})
 	return rt
@@ -322,8 +369,11 @@ func (f *Face) PageRoute(pattern string, d Doc) Route {
 
 // needs is the sentence on a call's scope; the page shows it beside the path.
 func needs(scope string) string {
-	if scope == string(access.ScopeSession) {
+	switch scope {
+	case string(access.ScopeSession):
 		return "Needs the session of a person who has signed in."
+	case string(access.ScopeAny):
+		return "Needs a key of any scope, or the session of a person who has signed in."
 	}
 	return "Needs the scope `" + scope + "`."
 }

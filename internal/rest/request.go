@@ -79,7 +79,7 @@ func (p *plan) read(r *http.Request, dst reflect.Value) (raw []byte, err error) 
 	if p.request != nil {
 		dst.FieldByIndex(p.request).Set(reflect.ValueOf(r))
 	}
-	// A body is read also where none is wanted: what follows it on the connection is the next request.
+	// A body is read also where none is wanted: behind it on the connection comes the next request.
 	limit, depth := int64(maxRequest), maxBodyDepth
 	if p.body != nil {
 		if l, ok := reflect.New(p.bodyType).Interface().(Roomy); ok {
@@ -199,7 +199,7 @@ func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 
 
 // check applies the tags min, max and enum.
 func (p *param) check(v reflect.Value, text string) string {
-	if v.Kind() == reflect.Int {
+	if v.Kind() == reflect.Int || v.Kind() == reflect.Int64 {
 		low, high := intTag(p.tag, "min"), intTag(p.tag, "max")
 		if low != nil && v.Int() < int64(*low) || high != nil && v.Int() > int64(*high) {
 			return fmt.Sprintf("must be %d to %d", *low, *high)
@@ -235,7 +235,7 @@ func isUTF8(charset string) bool {
 	return false
 }
 
-// ErrType says what is wrong with a request's Content-Type; wanted is a sentence on the types that the call takes.
+// ErrType returns the problem of a request's Content-Type; wanted is a sentence on the types that the call takes.
 func ErrType(r *http.Request, wanted string) error {
 	header := r.Header.Get("Content-Type")
 	t, params, err := mime.ParseMediaType(header)

@@ -39,6 +39,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/relay-events/relay/internal/account"
@@ -46,14 +47,14 @@ import (
 	"github.com/relay-events/relay/internal/web"
 )
 
-// Options is what a face gives to the adapter. All fields are required unless they say otherwise.
+// Options has the parts that a face gives to the adapter. All fields are required unless they say otherwise.
 type Options struct {
 	// Identify tells who makes a request, from its credentials. It returns a problem if there are none that are valid.
 	// The adapter checks permissions itself.
 	Identify func(r *http.Request) (*Caller, error)
 	// Answers keeps the answers to requests with the header Idempotency-Key, and the key of cursors.
 	Answers account.AnswerStore
-	// About is what the document says of the API as a whole.
+	// About has the document's words about the API as a whole.
 	About About
 	// Log gets what no client is told. Nil: nothing is logged.
 	Log *slog.Logger
@@ -68,8 +69,8 @@ type Face struct {
 
 	mux      *http.ServeMux
 	routes   []Route
-	document packed // set by Serve, before any request
-	page     packed
+	document func() (packed, error) // set by Serve; made when it is asked for, as most runs of the program never are
+	page     func() (packed, error)
 	cursors  atomic.Pointer[cipher.AEAD] // nil until the first list needs it
 }
 
@@ -87,8 +88,8 @@ func New(o Options) (*Face, error) {
 	return &Face{identify: o.Identify, answers: o.Answers, about: o.About, log: o.Log}, nil
 }
 
-// Serve makes the face answer the routes, and makes their document. It is called once, before the first request.
-func (f *Face) Serve(routes []Route) error {
+// Serve makes the face answer the routes. It is called once, before the first request.
+func (f *Face) Serve(routes []Route) {
 	f.routes, f.mux = routes, http.NewServeMux()
 	for i := range routes {
 		f.mux.Handle(routes[i].Pattern(), routes[i].Handler)
@@ -98,22 +99,25 @@ func (f *Face) Serve(routes []Route) error {
 		w.Header().Set("Cache-Control", "max-age=86400")
 		w.WriteHeader(http.StatusNoContent)
 	})
-	d := f.Document()
-	document, err := json.Marshal(d)
-	if err != nil {
-		return fmt.Errorf("encoding the document of %s: %w", f.about.Title, err)
-	}
-	page, err := renderDocs(d)
-	if err != nil {
-		return fmt.Errorf("rendering the page of %s: %w", f.about.Title, err)
-	}
-	f.document, f.page = packed{document, compressed(document)}, packed{page, compressed(page)}
+	f.document = sync.OnceValues(func() (packed, error) {
+		document, err := json.Marshal(f.Document())
+		if err != nil {
+			return packed{}, fmt.Errorf("encoding the document of %s: %w", f.about.Title, err)
+		}
+		return packed{document, compressed(document)}, nil
+	})
+	f.page = sync.OnceValues(func() (packed, error) {
+		page, err := renderDocs(f.Document())
+		if err != nil {
+			return packed{}, fmt.Errorf("rendering the page of %s: %w", f.about.Title, err)
+		}
+		return packed{page, compressed(page)}, nil
+	})
 	// A new installation makes its key of cursors now, because lists must work on a full disk as well. Where it cannot be
 	// made now, the first list tries again.
 	if _, err := f.cursorCipher(context.Background()); err != nil {
 		f.log.Warn("the key of cursors could not be read yet", "error", err)
 	}
-	return nil
 }
 
 // Routes returns the routes that the face serves.

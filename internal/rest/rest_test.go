@@ -103,7 +103,7 @@ func newLibrary(t *testing.T) *library {
 	doc := func(id string, status int) rest.Doc {
 		return rest.Doc{ID: id, Tag: "Books", Summary: id, Status: status}
 	}
-	err = l.face.Serve([]rest.Route{
+	l.face.Serve([]rest.Route{
 		rest.Handle(l.face, "GET /shelves/{shelf}/books", access.View, doc("listBooks", 0), l.list),
 		rest.Handle(l.face, "POST /shelves/{shelf}/books", access.Configure, doc("createBook", 201), l.create),
 		rest.Handle(l.face, "DELETE /books/{id}", access.Configure, doc("deleteBook", 204), l.remove),
@@ -121,9 +121,6 @@ func newLibrary(t *testing.T) *library {
 		l.face.DocumentRoute("GET /openapi.json", doc("getDocument", 0)),
 		l.face.PageRoute("GET /docs", rest.Doc{ID: "getDocs", Tag: "Books", Summary: "page", Answer: "text/html"}),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l.face.ServeHTTP(&web.Response{ResponseWriter: w}, r)
 	}))
@@ -333,7 +330,7 @@ func TestOnce(t *testing.T) {
 	}
 }
 
-// TestDocument: the document says what the table and the structs say.
+// TestDocument: the document agrees with the table and the structs.
 func TestDocument(t *testing.T) {
 	l := newLibrary(t)
 	var d struct {
@@ -387,7 +384,7 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestNewRefuses: what a face lacks is said at start.
+// TestNewRefuses: a missing part of a face is reported at the start.
 func TestNewRefuses(t *testing.T) {
 	if _, err := rest.New(rest.Options{}); err == nil {
 		t.Error("New without options: got nil, want an error")

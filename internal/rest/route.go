@@ -23,13 +23,14 @@ type Route struct {
 // Pattern returns the route as http.ServeMux reads it: "GET /v1/events".
 func (rt *Route) Pattern() string { return rt.Method + " " + rt.Path }
 
-// Doc is what the document says of a route beyond its types.
+// Doc has the document's words about a route beyond its types.
 type Doc struct {
 	ID      string // operationId: "listEvents"
 	Tag     string // the group it is listed in
 	Summary string // a line
 	Text    string // more, in Markdown; may be empty
 	Status  int    // of success; zero: 200
+	Also    int    // another status of success, of answers that are Statused; zero: none
 	Query   string // query of the example call: "format=openapi"; may be empty
 
 	// Pure marks a POST that changes nothing, so that it needs no Idempotency-Key.
@@ -61,6 +62,11 @@ func (d *Doc) status() int {
 type Headed interface {
 	// SetHeaders is called once, before the answer is sent.
 	SetHeaders(h http.Header)
+}
+
+// Statused is an answer that has its own status, Doc.Status or Doc.Also.
+type Statused interface {
+	HTTPStatus() int
 }
 
 // None is the request or the answer of a route that has none.
@@ -99,10 +105,14 @@ func Handle[In, Out any](f *Face, pattern string, needs access.Permission, d Doc
 		if c != nil {
 			p = c.Principal
 		}
+		status := status
 		answer := func() ([]byte, error) {
 			out, err := do(r.Context(), p, in)
 			if h, ok := any(out).(Headed); ok && err == nil {
 				h.SetHeaders(w.Header())
+			}
+			if s, ok := any(out).(Statused); ok && err == nil {
+				status = s.HTTPStatus()
 			}
 			if err != nil || status == http.StatusNoContent {
 				return nil, err

@@ -12,24 +12,30 @@ import (
 
 // Schema is a JSON Schema (2020-12, as OpenAPI 3.1 uses it), as far as the types of this API need one.
 type Schema struct {
-	Ref         string     `json:"$ref,omitempty"`
-	Type        any        `json:"type,omitempty"` // a string, or two with "null"
-	Description string     `json:"description,omitempty"`
-	Format      string     `json:"format,omitempty"`
-	Pattern     string     `json:"pattern,omitempty"`
-	Enum        []any      `json:"enum,omitempty"`
-	Default     any        `json:"default,omitempty"`
-	Minimum     *int       `json:"minimum,omitempty"`
-	Maximum     *int       `json:"maximum,omitempty"`
-	MaxLength   *int       `json:"maxLength,omitempty"`
-	MaxItems    *int       `json:"maxItems,omitempty"`
-	Items       *Schema    `json:"items,omitempty"`
-	Properties  properties `json:"properties,omitempty"`
-	Required    []string   `json:"required,omitempty"`
+	Ref         string `json:"$ref,omitempty"`
+	Type        any    `json:"type,omitempty"` // a string, or two with "null"
+	Description string `json:"description,omitempty"`
+	Format      string `json:"format,omitempty"`
+	Pattern     string `json:"pattern,omitempty"`
+	Enum        []any  `json:"enum,omitempty"`
+	Default     any    `json:"default,omitempty"`
+	// Usual is the default of a member of a body. It is not called default, because generators take a member with a default
+	// for one that is always there, and a request need not have it.
+	Usual      any        `json:"x-default,omitempty"`
+	Minimum    *int       `json:"minimum,omitempty"`
+	Maximum    *int       `json:"maximum,omitempty"`
+	MaxLength  *int       `json:"maxLength,omitempty"`
+	MaxItems   *int       `json:"maxItems,omitempty"`
+	Items      *Schema    `json:"items,omitempty"`
+	Properties properties `json:"properties,omitempty"`
+	Required   []string   `json:"required,omitempty"`
 	// Additional is false, or the schema of members with any name.
 	Additional any       `json:"additionalProperties,omitempty"`
 	AnyOf      []*Schema `json:"anyOf,omitempty"`
+	OneOf      []*Schema `json:"oneOf,omitempty"`
 	Examples   []any     `json:"examples,omitempty"`
+	// GoName is the name of a member in clients that oapi-codegen makes, where two names would become the same.
+	GoName string `json:"x-go-name,omitempty"`
 }
 
 // properties keep the order of the Go fields: people read them.
@@ -71,6 +77,13 @@ var rawMessage = reflect.TypeFor[json.RawMessage]()
 func (s *Schemas) Of(t reflect.Type) *Schema {
 	if c, ok := reflect.New(t).Interface().(Custom); ok {
 		return c.Schema()
+	}
+	if c, ok := reflect.New(t).Interface().(Choice); ok {
+		choice := &Schema{}
+		for _, form := range c.Forms() {
+			choice.OneOf = append(choice.OneOf, s.Of(reflect.TypeOf(form).Elem()))
+		}
+		return choice
 	}
 	if o, ok := reflect.New(t).Interface().(optional); ok {
 		_, _, value := o.target()
@@ -124,7 +137,12 @@ func (s *Schemas) reference(t reflect.Type) *Schema {
 func (s *Schemas) object(t reflect.Type) *Schema {
 	o := &Schema{Type: "object"}
 	for _, f := range jsonFields(t) {
-		o.Properties = append(o.Properties, property{f.name, s.field(f.typ, f.tag)})
+		member := s.field(f.typ, f.tag)
+		member.Default, member.Usual = nil, member.Default
+		if strings.HasPrefix(t.Name(), "Update") {
+			member.Usual = nil // left out, it stays as it is
+		}
+		o.Properties = append(o.Properties, property{f.name, member})
 		if s.request && f.required() || !s.request && !f.omit {
 			o.Required = append(o.Required, f.name)
 		}
@@ -138,6 +156,13 @@ func (s *Schemas) object(t reflect.Type) *Schema {
 	return o
 }
 
+// Name adds a schema under a name and returns a reference to it. Code generators make a type of each name; of a schema
+// without one, that is a choice, several make a type that loses its content.
+func (s *Schemas) Name(name string, schema *Schema) *Schema {
+	s.named = append(s.named, property{name, schema})
+	return &Schema{Ref: "#/components/schemas/" + name}
+}
+
 // Tolerant marks a request whose unknown members are not refused: data of others, that we hand on.
 type Tolerant interface{ Tolerant() }
 
@@ -145,7 +170,7 @@ type Tolerant interface{ Tolerant() }
 type Requirer interface{ Requires() []string }
 
 // field returns the schema of a field: its type's with what the tags say. The tags are doc, enum (separated by commas),
-// default and example (JSON), min and max (of a number), maxItems and maxLength.
+// default and example (JSON), min and max (of a number), maxItems, maxLength and goName.
 func (s *Schemas) field(t reflect.Type, tag reflect.StructTag) *Schema {
 	f := s.Of(t)
 	if f.Ref != "" && tag.Get("doc") != "" { // in 3.1 words may stand beside a reference
@@ -174,6 +199,7 @@ func (s *Schemas) field(t reflect.Type, tag reflect.StructTag) *Schema {
 	}
 	f.Minimum, f.Maximum = intTag(tag, "min"), intTag(tag, "max")
 	f.MaxItems, f.MaxLength = intTag(tag, "maxItems"), intTag(tag, "maxLength")
+	f.GoName = tag.Get("goName")
 	return f
 }
 
@@ -204,6 +230,9 @@ func nullable(s *Schema) *Schema {
 	}
 	if s.Ref != "" {
 		return &Schema{AnyOf: []*Schema{s, {Type: "null"}}}
+	}
+	if s.OneOf != nil {
+		s.OneOf = append(s.OneOf, &Schema{Type: "null"})
 	}
 	return s
 }

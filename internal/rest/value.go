@@ -21,7 +21,7 @@ type Opt[T any] struct {
 
 func (o *Opt[T]) target() (given, null *bool, value any) { return &o.Given, &o.Null, &o.Value }
 
-// optional is what the decoder and the schema see of an Opt.
+// optional is an Opt as the decoder and the schema see it.
 type optional interface {
 	target() (given, null *bool, value any)
 }
@@ -136,6 +136,14 @@ type Custom interface {
 	Decode(v rawjson.Value) string
 	Parse(s string) string // of a path or query parameter
 	Schema() *Schema
+}
+
+// Choice is a type of a request or an answer that has several forms.
+type Choice interface {
+	// Forms returns pointers to a value of each form, which stand in the document.
+	Forms() []any
+	// Form returns the place for a value of the kind, nil if it has no such form, and in words the forms there are.
+	Form(kind rawjson.Kind) (place any, want string)
 }
 
 // Values that requests hand on unread.

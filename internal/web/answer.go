@@ -11,6 +11,7 @@ import (
 	mrand "math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -89,12 +90,15 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rw, ok := w.(*Response)
 	if !ok {
-		rw = &Response{ResponseWriter: w, request: r}
+		rw = &Response{ResponseWriter: w}
+	}
+	if rw.request == nil { // no Server's
+		rw.request = r
 	}
 	rw.Problem(err)
 }
 
-// document is a problem document, RFC 9457, with our extensions errors and requestId.
+// document is a problem document, RFC 9457, with our extensions errors, requestId, and limit, plan, allowed and used.
 type document struct {
 	Type      string  `json:"type"`
 	Title     string  `json:"title"`
@@ -102,6 +106,12 @@ type document struct {
 	Detail    string  `json:"detail,omitempty"`
 	Errors    []field `json:"errors,omitempty"`
 	RequestID string  `json:"requestId,omitempty"`
+
+	// Of a limit that is reached.
+	Limit   string `json:"limit,omitempty"`
+	Plan    string `json:"plan,omitempty"`
+	Allowed *int64 `json:"allowed,omitempty"`
+	Used    *int64 `json:"used,omitempty"`
 }
 
 type field struct {
@@ -109,7 +119,7 @@ type field struct {
 	Reason string `json:"reason"`
 }
 
-// ProblemType is what the types of Relay's problem documents begin with; the kind's slug follows. A URN does not
+// ProblemType is the prefix of the types of Relay's problem documents; the kind's slug follows. A URN does not
 // pretend that there is a page behind it.
 const ProblemType = "urn:relay:problem:"
 
@@ -132,6 +142,9 @@ func appendProblem(dst []byte, p *problem.Error, requestID string, status int) (
 	if p.Kind == problem.Internal { // whatever it says, it was not written for the caller
 		d.Detail = "something went wrong inside Relay; its log has the details under this request's id"
 	}
+	if l := p.Limit; l != nil {
+		d.Limit, d.Plan, d.Allowed, d.Used = l.Limit, l.Plan, &l.Allowed, &l.Used
+	}
 	for _, f := range p.Fields {
 		d.Errors = append(d.Errors, field{f.Name, f.Reason})
 	}
@@ -144,7 +157,7 @@ func appendProblem(dst []byte, p *problem.Error, requestID string, status int) (
 	return append(dst, bytes.TrimRight(b.Bytes(), "\n")...), d.Status
 }
 
-// asProblem finds what to tell the client of err.
+// asProblem returns the client's view of err.
 func asProblem(err error) *problem.Error {
 	var p *problem.Error
 	switch {
@@ -183,7 +196,11 @@ func (w *Response) Problem(err error) {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set("Retry-After", strconv.Itoa(retryAfter(p.After)))
 	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", `Bearer realm="relay"`)
+		challenge := `Bearer realm="relay"`
+		if scheme, _, ok := strings.Cut(w.request.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
+			challenge += `, error="invalid_token"` // RFC 6750 section 3.1; without a token it is left out
+		}
+		h.Set("WWW-Authenticate", challenge)
 	}
 	if w.body != nil && w.body.stream {
 		// It may have no end: the answer comes first.
@@ -204,7 +221,7 @@ func (w *Response) Problem(err error) {
 	Send(w, status, ProblemContentType, doc)
 }
 
-// logProblem logs what an operator must know: internal errors and a store that is not there. Client errors are the
+// logProblem logs problems that concern the operator: internal errors and a store that is not there. Client errors are the
 // client's to read.
 func (w *Response) logProblem(err error, p *problem.Error) {
 	level := slog.LevelDebug
@@ -231,8 +248,9 @@ func retryAfter(after time.Duration) int {
 	if after <= 0 {
 		return 1 + mrand.IntN(5)
 	}
+	const spread = 30 // seconds at most, so that clients do not come back together
 	s := int((after + time.Second - 1) / time.Second)
-	return s + mrand.IntN(s+1)
+	return s + mrand.IntN(min(s, spread)+1)
 }
 
 // requestIDs gives ids that are unique over processes without asking the kernel for each: a random prefix and a count.

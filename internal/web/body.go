@@ -127,7 +127,7 @@ func (b *body) reserve(n int64) error {
 	return nil
 }
 
-// release gives back what the request had of the bounds.
+// release returns the request's share of the bounds.
 func (b *body) release() {
 	b.server.memory.give(b.held.Load())
 	if b.counted {
@@ -139,7 +139,7 @@ func (b *body) release() {
 // longer than a SlowWindow.
 const drainBytes = 32 << 20
 
-// drain reads what is left of a body that was refused. A client that is still sending when the connection is closed
+// drain reads the rest of a body that was refused. A client that is still sending when the connection is closed
 // sees a reset instead of the answer; net/http alone reads no more than 256 KiB.
 func (b *body) drain() {
 	if b.ended || b.lost {
@@ -159,7 +159,7 @@ func (b *body) drain() {
 	}
 }
 
-// Discard reads what is left of the request's body, within bounds, so that a client which is still sending gets to see
+// Discard reads the rest of the request's body, within bounds, so that a client which is still sending gets to see
 // the answer. Problem documents do that by themselves; streamed answers call it.
 func Discard(w http.ResponseWriter) {
 	if rw, ok := w.(*Response); ok && rw.body != nil {
@@ -192,7 +192,7 @@ func ReadBody(r *http.Request, buf []byte, limit int64) ([]byte, error) {
 			left = int(r.ContentLength) - got + 1
 		}
 		if room := cap(buf) - len(buf); room < min(minRead, left) {
-			// A length is only announced: memory grows with what has come, up to it. Small bodies are read in one go.
+			// A length is only announced: memory grows with the bytes received, up to it. Small bodies are read in one go.
 			grow := max(minRead, got)
 			if r.ContentLength >= 0 {
 				grow = min(max(grow, firstRead), left)
@@ -288,7 +288,7 @@ func ReadStream(w http.ResponseWriter, r *http.Request) (*Stream, error) {
 	return &Stream{in: r.Body, body: b}, nil
 }
 
-// Flush sends what was written of a streamed answer, within the time a client may take to read it.
+// Flush sends the written part of a streamed answer, within the time a client may take to read it.
 func Flush(w http.ResponseWriter) error {
 	c := http.NewResponseController(w)
 	_ = c.SetWriteDeadline(time.Now().Add(writeTime)) // fails on a connection that is gone, and so does the write

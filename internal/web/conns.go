@@ -295,7 +295,7 @@ func Authenticated(r *http.Request) error {
 
 type responseKey struct{}
 
-// Counts are what a Server counts for the metrics.
+// Counts are a Server's counters for the metrics.
 type Counts struct {
 	// Connections are open, Busy of them have a request with a valid key under way.
 	Connections, Busy int

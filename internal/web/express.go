@@ -33,24 +33,24 @@ type Express struct {
 	Answer func(ctx context.Context, key any, h *ExpressHead, body, dst []byte) (answer []byte, ok bool)
 }
 
-// ExpressHead is what a request on the short way says of itself; empty for a header that is absent. Its bytes are
+// ExpressHead has the headers of a request on the short way; empty for one that is absent. Its bytes are
 // valid during the call.
 type ExpressHead struct {
 	Authorization, APIKey, ContentType, IdempotencyKey []byte
 }
 
 const (
-	// maxExpressHead and maxExpressBody bound what is read before a connection is handed over, in bytes.
+	// maxExpressHead and maxExpressBody bound how much is read before a connection is handed over, in bytes.
 	maxExpressHead = 4 << 10
 	maxExpressBody = 1 << 20
-	// expressBuffer is what a connection begins with, in bytes: a head and a usual event. It is the only memory that is
+	// expressBuffer is the memory that a connection begins with, in bytes: a head and a usual event. It is the only memory that is
 	// not charged to the bound on bodies, since connections are bounded themselves.
 	expressBuffer = 8 << 10
 	// expressBodyTime is how long a body may take here; the ordinary way is more patient.
 	expressBodyTime = 2 * time.Second
 )
 
-// expressway serves what it can of the connections it accepts, and hands the rest over.
+// expressway serves those connections that it can, and hands the rest over.
 type expressway struct {
 	server *Server
 	rest   *handover
@@ -70,7 +70,7 @@ type expressConn struct {
 
 	// Of its goroutine:
 	req     expressRequest // the one being served; here, because a variable of its own would be allocated for each
-	buf     []byte         // what was read and is not served yet
+	buf     []byte         // bytes read and not served yet
 	small   *[]byte        // the pooled buffer that buf lies in; nil: in a larger one
 	charged int64          // bytes of the larger one, charged to the bound on bodies
 }
@@ -251,7 +251,7 @@ func (c *expressConn) release() {
 	c.small, c.buf, c.charged = nil, nil, 0
 }
 
-// hand gives the connection to the ordinary way, with what was read of it: the buffer goes along.
+// hand gives the connection to the ordinary way, with the bytes read so far: the buffer goes along.
 func (c *expressConn) hand() {
 	c.req = expressRequest{}
 	if c.SetDeadline(time.Time{}) != nil {
@@ -294,7 +294,7 @@ func (c *expressConn) send(body []byte, last bool) bool {
 	return err == nil
 }
 
-// expressVerdict says what to do with what was read.
+// expressVerdict says how to go on with the bytes read.
 type expressVerdict uint8
 
 const (

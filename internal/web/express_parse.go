@@ -53,6 +53,8 @@ func parseExpress(b []byte, path string, h *ExpressHead) (length int, ok bool) {
 					return 0, false
 				}
 				length = int(n)
+			} else if foldEqual(name, "ce-specversion") { // the header has parts of the event
+				return 0, false
 			}
 		case len("authorization"):
 			if foldEqual(name, "authorization") {

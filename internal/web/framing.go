@@ -27,7 +27,7 @@ const maxWatchedLine = 256
 // alone takes 16 bytes, so that an honest connection never has as many.
 const maxVerdicts = 512
 
-// headVerdict is what is wrong with a head, if anything, that net/http lets pass.
+// headVerdict is the fault of a head, if any, that net/http lets pass.
 type headVerdict uint8
 
 const (
@@ -124,7 +124,7 @@ func (w *watchedConn) startHead() {
 // watch follows what was read, takes empty lines before a request line out of it (RFC 9112 section 2.2: old clients send
 // one behind a body), and returns how much is left.
 func (w *watchedConn) watch(all []byte) int {
-	b := all // what is not followed yet
+	b := all // bytes not followed yet
 	drop := func() {
 		copy(b, b[1:])
 		all, b = all[:len(all)-1], b[:len(b)-1]

@@ -252,7 +252,7 @@ func (s *Server) serve(hw http.ResponseWriter, connected *http.Request) {
 	s.o.Handler.ServeHTTP(w, r)
 }
 
-// clip shortens what a client has sent for a message.
+// clip shortens a client's text for a message.
 func clip(s string) string {
 	const longest = 60
 	if len(s) > longest {

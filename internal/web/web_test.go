@@ -286,6 +286,23 @@ func TestProblems(t *testing.T) {
 			}
 		})
 	}
+	for sent, want := range map[string]string{"": `Bearer realm="relay"`, "Bearer wrong": `Bearer realm="relay", error="invalid_token"`, "Basic x": `Bearer realm="relay"`} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/key", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sent != "" {
+			req.Header.Set("Authorization", sent)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get("WWW-Authenticate"); got != want {
+			t.Errorf("WWW-Authenticate after %q: got %q, want %q", sent, got, want)
+		}
+	}
 	if _, d := get(t, addr, "/field"); len(d.Errors) != 1 || d.Errors[0].Field != "events[1]" || d.Errors[0].Reason != "must not be empty" {
 		t.Errorf("errors: got %+v", d.Errors)
 	}
