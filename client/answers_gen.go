@@ -313,8 +313,8 @@ type Webhook struct {
 	Transform string `json:"transform"`
 	// Shape of the body.
 	Format string `json:"format"`
-	// Headers that sign a request.
-	Signature string `json:"signature"`
+	// Headers that sign a request: a name, a SignatureForm, or a list of them.
+	Signature any `json:"signature"`
 	// Requests are also signed with an ed25519 key.
 	KeyPair bool `json:"keyPair"`
 	// Verifies the v1a signatures; null: it has no key pair.
@@ -323,6 +323,8 @@ type Webhook struct {
 	Auth Auth `json:"auth"`
 	// Sent with every request.
 	Headers map[string]string `json:"headers"`
+	// What the webhook belongs to, for portal links.
+	Labels map[string]string `json:"labels"`
 	// When to try again.
 	Retry Retry `json:"retry"`
 	// Of an attempt.
@@ -359,6 +361,30 @@ type Webhook struct {
 	// Problems with its event types, in the answer to a request that sets them; left out if there are
 	// none.
 	Warnings []Warning `json:"warnings"`
+}
+
+// SignatureForm is a part of [Webhook].
+type SignatureForm struct {
+	// The header with the signature.
+	Header string `json:"header"`
+	// The header's value.
+	Value string `json:"value"`
+	// The signed text.
+	Content string `json:"content"`
+	// The hash of the HMAC. One of "sha256", "sha1", "sha512".
+	Algorithm string `json:"algorithm"`
+	// One of "hex", "base64".
+	Encoding string `json:"encoding"`
+	// Of each signature.
+	Prefix string `json:"prefix"`
+	// Between two signatures, while a rotation overlaps; empty: there is room for one.
+	Separator string `json:"separator"`
+	// The key: the secret's bytes, or those it encodes. One of "text", "base64", "hex".
+	Key string `json:"key"`
+	// A header with the id; empty: none.
+	IDHeader string `json:"idHeader"`
+	// A header with the timestamp; empty: none.
+	TimestampHeader string `json:"timestampHeader"`
 }
 
 // Auth is a part of [Webhook] and a part of [GateSettings].
@@ -648,6 +674,16 @@ type Preview struct {
 	Truncated bool `json:"truncated"`
 }
 
+// RevealedSecret is the answer of [Client.RevealWebhookSecret].
+type RevealedSecret struct {
+	// Signs the requests.
+	Secret string `json:"secret"`
+	// Signs requests as well until previousSecretUntil; null: none does.
+	PreviousSecret string `json:"previousSecret"`
+	// Null: there is no previous secret.
+	PreviousSecretUntil time.Time `json:"previousSecretUntil"`
+}
+
 // Job is the answer of [Client.RecoverWebhook], the answer of [Client.ReplayWebhook], an entry of
 // the answer of [Client.ListJobs], the answer of [Client.GetJob] and others.
 type Job struct {
@@ -675,6 +711,93 @@ type Job struct {
 	CreatedAt time.Time `json:"createdAt"`
 	//
 	FinishedAt time.Time `json:"finishedAt"`
+}
+
+// Hook is the answer of [Client.ListHooks], the answer of [Client.CreateHook], the answer of
+// [Client.RestoreHook] and the answer of [Client.ResumeHook].
+type Hook struct {
+	//
+	ID string `json:"id"`
+	// As the subscriber gave it.
+	TargetURL string `json:"targetUrl"`
+	// The event type, the first of several; * stands for any characters.
+	Event string `json:"event"`
+	//
+	Events []string `json:"events"`
+	// An expression that says which of these events it wants; empty: all.
+	Filter string `json:"filter"`
+	// Disabled by Relay, or ended: see why. One of "active", "disabled", "ended".
+	Status string `json:"status"`
+	// The platform that the target's address tells of, else its host.
+	Platform string `json:"platform"`
+	// Why it gets no events, or may soon get none; null: it works.
+	Why string `json:"why"`
+	//
+	CreatedBy HookActor `json:"createdBy"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+	// How it ended; null: it has not.
+	Ended *HookEnd `json:"ended"`
+	// Set while the target answers 404, at least five times in a row: the workflow there is not
+	// active.
+	InactiveThereSince time.Time `json:"inactiveThereSince"`
+	// Always null: it does not expire.
+	Expiration_date time.Time `json:"expiration_date"`
+	// Signs the requests; shown only to the key that created it, in the answer to its creation.
+	Secret string `json:"secret"`
+}
+
+// HookActor is a part of [Hook] and a part of [HookEnd].
+type HookActor struct {
+	// One of "key", "user", "system".
+	Kind string `json:"kind"`
+	// Of the key or the user.
+	ID string `json:"id"`
+	// At the time.
+	Name string `json:"name"`
+}
+
+// HookEnd is a part of [Hook].
+type HookEnd struct {
+	//
+	At time.Time `json:"at"`
+	// Unsubscribed with a key, gone (its target answered 410), or removed by a person. One of
+	// "unsubscribed", "gone", "removed".
+	Cause string `json:"cause"`
+	//
+	By HookActor `json:"by"`
+	// From then on it is no longer listed.
+	RestorableUntil time.Time `json:"restorableUntil"`
+}
+
+// HookDeleted is the answer of [Client.DeleteHook].
+type HookDeleted struct {
+	//
+	ID string `json:"id"`
+	//
+	Deleted bool `json:"deleted"`
+}
+
+// HookAccount is the answer of [Client.GetHookAccount].
+type HookAccount struct {
+	// Of the tenant.
+	ID string `json:"id"`
+	// The tenant's name.
+	Tenant string `json:"tenant"`
+	// The key's name.
+	Key string `json:"key"`
+	// Both.
+	Label string `json:"label"`
+}
+
+// HookEvent is the answer of [Client.ListHookEvents].
+type HookEvent struct {
+	// The value of event.
+	Key string `json:"key"`
+	//
+	Label string `json:"label"`
+	//
+	Description string `json:"description"`
 }
 
 // Campaign is an entry of the answer of [Client.ListCampaigns], the answer of
@@ -832,6 +955,651 @@ type Integration struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
+// Connector is an entry of the answer of [Client.ListConnectors] and the answer of
+// [Client.TickConnectorPlan].
+type Connector struct {
+	// Its name in addresses.
+	Connector string `json:"connector"`
+	//
+	Version string `json:"version"`
+	// Standard: it ships with Relay. One of "standard", "custom".
+	Origin string `json:"origin"`
+	// Testing sends to test profiles only; no new connections are made with a retired one. One of
+	// "draft", "testing", "live", "retired".
+	State string `json:"state"`
+	// List: what counts is that the partner ends up with the right members; message: each send is an
+	// act of its own. One of "list", "message".
+	Kind string `json:"kind"`
+	//
+	Name string `json:"name"`
+	//
+	Logo string `json:"logo"`
+	//
+	Description string `json:"description"`
+	// Where the partner describes its API.
+	Docs string `json:"docs"`
+	// The type of identifier that it sends.
+	PartnerNumber int `json:"partnerNumber"`
+	//
+	Categories []string `json:"categories"`
+	// Of add, update, remove, message, forget, segments and check.
+	Capabilities []string `json:"capabilities"`
+	// What the definition was compared with, and when.
+	CheckedAgainst string `json:"checkedAgainst"`
+	// One of "none", "basic", "bearer", "apiKey", "query", "oauth2".
+	Authentication string `json:"authentication"`
+	// What a connection gives.
+	Fields []ConnectorField `json:"fields"`
+	// Whether the free text External ID is used, which names the segment or event at the partner.
+	ExternalID ExternalIDRule `json:"externalId"`
+	// What the people who asked for it have told.
+	Request ConnectorRequest `json:"request"`
+	// What people check before it goes live.
+	Plan []PlanStep `json:"plan"`
+	// What a draft lacks.
+	Problems []string `json:"problems"`
+	// Null: it ships with Relay.
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// ConnectorField is a part of [Connector] and a part of [ConnectorDocument].
+type ConnectorField struct {
+	//
+	Name string `json:"name"`
+	//
+	Title string `json:"title"`
+	//
+	Help string `json:"help"`
+	// One of "text", "url", "number", "boolean".
+	Type string `json:"type"`
+	// It is stored encrypted and never shown.
+	Secret bool `json:"secret"`
+	//
+	Optional bool `json:"optional"`
+	//
+	Enum []string `json:"enum"`
+	//
+	Default string `json:"default"`
+	//
+	Pattern string `json:"pattern"`
+}
+
+// ExternalIDRule is a part of [Connector] and a part of [ConnectorDocument].
+type ExternalIDRule struct {
+	// Required: leaving it blank is an error. One of "required", "optional", "unused".
+	Use string `json:"use"`
+	//
+	Help string `json:"help"`
+	//
+	Pattern string `json:"pattern"`
+	//
+	MaxBytes int `json:"maxBytes"`
+}
+
+// ConnectorRequest is a part of [Connector] and a part of [ConnectorDocument].
+type ConnectorRequest struct {
+	//
+	APIDocs string `json:"apiDocs"`
+	//
+	Contact string `json:"contact"`
+	//
+	UseCase string `json:"useCase"`
+	//
+	DueDate string `json:"dueDate"`
+}
+
+// PlanStep is a part of [Connector] and a part of [ConnectorDocument].
+type PlanStep struct {
+	//
+	Step string `json:"step"`
+	//
+	Done bool `json:"done"`
+	//
+	By string `json:"by"`
+	//
+	At time.Time `json:"at"`
+	//
+	Evidence string `json:"evidence"`
+}
+
+// ConnectorDocument is the answer of [Client.CreateConnector], the answer of [Client.GetConnector]
+// and the answer of [Client.UpdateConnector].
+type ConnectorDocument struct {
+	// Its name in addresses.
+	Connector string `json:"connector"`
+	//
+	Version string `json:"version"`
+	// Standard: it ships with Relay. One of "standard", "custom".
+	Origin string `json:"origin"`
+	// Testing sends to test profiles only; no new connections are made with a retired one. One of
+	// "draft", "testing", "live", "retired".
+	State string `json:"state"`
+	// List: what counts is that the partner ends up with the right members; message: each send is an
+	// act of its own. One of "list", "message".
+	Kind string `json:"kind"`
+	//
+	Name string `json:"name"`
+	//
+	Logo string `json:"logo"`
+	//
+	Description string `json:"description"`
+	// Where the partner describes its API.
+	Docs string `json:"docs"`
+	// The type of identifier that it sends.
+	PartnerNumber int `json:"partnerNumber"`
+	//
+	Categories []string `json:"categories"`
+	// Of add, update, remove, message, forget, segments and check.
+	Capabilities []string `json:"capabilities"`
+	// What the definition was compared with, and when.
+	CheckedAgainst string `json:"checkedAgainst"`
+	// One of "none", "basic", "bearer", "apiKey", "query", "oauth2".
+	Authentication string `json:"authentication"`
+	// What a connection gives.
+	Fields []ConnectorField `json:"fields"`
+	// Whether the free text External ID is used, which names the segment or event at the partner.
+	ExternalID ExternalIDRule `json:"externalId"`
+	// What the people who asked for it have told.
+	Request ConnectorRequest `json:"request"`
+	// What people check before it goes live.
+	Plan []PlanStep `json:"plan"`
+	// What a draft lacks.
+	Problems []string `json:"problems"`
+	// Null: it ships with Relay.
+	UpdatedAt time.Time `json:"updatedAt"`
+	// The definition, in YAML or JSON, as it was given.
+	Document string `json:"document"`
+}
+
+// ConnectorCheck is the answer of [Client.CheckConnector].
+type ConnectorCheck struct {
+	// It can be read as a whole.
+	Valid bool `json:"valid"`
+	//
+	Problems []ConnectorProblem `json:"problems"`
+	//
+	Tests []ConnectorTestResult `json:"tests"`
+}
+
+// ConnectorProblem is a part of [ConnectorCheck].
+type ConnectorProblem struct {
+	//
+	Line int `json:"line"`
+	//
+	Column int `json:"column"`
+	//
+	Path string `json:"path"`
+	//
+	Reason string `json:"reason"`
+	// It is not there yet, which a draft may do without.
+	Missing bool `json:"missing"`
+}
+
+// ConnectorTestResult is a part of [ConnectorCheck].
+type ConnectorTestResult struct {
+	//
+	Name string `json:"name"`
+	//
+	Passed bool `json:"passed"`
+	// Why it failed.
+	Reason string `json:"reason"`
+}
+
+// ConnectorTrial is the answer of [Client.TryConnector].
+type ConnectorTrial struct {
+	// What the connector receives.
+	Payload json.RawMessage `json:"payload"`
+	// Why nothing is sent, such as the connector's filter; null: it is.
+	Skipped string `json:"skipped"`
+	// The profile's entry, after filter and transform; null: it did not come so far.
+	Item json.RawMessage `json:"item"`
+	// The request, credentials masked; null: it did not come so far.
+	Request *TriedRequest `json:"request"`
+	// What came of sending it; null: it was not sent.
+	Attempt *Attempt `json:"attempt"`
+}
+
+// TriedRequest is a part of [ConnectorTrial].
+type TriedRequest struct {
+	//
+	Method string `json:"method"`
+	//
+	URL string `json:"url"`
+	//
+	Headers map[string]string `json:"headers"`
+	//
+	Body string `json:"body"`
+}
+
+// Connection is an entry of the answer of [Client.ListConnections], the answer of
+// [Client.CreateConnection], the answer of [Client.GetConnection] and the answer of
+// [Client.UpdateConnection].
+type Connection struct {
+	//
+	ID string `json:"id"`
+	//
+	Connector string `json:"connector"`
+	// Of the connector.
+	Version string `json:"version"`
+	//
+	Name string `json:"name"`
+	// The type of identifier that is sent: the connector's, or this connection's own.
+	PartnerNumber int `json:"partnerNumber"`
+	// Specific to your organization; part of each payload.
+	SiteNumber int `json:"siteNumber"`
+	// Secret ones are shown as ***.
+	Fields map[string]string `json:"fields"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+	//
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// Segments is the answer of [Client.ListSegments].
+type Segments struct {
+	//
+	Data []Segment `json:"data"`
+	// Null: they could not be fetched yet.
+	FetchedAt time.Time `json:"fetchedAt"`
+	// Why fetching them has failed, or why the list is not whole; the last list stays.
+	Problem string `json:"problem"`
+}
+
+// Segment is a part of [Segments].
+type Segment struct {
+	// What an attachment takes as its External ID.
+	ID string `json:"id"`
+	//
+	Name string `json:"name"`
+}
+
+// Profile is an entry of the answer of [Client.ListProfiles], the answer of [Client.GetProfile] and
+// the answer of [Client.PutProfile].
+type Profile struct {
+	//
+	ProfileID string `json:"profileId"`
+	//
+	SourceID string `json:"sourceId"`
+	// Identifiers by partner number.
+	PartnerIDs map[string][]string `json:"partnerIds"`
+	//
+	Variables json.RawMessage `json:"variables"`
+	// Connectors in testing send it.
+	Test bool `json:"test"`
+	// Nothing but its removal is sent.
+	DoNotContact bool `json:"doNotContact"`
+	// By purpose.
+	Consent map[string]Consent `json:"consent"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+	//
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// Consent is a part of [Profile].
+type Consent struct {
+	// Granted or denied.
+	State string `json:"state"`
+	// When, if it was told.
+	At time.Time `json:"at"`
+	// Where it is written down.
+	Proof string `json:"proof"`
+}
+
+// Audience is an entry of the answer of [Client.ListAudiences], the answer of
+// [Client.CreateAudience], the answer of [Client.GetAudience], the answer of
+// [Client.UpdateAudience] and others.
+type Audience struct {
+	// Relay42AudienceNumber of the payload.
+	Number int `json:"number"`
+	//
+	Name string `json:"name"`
+	// Part of each payload.
+	Data json.RawMessage `json:"data"`
+	//
+	Attachments []Attachment `json:"attachments"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+	//
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// Attachment is a part of [Audience] and the answer of [Client.CreateAttachment].
+type Attachment struct {
+	//
+	ID string `json:"id"`
+	//
+	Connection string `json:"connection"`
+	// The segment or event at the partner, byte for byte.
+	ExternalID string `json:"externalId"`
+	// The partner is told of changes of members, too.
+	OnUpdate bool `json:"onUpdate"`
+	//
+	Paused bool `json:"paused"`
+	// Empty; else only profiles that have granted it are sent.
+	ConsentPurpose string `json:"consentPurpose"`
+	// Empty; else it is being detached: remove (its members are removed at the partner first) or keep.
+	Detaching string `json:"detaching"`
+}
+
+// AttachmentCounts is the answer of [Client.GetAttachmentCounts].
+type AttachmentCounts struct {
+	// By state, as in the list of profiles.
+	States map[string]int `json:"states"`
+}
+
+// AttachmentProfile is an entry of the answer of [Client.ListAttachmentProfiles].
+type AttachmentProfile struct {
+	//
+	ProfileID string `json:"profileId"`
+	// PendingAdd, pendingUpdate, pendingRemove, sending, synced, rejected, skipped, suppressed or
+	// kept; empty: it is not there, and not wanted there.
+	State string `json:"state"`
+	//
+	Wanted bool `json:"wanted"`
+	// The partner has it.
+	Sent bool `json:"sent"`
+	// Why it was rejected or skipped, in the partner's words.
+	Reason string `json:"reason"`
+	//
+	At time.Time `json:"at"`
+}
+
+// ProfileExplanation is the answer of [Client.ExplainProfile].
+type ProfileExplanation struct {
+	// Null: it is not in the audience.
+	MemberSince time.Time `json:"memberSince"`
+	// As in the list of profiles.
+	State string `json:"state"`
+	//
+	Wanted bool `json:"wanted"`
+	// The partner has it.
+	Sent bool `json:"sent"`
+	//
+	At time.Time `json:"at"`
+	// Sentences, the most important first.
+	Reasons []string `json:"reasons"`
+}
+
+// Member is an entry of the answer of [Client.ListMembers].
+type Member struct {
+	//
+	ProfileID string `json:"profileId"`
+	//
+	Since time.Time `json:"since"`
+}
+
+// Import is an entry of the answer of [Client.ListImports], the answer of [Client.CreateImport],
+// the answer of [Client.GetImport] and the answer of [Client.StartImport].
+type Import struct {
+	//
+	ID string `json:"id"`
+	// Add, remove or replace.
+	Mode string `json:"mode"`
+	// Open: it takes rows; running, done, failed or canceled.
+	State string `json:"state"`
+	//
+	Rows int `json:"rows"`
+	// Rows that are left out, see its rejected rows.
+	Rejected int `json:"rejected"`
+	// Profiles that enter; of an open import as of now, else as of its start.
+	Added int `json:"added"`
+	// Members that leave.
+	Removed int `json:"removed"`
+	// Members that stay.
+	Unchanged int `json:"unchanged"`
+	// How many of the steps in total are done.
+	Done int `json:"done"`
+	//
+	Total int `json:"total"`
+	//
+	Error string `json:"error"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+	//
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// RejectedRow is an entry of the answer of [Client.ListRejectedRows].
+type RejectedRow struct {
+	//
+	Line int `json:"line"`
+	//
+	Reason string `json:"reason"`
+}
+
+// Journey is an entry of the answer of [Client.ListJourneys].
+type Journey struct {
+	// Relay42AudienceNumber of the payload.
+	Number int `json:"number"`
+	//
+	Name string `json:"name"`
+	// Paused: nobody goes on; draining: nobody enters; stopped: everybody was taken out. One of
+	// "live", "paused", "draining", "stopped".
+	Mode string `json:"mode"`
+	// Of those who enter.
+	Version int `json:"version"`
+	// Those that somebody may be inside of, the oldest first.
+	Versions []JourneyVersion `json:"versions"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+	//
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// JourneyVersion is a part of [Journey] and a part of [JourneyDetail].
+type JourneyVersion struct {
+	//
+	Version int `json:"version"`
+	//
+	PublishedAt time.Time `json:"publishedAt"`
+}
+
+// JourneyDetail is the answer of [Client.CreateJourney], the answer of [Client.GetJourney] and the
+// answer of [Client.UpdateJourney].
+type JourneyDetail struct {
+	// Relay42AudienceNumber of the payload.
+	Number int `json:"number"`
+	//
+	Name string `json:"name"`
+	// Paused: nobody goes on; draining: nobody enters; stopped: everybody was taken out. One of
+	// "live", "paused", "draining", "stopped".
+	Mode string `json:"mode"`
+	// Of those who enter.
+	Version int `json:"version"`
+	// Those that somebody may be inside of, the oldest first.
+	Versions []JourneyVersion `json:"versions"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+	//
+	UpdatedAt time.Time `json:"updatedAt"`
+	// Of the current version, as it was given.
+	Document string `json:"document"`
+	// Where those stand who are inside.
+	Places []JourneyPlace `json:"places"`
+	// How many came to the end, as far as it is remembered.
+	Done int `json:"done"`
+	// How many were taken out, as far as it is remembered.
+	Exited int `json:"exited"`
+}
+
+// JourneyPlace is a part of [JourneyDetail].
+type JourneyPlace struct {
+	//
+	Version int `json:"version"`
+	//
+	Step string `json:"step"`
+	// One of "running", "waiting", "failed".
+	State string `json:"state"`
+	//
+	Count int `json:"count"`
+}
+
+// DryRunResult is the answer of [Client.DryRunJourney].
+type DryRunResult struct {
+	// One for each time that the profile entered; empty: it did not.
+	Runs []DryRunWalk `json:"runs"`
+}
+
+// DryRunWalk is a part of [DryRunResult].
+type DryRunWalk struct {
+	// One of "running", "waiting", "failed", "done", "exited".
+	State string `json:"state"`
+	// Where it is at the end of the run; null: at the end.
+	Step string `json:"step"`
+	//
+	Due time.Time `json:"due"`
+	// Why it failed or ended.
+	Words string `json:"words"`
+	// Those it has taken, in order.
+	Steps []EnrolmentStep `json:"steps"`
+	// What would have been sent.
+	Sends []DrySend `json:"sends"`
+}
+
+// EnrolmentStep is a part of [DryRunWalk] and a part of [EnrolmentDetail].
+type EnrolmentStep struct {
+	//
+	At time.Time `json:"at"`
+	//
+	Step string `json:"step"`
+	// Of the step, or enter, exit, move, retry or fail.
+	Kind string `json:"kind"`
+	// What it came to.
+	Words string `json:"words"`
+}
+
+// DrySend is a part of [DryRunWalk].
+type DrySend struct {
+	//
+	Step string `json:"step"`
+	//
+	Connection string `json:"connection"`
+	// One of "enter", "update", "leave".
+	Operation string `json:"operation"`
+	// One of "delivered", "rejected", "skipped".
+	State string `json:"state"`
+	//
+	Words string `json:"words"`
+	//
+	At time.Time `json:"at"`
+	// What the connector gets; null: nothing.
+	Payload json.RawMessage `json:"payload"`
+}
+
+// JourneyMove is the answer of [Client.MoveJourney].
+type JourneyMove struct {
+	// The current one, which they go to.
+	Version int `json:"version"`
+	// 0 in a preview.
+	Moved int `json:"moved"`
+	//
+	Places []JourneyMovePlace `json:"places"`
+}
+
+// JourneyMovePlace is a part of [JourneyMove].
+type JourneyMovePlace struct {
+	//
+	Version int `json:"version"`
+	//
+	Step string `json:"step"`
+	// One of "running", "waiting", "failed".
+	State string `json:"state"`
+	//
+	Count int `json:"count"`
+	// The step, or end; null: steps must say it.
+	To string `json:"to"`
+}
+
+// RetriedEnrolments is the answer of [Client.RetryJourney].
+type RetriedEnrolments struct {
+	//
+	Retried int `json:"retried"`
+}
+
+// Enrolment is an entry of the answer of [Client.ListEnrolments] and the answer of
+// [Client.RetryEnrolment].
+type Enrolment struct {
+	//
+	ID string `json:"id"`
+	//
+	Journey int `json:"journey"`
+	//
+	Version int `json:"version"`
+	//
+	ProfileID string `json:"profileId"`
+	// Tells the runs of a profile apart.
+	Key string `json:"key"`
+	// The event that started it, or the audience.
+	Entry string `json:"entry"`
+	// One of "running", "waiting", "failed", "done", "exited".
+	State string `json:"state"`
+	// The one to be taken next, or where it waits; null: the end.
+	Step string `json:"step"`
+	// When it goes on by itself.
+	Due time.Time `json:"due"`
+	// Why it failed or ended.
+	Words string `json:"words"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+	//
+	UpdatedAt time.Time `json:"updatedAt"`
+	//
+	EndedAt time.Time `json:"endedAt"`
+}
+
+// EnrolmentDetail is the answer of [Client.GetEnrolment].
+type EnrolmentDetail struct {
+	//
+	ID string `json:"id"`
+	//
+	Journey int `json:"journey"`
+	//
+	Version int `json:"version"`
+	//
+	ProfileID string `json:"profileId"`
+	// Tells the runs of a profile apart.
+	Key string `json:"key"`
+	// The event that started it, or the audience.
+	Entry string `json:"entry"`
+	// One of "running", "waiting", "failed", "done", "exited".
+	State string `json:"state"`
+	// The one to be taken next, or where it waits; null: the end.
+	Step string `json:"step"`
+	// When it goes on by itself.
+	Due time.Time `json:"due"`
+	// Why it failed or ended.
+	Words string `json:"words"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+	//
+	UpdatedAt time.Time `json:"updatedAt"`
+	//
+	EndedAt time.Time `json:"endedAt"`
+	// Those it has taken, in order.
+	Steps []EnrolmentStep `json:"steps"`
+	//
+	Sends []JourneySend `json:"sends"`
+}
+
+// JourneySend is a part of [EnrolmentDetail].
+type JourneySend struct {
+	// The same in each attempt.
+	ID string `json:"id"`
+	//
+	Step string `json:"step"`
+	//
+	Connection string `json:"connection"`
+	// One of "enter", "update", "leave".
+	Operation string `json:"operation"`
+	// One of "new", "pending", "sending", "delivered", "rejected", "skipped", "canceled".
+	State string `json:"state"`
+	// Why it was not delivered.
+	Words string `json:"words"`
+	//
+	At time.Time `json:"at"`
+}
+
 // AuditEntry is an entry of the answer of [Client.ListAudit].
 type AuditEntry struct {
 	//
@@ -856,14 +1624,16 @@ type AuditEntry struct {
 
 // AuditActor is a part of [AuditEntry].
 type AuditActor struct {
-	// User: a person who has signed in; system: Relay itself, such as when it disables a webhook;
-	// anonymous: somebody whose sign-in has failed. One of "key", "user", "system", "anonymous".
+	// User: a person who has signed in; portal: somebody who has opened a portal link; system: Relay
+	// itself, such as when it disables a webhook; anonymous: somebody whose sign-in has failed. One of
+	// "key", "user", "portal", "system", "anonymous".
 	Kind string `json:"kind"`
-	// Of the key or the user; empty for the others.
+	// Of the key, the user or the portal link; empty for the others.
 	ID string `json:"id"`
 	// The id again if it is a key's, else empty.
 	KeyID string `json:"keyId"`
-	// The label of the key, or the user's name, at the time.
+	// The label of the key, or the user's name, at the time; of a portal link its user, with the id
+	// that the link gave.
 	Name string `json:"name"`
 }
 
@@ -933,19 +1703,127 @@ type StatsTotals struct {
 	MaxMs int `json:"maxMs"`
 }
 
+// Breakdown is the answer of [Client.GetStatsBreakdown].
+type Breakdown struct {
+	// The beginning of the first hour that is counted.
+	From time.Time `json:"from"`
+	// The end of the last.
+	To time.Time `json:"to"`
+	//
+	Totals BreakdownCounts `json:"totals"`
+	// Events that were accepted, those derived by rules included.
+	Received int `json:"received"`
+	// The same by type of the event, the most frequent first.
+	ReceivedByType []NamedCount `json:"receivedByType"`
+	// With each: those with attempts, in the order in which they were made.
+	Webhooks []WebhookBreakdown `json:"webhooks"`
+}
+
+// BreakdownCounts is a part of [Breakdown].
+type BreakdownCounts struct {
+	//
+	Attempts int `json:"attempts"`
+	// By class of the status, such as 2xx; none: without an answer.
+	ByStatus []NamedCount `json:"byStatus"`
+	// Those that failed, by errorKind.
+	ByError []NamedCount `json:"byError"`
+	// By type of the event; *: all beyond the 200 of an hour that are counted apart.
+	ByEventType []NamedCount `json:"byEventType"`
+	// Half of the attempts were faster; from histograms, and so within the bounds of a bucket.
+	P50Ms float64 `json:"p50Ms"`
+	// 95 of 100 were faster.
+	P95Ms float64 `json:"p95Ms"`
+	// 99 of 100 were faster.
+	P99Ms float64 `json:"p99Ms"`
+}
+
+// NamedCount is a part of [BreakdownCounts], a part of [Breakdown] and a part of
+// [WebhookBreakdown].
+type NamedCount struct {
+	//
+	Name string `json:"name"`
+	//
+	Count int `json:"count"`
+}
+
+// WebhookBreakdown is a part of [Breakdown].
+type WebhookBreakdown struct {
+	//
+	WebhookID string `json:"webhookId"`
+	//
+	Attempts int `json:"attempts"`
+	// By class of the status, such as 2xx; none: without an answer.
+	ByStatus []NamedCount `json:"byStatus"`
+	// Those that failed, by errorKind.
+	ByError []NamedCount `json:"byError"`
+	// By type of the event; *: all beyond the 200 of an hour that are counted apart.
+	ByEventType []NamedCount `json:"byEventType"`
+	// Half of the attempts were faster; from histograms, and so within the bounds of a bucket.
+	P50Ms float64 `json:"p50Ms"`
+	// 95 of 100 were faster.
+	P95Ms float64 `json:"p95Ms"`
+	// 99 of 100 were faster.
+	P99Ms float64 `json:"p99Ms"`
+}
+
+// Backlog is the answer of [Client.GetBacklog].
+type Backlog struct {
+	// Deliveries that wait for their time or turn, or are being attempted again; on PostgreSQL at most
+	// 10,000 of a webhook are counted.
+	Waiting int `json:"waiting"`
+	// Deliveries that wait until their webhook, or the tenant, is resumed.
+	Held int `json:"held"`
+	// Since when the one that is due for the longest has been due; null: none is due.
+	OldestDueAt time.Time `json:"oldestDueAt"`
+	// When the next one becomes due; null: none will.
+	NextDueAt time.Time `json:"nextDueAt"`
+	// Those for which something waits, in the order in which they were made.
+	Webhooks []WebhookBacklog `json:"webhooks"`
+}
+
+// WebhookBacklog is a part of [Backlog].
+type WebhookBacklog struct {
+	//
+	WebhookID string `json:"webhookId"`
+	// Deliveries that wait for their time or turn, or are being attempted again; on PostgreSQL at most
+	// 10,000 of a webhook are counted.
+	Waiting int `json:"waiting"`
+	// Deliveries that wait until their webhook, or the tenant, is resumed.
+	Held int `json:"held"`
+	// Since when the one that is due for the longest has been due; null: none is due.
+	OldestDueAt time.Time `json:"oldestDueAt"`
+	// When the next one becomes due; null: none will.
+	NextDueAt time.Time `json:"nextDueAt"`
+}
+
 // EgressIPs is the answer of [Client.GetEgressIPs].
 type EgressIPs struct {
 	// Addresses and networks, in the form of CIDR; empty when the operator has not stated them.
 	IPs []string `json:"ips"`
 }
 
-// Key is an entry of the answer of [Client.ListKeys] and the answer of [Client.CreateKey].
+// Whoami is the answer of [Client.Whoami].
+type Whoami struct {
+	// The tenant that they act for.
+	Tenant string `json:"tenant"`
+	// How they have shown who they are. One of "key", "user".
+	Kind string `json:"kind"`
+	// Of the key or the user.
+	ID string `json:"id"`
+	// Of the key or the user.
+	Name string `json:"name"`
+	// The scopes whose calls they may make.
+	Scopes []string `json:"scopes"`
+}
+
+// Key is an entry of the answer of [Client.ListKeys], the answer of [Client.CreateKey] and the
+// answer of [Client.ReplaceKey].
 type Key struct {
 	//
 	ID string `json:"id"`
 	//
 	Name string `json:"name"`
-	// One of "publish", "read", "manage", "admin", "platform".
+	// One of "publish", "hooks", "read", "manage", "admin", "platform".
 	Scopes []string `json:"scopes"`
 	// What the scope publish is limited to; null: everything may be published.
 	Limits *KeyLimits `json:"limits"`
@@ -957,7 +1835,9 @@ type Key struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 	//
 	RevokedAt time.Time `json:"revokedAt"`
-	// The key itself; shown only in the answer to create.
+	// Null: it has not been used; other servers' requests are known after a minute.
+	LastUse *KeyUse `json:"lastUse"`
+	// The key itself; shown only in the answers to create and replace.
 	Key string `json:"key"`
 }
 
@@ -968,6 +1848,96 @@ type KeyLimits struct {
 	// Integrations by which the key may send respondents; none: it may add them directly; *: both, and
 	// by every integration; empty: it may send none.
 	Integrations []string `json:"integrations"`
+}
+
+// KeyUse is a part of [Key].
+type KeyUse struct {
+	// Exact to a minute.
+	At time.Time `json:"at"`
+	// Where the last request came from whose address was noted, which is not done for events published
+	// on the fast path; empty: none was.
+	Address string `json:"address"`
+}
+
+// Portal is the answer of [Client.GetPortal] and the answer of [Client.UpdatePortal].
+type Portal struct {
+	// Stands in the portal's addresses.
+	ID string `json:"id"`
+	//
+	Name string `json:"name"`
+	// As a data: address; empty: none.
+	Logo string `json:"logo"`
+	//
+	Theme PortalTheme `json:"theme"`
+	// The page that is shown first. One of "webhooks", "webhooks/new", "log", "types".
+	Start string `json:"start"`
+	//
+	HideNavigation bool `json:"hideNavigation"`
+	//
+	NoGutters bool `json:"noGutters"`
+	//
+	Words map[string]string `json:"words"`
+	//
+	EmbedOrigins []string `json:"embedOrigins"`
+	//
+	RefreshURL string `json:"refreshUrl"`
+}
+
+// PortalTheme is a part of [Portal].
+type PortalTheme struct {
+	// Of links and buttons. It is made darker or lighter until text has a contrast of 4.5 to 1.
+	Accent string `json:"accent"`
+	// Of corners, in pixels.
+	Radius int `json:"radius"`
+	// One of "inter", "system", "serif".
+	Font string `json:"font"`
+	// Auto: as the customer's system. One of "auto", "light", "dark".
+	Theme string `json:"theme"`
+	// One of "en", "de", "da".
+	Language string `json:"language"`
+}
+
+// PortalWord is an entry of the answer of [Client.ListPortalWords].
+type PortalWord struct {
+	// In English, as words names it.
+	Phrase string `json:"phrase"`
+	// In the language, before words of your own.
+	Word string `json:"word"`
+}
+
+// PortalLink is an entry of the answer of [Client.ListPortalLinks] and the answer of
+// [Client.CreatePortalLink].
+type PortalLink struct {
+	//
+	ID string `json:"id"`
+	// For a frame or a tab; shown this once. The key is behind the #, which browsers send to nobody.
+	URL string `json:"url"`
+	// Until then it can be opened, 20 times at most.
+	ExpiresAt time.Time `json:"expiresAt"`
+	//
+	Capabilities []string `json:"capabilities"`
+	//
+	Webhooks []string `json:"webhooks"`
+	//
+	EventTypes []string `json:"eventTypes"`
+	//
+	Filter string `json:"filter"`
+	//
+	User PortalUser `json:"user"`
+	//
+	SessionID string `json:"sessionId"`
+	// How often it was opened.
+	Opens int `json:"opens"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// PortalUser is a part of [PortalLink].
+type PortalUser struct {
+	// The audit log has it with every change the customer makes.
+	ID string `json:"id"`
+	//
+	Name string `json:"name"`
 }
 
 // User is an entry of the answer of [Client.ListUsers], the answer of [Client.InviteUser], the
@@ -988,6 +1958,8 @@ type User struct {
 	CreatedAt time.Time `json:"createdAt"`
 	// Their last request in this tenant, to the minute; null: none yet.
 	SeenAt time.Time `json:"seenAt"`
+	// They prove a second factor when they sign in.
+	SecondFactor bool `json:"secondFactor"`
 	// The right to sign in once, for the person; shown only in the answers to the calls that make it.
 	Link *LinkToken `json:"link"`
 }
@@ -1000,8 +1972,63 @@ type LinkToken struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// Account is the answer of [Client.SignIn], the answer of [Client.GetSession] and the answer of
-// [Client.SignInByLink].
+// SignIn is the answer of [Client.GetSignIn] and the answer of [Client.UpdateSignIn].
+type SignIn struct {
+	// The roles that need a second factor: whoever has none may set it up, and do nothing else. One of
+	// "viewer", "member", "admin", "operator".
+	SecondFactor []string `json:"secondFactor"`
+	// Of=platform only: who signs in at Relay itself, by password; off: nobody but by a login link.
+	// One of "on", "admins", "off".
+	PasswordLogin string `json:"passwordLogin"`
+}
+
+// SignInProvider is an entry of the answer of [Client.ListSignInProviders], the answer of
+// [Client.CreateSignInProvider], the answer of [Client.GetSignInProvider] and the answer of
+// [Client.UpdateSignInProvider].
+type SignInProvider struct {
+	//
+	Name string `json:"name"`
+	// What the login page calls it.
+	Label string `json:"label"`
+	//
+	Issuer string `json:"issuer"`
+	//
+	ClientID string `json:"clientId"`
+	// *** if there is one; it is never shown.
+	ClientSecret string `json:"clientSecret"`
+	// Beside openid.
+	Scopes []string `json:"scopes"`
+	// Where roles are read from: a claim, or names with dots that lead into objects.
+	RoleClaim string `json:"roleClaim"`
+	// Values of the claim, and the role that each stands for: viewer, member, admin, with @ and a
+	// tenant unless it is the first one; or operator.
+	Roles map[string]string `json:"roles"`
+	// For people with none of these values; empty: they are refused, unless they were invited.
+	DefaultRole string `json:"defaultRole"`
+	// Of the e-mail addresses that may sign in; empty: any.
+	AllowedDomains []string `json:"allowedDomains"`
+	// Signing in makes an account for somebody who has none.
+	AutoCreate bool `json:"autoCreate"`
+	// Somebody whose verified e-mail address has an account gets it; this accepts their invitations.
+	LinkByEmail bool `json:"linkByEmail"`
+	// E-mail addresses count as verified if the provider says nothing about that, as Entra ID does.
+	TrustEmail bool `json:"trustEmail"`
+	// Signing out signs out at the provider, too.
+	LogoutAtProvider bool `json:"logoutAtProvider"`
+	// The login page leads to the provider at once, if it is the only one.
+	ForceRedirect bool `json:"forceRedirect"`
+	// Register publicUrl with this path at the provider as the address to come back to.
+	RedirectPath string `json:"redirectPath"`
+	// Likewise, where the provider tells of logouts (OpenID Connect Back-Channel Logout).
+	BackChannelPath string `json:"backChannelPath"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+	//
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// Account is the answer of [Client.SignIn], the answer of [Client.GetSession], the answer of
+// [Client.SignInByLink], the answer of [Client.SignInByCode] and others.
 type Account struct {
 	//
 	ID string `json:"id"`
@@ -1013,6 +2040,8 @@ type Account struct {
 	Operator bool `json:"operator"`
 	//
 	Session *Session `json:"session"`
+	// The sign-in waits for the second factor: there is no session yet, and tenants are not listed.
+	SecondFactor *Waiting `json:"secondFactor"`
 }
 
 // Membership is a part of [Account].
@@ -1031,8 +2060,10 @@ type Session struct {
 	ID string `json:"id"`
 	// By which this call is made.
 	Current bool `json:"current"`
-	// One of "password", "invitation", "loginLink".
+	// One of "password", "invitation", "loginLink", "provider", "passkey".
 	Method string `json:"method"`
+	// The identity provider by which the session began.
+	Provider string `json:"provider"`
 	//
 	CreatedAt time.Time `json:"createdAt"`
 	// The last request, to the minute; a session that is not used for 12 hours ends.
@@ -1043,6 +2074,163 @@ type Session struct {
 	Address string `json:"address"`
 	// By which browser.
 	UserAgent string `json:"userAgent"`
+}
+
+// Waiting is a part of [Account].
+type Waiting struct {
+	// For signInByCode.
+	Token string `json:"token"`
+	// Until when it waits.
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// PasskeyOptions is the answer of [Client.GetPasskeyOptions] and the answer of
+// [Client.GetNewPasskeyOptions].
+type PasskeyOptions struct {
+	// In the JSON form of WebAuthn level 3: for PublicKeyCredential.parseRequestOptionsFromJSON or
+	// parseCreationOptionsFromJSON.
+	PublicKey json.RawMessage `json:"publicKey"`
+}
+
+// Passkey is an entry of the answer of [Client.ListPasskeys], the answer of [Client.AddPasskey] and
+// the answer of [Client.RenamePasskey].
+type Passkey struct {
+	//
+	ID string `json:"id"`
+	//
+	Name string `json:"name"`
+	// The name of the site that it belongs to; at other names it does not work.
+	Site string `json:"site"`
+	// It may be on several devices of its owner.
+	Synced bool `json:"synced"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+	// Null: not yet.
+	LastUsedAt time.Time `json:"lastUsedAt"`
+}
+
+// SecondFactor is the answer of [Client.GetSecondFactor].
+type SecondFactor struct {
+	// It is asked for at each sign-in.
+	Enabled bool `json:"enabled"`
+	// Null: it is not enabled.
+	EnabledAt time.Time `json:"enabledAt"`
+	// How many are left.
+	RecoveryCodes int `json:"recoveryCodes"`
+}
+
+// SecondFactorSetup is the answer of [Client.SetUpSecondFactor].
+type SecondFactorSetup struct {
+	// In base32, to type into the app.
+	Secret string `json:"secret"`
+	// The same with all that belongs to it, as QR codes hold it.
+	Uri string `json:"uri"`
+}
+
+// RecoveryCodes is the answer of [Client.ConfirmSecondFactor] and the answer of
+// [Client.RenewRecoveryCodes].
+type RecoveryCodes struct {
+	// Shown once; each is taken once in place of a code of the app.
+	RecoveryCodes []string `json:"recoveryCodes"`
+}
+
+// Tenant is an entry of the answer of [Client.ListTenants], the answer of [Client.CreateTenant],
+// the answer of [Client.GetTenant], the answer of [Client.UpdateTenant] and others.
+type Tenant struct {
+	// For the header Relay-Tenant.
+	ID string `json:"id"`
+	// What people call it.
+	Name string `json:"name"`
+	// The name of its plan.
+	Plan string `json:"plan"`
+	// Its own limits, which hold instead of those of the plan; null: that of the plan.
+	Limits Limits `json:"limits"`
+	// Its admins may see the signing secrets of webhooks again.
+	RevealSecrets bool `json:"revealSecrets"`
+	// Suspended: it takes no events and no changes, its deliveries wait, and it can be looked at;
+	// deleted: as suspended, and only for those who run the installation. One of "active",
+	// "suspended", "deleted".
+	State string `json:"state"`
+	//
+	Usage TenantUsage `json:"usage"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+	// The last change; null: none.
+	UpdatedAt time.Time `json:"updatedAt"`
+	// Null unless it is suspended.
+	SuspendedAt time.Time `json:"suspendedAt"`
+	// Null unless it is deleted.
+	DeletedAt time.Time `json:"deletedAt"`
+	// When all data of a deleted tenant are removed; it can be restored until then.
+	EraseAt time.Time `json:"eraseAt"`
+}
+
+// Limits is a part of [Tenant] and a part of [Plan].
+type Limits struct {
+	// Paused and disabled ones included; null: no limit.
+	Webhooks *int `json:"webhooks"`
+	// REST hooks, which are counted apart from webhooks; null: no limit.
+	Hooks *int `json:"hooks"`
+	// Invited and disabled ones included; null: no limit.
+	Users *int `json:"users"`
+	// Custom connectors; the versions of one count once; null: no limit.
+	Connectors *int `json:"connectors"`
+	// Null: no limit.
+	Audiences *int `json:"audiences"`
+	// Null: no limit.
+	Journeys *int `json:"journeys"`
+	// Links into the portal that can still be opened; null: no limit.
+	PortalLinks *int `json:"portalLinks"`
+	// Events published in a second; null: no limit.
+	EventsPerSecond *int `json:"eventsPerSecond"`
+	// Events published on a day, from midnight to midnight UTC; null: no limit.
+	EventsPerDay *int `json:"eventsPerDay"`
+	// For how many days events, attempts and bodies are kept; null: as long as the installation keeps
+	// them.
+	RetentionDays *int `json:"retentionDays"`
+}
+
+// TenantUsage is a part of [Tenant].
+type TenantUsage struct {
+	// REST hooks.
+	Hooks int `json:"hooks"`
+	// Paused and disabled ones included.
+	Webhooks int `json:"webhooks"`
+	// Revoked and expired ones included.
+	Keys int `json:"keys"`
+}
+
+// Plan is an entry of the answer of [Client.ListPlans], the answer of [Client.CreatePlan], the
+// answer of [Client.GetPlan] and the answer of [Client.UpdatePlan].
+type Plan struct {
+	//
+	Name string `json:"name"`
+	//
+	Limits Limits `json:"limits"`
+	// It comes with Relay, and can be changed but not deleted.
+	Shipped bool `json:"shipped"`
+	// A plan that comes with Relay is not as it was shipped; deleting it makes it so again.
+	Changed bool `json:"changed"`
+}
+
+// Usage is the answer of [Client.GetUsage].
+type Usage struct {
+	//
+	Plan string `json:"plan"`
+	//
+	Limits []LimitUsage `json:"limits"`
+}
+
+// LimitUsage is a part of [Usage].
+type LimitUsage struct {
+	// One of "webhooks", "hooks", "users", "connectors", "audiences", "portalLinks",
+	// "eventsPerSecond", "eventsPerDay".
+	Limit string `json:"limit"`
+	// Null: no limit.
+	Allowed *int `json:"allowed"`
+	// May be more than allowed after a change to a smaller plan; null: a rate without a limit is not
+	// counted.
+	Used *int `json:"used"`
 }
 
 // RotatedEncryption is the answer of [Client.RotateEncryptionKeys].

@@ -1,4 +1,4 @@
-//go:generate go test ../internal/clientgen -run TestClientIsGenerated -update
+//go:generate go test ../internal/clientgen -run TestClientsAreGenerated -update
 
 package client
 
@@ -30,7 +30,7 @@ func Null[T any]() Opt[T] { return Opt[T]{given: true, null: true} }
 // Get returns the value, and whether there is one.
 func (o Opt[T]) Get() (v T, ok bool) { return o.value, o.given && !o.null }
 
-// IsZero reports whether the member is left out. It is what the option omitzero asks.
+// IsZero reports whether the member is left out, for the option omitzero.
 func (o Opt[T]) IsZero() bool { return !o.given }
 
 // MarshalJSON implements json.Marshaler.
@@ -104,6 +104,13 @@ func (c *Client) call(ctx context.Context, r request, out any) error {
 		return fmt.Errorf("reading the answer of %s %s: %w", r.method, r.path, err)
 	}
 	return nil
+}
+
+// Do makes a request that has no method here: of a later version of Relay, or of one whose operation is only known at run
+// time. The path is escaped and begins with a slash, the body is sent as JSON unless it is nil, and the answer is read into
+// out unless that is nil.
+func (c *Client) Do(ctx context.Context, method, path string, query url.Values, body, out any, opts ...CallOption) error {
+	return c.call(ctx, request{method, path, query, body, opts}, out)
 }
 
 // ask is call for an answer of a type.

@@ -39,7 +39,7 @@
 //
 // # Errors
 //
-// A call either succeeds or returns an error. One that Relay answered is an [*Error], which says what is wrong with which
+// A call either succeeds or returns an error. One that Relay answered is an [*Error], which describes the fault and names the
 // field. The client repeats nothing by itself. Calls that create something take an [IdempotencyKey]: after a timeout, when
 // it is unknown whether the call was done, the same call with the same key is done once. Publishing is safe to repeat for
 // events with an ID.
@@ -113,7 +113,7 @@ type Error struct {
 	RetryAfter time.Duration `json:"-"`
 }
 
-// FieldError says what is wrong with one field of a request: "[3].type", "must not be empty".
+// FieldError describes the fault of one field of a request: "[3].type", "must not be empty".
 type FieldError struct {
 	Field  string `json:"field"`
 	Reason string `json:"reason"`
@@ -160,7 +160,7 @@ func IsNotFound(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusNotFound
 }
 
-// Bounds of what is read, in bytes: pages hold at most some 8 MiB of bodies, which quoting may multiply.
+// Bounds of answers, in bytes: pages hold at most some 8 MiB of bodies, which quoting may multiply.
 const (
 	maxAnswer  = 128 << 20
 	maxProblem = 1 << 20

@@ -266,7 +266,7 @@ func TestWebhooks(t *testing.T) {
 	}
 }
 
-// What comes back may be no answer of Relay's at all.
+// The answer may not be Relay's at all.
 func TestOtherAnswers(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -64,7 +64,7 @@ func (c *Client) PublishMany(ctx context.Context, events []NewEvent, opts ...Cal
 	return ask[PublishedEvents](ctx, c, request{http.MethodPost, "/v1/events", nil, events, opts})
 }
 
-// StreamLine is what Relay says of a stream while it runs: how far it is, or what is wrong with a line.
+// StreamLine is a report on a stream while it runs: how far it is, or the fault of a line.
 type StreamLine struct {
 	// Line is the last line accounted for, or the bad one.
 	Line int `json:"line"`

@@ -1,5 +1,5 @@
-// Package clientgen writes the part of the Go client that follows from the OpenAPI document: a struct for each schema, and
-// a method for each operation.
+// Package clientgen writes the parts of the clients in Go, TypeScript and Python that follow from the OpenAPI document: a
+// type for each schema, and a method for each operation.
 //
 // The shapes of the API's JSON stand once, as the structs of package api. Package client cannot import them, because other
 // people's programs link it and would link the server with it; and the server cannot use the client's, because requests
@@ -13,10 +13,17 @@
 // lists and maps, and a nil pointer of numbers, booleans and objects, whose zero values mean something.
 //
 // Publishing is written by hand (client/publish.go), because events have three forms.
+//
+// # Why not a public generator
+//
+// Public generators read the document (make release-test builds four), but none of them makes the same client in three
+// languages: methods with the operations' names, lists as iterators, an Idempotency-Key on the calls that take one, and no
+// module at run time. What they would save is these few hundred lines, and each brings a toolchain that regenerating needs.
 package clientgen
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"go/format"
@@ -40,13 +47,22 @@ type role struct {
 	uses    []string // phrases: "the answer of [Client.GetWebhook]"
 }
 
-// Generate returns the generated files of package client by their names, made from an OpenAPI document.
-func Generate(openapi []byte) (map[string][]byte, error) {
+// read returns a generator for an OpenAPI document.
+func read(openapi []byte) (*generator, error) {
 	g := &generator{roles: make(map[string]*role)}
 	if err := json.Unmarshal(openapi, &g.doc); err != nil {
 		return nil, fmt.Errorf("reading the document: %w", err)
 	}
 	g.findRoles()
+	return g, nil
+}
+
+// Go returns the generated files of package client by their names, made from an OpenAPI document.
+func Go(openapi []byte) (map[string][]byte, error) {
+	g, err := read(openapi)
+	if err != nil {
+		return nil, err
+	}
 	files := make(map[string][]byte)
 	for _, f := range []struct {
 		name  string
@@ -82,18 +98,24 @@ func head(text string) string {
 func (g *generator) p(form string, args ...any) { fmt.Fprintf(&g.out, form+"\n", args...) }
 
 // comment writes text as a comment of at most 100 columns.
-func (g *generator) comment(indent, text string) {
+func (g *generator) comment(indent, text string) { g.wrapped(indent+"//", text) }
+
+// wrapped writes paragraphs in lines of at most 100 columns, each after the same prefix.
+func (g *generator) wrapped(prefix, text string) {
 	for i, paragraph := range strings.Split(strings.TrimSpace(text), "\n\n") {
 		if i > 0 {
-			g.p("%s//", indent)
+			g.p("%s", strings.TrimRight(prefix, " "))
 		}
-		line := indent + "//"
+		line := prefix
 		for _, word := range strings.Fields(paragraph) {
-			if len(line)+1+len(word) > 100 && line != indent+"//" {
+			if len(line)+1+len(word) > 100 && line != prefix {
 				g.p("%s", line)
-				line = indent + "//"
+				line = prefix
 			}
-			line += " " + word
+			if line != "" && !strings.HasSuffix(line, " ") {
+				line += " "
+			}
+			line += word
 		}
 		g.p("%s", line)
 	}
@@ -155,8 +177,13 @@ func (g *generator) use(s *schema, request bool, as string) {
 		}
 	case s.Items != nil:
 		g.use(s.Items, request, as)
+	case s.Additional != nil:
+		var values schema // of a map; it may also be false
+		if json.Unmarshal(s.Additional, &values) == nil {
+			g.use(&values, request, as)
+		}
 	default:
-		for _, one := range s.AnyOf {
+		for _, one := range append(slices.Clone(s.AnyOf), s.OneOf...) {
 			g.use(one, request, as)
 		}
 	}
@@ -244,8 +271,8 @@ func words(s *schema) string {
 	if values != nil {
 		parts = append(parts, "One of "+strings.Join(values, ", "))
 	}
-	if s.Default != nil {
-		parts = append(parts, "Default: "+string(s.Default))
+	if value := cmp.Or(string(s.Default), string(s.Usual)); value != "" {
+		parts = append(parts, "Default: "+value)
 	}
 	if parts == nil {
 		return ""
@@ -264,6 +291,9 @@ func (g *generator) goType(s *schema, request bool) string {
 	}
 	if len(s.AnyOf) == 2 && s.AnyOf[1].Type != nil && s.AnyOf[1].Type[0] == "null" {
 		return "*" + g.goType(s.AnyOf[0], request)
+	}
+	if s.OneOf != nil {
+		return "any"
 	}
 	kind := ""
 	if len(s.Type) > 0 {

@@ -10,7 +10,10 @@ import (
 type document struct {
 	Paths      ordered[ordered[*operation]] `json:"paths"`
 	Components struct {
-		Schemas ordered[*schema] `json:"schemas"`
+		Schemas   ordered[*schema] `json:"schemas"`
+		Responses ordered[struct {
+			Description string `json:"description"`
+		}] `json:"responses"`
 	} `json:"components"`
 }
 
@@ -38,6 +41,7 @@ type body struct {
 }
 
 type content struct {
+	Ref     string         `json:"$ref"`
 	Content ordered[media] `json:"content"`
 }
 
@@ -54,11 +58,13 @@ type schema struct {
 	Pattern     string           `json:"pattern"`
 	Enum        []any            `json:"enum"`
 	Default     json.RawMessage  `json:"default"`
+	Usual       json.RawMessage  `json:"x-default"` // of a member of a request
 	Items       *schema          `json:"items"`
 	Properties  ordered[*schema] `json:"properties"`
 	Required    []string         `json:"required"`
 	Additional  json.RawMessage  `json:"additionalProperties"`
 	AnyOf       []*schema        `json:"anyOf"`
+	OneOf       []*schema        `json:"oneOf"`
 }
 
 // types is a list of types, of which the document writes a single one without brackets.
