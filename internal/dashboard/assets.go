@@ -87,7 +87,12 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.PathValue("hash") != a.hash { // a page of another version, while servers are being replaced
 		h.Set("Cache-Control", "no-store")
 	}
-	body := f.body
+	f.send(w, r)
+}
+
+// send writes the file, compressed if the client takes it so.
+func (f *asset) send(w http.ResponseWriter, r *http.Request) {
+	h, body := w.Header(), f.body
 	h.Set("Vary", "Accept-Encoding")
 	if zipped := f.zipped(); zipped != nil && acceptsGzip(r) {
 		h.Set("Content-Encoding", "gzip")

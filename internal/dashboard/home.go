@@ -34,13 +34,15 @@ type homeView struct {
 	Share, Before    string // of delivered attempts, now and in the time before
 	Average, Longest time.Duration
 	Paused, Unwell   int
-	Attention        []attention
+	Attention        []ailing
 	Attempts         []attemptView
 	ChartTitle       string
+	Steps            *stepsView // while something was never delivered
+	Live             *live
 }
 
-// attention is a webhook that somebody should look at.
-type attention struct {
+// ailing is a webhook that somebody should look at.
+type ailing struct {
 	*webhook.Webhook
 	State state
 	Title string
@@ -82,7 +84,7 @@ func (d *Dashboard) home(ctx context.Context, q *request) (answer, error) {
 		total, longest = total+p.TotalMs, max(longest, p.MaxMs)
 	}
 	if v.Chart.Sum > 0 {
-		v.Average = time.Duration(total/v.Chart.Sum) * time.Millisecond
+		v.Average = max(time.Duration(total)*time.Millisecond/time.Duration(v.Chart.Sum), 1) // shorter than a millisecond, but made
 	}
 	v.Longest = time.Duration(longest) * time.Millisecond
 	before, err := d.Ledger.Stats(ctx, delivery.StatsQuery{Tenant: q.who.Tenant, From: from.Add(-all), To: from, Step: v.Period.step})
@@ -96,8 +98,14 @@ func (d *Dashboard) home(ctx context.Context, q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	v.Attempts = d.showAttempts(list)
-	return answer{page: "home", title: "Home", section: "home", data: v}, nil
+	v.Attempts, v.Live = d.showAttempts(list), d.newLive(q, list, latest)
+	v.Live.Query = "?" // all attempts
+	if v.Hooks == 0 || v.Chart.Sum == 0 && len(list) == 0 {
+		if v.Steps, err = d.steps(ctx, q); err != nil {
+			return answer{}, err
+		}
+	}
+	return answer{page: "home", title: "Home", section: "home", data: v, block: "live-table"}, nil
 }
 
 // look counts the webhooks that need somebody, the longest ailing first.
@@ -108,7 +116,7 @@ func (v *homeView) look(d *Dashboard, hooks []*webhook.Webhook, now time.Time) {
 		if s.Word == "paused" {
 			v.Paused++
 		}
-		a := attention{Webhook: w, State: s}
+		a := ailing{Webhook: w, State: s}
 		host := hostOf(w.URL)
 		switch s.Word {
 		case "failing":
@@ -131,7 +139,7 @@ func (v *homeView) look(d *Dashboard, hooks []*webhook.Webhook, now time.Time) {
 		v.Unwell++
 		v.Attention = append(v.Attention, a)
 	}
-	slices.SortStableFunc(v.Attention, func(a, b attention) int { return cmp.Compare(a.since.UnixNano(), b.since.UnixNano()) })
+	slices.SortStableFunc(v.Attention, func(a, b ailing) int { return cmp.Compare(a.since.UnixNano(), b.since.UnixNano()) })
 	v.Attention = v.Attention[:min(len(v.Attention), latest)]
 }
 

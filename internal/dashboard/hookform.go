@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/catalogue"
-	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/format"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
@@ -26,6 +26,9 @@ type hookForm struct {
 	Types                  []typeChoice
 	Patterns               string // entries of events that are no type of the catalogue, a line each
 	Filter, Transform      string
+	hasFilter              bool // the form was sent with them, which it lacks where they cannot be changed
+	hasTransform           bool
+	narrow                 bool // not all types can be chosen
 	Format, Signature      string
 	Timeout                string
 	Attempts, MaxAge       string
@@ -34,10 +37,11 @@ type hookForm struct {
 	PerSecond, Concurrency string
 	Ordered                bool
 
-	Formats []choice
-	Wrong   map[string]string // by field
-	Other   []string          // what is wrong with something that the form does not show
-	More    bool              // the part with everything else is open
+	Formats, Signatures []choice
+
+	Wrong map[string]string // by field
+	Other []string          // what is wrong with something that the form does not show
+	More  bool              // the part with everything else is open
 }
 
 // choice is an entry of a select.
@@ -57,10 +61,36 @@ var formats = []choice{
 	{format.Raw, "Raw: the data as it was published"},
 }
 
+var signatures = []choice{
+	{string(webhook.SignRelay), "X-Relay-Signature"}, {string(webhook.SignStandard), "Standard Webhooks"}, {string(webhook.SignBoth), "Both"},
+	{"svix", "As Svix signs"}, {"github", "As GitHub signs"}, {"stripe", "As Stripe signs"}, {string(webhook.SignNone), "None"},
+}
+
+// custom is offered only to webhooks that have a signature with no other name.
+var custom = choice{webhook.SignCustom, "Its own, set by the API"}
+
+// labelOf returns the name of the entry with the value, and the value itself where there is none.
+func labelOf(list []choice, value string) string {
+	for _, c := range list {
+		if c.Value == value {
+			return c.Name
+		}
+	}
+	return value
+}
+
+// offer completes the lists that the form chooses from.
+func (f *hookForm) offer() {
+	f.Formats, f.Signatures = formats, signatures
+	if f.Signature == custom.Value {
+		f.Signatures = append(slices.Clone(signatures), custom)
+	}
+}
+
 // fill shows settings in the form.
 func (f *hookForm) fill(s *webhook.Settings, types []*catalogue.Type) {
 	f.URL, f.Description = s.URL, s.Description
-	f.Filter, f.Transform, f.Format, f.Signature = s.Filter, s.Transform, s.Format, string(s.Signature)
+	f.Filter, f.Transform, f.Format, f.Signature = s.Filter, s.Transform, s.Format, s.SignatureName()
 	f.Timeout = short(s.Timeout)
 	f.Preset = s.Retry.Preset
 	f.Attempts, f.MaxAge = strconv.Itoa(s.Retry.Attempts), short(s.Retry.MaxAge)
@@ -73,15 +103,18 @@ func (f *hookForm) fill(s *webhook.Settings, types []*catalogue.Type) {
 	}
 	f.Ordered = s.Ordering == webhook.OrderingFIFO
 	f.choose(s.Events, types)
-	f.Formats = formats
+	f.offer()
 	def := webhook.Default()
-	f.More = s.Filter != "" || s.Transform != "" || s.Format != def.Format || s.Signature != def.Signature || s.Timeout != def.Timeout ||
+	f.More = s.Filter != "" || s.Transform != "" || s.Format != def.Format || s.SignatureName() != def.SignatureName() || s.Timeout != def.Timeout ||
 		s.Retry.Preset != def.Retry.Preset || s.RateLimit != nil || s.MaxConcurrency != 0 || f.Ordered
 }
 
 // choose offers the types of the catalogue, and checks those that the webhook names. "*" is the first of them.
 func (f *hookForm) choose(events []string, types []*catalogue.Type) {
-	f.Types = []typeChoice{{Name: "*", Description: "Every event, also of types that are added later", Checked: slices.Contains(events, "*")}}
+	f.Types = nil
+	if all := slices.Contains(events, "*"); all || !f.narrow {
+		f.Types = []typeChoice{{Name: "*", Description: "Every event, also of types that are added later", Checked: all}}
+	}
 	var others []string
 	for _, t := range types {
 		checked := slices.Contains(events, t.Name)
@@ -120,13 +153,15 @@ func short(d time.Duration) string {
 // read takes what was typed, so that it is shown again if something is wrong with it.
 func (f *hookForm) read(q *request, types []*catalogue.Type) {
 	f.URL, f.Description = q.value("url"), q.value("description")
+	f.hasFilter, f.hasTransform = q.form.Has("filter"), q.form.Has("transform")
 	f.Filter, f.Transform, f.Format, f.Signature = q.value("filter"), q.value("transform"), q.value("format"), q.value("signature")
 	f.Timeout, f.Preset = q.value("timeout"), q.value("preset")
 	f.Attempts, f.MaxAge, f.FirstWait, f.LongestWait = q.value("attempts"), q.value("maxAge"), q.value("firstWait"), q.value("longestWait")
 	f.PerSecond, f.Concurrency, f.Ordered = q.value("perSecond"), q.value("concurrency"), q.value("ordered") != ""
 	f.Version, f.Paused = q.value("version"), q.value("paused") != ""
 	f.choose(append(slices.Clone(q.form["events"]), strings.Fields(q.value("patterns"))...), types)
-	f.Formats, f.Wrong = formats, map[string]string{}
+	f.offer()
+	f.Wrong = map[string]string{}
 }
 
 // events returns the entries that were chosen.
@@ -144,7 +179,16 @@ func (f *hookForm) events() []string {
 // judge.
 func (f *hookForm) apply(s *webhook.Settings) {
 	s.URL, s.Description, s.Events = f.URL, f.Description, f.events()
-	s.Filter, s.Transform, s.Format, s.Signature = f.Filter, f.Transform, f.Format, webhook.Signature(f.Signature)
+	s.Format = f.Format
+	if f.hasFilter {
+		s.Filter = f.Filter
+	}
+	if f.hasTransform {
+		s.Transform = f.Transform
+	}
+	if f.Signature != s.SignatureName() { // one that has no name stays as it is
+		s.SetSignature(f.Signature)
+	}
 	s.Timeout = f.duration("timeout", f.Timeout)
 	f.applyRetry(&s.Retry)
 	switch perSecond := f.decimal("perSecond", f.PerSecond); {
@@ -262,14 +306,14 @@ func (f *hookForm) answer(status int) answer {
 func (d *Dashboard) webhookNew(_ context.Context, q *request) (answer, error) {
 	s := webhook.Default()
 	s.Events = nil // to be chosen
-	f := hookForm{}
+	f := hookForm{narrow: d.narrow}
 	f.fill(&s, d.Types.List(q.who.Tenant))
 	f.More = false
 	return f.answer(0), nil
 }
 
 func (d *Dashboard) webhookCreate(ctx context.Context, q *request) (answer, error) {
-	f := hookForm{}
+	f := hookForm{narrow: d.narrow}
 	f.read(q, d.Types.List(q.who.Tenant))
 	s := webhook.Default()
 	f.apply(&s)
@@ -290,6 +334,9 @@ func (d *Dashboard) webhookCreate(ctx context.Context, q *request) (answer, erro
 			return answer{}, err
 		}
 	}
+	if !q.who.Allows(access.RotateSecrets) { // a portal without secrets: somebody else gives it to the endpoint
+		return answer{to: q.path("webhooks", w.ID)}, nil
+	}
 	return answer{page: "secret", title: "Webhook created", section: "webhooks", data: secretView{Webhook: w, Created: true}, secret: true, address: q.path("webhooks", w.ID)}, nil
 }
 
@@ -298,7 +345,7 @@ func (d *Dashboard) webhookEdit(_ context.Context, q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	f := hookForm{ID: w.ID, Version: strconv.FormatInt(w.Version, 10)}
+	f := hookForm{narrow: d.narrow, ID: w.ID, Version: strconv.FormatInt(w.Version, 10)}
 	f.fill(&w.Settings, d.Types.List(q.who.Tenant))
 	return f.answer(0), nil
 }
@@ -306,29 +353,35 @@ func (d *Dashboard) webhookEdit(_ context.Context, q *request) (answer, error) {
 // errMeanwhile stops a change of a webhook that somebody else has changed since the form was made.
 var errMeanwhile = problem.New(problem.Conflict, "somebody else has changed this webhook since you opened the form")
 
+// updateFrom changes a webhook, or returns errMeanwhile if its version is not the one that the form was made from.
+func (d *Dashboard) updateFrom(ctx context.Context, q *request, id, version string, apply func(*webhook.Settings)) error {
+	_, err := d.Webhooks.Update(ctx, q.who, id, func(s *webhook.Settings) error {
+		now, err := d.Webhooks.Get(q.who.Tenant, id)
+		if err != nil {
+			return err
+		}
+		if strconv.FormatInt(now.Version, 10) != version {
+			return errMeanwhile
+		}
+		apply(s)
+		return nil
+	})
+	return err
+}
+
 func (d *Dashboard) webhookSave(ctx context.Context, q *request) (answer, error) {
 	w, err := d.hook(q)
 	if err != nil {
 		return answer{}, err
 	}
-	f := hookForm{ID: w.ID}
+	f := hookForm{narrow: d.narrow, ID: w.ID}
 	f.read(q, d.Types.List(q.who.Tenant))
 	trial := w.Settings
 	if f.apply(&trial); len(f.Wrong) > 0 {
 		f.More = true
 		return f.answer(422), nil
 	}
-	_, err = d.Webhooks.Update(ctx, q.who, w.ID, func(s *webhook.Settings) error {
-		now, err := d.Webhooks.Get(q.who.Tenant, w.ID)
-		if err != nil {
-			return err
-		}
-		if strconv.FormatInt(now.Version, 10) != f.Version {
-			return errMeanwhile
-		}
-		f.apply(s)
-		return nil
-	})
+	err = d.updateFrom(ctx, q, w.ID, f.Version, f.apply)
 	switch {
 	case err == nil:
 		return answer{to: q.path("webhooks", w.ID)}, nil
@@ -352,8 +405,10 @@ func differences(s *webhook.Settings, f *hookForm) []string {
 	for _, c := range []struct{ name, there, here string }{
 		{"URL", stored.URL, f.URL}, {"Description", stored.Description, f.Description},
 		{"Events", strings.Join(s.Events, ", "), strings.Join(f.events(), ", ")},
-		{"Filter", stored.Filter, f.Filter}, {"Transform", stored.Transform, f.Transform}, {"Format", stored.Format, f.Format},
+		{"Filter", shownIf(f.hasFilter, stored.Filter), f.Filter}, {"Transform", shownIf(f.hasTransform, stored.Transform), f.Transform}, {"Format", stored.Format, f.Format},
 		{"Signature", stored.Signature, f.Signature}, {"Timeout", stored.Timeout, f.Timeout}, {"Attempts", stored.Attempts, f.Attempts},
+		{"First wait", stored.FirstWait, f.FirstWait}, {"Longest wait", stored.LongestWait, f.LongestWait}, {"Maximum age", stored.MaxAge, f.MaxAge},
+		{"Requests per second", stored.PerSecond, f.PerSecond}, {"Concurrency", stored.Concurrency, f.Concurrency},
 	} {
 		if c.there != c.here {
 			list = append(list, fmt.Sprintf("%s is now %q; you have %q.", c.name, clip(c.there, 200), clip(c.here, 200)))
@@ -362,32 +417,10 @@ func differences(s *webhook.Settings, f *hookForm) []string {
 	return list
 }
 
-// example returns the event that a test sends: one of the type, or of the first that the webhook names, or else of the
-// first in the catalogue that it wants.
-func (d *Dashboard) example(w *webhook.Webhook, eventType string) event.Event {
-	if eventType == "" {
-		eventType = d.testType(w)
+// shownIf returns the text if the form has its field.
+func shownIf(has bool, text string) string {
+	if has {
+		return text
 	}
-	e := event.Event{Tenant: w.Tenant, Type: eventType, Data: catalogue.Generic, Time: d.now().UTC().Truncate(time.Millisecond)}
-	if t, ok := d.Types.Lookup(w.Tenant, eventType); ok {
-		e.Type, e.Data, e.Attributes = t.Name, t.Example, t.ExampleAttributes
-	}
-	return e
-}
-
-func (d *Dashboard) testType(w *webhook.Webhook) string {
-	for _, pattern := range w.Events {
-		if !strings.Contains(pattern, "*") {
-			return pattern
-		}
-	}
-	const usual = "call.completed"
-	if !w.Wants(usual) {
-		for _, t := range d.Types.List(w.Tenant) {
-			if !t.Archived && w.Wants(t.Name) {
-				return t.Name
-			}
-		}
-	}
-	return usual
+	return ""
 }

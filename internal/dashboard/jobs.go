@@ -17,6 +17,10 @@ type recoverView struct {
 	Wrong  string
 	Active bool
 	State  state
+	// How many deliveries a recovery would take in, once that was counted.
+	Counted bool
+	Count   int
+	More    bool
 }
 
 var sinces = []choice{{"1h", "the last hour"}, {"6h", "the last 6 hours"}, {"24h", "the last 24 hours"}, {"72h", "the last 3 days"}, {"168h", "the last 7 days"}, {"720h", "the last 30 days"}}
@@ -29,8 +33,12 @@ func (d *Dashboard) recoverView(q *request) (*recoverView, error) {
 	return &recoverView{Webhook: w, Sinces: sinces, Since: "24h", Active: w.Status == webhook.Active, State: stateOf(w, d.Engine.Health(w), d.now())}, nil
 }
 
-func (d *Dashboard) recoverPage(_ context.Context, q *request) (answer, error) {
+func (d *Dashboard) recoverPage(ctx context.Context, q *request) (answer, error) {
 	v, err := d.recoverView(q)
+	if err == nil && v.Active {
+		v.Counted = true
+		v.Count, v.More, err = d.countFailed(ctx, q, v.Webhook, d.now().Add(-24*time.Hour)) // the time that is chosen first
+	}
 	return answer{page: "recover", title: "Recover failed deliveries", section: "webhooks", data: v}, err
 }
 
@@ -65,11 +73,7 @@ type jobView struct {
 	Running bool
 }
 
-func (d *Dashboard) jobPage(ctx context.Context, q *request) (answer, error) {
-	j, err := d.Engine.Job(ctx, q.who.Tenant, q.PathValue("job"))
-	if err != nil {
-		return answer{}, err
-	}
+func (d *Dashboard) showJob(q *request, j delivery.Job) jobView {
 	v := jobView{Job: j, Running: j.State == delivery.JobRunning, State: state{Word: string(j.State), Why: j.Error}}
 	if w, ok := d.Webhooks.ByNumber(j.Webhook); ok && w.Tenant == q.who.Tenant {
 		v.Hook = w
@@ -82,6 +86,15 @@ func (d *Dashboard) jobPage(ctx context.Context, q *request) (answer, error) {
 	case delivery.JobRunning:
 		v.State.Class = "warn"
 	}
+	return v
+}
+
+func (d *Dashboard) jobPage(ctx context.Context, q *request) (answer, error) {
+	j, err := d.Engine.Job(ctx, q.who.Tenant, q.PathValue("job"))
+	if err != nil {
+		return answer{}, err
+	}
+	v := d.showJob(q, j)
 	return answer{page: "job", block: "job-progress", title: "Job", section: "webhooks", data: v}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/chart"
+	"github.com/relay-events/relay/internal/connector"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/ledger"
@@ -25,8 +26,10 @@ type attemptView struct {
 	Answer   string // the status code, or what went wrong instead: "timeout"
 	Hook     *webhook.Webhook
 	Host     string // where it went
-	Bars     []chart.Rect
-	Phases   []phase
+	// Connection is that of a connector which sent it, and Sender what people call it; empty: none did.
+	Connection, Sender string
+	Bars               []chart.Rect
+	Phases             []phase
 }
 
 // phase is a part of the time that an attempt took.
@@ -49,7 +52,13 @@ func (d *Dashboard) showAttempt(a *delivery.Attempt) attemptView {
 	v := attemptView{Attempt: a, PublicID: a.ID.Public(event.AttemptPrefix), Class: classes[a.Outcome], Host: hostOf(a.Request.URL)}
 	if w, ok := d.Webhooks.ByNumber(a.Webhook); ok && w.Tenant == a.Tenant {
 		v.Hook = w
-		if a.Request.URL == "" {
+		if w.Owner == connector.Owner {
+			v.Hook, v.Connection = nil, connector.ConnectionOf(w)
+			v.Sender = d.connectionName(a.Tenant, v.Connection)
+			if a.Request.URL == "" {
+				v.Host = v.Sender
+			}
+		} else if a.Request.URL == "" {
 			v.Host = hostOf(w.URL)
 		}
 	}
@@ -87,16 +96,11 @@ func (v attemptView) Sentence() string {
 	return "There was no answer."
 }
 
-// Spoken is what a screen reader says in place of the bar of times.
-func (v attemptView) Spoken() string {
-	var parts []string
-	for _, p := range v.Phases {
-		parts = append(parts, p.Name+" "+took(p.Took))
-	}
-	return strings.Join(parts, ", ")
-}
-
-const perLogPage = 50
+const (
+	perLogPage = 50
+	// liveRows bounds the table while attempts come in.
+	liveRows = 500
+)
 
 type logView struct {
 	Attempts                                          []attemptView
@@ -106,12 +110,21 @@ type logView struct {
 	Hook                                              *webhook.Webhook // the one the log is limited to
 	Older                                             string           // the query of the next page
 	Newest                                            string           // that of the first page; empty on it
+	Export                                            string           // the query of the file with the same filters
 	SearchedTo                                        time.Time        // how far back was looked, where there may be more
 	Filtered                                          bool
 	Outcomes, Periods                                 []choice
 	Wrong                                             string
 	Retention                                         string
 	AnyHook                                           bool
+	Live                                              *live // nil: the page shows what is past
+}
+
+// read takes the filters from the address.
+func (v *logView) read(q *request) {
+	p := q.URL.Query()
+	v.Outcome, v.Code, v.Type, v.Webhook, v.Period = p.Get("outcome"), strings.TrimSpace(p.Get("code")), p.Get("type"), p.Get("webhook"), p.Get("period")
+	v.Query = strings.TrimSpace(p.Get("q"))
 }
 
 var (
@@ -123,13 +136,10 @@ var (
 // logPage is the log of all webhooks, or of one. Its filters are in the address.
 func (d *Dashboard) logPage(ctx context.Context, q *request) (answer, error) {
 	p := q.URL.Query()
-	v := logView{
-		Outcome: p.Get("outcome"), Code: strings.TrimSpace(p.Get("code")), Type: p.Get("type"), Webhook: p.Get("webhook"), Period: p.Get("period"),
-		Query: strings.TrimSpace(p.Get("q")), Outcomes: outcomeChoices, Periods: periodChoices,
-		Hooks: d.Webhooks.List(q.who.Tenant), Retention: span(d.Retention),
-	}
+	v := logView{Outcomes: outcomeChoices, Periods: periodChoices, Hooks: d.Webhooks.List(q.who.Tenant), Retention: span(d.kept(q, d.Retention))}
+	v.read(q)
 	v.AnyHook = len(v.Hooks) > 0
-	a := answer{page: "log", title: "Log", section: "log"}
+	a := answer{page: "log", title: "Log", section: "log", block: "live-table"}
 	if to := v.find(q); to != "" {
 		return answer{to: to}, nil
 	}
@@ -157,7 +167,7 @@ func (d *Dashboard) logPage(ctx context.Context, q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	v.Attempts = d.showAttempts(list)
+	v.Attempts, v.Export = d.showAttempts(list), with(p, "before", "")
 	if next != 0 {
 		p.Set("before", next.Public(event.AttemptPrefix))
 		v.Older = "?" + p.Encode()
@@ -165,7 +175,9 @@ func (d *Dashboard) logPage(ctx context.Context, q *request) (answer, error) {
 			v.SearchedTo = next.Time()
 		}
 	}
-	if p.Get("before") != "" && query.Before != 0 {
+	if query.Before == 0 {
+		v.Live = d.newLive(q, list, liveRows)
+	} else {
 		p.Del("before")
 		v.Newest = "?" + p.Encode()
 	}
@@ -246,10 +258,11 @@ type attemptPageView struct {
 	WhyNot        string // why it cannot be retried, where somebody may expect that
 	Secret        bool
 	DeliveryState state
+	Doctor        *doctorView // nil: the request was not signed, or it is not known any more how
 }
 
 func (d *Dashboard) attempt(ctx context.Context, q *request) (*delivery.Attempt, error) {
-	gone := problem.New(problem.NotFound, "there is no such attempt; the log is kept for %s", span(d.Retention))
+	gone := problem.New(problem.NotFound, "there is no such attempt; the log is kept for %s", span(d.kept(q, d.Retention)))
 	id, err := event.ParseID(event.AttemptPrefix, q.PathValue("id"))
 	if err != nil {
 		return nil, gone
@@ -261,7 +274,7 @@ func (d *Dashboard) attempt(ctx context.Context, q *request) (*delivery.Attempt,
 	if err != nil {
 		return nil, err
 	}
-	if w, ok := d.Webhooks.ByNumber(a.Webhook); ok && w.Owner != "" && !q.who.Allows(access.Configure) {
+	if w, ok := d.Webhooks.ByNumber(a.Webhook); ok && w.Owner != "" && w.Owner != connector.Owner && !q.who.Allows(access.Configure) {
 		return nil, gone // it shows settings that are an administrator's
 	}
 	return a, nil
@@ -283,6 +296,7 @@ func (d *Dashboard) attemptPage(ctx context.Context, q *request) (answer, error)
 	if r := a.Response; r != nil {
 		v.ResponseBody = showBody(r.Body, headerValue(r.Header, "Content-Type"), r.Truncated, r.BodyBytes)
 	}
+	v.Doctor = doctorOf(signedAs(v.Hook, a), "")
 	if !a.Test {
 		if err := d.completeAttempt(ctx, q, &v); err != nil {
 			return answer{}, err
@@ -317,6 +331,12 @@ func (d *Dashboard) completeAttempt(ctx context.Context, q *request, v *attemptP
 		v.MayRetry, v.MayCancel = may, may
 	default:
 		v.MayRetry = may
+	}
+	if v.Connection != "" {
+		// What an audience wants of a partner decides about the rest: the page of the attachment has it tried again.
+		v.MayCancel = false
+		v.MayRetry = v.MayRetry && cur.State != ledger.StateDelivered && cur.State != ledger.StateFailed && cur.State != ledger.StateExpired
+		return nil
 	}
 	if v.MayRetry {
 		switch {

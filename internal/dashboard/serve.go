@@ -2,12 +2,16 @@ package dashboard
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,7 +29,9 @@ import (
 type route struct {
 	pattern string
 	open    bool              // nobody need be signed in
+	outside bool              // programs outside call it, without a session
 	needs   access.Permission // what the person must have; of pages that need a tenant
+	room    int64             // bounds its form, in bytes; zero: maxForm
 	serve   func(ctx context.Context, q *request) (answer, error)
 }
 
@@ -37,12 +43,19 @@ type request struct {
 	session user.Session
 	token   string // of the session
 	tenant  account.Tenant
-	form    url.Values // of a POST
+	form    url.Values        // of a POST
+	files   map[string][]byte // that came with the form, by field
 	nonce   string
 	id      string // of the request, in the log
 	// part tells that htmx asks: the answer is the main part of the page, or a piece of it.
 	part bool
+	// root is the path of the pages, below Base, that belong together: a tenant's, or a portal's.
+	root  string
+	visit *visit // nil: the page is shown to a person, not in a portal
 }
+
+// within makes the tenant the one that the page is about.
+func (q *request) within(t account.Tenant) { q.tenant, q.root = t, "/t/"+url.PathEscape(t.Name) }
 
 // answer is what a handler returns: a page, or a redirect.
 type answer struct {
@@ -53,10 +66,13 @@ type answer struct {
 	data    any
 	status  int    // zero: 200
 	to      string // redirects there, a path below Base; excludes page
+	away    string // redirects to this address at another site; excludes page
 	address string // htmx shows it in the address bar instead of the request's, a path below Base
 	// secret keeps the answer from being stored or compressed.
 	secret  bool
 	cookies []*http.Cookie
+	// stream writes the answer itself, and lasts; excludes all others.
+	stream func(w http.ResponseWriter)
 }
 
 const (
@@ -87,10 +103,16 @@ func (d *Dashboard) handler(rt *route) http.Handler {
 
 // answerTo tells who is asking and runs the handler.
 func (d *Dashboard) answerTo(rt *route, q *request) (answer, error) {
-	if err := d.admit(q); err != nil {
+	if rt.outside {
+		if err := q.readFormOf(rt); err != nil {
+			return answer{}, err
+		}
+		return rt.serve(q.Context(), q)
+	}
+	if err := d.SignIn.OwnPage(q.Request, true); err != nil {
 		return answer{}, err
 	}
-	if err := q.readForm(); err != nil {
+	if err := q.readFormOf(rt); err != nil {
 		return answer{}, err
 	}
 	name := q.PathValue("tenant")
@@ -100,41 +122,69 @@ func (d *Dashboard) answerTo(rt *route, q *request) (answer, error) {
 		}
 	}
 	if !rt.open && !q.who.Allows(rt.needs) {
+		if q.who.NeedsFactor {
+			return answer{to: "/me/second-factor"}, nil
+		}
 		return answer{}, problem.New(problem.Forbidden, "your role does not allow this")
+	}
+	if needsProof(rt.pattern) && !d.Sessions.Proved(&q.session) {
+		if a, ok, err := d.confirm(q); err != nil || !ok {
+			return a, err
+		}
 	}
 	return rt.serve(q.Context(), q)
 }
 
-// admit refuses changes that another site asks for. A browser says where a request comes from; one that says nothing is
-// refused, because a cookie is all that tells who is asking.
-func (d *Dashboard) admit(q *request) error {
-	if q.Method == http.MethodGet || q.Method == http.MethodHead {
+// readForm reads a form that is as all are.
+func (q *request) readForm() error { return q.readFormOf(&route{}) }
+
+// readFormOf reads the form of a route, which may take more of one than others.
+func (q *request) readFormOf(rt *route) error {
+	if q.Method != http.MethodPost {
 		return nil
 	}
-	if q.Header.Get("Sec-Fetch-Site") == "" && q.Header.Get("Origin") == "" {
-		return problem.New(problem.Forbidden, "the browser does not say which page the request comes from")
+	limit := cmp.Or(rt.room, maxForm)
+	kind, params, err := mime.ParseMediaType(q.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" && kind != "multipart/form-data" {
+		return problem.New(problem.UnsupportedType, "a form is expected")
 	}
-	if err := d.origin.Check(q.Request); err != nil {
-		return problem.Wrap(err, problem.Forbidden, "the request comes from another site")
+	raw, err := web.ReadBody(q.Request, nil, limit)
+	if err != nil {
+		return err
+	}
+	if kind == "multipart/form-data" {
+		q.form, q.files, err = parseFiles(raw, params["boundary"])
+	} else {
+		q.form, err = url.ParseQuery(string(raw))
+	}
+	if err != nil {
+		return problem.New(problem.Malformed, "the form cannot be read")
 	}
 	return nil
 }
 
-func (q *request) readForm() error {
-	if q.Method != http.MethodPost {
-		return nil
+// parseFiles reads a form with files. Of a field with several files it keeps the last.
+func parseFiles(raw []byte, boundary string) (form url.Values, files map[string][]byte, err error) {
+	form, files = url.Values{}, make(map[string][]byte)
+	parts := multipart.NewReader(bytes.NewReader(raw), boundary)
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return form, files, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		content, err := io.ReadAll(part) // no more than the body, which is bounded
+		if err != nil {
+			return nil, nil, err
+		}
+		if part.FileName() != "" {
+			files[part.FormName()] = content
+		} else {
+			form.Add(part.FormName(), string(content))
+		}
 	}
-	if t := q.Header.Get("Content-Type"); !strings.HasPrefix(t, "application/x-www-form-urlencoded") {
-		return problem.New(problem.UnsupportedType, "a form is expected")
-	}
-	raw, err := web.ReadBody(q.Request, nil, maxForm)
-	if err != nil {
-		return err
-	}
-	if q.form, err = url.ParseQuery(string(raw)); err != nil {
-		return problem.New(problem.Malformed, "the form cannot be read")
-	}
-	return nil
 }
 
 // value returns a field of the form, without blanks around it, and with line ends as everybody but HTML writes them.
@@ -151,12 +201,14 @@ func (d *Dashboard) identify(q *request, tenant string) error {
 		if !ok {
 			t.ID = noTenant // answered like that of others
 		}
-		at, q.tenant = t.ID, t
+		at = t.ID
+		q.within(t)
 	}
 	session, who, err := d.Sessions.Resume(q.Context(), q.token, at)
 	if err != nil {
 		return err
 	}
+	d.Tenants.Bound(who)
 	who.Request = d.from(q)
 	q.session, q.who = session, who
 	return web.Authenticated(q.Request)
@@ -173,6 +225,10 @@ func (d *Dashboard) from(q *request) access.Request {
 
 // send writes an answer. Nothing has been written when it returns an error.
 func (d *Dashboard) send(w http.ResponseWriter, q *request, a *answer) error {
+	if a.stream != nil {
+		a.stream(w)
+		return nil
+	}
 	h := w.Header()
 	for _, c := range a.cookies {
 		http.SetCookie(w, c)
@@ -189,11 +245,23 @@ func (d *Dashboard) send(w http.ResponseWriter, q *request, a *answer) error {
 		web.Send(w, http.StatusSeeOther, "text/html; charset=utf-8", nil)
 		return nil
 	}
+	if a.away != "" {
+		h.Set("Cache-Control", "no-store")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Location", a.away)
+		web.Send(w, http.StatusSeeOther, "text/html; charset=utf-8", nil)
+		return nil
+	}
+	if a.page == "" {
+		h.Set("Cache-Control", "no-store")
+		web.Send(w, cmp.Or(a.status, http.StatusOK), "text/plain; charset=utf-8", nil)
+		return nil
+	}
 	body, err := d.render(q, a)
 	if err != nil {
 		return err
 	}
-	d.headers(h, q.nonce)
+	d.headers(h, q)
 	h.Set("Vary", "HX-Request, Accept-Encoding, Cookie")
 	h.Set("Cache-Control", "private, no-cache")
 	if a.secret || a.status >= http.StatusBadRequest {
@@ -216,15 +284,19 @@ func (d *Dashboard) send(w http.ResponseWriter, q *request, a *answer) error {
 
 // headers sets what a browser must keep to. Referrer-Policy is not "no-referrer", with which browsers would send the
 // origin "null" with forms.
-func (d *Dashboard) headers(h http.Header, nonce string) {
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+nonce+"'; style-src 'self'; img-src 'self' data:; "+
-		"font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "+
+func (d *Dashboard) headers(h http.Header, q *request) {
+	resources := "same-origin"
+	if q.visit != nil {
+		resources = "cross-origin" // or a site that is isolated could not embed the page
+	}
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+q.nonce+"'; style-src 'self'; img-src 'self' data:; "+
+		"font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "+q.visit.ancestors()+"; "+
 		"require-trusted-types-for 'script'; trusted-types htmx")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", resources)
 	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), clipboard-write=(self)")
-	if d.Secure {
+	if d.SignIn.Secure() {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }
@@ -237,13 +309,20 @@ func newNonce() string {
 
 // render makes the page, or the part of it that htmx asks for.
 func (d *Dashboard) render(q *request, a *answer) ([]byte, error) {
-	t := d.templates[a.page]
+	templates, err := d.templates()
+	if err != nil {
+		return nil, err
+	}
+	t := templates[a.page]
 	if t == nil {
 		return nil, fmt.Errorf("there is no page %q", a.page)
 	}
-	name := "layout"
+	name, part := "layout", "part"
+	if q.visit != nil {
+		name, part = "portal-layout", "portal-part"
+	}
 	if q.part {
-		name = "part"
+		name = part
 		if a.block != "" {
 			name = a.block
 		}
@@ -326,7 +405,7 @@ func notFound(context.Context, *request) (answer, error) {
 
 // path returns the path of a page of the tenant, below Base.
 func (q *request) path(elements ...string) string {
-	p := "/t/" + url.PathEscape(q.tenant.Name)
+	p := q.root
 	for _, e := range elements {
 		p += "/" + url.PathEscape(e)
 	}

@@ -2,15 +2,15 @@ package dashboard
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/provider"
 	"github.com/relay-events/relay/internal/user"
 	"github.com/relay-events/relay/internal/web"
 )
@@ -22,45 +22,25 @@ const (
 	noTenant event.TenantID = 1<<31 - 1
 )
 
-// cookieName is the session's cookie, the same as the API's. Over HTTPS the browser itself holds it to this host and path.
-func (d *Dashboard) cookieName() string {
-	if d.Secure {
-		return "__Host-relay"
-	}
-	return "relay"
-}
-
-// maySignIn refuses sessions that others could read on the way: without HTTPS it takes an operator who says so by publicUrl,
-// or a way that does not leave the machine.
+// maySignIn refuses sessions that others could read on the way.
 func (d *Dashboard) maySignIn(r *http.Request) error {
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	if d.Secure || d.Unencrypted || strings.EqualFold(host, "localhost") || err == nil && addr.IsLoopback() {
+	if d.SignIn.Allowed(r) {
 		return nil
 	}
 	return problem.New(problem.Forbidden, "people sign in over HTTPS, or on the machine that Relay runs on: put a proxy with TLS in front and set publicUrl")
 }
 
 func (d *Dashboard) sessionToken(r *http.Request) string {
-	if d.maySignIn(r) != nil {
+	if !d.SignIn.Allowed(r) {
 		return ""
 	}
-	c, err := r.Cookie(d.cookieName())
-	if err != nil {
-		return ""
-	}
-	return c.Value
+	return d.SignIn.Token(r)
 }
 
 // sessionCookie carries a session's token, or ends it when token is empty.
 func (d *Dashboard) sessionCookie(token string) *http.Cookie {
-	c := &http.Cookie{
-		Name: d.cookieName(), Value: token, Path: "/", Secure: d.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		MaxAge: int(user.SessionLasts / time.Second),
-	}
+	c := d.SignIn.Cookie(token)
+	c.MaxAge = int(user.SessionLasts / time.Second)
 	if token == "" {
 		c.MaxAge = -1
 	}
@@ -82,13 +62,39 @@ func next(raw string) string {
 
 type loginView struct {
 	Email, Next, Wrong string
+	Passkey            string // what to ask an authenticator for; empty: nothing
+	Ways               []provider.Way
+	Passwords          user.PasswordLogin
 }
 
 func (d *Dashboard) loginPage(_ context.Context, q *request) (answer, error) {
+	to := next(q.FormValue("next"))
 	if q.who != nil {
-		return answer{to: next(q.FormValue("next"))}, nil
+		return answer{to: to}, nil
 	}
-	return answer{page: "login", title: "Sign in", data: loginView{Next: next(q.FormValue("next"))}}, nil
+	if way := d.only(q); way != "" {
+		return answer{to: "/login/oidc/" + url.PathEscape(way) + "?next=" + url.QueryEscape(to)}, nil
+	}
+	return d.loginForm(q, loginView{Next: to}, http.StatusOK)
+}
+
+// loginForm is the page on which people sign in.
+func (d *Dashboard) loginForm(q *request, v loginView, status int) (a answer, err error) {
+	v.Ways, v.Passwords = d.Providers.Ways(), d.SignInSettings.PasswordLogin()
+	if v.Passwords != user.PasswordsOff {
+		v.Passkey, err = d.askPasskey(q)
+	}
+	return answer{page: "login", title: "Sign in", status: status, data: v}, err
+}
+
+// loginFailed shows the page again with what went wrong.
+func (d *Dashboard) loginFailed(q *request, v loginView, err error) (answer, error) {
+	switch p := asProblem(err); p.Kind {
+	case problem.Unauthorized, problem.TooMany, problem.Unavailable, problem.Forbidden, problem.Conflict:
+		v.Wrong = sentence(p.Detail)
+		return d.loginForm(q, v, p.Kind.Status())
+	}
+	return answer{}, err
 }
 
 func (d *Dashboard) login(ctx context.Context, q *request) (answer, error) {
@@ -97,25 +103,28 @@ func (d *Dashboard) login(ctx context.Context, q *request) (answer, error) {
 	}
 	v := loginView{Email: q.value("email"), Next: next(q.value("next"))}
 	in, err := d.Sessions.Login(ctx, d.client(q), v.Email, q.form.Get("password"))
-	switch problem.KindOf(err) {
-	case problem.Unauthorized, problem.TooMany, problem.Unavailable:
-		p := asProblem(err)
-		v.Wrong = sentence(p.Detail)
-		return answer{page: "login", title: "Sign in", status: p.Kind.Status(), data: v}, nil
-	}
 	if err != nil {
-		return answer{}, err
+		return d.loginFailed(q, v, err)
 	}
-	return answer{to: v.Next, cookies: []*http.Cookie{d.sessionCookie(in.Token)}}, nil
+	return d.signedIn(in, v.Next), nil
 }
 
+// logout ends the session, and leads to where the person signs out at their identity provider, if they do.
 func (d *Dashboard) logout(ctx context.Context, q *request) (answer, error) {
-	if q.who != nil {
-		if err := d.Sessions.End(ctx, q.who, q.session.ID); err != nil {
-			return answer{}, err
+	left := []*http.Cookie{d.sessionCookie(""), d.leftCookie()}
+	if q.who == nil {
+		return answer{to: "/login", cookies: left}, nil
+	}
+	if err := d.Sessions.End(ctx, q.who, q.session.ID); err != nil {
+		return answer{}, err
+	}
+	if q.session.Provider != "" {
+		if at := d.Providers.EndSession(ctx, q.session.Provider, q.address()+"/login"); at != "" {
+			q.who = nil
+			return answer{page: "left", title: "Signed out", data: leftView{at, d.Providers.Label(q.session.Provider)}, cookies: left}, nil
 		}
 	}
-	return answer{to: "/login", cookies: []*http.Cookie{d.sessionCookie("")}}, nil
+	return answer{to: "/login", cookies: left}, nil
 }
 
 type welcomeView struct {
@@ -148,7 +157,7 @@ func (d *Dashboard) welcome(ctx context.Context, q *request) (answer, error) {
 	}
 	in, err := d.Sessions.UseLink(ctx, d.client(q), q.PathValue("token"), q.form.Get("password"), v.Name)
 	if err == nil {
-		return answer{to: "/", cookies: []*http.Cookie{d.sessionCookie(in.Token)}}, nil
+		return answer{to: next(q.URL.Query().Get("next")), cookies: []*http.Cookie{d.sessionCookie(in.Token)}}, nil
 	}
 	p := asProblem(err)
 	if p.Kind == problem.Internal || p.Kind == problem.NotFound {
@@ -176,6 +185,33 @@ func (d *Dashboard) start(_ context.Context, q *request) (answer, error) {
 	return answer{}, problem.New(problem.NotFound, "you belong to no tenant: ask an administrator to invite you")
 }
 
+type switchView struct {
+	Query string
+	Found []account.Tenant
+	More  bool
+}
+
+// switchTenant finds one of the tenants that the person belongs to by a part of its name.
+func (d *Dashboard) switchTenant(_ context.Context, q *request) (answer, error) {
+	d.inFirstTenant(q)
+	v := switchView{Query: strings.TrimSpace(q.URL.Query().Get("q"))}
+	for _, t := range d.reachable(q) {
+		switch name := strings.ToLower(t.Name + " " + t.Settings.Title); {
+		case t.Name == v.Query:
+			return answer{to: "/t/" + url.PathEscape(t.Name) + firstPage}, nil
+		case !strings.Contains(name, strings.ToLower(v.Query)):
+		case len(v.Found) == mostTenants:
+			v.More = true
+		default:
+			v.Found = append(v.Found, t)
+		}
+	}
+	if len(v.Found) == 1 {
+		return answer{to: "/t/" + url.PathEscape(v.Found[0].Name) + firstPage}, nil
+	}
+	return answer{page: "switch", title: "Tenants", data: v}, nil
+}
+
 // firstPage is the page of a tenant that people come to first.
 const firstPage = "/home"
 
@@ -185,7 +221,7 @@ func (d *Dashboard) appearance(_ context.Context, q *request) (answer, error) {
 	if theme != "light" && theme != "dark" {
 		theme = ""
 	}
-	c := &http.Cookie{Name: themeCookie, Value: theme, Path: "/", Secure: d.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: 365 * 24 * 3600}
+	c := &http.Cookie{Name: themeCookie, Value: theme, Path: d.Base + "/", Secure: d.SignIn.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: 365 * 24 * 3600}
 	if theme == "" {
 		c.MaxAge = -1
 	}

@@ -31,13 +31,30 @@ type server struct {
 	*app.App
 	t   *testing.T
 	api *client.Client
+	// base is where pages are, if not at URL.
+	base string
 }
 
 func startServer(t *testing.T) *server {
 	t.Helper()
+	return startServerAt(t, "127.0.0.1:0", filepath.Join(t.TempDir(), "data"))
+}
+
+// startServerAt is startServer at an address and on a folder of the test's.
+func startServerAt(t *testing.T, address, dir string, change ...func(*config.Config)) *server {
+	t.Helper()
+	return startServerLogging(t, slog.DiscardHandler, address, dir, change...)
+}
+
+// startServerLogging is startServerAt with a log.
+func startServerLogging(t *testing.T, log slog.Handler, address, dir string, change ...func(*config.Config)) *server {
+	t.Helper()
 	c := config.Default()
-	c.Listen, c.Data, c.Dev, c.AdminKey = "127.0.0.1:0", filepath.Join(t.TempDir(), "data"), true, adminKey
-	a, err := app.New(t.Context(), c, slog.New(slog.DiscardHandler))
+	c.Listen, c.Data, c.Dev, c.AdminKey = address, dir, true, adminKey
+	for _, f := range change {
+		f(&c)
+	}
+	a, err := app.New(t.Context(), c, slog.New(log))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +91,7 @@ type endpoint struct {
 	status atomic.Int32
 	got    chan *http.Request
 	bodies chan []byte
+	made   int // requests that server.publish has caused
 }
 
 func newEndpoint(t *testing.T) *endpoint {
@@ -119,7 +137,7 @@ func TestWalk(t *testing.T) {
 	b.press("Save and sign in")
 	b.see("at least 12 characters")
 	s.signIn(b)
-	b.see("Add the first webhook")
+	b.see("0 of 4 done")
 
 	// Add webhook.
 	b.press("Webhooks")

@@ -34,7 +34,7 @@ func stateOf(w *webhook.Webhook, h webhook.Health, now time.Time) state {
 	case w.Refused != "":
 		return state{"bad", "refused", w.Refused}
 	case !w.HeldUntil(now).IsZero():
-		return state{"", "maintenance", "until " + w.HeldUntil(now).UTC().Format("2 Jan 15:04 UTC")}
+		return state{"", "maintenance", "until " + w.HeldUntil(now).UTC().Format(time.RFC3339)}
 	case !h.RejectedSince.IsZero():
 		return state{"bad", "rejecting", h.RejectedReason}
 	case !h.FailingSince.IsZero():
@@ -77,6 +77,17 @@ type hookView struct {
 	Day    chart.Drawing // of the last 24 hours
 	Share  string        // of the attempts that were delivered; empty: there were none
 	Result *attemptView  // of a test that was just made
+}
+
+// FormatLabel and SignatureLabel are those that the form has for the settings.
+func (v hookView) FormatLabel() string { return labelOf(formats, v.Format) }
+
+// SignatureLabel names how requests are signed.
+func (v hookView) SignatureLabel() string {
+	if name := v.SignatureName(); name != custom.Value {
+		return labelOf(signatures, name)
+	}
+	return custom.Name
 }
 
 // dayBars is how a list shows the last 24 hours.
@@ -280,7 +291,10 @@ func (d *Dashboard) webhookTest(ctx context.Context, q *request) (answer, error)
 	if err != nil {
 		return answer{}, err
 	}
-	ev := d.example(w, q.value("type"))
+	ev, err := d.names.TestEvent(ctx, w, q.value("type"))
+	if err != nil {
+		return answer{}, err
+	}
 	at, err := d.Engine.Test(ctx, w, ev)
 	if err != nil {
 		return answer{}, err
@@ -307,7 +321,7 @@ func (d *Dashboard) rotateView(ctx context.Context, q *request) (*rotateView, er
 	if err != nil {
 		return nil, err
 	}
-	return &rotateView{hookView: *view, Overlaps: w.Signature == webhook.SignStandard || w.Signature == webhook.SignBoth}, nil
+	return &rotateView{hookView: *view, Overlaps: w.Overlaps()}, nil
 }
 
 func (d *Dashboard) webhookRotatePage(ctx context.Context, q *request) (answer, error) {
@@ -334,7 +348,7 @@ func (d *Dashboard) webhookRotate(ctx context.Context, q *request) (answer, erro
 			return answer{}, problem.InvalidField("overlap", "must be a duration such as 24h")
 		}
 	}
-	w, err := d.Webhooks.RotateSecret(ctx, q.who, v.ID, overlap)
+	w, err := d.Webhooks.RotateSecret(ctx, q.who, v.ID, "", overlap)
 	if err != nil {
 		return answer{}, err
 	}

@@ -2,6 +2,9 @@
 // in words, dialogs and keys. Nothing here writes HTML: Trusted Types allows that to htmx alone.
 import htmx from "htmx.org/dist/htmx.esm.js";
 import "htmx.org/dist/ext/hx-csp.js";
+import { live } from "./live.js";
+import { openPalette } from "./palette.js";
+import { passkeys } from "./passkey.js";
 
 window.htmx = htmx;
 
@@ -11,19 +14,28 @@ const $$ = (selector, within = document) => [...within.querySelectorAll(selector
 // --- Times: <time datetime> says how long ago it was, and the exact time when pointed at.
 
 const units = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
-const inWords = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+const language = document.documentElement.lang;
+// The reader's own way to write dates, if it is of the page's language.
+const region = navigator.languages.find((l) => l.split("-")[0] === language) ?? language;
+const inWords = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
+const exact = new Intl.DateTimeFormat(region, { dateStyle: "medium", timeStyle: "long" });
 
 function tell(element) {
 	const at = new Date(element.dateTime);
 	if (isNaN(at)) return;
 	const seconds = (at - Date.now()) / 1000;
 	const [unit, size] = units.find(([, n]) => Math.abs(seconds) >= n) ?? ["second", 1];
-	element.textContent = Math.abs(seconds) < 1 ? "now" : inWords.format(Math.round(seconds / size), unit);
+	element.textContent = Math.abs(seconds) < 1 ? inWords.format(0, "second") : inWords.format(Math.round(seconds / size), unit);
 	element.title = exact.format(at) + " · " + at.toISOString();
 }
 
 function tellAll() {
+	for (const element of $$("time[data-exact]:not([title])")) {
+		const at = new Date(element.dateTime);
+		if (isNaN(at)) continue;
+		element.textContent = exact.format(at);
+		element.title = at.toISOString();
+	}
 	$$("time[data-ago]").forEach(tell);
 }
 setInterval(() => document.hidden || tellAll(), 10000);
@@ -36,10 +48,10 @@ async function copy(button) {
 	try {
 		await navigator.clipboard.writeText(text);
 	} catch {
-		say("The browser does not allow copying here");
+		say($("#said")?.dataset.sayUncopied);
 		return;
 	}
-	say("Copied");
+	say($("#said")?.dataset.sayCopied);
 	const icon = $("use", button), before = icon?.getAttribute("href");
 	if (!icon || button.dataset.copied) return;
 	button.dataset.copied = "1";
@@ -61,11 +73,12 @@ function say(sentence) {
 // --- Dialogs, and what a click does.
 
 document.addEventListener("click", (event) => {
-	const at = event.target.closest("[data-copy], [data-copy-of], [data-opens], [data-closes], [data-menu], [data-all]");
+	const at = event.target.closest("[data-copy], [data-copy-of], [data-opens], [data-closes], [data-menu], [data-all], [data-goes]");
 	if (at?.matches("[data-copy], [data-copy-of]")) copy(at);
 	else if (at?.dataset.opens) $(at.dataset.opens)?.showModal();
 	else if (at?.matches("[data-closes]")) at.closest("dialog")?.close();
 	else if (at?.matches("[data-menu]")) toggleSide();
+	else if (at?.matches("[data-goes]")) openPalette();
 	else if (at?.dataset.all) $$(at.dataset.all).forEach((box) => (box.checked = at.checked));
 	for (const menu of $$("details[data-dismiss][open]")) if (!menu.contains(event.target)) menu.open = false;
 	const side = $(".side.open");
@@ -83,6 +96,33 @@ function toggleSide() {
 document.addEventListener("change", (event) => {
 	const form = event.target.closest("form[data-auto]");
 	if (form && event.target.matches("select, input[type=checkbox]")) form.requestSubmit();
+});
+
+// A field with data-narrows hides what the selector finds and does not have its text.
+document.addEventListener("input", (event) => {
+	const list = event.target.dataset?.narrows;
+	if (list) $$(list).forEach((item) => (item.hidden = !item.textContent.toLowerCase().includes(event.target.value.trim().toLowerCase())));
+});
+
+// A form with data-head sends the beginning of what it is given, a file or a text, for the page to say what it is.
+const headSize = 16384;
+document.addEventListener("input", async (event) => {
+	const form = event.target.closest("form[data-head]"), head = form && $("#head");
+	if (!head || !event.target.matches("[type=file], #text")) return;
+	const file = event.target.files?.[0];
+	head.value = file ? await file.slice(0, headSize).text() : event.target.value.slice(0, headSize);
+	$("#columns")?.dispatchEvent(new Event("head"));
+});
+
+// A button with data-line leads to that line of the text that is edited.
+document.addEventListener("click", (event) => {
+	const at = event.target.closest("[data-line]"), field = at && $("textarea[data-lines]");
+	if (!field) return;
+	const lines = field.value.split("\n"), line = Math.min(at.dataset.line, lines.length) - 1;
+	const begin = lines.slice(0, line).join("\n").length + (line ? 1 : 0) + Math.min(at.dataset.column - 1, lines[line].length);
+	field.focus();
+	field.setSelectionRange(begin, begin);
+	field.scrollTop = Math.max(0, (line - 5) * (field.scrollHeight / lines.length));
 });
 
 // Choosing single event types takes "all events" back, and the reverse.
@@ -105,7 +145,6 @@ addEventListener("pageshow", () => $$("form :disabled:not([data-off])").forEach(
 
 // --- Keys: letters without modifiers, never while typing. "?" shows them.
 
-const go = { h: "home", w: "webhooks", l: "log", e: "events", s: "account" };
 let pending = "", pendingTimer;
 
 function rows() {
@@ -131,11 +170,20 @@ document.addEventListener("keydown", (event) => {
 		});
 		return;
 	}
+	if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
+		const tries = event.target.closest?.("form") && $("[data-tries]", event.target.closest("form"));
+		if (tries) event.preventDefault(), tries.click();
+		return;
+	}
+	if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key === "k") {
+		if (openPalette()) event.preventDefault();
+		return;
+	}
 	if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || $("dialog[open]")) return;
 	if (event.target.closest?.("input, textarea, select, [contenteditable]") || document.body.dataset.keys === "off") return;
 	if (pending === "g") {
 		pending = "";
-		const link = $(`.nav a[data-go="${go[event.key]}"]`);
+		const link = $(`.nav a[data-go="${CSS.escape(event.key)}"]`);
 		if (link) event.preventDefault(), link.click();
 		return;
 	}
@@ -170,8 +218,10 @@ document.addEventListener("htmx:after:swap", () => {
 	const said = $("[data-say]");
 	if (said) say(said.dataset.say), said.removeAttribute("data-say");
 });
-document.addEventListener("htmx:error", () => say("Relay could not be reached. Try again."));
+document.addEventListener("htmx:error", () => say($("#said")?.dataset.sayFailed));
 
 tellAll();
+passkeys();
+$$("[data-live]").forEach((section) => live(section, say));
 $("[aria-invalid=true]")?.focus();
 $$("dialog[data-open]").forEach((dialog) => dialog.showModal());
