@@ -12,10 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
-	"os"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,17 +22,28 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/api"
+	"github.com/relay-events/relay/internal/attention"
+	"github.com/relay-events/relay/internal/audience"
+	"github.com/relay-events/relay/internal/builtin"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/config"
+	"github.com/relay-events/relay/internal/connector"
+	"github.com/relay-events/relay/internal/dashboard"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/destination"
 	httpdest "github.com/relay-events/relay/internal/destination/http"
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
+	"github.com/relay-events/relay/internal/hook"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/journey"
 	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/observe"
+	"github.com/relay-events/relay/internal/portal"
+	"github.com/relay-events/relay/internal/provider"
+	"github.com/relay-events/relay/internal/registry"
+	"github.com/relay-events/relay/internal/tally"
 	"github.com/relay-events/relay/internal/transform"
 	"github.com/relay-events/relay/internal/user"
 	"github.com/relay-events/relay/internal/web"
@@ -52,16 +62,33 @@ type App struct {
 
 	adminKey string // of the operator, empty if not set
 
-	keys     *account.Authenticator
-	webhooks *webhook.Registry
-	types    *catalogue.Registry
-	engine   *delivery.Engine
-	ingester *ingest.Ingester
-	data     string // the folder; empty with a database
-	gate     *gate.Gate
-	users    *user.Directory
-	public   string // the setting publicUrl, without a slash at the end
-	signIn   string // see SignInLink
+	keys      *account.Authenticator
+	tenants   *account.Tenants
+	plans     *account.Plans
+	retention *account.Retention
+	tally     *tally.Tally
+	rates     *account.Rates
+	webhooks  *webhook.Registry
+	types     *catalogue.Registry
+	engine    *delivery.Engine
+	ingester  *ingest.Ingester
+	data      string // the folder; empty with a database
+	gate      *gate.Gate
+	// connectors keep the definitions of partner platforms, and deliver to them.
+	connectors *connector.Connectors
+	hooks      *hook.Hooks
+	audiences  *audience.Audiences
+	journeys   *journey.Journeys
+	attention  *attention.Attention
+	users      *user.Directory
+	// signInSettings are what tenants ask of people who sign in.
+	signInSettings *user.SettingsStore
+	// portals let customers of tenants manage their webhooks.
+	portals   *portal.Portals
+	providers *provider.Providers
+	public    string // the setting publicUrl, without a slash at the end
+	signIn    string // see SignInLink
+	settings  []dashboard.Setting
 	// startGate starts the gate after the engine.
 	startGate func()
 	server    *web.Server
@@ -107,7 +134,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error)
 }
 
 func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
-	limitMemory(int64(cfg.Memory), int64(cfg.RequestMemory))
+	tuneRuntime(int64(cfg.Memory), int64(cfg.RequestMemory))
 	component := func(name string) *slog.Logger { return a.log.With("component", name) }
 	userAgent := "Relay/" + config.Series()
 	if cfg.WeakSecretKey() {
@@ -143,13 +170,19 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	if a.keys, err = account.NewAuthenticator(ctx, store); err != nil {
 		return err
 	}
+	if a.tenants, err = account.NewTenants(ctx, store); err != nil {
+		return err
+	}
 
-	way, err := wayOut(cfg.Egress)
+	way, err := cfg.Egress.Options()
 	if err != nil {
 		return err
 	}
 	way.MaxSockets = share.attempts + (share.attempts+1)/2 // the rest of its share resolves names
 	way.Dev, way.Allow, way.UserAgent = cfg.Dev, cfg.AllowNetworks, userAgent
+	inside := builtin.New()
+	way.Inside = map[string]func(context.Context) (net.Conn, error){builtin.Host: inside.Dial}
+	a.onStop("the built-in receiver", func(context.Context) error { inside.Stop(); return nil })
 	outgoing := egress.New(way)
 	a.onStop("outgoing connections", func(context.Context) error { outgoing.Close(); return nil })
 
@@ -162,6 +195,14 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		return fmt.Errorf("reading webhooks: %w", err)
 	}
 	a.webhooks.Canonical(types.Canonical)
+	if err := a.webhooks.Follow(a.tenants); err != nil {
+		return err
+	}
+	if a.plans, err = account.NewPlans(ctx, store, a.tenants); err != nil {
+		return fmt.Errorf("reading plans: %w", err)
+	}
+	a.webhooks.Limit(a.plans)
+	inside.Attach(a.tenants, a.webhooks)
 	destinations := httpdest.Table(httpdest.Options{Client: outgoing, Tokens: outgoing, UserAgent: userAgent})
 	a.webhooks.SetDestinations(destinations)
 
@@ -185,6 +226,29 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	}
 	a.onStop("the gate", func(context.Context) error { a.gate.Stop(); return nil })
 
+	a.retention = account.NewRetention(a.plans, max(cfg.Retention.Events, cfg.Retention.Attempts))
+	shown := &kept{store, a.retention}
+	a.hooks = hook.New(hook.Config{Webhooks: a.webhooks, Types: types, Events: shown})
+	a.connectors, err = connector.New(ctx, connector.Config{
+		Store: store, Webhooks: a.webhooks, Client: outgoing, Scripts: transforms, UserAgent: userAgent, Log: component("connectors"), Plans: a.plans,
+	})
+	if err != nil {
+		return err
+	}
+
+	a.audiences, err = audience.New(ctx, audience.Config{Store: store, Records: store, Connectors: a.connectors, Log: component("audiences"), Plans: a.plans})
+	if err != nil {
+		return err
+	}
+
+	_, shared := store.(delivery.SharedStore)
+	a.journeys, err = journey.New(ctx, journey.Config{
+		Store: store, Records: store, Connectors: a.connectors, Audiences: a.audiences, Webhooks: a.webhooks, Log: component("journeys"), Plans: a.plans, Shared: shared,
+	})
+	if err != nil {
+		return err
+	}
+
 	// The engine and the ingester need each other: events go from the ingester to the engine, and
 	// operational events, which are ordinary events of their tenant, back. The engine publishes no
 	// events before it is started.
@@ -193,7 +257,8 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	if cfg.Database != "" {
 		a.data = ""
 	}
-	destinations.Owners = map[string]destination.Wrapper{gate.Owner: a.gate}
+	destinations.Owners = map[string]destination.Wrapper{gate.Owner: a.gate, connector.Owner: a.connectors, journey.Owner: a.journeys.Destination(), webhook.HookOwner: a.hooks}
+	destinations.Kinds[connector.Owner], destinations.Kinds[journey.Owner] = a.connectors, a.journeys.Destination()
 	a.engine, err = delivery.New(delivery.Config{
 		Store: store, Webhooks: a.webhooks, Destinations: destinations, Transforms: transforms, Log: component("delivery"),
 		Memory: int64(cfg.Memory), MaxInFlight: share.attempts, Refresh: a.refresh,
@@ -204,20 +269,39 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	history, err := ledger.New(ledger.Config{Store: store, Webhooks: a.webhooks, Machine: a.engine, Rules: types.RuleList})
+	a.engine.ShowFrom(a.retention.KeptFrom)
+	history, err := ledger.New(ledger.Config{Store: shown, Webhooks: a.webhooks, Machine: a.engine, Rules: types.RuleList})
 	if err != nil {
 		return err
 	}
+	if a.attention, err = attention.New(ctx, store, shown, a.webhooks, nil); err != nil {
+		return err
+	}
+	a.tally = tally.New(store, component("statistics"))
 	ingester = ingest.New(store, a.engine, types)
 	a.ingester = ingester
+	pacer, _ := store.(account.Pacer) // nil: there is one server
+	a.rates = account.NewRates(a.plans, store, pacer)
+	ingester.Limit(a.rates)
+	a.tally.ShowFrom(a.retention.KeptFrom)
+	a.engine.CountBy(a.tally.Attempts)
+	ingester.CountBy(a.tally.Received)
+	a.onClose("counting events", a.rates.Close)
+	a.onClose("statistics", a.tally.Flush)
+	a.plans.Announce(func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) {
+		if err := ingester.Publish(ctx, operational(tenant, eventType, data)); err != nil {
+			component("plans").ErrorContext(ctx, "publishing an operational event failed", "type", eventType, "error", err)
+		}
+	})
 	// Stopped after the requests, which would otherwise be refused. Events that it still commits
 	// reach a stopped engine, which leaves them to the next start.
 	a.onStop("accepting events", func(context.Context) error { ingester.Stop(); return nil })
 
+	a.connectors.Start(ingester, a.engine)
 	a.startGate = func() { a.gate.Start(ingester, a.engine, history) }
 
 	node, _ := store.(observe.Node) // the store of a folder does not implement it
-	sweeper := newRetention(store, cfg.Retention, component("retention"))
+	sweeper := newRetention(store, cfg.Retention, a.retention, component("retention"))
 	searches := api.NewSearches(cfg.MaxSearches)
 	metrics := observe.NewMetrics(observe.MetricsOptions{
 		Searches: searches,
@@ -226,7 +310,28 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 		HTTP: func() web.Counts { return a.server.Counts() },
 	})
 	a.users = user.NewDirectory(store)
-	sessions, err := user.NewSessions(store, component("sign-in"))
+	limit := func(tenant event.TenantID) (user.Quota, func(context.Context)) {
+		if q, used := a.plans.Users(tenant); q != nil {
+			return q, used
+		}
+		return nil, nil // and not a nil *Quota
+	}
+	a.users.Limit(limit)
+	if a.signInSettings, err = user.NewSettings(ctx, store); err != nil {
+		return err
+	}
+	sessions, err := user.NewSessions(store, a.signInSettings, component("sign-in"))
+	if err != nil {
+		return err
+	}
+	sessions.UsePasskeys(keys)
+	if a.portals, err = portal.New(ctx, store, store, a.tenants, a.plans); err != nil {
+		return fmt.Errorf("reading portals: %w", err)
+	}
+	a.providers, err = provider.New(ctx, provider.Config{
+		Store: store, Sessions: sessions, Egress: outgoing, Limit: limit,
+		Tenant: func(name string) (event.TenantID, bool) { t, ok := a.tenants.Tenant(name); return t.ID, ok },
+	})
 	if err != nil {
 		return err
 	}
@@ -234,20 +339,27 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	if err != nil {
 		return err
 	}
+	if public != nil {
+		a.public = public.String()
+	}
+	signIn, err := web.NewSignIn(public)
+	if err != nil {
+		return fmt.Errorf("setting publicUrl: %w", err)
+	}
 	limits := ingest.DefaultLimits()
 	limits.EventBytes = int(cfg.MaxEventBytes)
 	failures := account.NewFailures()
 	routes, err := api.New(api.Options{
 		Searches: searches,
-		Keys:     a.keys, Webhooks: a.webhooks, Engine: a.engine, Ledger: history, Publisher: ingester, Events: store, Types: types,
+		Keys:     a.keys, Tenants: a.tenants, Plans: a.plans, Rates: a.rates, CreateTenants: cfg.CreateTenants, Webhooks: a.webhooks, Engine: a.engine, Ledger: history, Tally: a.tally, Publisher: ingester, Events: shown, Types: types,
 		EgressIPs: cfg.Egress.IPs.Texts(), Failures: failures, TrustedProxies: cfg.TrustedProxies,
 		Ready: a.ready, Metrics: privately(metrics, a.keys, failures, cfg.TrustedProxies), Limits: limits, Version: config.Series(), Log: component("api"),
-		Gate: a.gate, Audit: store, Answers: store, Users: a.users, Sessions: sessions, PublicURL: public, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),
+		PublicURL: a.public, Gate: a.gate, Hooks: a.hooks, Connectors: a.connectors, Audiences: a.audiences, Journeys: a.journeys, Audit: store, Answers: store, Users: a.users, Sessions: sessions, SignIn: signIn, SignInSettings: a.signInSettings, Providers: a.providers, Portals: a.portals, Encryption: replaceable(store, keys, a.webhooks, component("encryption")),
 	})
 	if err != nil {
 		return err
 	}
-	pages, err := a.openPages(&cfg, history, sessions, public, searches, component("dashboard"))
+	pages, err := a.openPages(&cfg, pageParts{history, sessions, signIn, searches, shown, ingester, inside}, component("dashboard"))
 	if err != nil {
 		return err
 	}
@@ -272,23 +384,38 @@ func (a *App) build(ctx context.Context, cfg config.Config) (err error) {
 	a.onStop("requests and deliveries", a.stopWork)
 
 	a.loops.Go(func() { sweeper.run(a.ctx) })
-	a.loops.Go(func() { expireSessions(a.ctx, sessions, component("sign-in")) })
+	a.loops.Go(func() { a.tally.Run(a.ctx) })
+	a.loops.Go(func() {
+		a.keys.KeepUses(a.ctx, func(err error) { component("keys").ErrorContext(a.ctx, "trying again in a minute", "error", err) })
+	})
+	a.loops.Go(func() {
+		forget := func() { _ = a.refresh(a.ctx, []registry.Kind{registry.Keys, registry.Catalogue, registry.Gate}) } // of memory only
+		eraseTenants(a.ctx, a.tenants, store, a.webhooks, sweeper.holding, forget, component("tenants"))
+	})
+	a.loops.Go(func() { dropEndedHooks(a.ctx, a.hooks, sweeper.holding, component("hooks")) })
+	a.loops.Go(func() { a.warnOfKeys(component("keys")) })
+	a.loops.Go(func() { expireSessions(a.ctx, component("sign-in"), sessions, a.portals) })
 	return nil
-}
-
-// limitMemory makes the garbage collector work harder before the process exceeds its needs with
-// full queues: the deliveries in memory, the same amount again for garbage, the bodies of requests,
-// and the rest of the program. GOMEMLIMIT, if the operator sets it, takes precedence.
-func limitMemory(queued, bodies int64) {
-	const rest = 24 << 20
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(2*queued + bodies + rest)
-	}
 }
 
 // onStop registers how to undo the step just done.
 func (a *App) onStop(name string, stop func(ctx context.Context) error) {
 	a.undo = append(a.undo, step{name, stop})
+}
+
+// onClose registers a step of Stop that stores what was counted. It has a part of closeTime, since hanging endpoints may have
+// used up the time for stopping. If it fails, a few seconds are missing in the counts, as after a crash; the stop is in order
+// all the same.
+func (a *App) onClose(name string, write func(ctx context.Context) error) {
+	a.onStop(name, func(ctx context.Context) error {
+		closing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(closeTime/4, cancel) })()
+		if err := write(closing); err != nil {
+			a.log.WarnContext(ctx, "the last counts were not stored", "of", name, "error", err)
+		}
+		return nil
+	})
 }
 
 // Start begins to deliver and to answer requests, and returns. If it fails, the App must still be
@@ -306,6 +433,8 @@ func (a *App) Start(ctx context.Context) error {
 	a.loops.Go(a.checkTransforms)
 	a.delivering.Store(true)
 	a.startGate()
+	a.loops.Go(func() { a.audiences.Run(a.ctx) })
+	a.loops.Go(func() { a.journeys.Run(a.ctx) })
 	// Last, because it is the last step that can fail: a first key that is not shown would be lost.
 	if err := a.ensureKey(ctx); err != nil {
 		return err
@@ -431,6 +560,35 @@ func (a *App) ensureKey(ctx context.Context) error {
 	}
 	a.firstKey = text
 	return nil
+}
+
+// warnEvery is how often a server looks for keys that will soon end.
+const warnEvery = 10 * time.Minute
+
+// warnOfKeys publishes events about keys that will soon end, until the server stops.
+func (a *App) warnOfKeys(log *slog.Logger) {
+	for {
+		t := time.NewTimer(warnEvery/2 + rand.N(warnEvery))
+		select {
+		case <-a.ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		if err := a.keys.WarnExpiring(a.ctx, time.Now(), a.publishOnce); err != nil && a.ctx.Err() == nil {
+			log.ErrorContext(a.ctx, "trying again in ten minutes", "error", err)
+		}
+	}
+}
+
+// publishOnce publishes one of Relay's own events, unless one of its type was published with the same text.
+func (a *App) publishOnce(ctx context.Context, tenant event.TenantID, eventType, once string, data []byte) error {
+	p := operational(tenant, eventType, data)
+	p.Items[0].Key = "o" + eventType + " " + once // no publisher's: see ingest.NameKey and ingest.HeaderKey
+	if err := a.ingester.Publish(ctx, p); err != nil {
+		return err
+	}
+	return p.Err
 }
 
 // operational returns the publication of one of Relay's own events.

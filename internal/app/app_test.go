@@ -385,10 +385,16 @@ func TestOperationalEvent(t *testing.T) {
 }
 
 type sweeps struct {
-	calls  chan [2]time.Time
-	err    error
-	newest time.Time // stored before the last day
+	calls    chan [2]time.Time
+	rows     time.Time // of messages: removed before
+	journeys time.Time
+	err      error
+	newest   time.Time // stored before the last day
+
+	account.Expirer // no tenant has a retention of its own
 }
+
+func (*sweeps) TallyExpire(context.Context, time.Time, int) (int, error) { return 0, nil }
 
 func (s *sweeps) Newest(_ context.Context, before time.Time) (time.Time, error) {
 	if s.newest.IsZero() {
@@ -402,6 +408,16 @@ func (s *sweeps) Expire(_ context.Context, events, attempts time.Time) error {
 	return s.err
 }
 
+func (s *sweeps) AudienceExpire(_ context.Context, before time.Time) error {
+	s.rows = before
+	return nil
+}
+
+func (s *sweeps) JourneyExpire(_ context.Context, before time.Time) error {
+	s.journeys = before
+	return nil
+}
+
 // Sweeping begins soon after the start, repeats about every hour whether it succeeds or not, and
 // ends with the server.
 func TestRetention(t *testing.T) {
@@ -411,7 +427,7 @@ func TestRetention(t *testing.T) {
 		var logged strings.Builder
 		done := make(chan struct{})
 		go func() {
-			newRetention(s, config.Retention{Events: 48 * time.Hour, Attempts: 24 * time.Hour}, slog.New(slog.NewTextHandler(&logged, nil))).run(ctx)
+			newRetention(s, config.Retention{Events: 48 * time.Hour, Attempts: 24 * time.Hour}, nil, slog.New(slog.NewTextHandler(&logged, nil))).run(ctx)
 			close(done)
 		}()
 		last := time.Now()
@@ -432,6 +448,9 @@ func TestRetention(t *testing.T) {
 		}
 		cancel()
 		<-done
+		if !s.rows.Equal(last.Add(-24 * time.Hour)) {
+			t.Errorf("rows of messages were removed before %v at %v", s.rows, last)
+		}
 		if !strings.Contains(logged.String(), "disk gone") {
 			t.Errorf("log: got %q, want the failure", logged.String())
 		}

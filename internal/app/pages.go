@@ -5,31 +5,58 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/api"
+	"github.com/relay-events/relay/internal/builtin"
 	"github.com/relay-events/relay/internal/config"
 	"github.com/relay-events/relay/internal/dashboard"
+	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/user"
+	"github.com/relay-events/relay/internal/web"
 )
 
 // firstOperator is the address that the first operator of an installation signs in with.
 const firstOperator = "operator@localhost"
 
-// openPages builds the dashboard. public is the setting publicUrl, nil if it is not set.
-func (a *App) openPages(cfg *config.Config, history *ledger.Ledger, sessions *user.Sessions, public *url.URL, searches *api.Searches, log *slog.Logger) (*dashboard.Dashboard, error) {
+// pageParts are what the dashboard works on and App does not keep.
+type pageParts struct {
+	ledger   *ledger.Ledger
+	sessions *user.Sessions
+	signIn   *web.SignIn
+	searches *api.Searches
+	store    *kept
+	ingester *ingest.Ingester
+	receiver *builtin.Receiver
+}
+
+// openPages builds the dashboard.
+func (a *App) openPages(cfg *config.Config, p pageParts, log *slog.Logger) (*dashboard.Dashboard, error) {
+	public, err := cfg.Public()
+	if err != nil {
+		return nil, fmt.Errorf("setting publicUrl: %w", err)
+	}
+	var base string
 	if public != nil {
-		a.public = public.String()
+		base = public.Path
 	}
 	return dashboard.New(dashboard.Options{
-		Sessions: sessions, Tenants: a.keys, Webhooks: a.webhooks, Engine: a.engine, Ledger: history, Types: a.types, Searches: searches,
-		Secure: public != nil && public.Scheme == "https", Unencrypted: public != nil && public.Scheme == "http",
-		TrustedProxies: cfg.TrustedProxies, Retention: cfg.Retention.Attempts, Version: config.Series(), Log: log,
+		Base: base, Sessions: p.sessions, Tenants: a.tenants, Webhooks: a.webhooks, Hooks: a.hooks, Connectors: a.connectors, Audiences: a.audiences, PublicURL: a.public, Engine: a.engine, Ledger: p.ledger, Types: a.types, Searches: p.searches,
+		Events: p.store, Publisher: p.ingester, Keys: a.keys, Receiver: p.receiver, Users: a.users, Audit: p.store, Gate: a.gate, Attention: a.attention, Portals: a.portals, Platform: a.tenants, Plans: a.plans, Settings: a.shownSettings,
+		SignIn: p.signIn, SignInSettings: a.signInSettings, Providers: a.providers, TrustedProxies: cfg.TrustedProxies, Retention: cfg.Retention.Attempts, EventRetention: cfg.Retention.Events, Keeps: a.retention.Keeps, EgressIPs: cfg.Egress.IPs.Texts(), Version: config.Series(), Log: log,
 	})
 }
+
+// ShowSettings gives the operators' pages the settings in force and where each came from. Call it before Start.
+func (a *App) ShowSettings(list []config.Value) {
+	for _, v := range list {
+		a.settings = append(a.settings, dashboard.Setting{Name: v.Name, Value: v.Text, Source: v.Source, Help: v.Help})
+	}
+}
+
+func (a *App) shownSettings() []dashboard.Setting { return a.settings }
 
 // faces hands each request to the pages or to the API. base is the path that the installation is reached under; a proxy may
 // have taken it away.

@@ -37,7 +37,7 @@ func TestRetentionDoubtsTheClock(t *testing.T) {
 						t.Fatal(err)
 					}
 					ctx, cancel := context.WithCancel(t.Context())
-					r = newRetention(s, keep, log)
+					r = newRetention(s, keep, nil, log)
 					r.now = now
 					done := make(chan struct{})
 					go func() { r.run(ctx); close(done) }()

@@ -49,6 +49,15 @@ func (w *watch) check(where string, b []byte) {
 	}
 }
 
+func (w *watch) checkFile(what, path string) {
+	w.t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil || len(b) == 0 {
+		w.t.Errorf("%s: read %d bytes of %q, %v", what, len(b), path, err)
+	}
+	w.check(what, b)
+}
+
 func (w *watch) checkFiles(when, dir string) {
 	w.t.Helper()
 	n := 0

@@ -9,16 +9,23 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/api"
+	"github.com/relay-events/relay/internal/attention"
+	"github.com/relay-events/relay/internal/audience"
 	"github.com/relay-events/relay/internal/catalogue"
 	"github.com/relay-events/relay/internal/config"
+	"github.com/relay-events/relay/internal/connector"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/journey"
 	"github.com/relay-events/relay/internal/observe"
+	"github.com/relay-events/relay/internal/portal"
+	"github.com/relay-events/relay/internal/provider"
 	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/store/postgres"
 	"github.com/relay-events/relay/internal/store/sqlite"
+	"github.com/relay-events/relay/internal/tally"
 	"github.com/relay-events/relay/internal/user"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -27,14 +34,22 @@ import (
 type store interface {
 	user.Store
 	account.Store
+	account.TenantStore
+	account.Eraser
+	account.Expirer
+	account.RateStore
 	access.AuditStore
 	account.AnswerStore
 	api.Events
 	catalogue.Store
 	delivery.Store
 	gate.Store
+	audience.Store
+	journey.Store
 	ingest.Store
 	observe.Backlog
+	portal.Store
+	tally.Store
 	user.Store
 	registry.RecordStore
 	webhook.Store
@@ -79,6 +94,12 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store
 func (a *App) refresh(ctx context.Context, changed []registry.Kind) error {
 	read := map[registry.Kind]func(context.Context) error{
 		registry.Webhooks: a.webhooks.Refresh, registry.Keys: a.keys.Refresh, registry.Catalogue: a.types.Reload, registry.Gate: a.gate.Refresh,
+		registry.Tenants: a.tenants.Refresh, account.KindPlans: a.plans.Refresh,
+		connector.DefinitionKind: a.connectors.RefreshDefinitions, connector.ConnectionKind: a.connectors.RefreshConnections,
+		user.SettingsKind: a.signInSettings.Refresh, provider.Kind: a.providers.Refresh,
+		audience.Kind: a.audiences.Refresh, journey.RecordKind: a.journeys.Refresh,
+		attention.Kind: a.attention.Refresh,
+		portal.Kind:    a.portals.Refresh,
 	}
 	var errs []error
 	for _, kind := range changed {

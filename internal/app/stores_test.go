@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -136,4 +137,93 @@ func TestServersShareConfiguration(t *testing.T) {
 	works(true)
 	call(t, first, "DELETE", "/v1/keys/"+made.ID, "")
 	works(false)
+}
+
+// A tenant that is suspended on one server takes no events on another within two seconds.
+func TestServersShareSuspensions(t *testing.T) {
+	c := databaseSettings(t)
+	first, second := run(t, c), run(t, c)
+	call(t, first, "POST", "/v1/tenants", `{"id":"acme"}`)
+	takes := func(want int) {
+		t.Helper()
+		begun := time.Now()
+		for {
+			req, err := http.NewRequest("POST", second.URL()+"/v1/events", strings.NewReader(`{"type":"a.b","data":1}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+adminKey)
+			req.Header.Set("Relay-Tenant", "acme")
+			req.Header.Set("Content-Type", "application/json")
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			switch {
+			case resp.StatusCode == want:
+				// The promise is two seconds; a busy machine gets more.
+				if took := time.Since(begun); took > 10*time.Second {
+					t.Errorf("the other server answered %d after %v, want about 1s", want, took)
+				}
+				return
+			case time.Since(begun) > 30*time.Second:
+				t.Fatalf("the other server answers %d, want %d", resp.StatusCode, want)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	takes(http.StatusAccepted)
+	call(t, first, "POST", "/v1/tenants/acme/suspend", "")
+	takes(http.StatusForbidden)
+	call(t, first, "POST", "/v1/tenants/acme/resume", "")
+	takes(http.StatusAccepted)
+}
+
+// Of 50 webhooks that are created at the same time on two servers, as many are as the plan allows.
+func TestPlanLimitsHoldOverServers(t *testing.T) {
+	c := databaseSettings(t)
+	servers := []*App{run(t, c), run(t, c)}
+	call(t, servers[0], "POST", "/v1/tenants", `{"id":"acme","plan":"team"}`)
+	status := func(a *App) int {
+		req, err := http.NewRequest("POST", a.URL()+"/v1/webhooks", strings.NewReader(`{"url":"https://example.com/"}`))
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		req.Header.Set("Authorization", "Bearer "+adminKey)
+		req.Header.Set("Relay-Tenant", "acme")
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	// The other server learns of the tenant.
+	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		if servers[1].tenants.Tenants()[len(servers[1].tenants.Tenants())-1].Name == "acme" {
+			break
+		}
+		if time.Since(begun) > 30*time.Second {
+			t.Fatal("the other server does not know the tenant")
+		}
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	got := map[int]int{}
+	for i := range 50 {
+		wg.Go(func() {
+			s := status(servers[i%2])
+			mu.Lock()
+			defer mu.Unlock()
+			got[s]++
+		})
+	}
+	wg.Wait()
+	if got[http.StatusCreated] != 5 || got[http.StatusForbidden] != 45 {
+		t.Errorf("got %v, want 5 created and 45 refused", got)
+	}
 }

@@ -63,6 +63,7 @@ func cases() []benchCase {
 		{name: "lone", run: caseLone},
 		{name: "stream", run: caseStream},
 		{name: "gate", run: caseGate, own: true},
+		{name: "audience", run: caseAudience, own: true},
 		{name: "catalogue", run: caseCatalogue, own: true},
 		{name: "idle", run: caseIdle, own: true},
 		{name: "wide", run: caseWide},
@@ -71,6 +72,9 @@ func cases() []benchCase {
 		{name: "ramp", run: caseRamp, own: true},
 		{name: "log", run: caseLog, own: true},
 		{name: "expire", run: caseExpire, own: true},
+		{name: "dashboards", run: caseDashboards, own: true},
+		{name: "tenants", run: caseTenants, own: true},
+		{name: "erase", run: caseErase, own: true},
 	}
 }
 

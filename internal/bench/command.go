@@ -37,8 +37,9 @@ func benchCommand() *cobra.Command {
 		profile     string
 	)
 	cmd := &cobra.Command{
-		Use:   "bench",
-		Short: "Measure Relay on this machine against a raw ceiling",
+		Use:     "bench",
+		Short:   "Measure Relay on this machine against a raw ceiling",
+		Example: "  relay bench\n  relay bench --all",
 		Long: `Measure what Relay delivers on this machine, durable, signed and logged, against a
 bare net/http loop that signs and posts the same bodies and stores nothing. The
 command starts a relay and a receiver on loopback, as separate processes.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/relay-events/relay/client"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
+	"github.com/relay-events/relay/internal/testenv"
 	"github.com/relay-events/relay/receiver"
 )
 
@@ -169,5 +170,6 @@ func killBetweenBatches(t *testing.T, pubs *publishers, servers ...*relay) {
 	if len(acked) == 0 || survived == 0 {
 		t.Errorf("the run shows nothing: %d events in %d batches, of which %d were tried again after a kill", len(acked), len(rec.bodies), survived)
 	}
+	testenv.Report(t, testenv.Figures{Faults: kills, Accepted: len(acked)}) // none is lost, or the wait above fails
 	t.Logf("%d kills: %d events acknowledged, %d batches, %d of them tried again after a kill", kills, len(acked), len(rec.bodies), survived)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/relay-events/relay/client"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
+	"github.com/relay-events/relay/internal/testenv"
 )
 
 // TestOrderOverNodes is TestOrder with three servers that accept events in turn and are killed one
@@ -49,6 +50,7 @@ func TestOrderOverNodes(t *testing.T) {
 		r.stop()
 	}
 	repeats, wrong := o.check(perKey, c.hist.kills)
+	testenv.Report(t, testenv.Figures{Faults: kills, Accepted: events, Repeated: repeats})
 	t.Logf("%d events of %d keys in %v: %d requests, %d repeats at %d kills", events, orderKeys,
 		took.Round(time.Millisecond), len(o.requests), repeats, kills)
 	for _, complaint := range wrong {

@@ -204,7 +204,9 @@ func TestKillOnDatabase(t *testing.T) {
 		c.interrupted(l.doomed, l.ended, 500*time.Millisecond)
 		c.relay.start()
 	}
-	t.Logf("%d kills, %v", kills, c.finish())
+	f := c.finish()
+	f.report(t, kills, c.relay.slowest)
+	t.Logf("%d kills, %v", kills, f)
 }
 
 // TestKillNodes kills three servers under load, one after the other.
@@ -240,7 +242,9 @@ func TestKillNodes(t *testing.T) {
 		t.Errorf("the others had taken over after %v, want within the lease of %v and 5s", took, lease)
 	}
 	r.start()
-	t.Logf("%d kills, the last one's work was done after %v, %v", kills+1, took.Round(time.Millisecond), c.finish())
+	f := c.finish()
+	f.report(t, kills+1, took)
+	t.Logf("%d kills, the last one's work was done after %v, %v", kills+1, took.Round(time.Millisecond), f)
 }
 
 // ackedBefore returns the tokens that a hook wants of events acknowledged up to a moment ago.
@@ -301,7 +305,9 @@ func TestStoppedNodes(t *testing.T) {
 	if refused == 0 {
 		t.Errorf("after %d stops no late write was refused: nothing was under way", rounds*(nodes-1))
 	}
-	t.Logf("%d stops, %.0f late writes refused, %v", rounds*(nodes-1), refused, c.finish())
+	f := c.finish()
+	f.report(t, rounds*(nodes-1), 0)
+	t.Logf("%d stops, %.0f late writes refused, %v", rounds*(nodes-1), refused, f)
 }
 
 // alone reports, as a nil error, that one server is left in the database's list. A server that was held in the middle of
@@ -360,7 +366,9 @@ func TestDatabaseCrashes(t *testing.T) {
 		}
 	}
 	c.refusedMayCome()
-	t.Logf("%d crashes, published again within %v, %v", crashes, slowest.Round(time.Millisecond), c.finish())
+	f := c.finish()
+	f.report(t, crashes, slowest)
+	t.Logf("%d crashes, published again within %v, %v", crashes, slowest.Round(time.Millisecond), f)
 }
 
 // TestFailover ends the primary and promotes its standby, for which commits waited: no acknowledged
@@ -392,7 +400,9 @@ func TestFailover(t *testing.T) {
 	}
 	time.Sleep(time.Second) // of load
 	c.refusedMayCome()
-	t.Logf("published again %v after the promotion, %v", took.Round(time.Millisecond), c.finish())
+	f := c.finish()
+	f.report(t, 1, took)
+	t.Logf("published again %v after the promotion, %v", took.Round(time.Millisecond), f)
 }
 
 // refusedMayCome allows refused events to be stored: their commit may have been in progress when
@@ -410,7 +420,8 @@ func TestSilentDatabase(t *testing.T) {
 	proxy := srv.Proxy(t)
 	c := newCluster(t, proxy.URL(cfg.Database), 1)
 	c.pubs.run(t, c.rng, 4)
-	for range count(t, "RELAY_FAULT_CYCLES", 2, 1) {
+	cycles, slowest := count(t, "RELAY_FAULT_CYCLES", 2, 1), time.Duration(0)
+	for range cycles {
 		time.Sleep(300 * time.Millisecond)
 		stalled := watchStalls(t)
 		from := time.Now()
@@ -434,6 +445,7 @@ func TestSilentDatabase(t *testing.T) {
 		}
 		proxy.Silence(false)
 		took := waitFor(t, "publishing to work again", patience, func() error { return c.pubs.probe(c.rng) })
+		slowest = max(slowest, took)
 		if took > 5*time.Second {
 			t.Errorf("publishing worked %v after the silence, want within 5s", took)
 		}
@@ -443,7 +455,9 @@ func TestSilentDatabase(t *testing.T) {
 	}
 	c.refusedMayCome()
 	c.hist.storeFailed = true
-	t.Logf("%v", c.finish())
+	f := c.finish()
+	f.report(t, cycles, slowest)
+	t.Logf("%d silences, %v", cycles, f)
 }
 
 // stallsOf returns how long the machine stood still, and starts watching again.

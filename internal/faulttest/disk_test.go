@@ -114,7 +114,9 @@ func TestFailingSync(t *testing.T) {
 	if w.relay.life() != w.relay.lives[0] {
 		t.Errorf("the server was started %d times before the end, want 1", len(w.relay.lives))
 	}
-	t.Logf("%d faults, accepting again after %v at most; %v", len(faults), slowest.Round(time.Millisecond), w.finish())
+	f := w.finish()
+	f.report(t, len(faults), slowest)
+	t.Logf("%d faults, accepting again after %v at most; %v", len(faults), slowest.Round(time.Millisecond), f)
 }
 
 // TestFailingSyncAndKill kills the server while its syncs fail. Refused events may have been
@@ -234,7 +236,9 @@ func TestFullDisk(t *testing.T) {
 	if len(w.relay.lives) != 1 {
 		t.Errorf("the server was started %d times before the end, want once", len(w.relay.lives))
 	}
-	t.Logf("%d full disks, accepting again after %v at most; %v", cycles, slowest.Round(time.Millisecond), w.finish())
+	f := w.finish()
+	f.report(t, cycles, slowest)
+	t.Logf("%d full disks, accepting again after %v at most; %v", cycles, slowest.Round(time.Millisecond), f)
 }
 
 // TestFullDiskAndKill kills the server on a full disk. It may refuse to start there, with an

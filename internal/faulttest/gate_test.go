@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
+	"github.com/relay-events/relay/internal/testenv"
 )
 
 // TestGateKills kills servers while respondents go through the gate and their callers wait for
@@ -91,93 +92,191 @@ func newGateEndpoint(t *testing.T) *httptest.Server {
 	return s
 }
 
-func gateKills(t *testing.T, servers []*relay, kills int) {
-	endpoint := newGateEndpoint(t)
-	rng := seeded(t)
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
-	call := func(r *relay, method, path, key, body string) (int, []byte, error) {
-		req, err := http.NewRequest(method, r.url()+path, strings.NewReader(body))
-		if err != nil {
-			return 0, nil, err
-		}
-		req.Header.Set("Authorization", "Apikey "+adminKey)
-		req.Header.Set("Content-Type", "application/json")
-		if key != "" {
-			req.Header.Set("Idempotency-Key", key)
-		}
-		res, err := client.Do(req)
-		if err != nil {
-			return 0, nil, err
-		}
-		defer res.Body.Close()
-		b, err := io.ReadAll(res.Body)
-		return res.StatusCode, b, err
+// call makes a request to a server as the operator, and returns the answer.
+func (r *relay) call(method, path, key, body string) (int, []byte, error) {
+	req, err := http.NewRequest(method, r.url()+path, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, err
 	}
+	req.GetBody = nil // or net/http repeats it, see publishers.send
+	req.Header.Set("Authorization", "Apikey "+adminKey)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	res, err := r.http.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return res.StatusCode, b, err
+}
+
+// gateCallers send numbered respondents through the gate, each repeatedly to any server until it is
+// received, and wait for verdicts.
+type gateCallers struct {
+	t              *testing.T
+	servers        []*relay
+	stop           chan struct{}
+	ended          sync.WaitGroup
+	next, verdicts atomic.Int64
+
+	mu    sync.Mutex // guards wrong
+	wrong []string
+}
+
+// newGateCallers turns the gate on and starts the callers, which end with finish.
+func newGateCallers(t *testing.T, servers []*relay, callers int) *gateCallers {
+	g := &gateCallers{t: t, servers: servers, stop: make(chan struct{})}
+	endpoint := newGateEndpoint(t)
 	settings := `{"enabled":true,"mode":"decide","deadline":"3s","url":"` + endpoint.URL + `","retry":{"attempts":50,"initialWait":"1s","factor":1,"maxWait":"1s"}}`
-	if status, b, err := call(servers[0], "PATCH", "/v1/gate", "", settings); err != nil || status != 200 {
+	if status, b, err := servers[0].call("PATCH", "/v1/gate", "", settings); err != nil || status != 200 {
 		t.Fatalf("turning the gate on: %d %s, %v", status, b, err)
 	}
 	for _, r := range servers {
 		waitFor(t, "a server to know the gate", patience, func() error {
-			status, b, err := call(r, "GET", "/v1/gate", "", "")
+			status, b, err := r.call("GET", "/v1/gate", "", "")
 			if err != nil || status != 200 || !bytes.Contains(b, []byte(`"enabled":true`)) {
 				return fmt.Errorf("got %d %s, %v", status, b, err)
 			}
 			return nil
 		})
 	}
-
-	// Callers send each respondent repeatedly to any server until it is received.
-	var (
-		next, verdicts atomic.Int64
-		mu             sync.Mutex
-		wrong          []string
-		stop           = make(chan struct{})
-		callers        sync.WaitGroup
-	)
-	complain := func(format string, args ...any) {
-		mu.Lock()
-		defer mu.Unlock()
-		wrong = append(wrong, fmt.Sprintf(format, args...))
-	}
-	for range 6 {
-		callers.Go(func() {
+	for range callers {
+		g.ended.Go(func() {
 			for {
 				select {
-				case <-stop:
+				case <-g.stop:
 					return
 				default:
 				}
-				n := int(next.Add(1) - 1)
-				body := fmt.Sprintf(`{"campaignId":%d,"respondent":{"firstName":"P%d"},"custom":{"n":%d}}`, 1+n%3, n, n)
-				for try, begun := 0, time.Now(); ; try++ {
-					status, b, err := call(servers[(n+try)%len(servers)], "POST", "/v1/integrations/dixa/respondents", "k"+strconv.Itoa(n), body)
-					if err != nil || status == 503 {
-						if time.Since(begun) > patience {
-							complain("respondent %d was not received for %v: %d %s, %v", n, patience, status, b, err)
-							break
-						}
-						time.Sleep(20 * time.Millisecond)
-						continue
-					}
-					var got personDoc
-					if err := json.Unmarshal(b, &got); status != 202 || err != nil {
-						complain("respondent %d: got %d %s, want 202", n, status, b)
-					} else if want, _ := verdictOf(n); got.State != "pending" {
-						verdicts.Add(1)
-						if got.State != want {
-							complain("respondent %d: the caller was told %s, want %s", n, got.State, want)
-						}
-					}
-					break
-				}
+				g.bring(int(g.next.Add(1) - 1))
 			}
 		})
 	}
+	t.Cleanup(g.end)
+	return g
+}
+
+func (g *gateCallers) complain(format string, args ...any) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.wrong = append(g.wrong, fmt.Sprintf(format, args...))
+}
+
+// bring sends a respondent until it is received.
+func (g *gateCallers) bring(n int) {
+	body := fmt.Sprintf(`{"campaignId":%d,"respondent":{"firstName":"P%d"},"custom":{"n":%d}}`, 1+n%3, n, n)
+	for try, begun := 0, time.Now(); ; try++ {
+		status, b, err := g.servers[(n+try)%len(g.servers)].call("POST", "/v1/integrations/dixa/respondents", "k"+strconv.Itoa(n), body)
+		if err != nil || status == 503 {
+			if time.Since(begun) > patience {
+				g.complain("respondent %d was not received for %v: %d %s, %v", n, patience, status, b, err)
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+			continue
+		}
+		var got personDoc
+		if err := json.Unmarshal(b, &got); status != 202 || err != nil {
+			g.complain("respondent %d: got %d %s, want 202", n, status, b)
+		} else if want, _ := verdictOf(n); got.State != "pending" {
+			g.verdicts.Add(1)
+			if got.State != want {
+				g.complain("respondent %d: the caller was told %s, want %s", n, got.State, want)
+			}
+		}
+		return
+	}
+}
+
+// end ends the callers. Ending twice is harmless.
+func (g *gateCallers) end() {
+	g.mu.Lock()
+	select {
+	case <-g.stop:
+	default:
+		close(g.stop)
+	}
+	g.mu.Unlock()
+	g.ended.Wait()
+}
+
+// list returns the respondents in a state.
+func (g *gateCallers) list(state string) (people []personDoc, err error) {
+	for path := "/v1/respondents?limit=250&state=" + state; ; {
+		var page struct {
+			Data       []personDoc
+			NextCursor *string
+		}
+		if err := g.servers[0].get(path, &page); err != nil {
+			return nil, err
+		}
+		people = append(people, page.Data...)
+		if page.NextCursor == nil {
+			return people, nil
+		}
+		path = "/v1/respondents?limit=250&state=" + state + "&cursor=" + *page.NextCursor
+	}
+}
+
+// finish ends the callers, waits until everybody is decided, and checks that each respondent is
+// there once, as the endpoint decided.
+func (g *gateCallers) finish() (total, lost int, states map[string]int) {
+	g.t.Helper()
+	g.end()
+	total = int(g.next.Load())
+	// A respondent whose event was lost in a kill is found at start and every minute.
+	waitFor(g.t, "everybody to be decided", 2*patience+10*time.Second, func() error {
+		if pending, err := g.list("pending"); err != nil || len(pending) > 0 {
+			return fmt.Errorf("%d are pending, %v", len(pending), err)
+		}
+		return nil
+	})
+	seen := make(map[int]int)
+	states = make(map[string]int)
+	for _, state := range []string{"stored", "rejected", "held", "discarded", "forwarded"} {
+		people, err := g.list(state)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		states[state] = len(people)
+		for _, p := range people {
+			seen[p.Custom.N]++
+			if want, title := verdictOf(p.Custom.N); state != want || p.Respondent.Title != title {
+				g.complain("respondent %d is %s with the title %q, want %s with %q (%v)", p.Custom.N, state, p.Respondent.Title, want, title, p.Reason)
+			}
+		}
+	}
+	for n := range total {
+		switch seen[n] {
+		case 0:
+			lost++
+			g.complain("respondent %d is lost", n)
+		case 1:
+		default:
+			g.complain("respondent %d is there %d times, want once", n, seen[n])
+		}
+	}
+	if len(seen) != total {
+		g.complain("there are %d respondents, want %d", len(seen), total)
+	}
+	for _, w := range g.wrong[:min(len(g.wrong), 20)] {
+		g.t.Error(w)
+	}
+	return total, lost, states
+}
+
+func gateKills(t *testing.T, servers []*relay, kills int) {
+	rng := seeded(t)
+	g := newGateCallers(t, servers, 6)
 	for range kills {
-		before := verdicts.Load()
+		before := g.verdicts.Load()
 		waitFor(t, "some verdicts", patience, func() error {
-			if got := verdicts.Load() - before; got < 50 {
+			if got := g.verdicts.Load() - before; got < 50 {
 				return fmt.Errorf("got %d", got)
 			}
 			return nil
@@ -188,61 +287,10 @@ func gateKills(t *testing.T, servers []*relay, kills int) {
 		r.life().kill()
 		r.start()
 	}
-	close(stop)
-	callers.Wait()
-	total := int(next.Load())
-
-	states := make(map[string][]personDoc)
-	list := func(state string) (people []personDoc, err error) {
-		for path := "/v1/respondents?limit=250&state=" + state; ; {
-			var page struct {
-				Data       []personDoc
-				NextCursor *string
-			}
-			if err := servers[0].get(path, &page); err != nil {
-				return nil, err
-			}
-			people = append(people, page.Data...)
-			if page.NextCursor == nil {
-				return people, nil
-			}
-			path = "/v1/respondents?limit=250&state=" + state + "&cursor=" + *page.NextCursor
-		}
-	}
-	// A respondent whose event was lost in a kill is found at start and every minute.
-	waitFor(t, "everybody to be decided", 2*patience+10*time.Second, func() error {
-		if pending, err := list("pending"); err != nil || len(pending) > 0 {
-			return fmt.Errorf("%d are pending, %v", len(pending), err)
-		}
-		return nil
-	})
-	seen := make(map[int]int)
-	for _, state := range []string{"stored", "rejected", "held", "discarded", "forwarded"} {
-		people, err := list(state)
-		if err != nil {
-			t.Fatal(err)
-		}
-		states[state] = people
-		for _, p := range people {
-			seen[p.Custom.N]++
-			if want, title := verdictOf(p.Custom.N); state != want || p.Respondent.Title != title {
-				complain("respondent %d is %s with the title %q, want %s with %q (%v)", p.Custom.N, state, p.Respondent.Title, want, title, p.Reason)
-			}
-		}
-	}
-	for n := range total {
-		if seen[n] != 1 {
-			complain("respondent %d is there %d times, want once", n, seen[n])
-		}
-	}
-	if len(seen) != total {
-		complain("there are %d respondents, want %d", len(seen), total)
-	}
-	for _, w := range wrong[:min(len(wrong), 20)] {
-		t.Error(w)
-	}
+	total, lost, states := g.finish()
+	testenv.Report(t, testenv.Figures{Faults: kills, Accepted: total, Lost: lost})
 	for _, r := range servers {
 		r.stop()
 	}
-	t.Logf("%d kills, %d respondents, %d callers told the verdict: %d stored, %d rejected", kills, total, verdicts.Load(), len(states["stored"]), len(states["rejected"]))
+	t.Logf("%d kills, %d respondents, %d callers told the verdict: %d stored, %d rejected", kills, total, g.verdicts.Load(), states["stored"], states["rejected"])
 }

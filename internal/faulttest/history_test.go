@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/relay-events/relay/client"
+	"github.com/relay-events/relay/internal/testenv"
 )
 
 // history holds all facts known after a run.
@@ -29,6 +31,9 @@ type history struct {
 
 	// storeFailed means that the log may contain an entry twice, see delivery.Store.Record.
 	storeFailed bool
+	// foreign means that events beside the published ones are stored, too: those of the gate and of
+	// audiences. Their types do not begin with "load.".
+	foreign bool
 	// refusedMayCome means that a server was killed while its store failed, so refused events may
 	// be stored.
 	refusedMayCome bool
@@ -79,6 +84,16 @@ type figures struct {
 	published, acked, stored, delivered, requests, duplicates, unlogged, inFlight int
 	leastWindow, mostWindow                                                       time.Duration // of the kills
 	slowestStart                                                                  time.Duration
+	lost, unexcused, unsettled                                                    int // what the checker complained about
+}
+
+// report tells the figures of a run with so many faults. recovery is the slowest one; zero if only
+// starts were measured.
+func (f figures) report(t testing.TB, faults int, recovery time.Duration) {
+	testenv.Report(t, testenv.Figures{
+		Faults: faults, Accepted: f.acked, Lost: f.lost, Repeated: f.duplicates - f.unexcused, Duplicated: f.unexcused,
+		Overdue: f.unsettled, Recovery: max(recovery, f.slowestStart),
+	})
 }
 
 func (f figures) String() string {
@@ -111,9 +126,11 @@ func (h *history) check() (figures, []string) {
 	c.logged()
 	for _, state := range slices.Sorted(maps.Keys(h.states)) {
 		if n := h.states[state]; n > 0 {
+			c.figures.unsettled += n
 			c.say("unsettled", "%d deliveries are %s at the end, want 0", n, state)
 		}
 	}
+	c.figures.lost, c.figures.unexcused = c.shown["lost"], c.shown["duplicate"]
 	return c.figures, c.wrong
 }
 
@@ -371,6 +388,9 @@ func (h *history) tell(t testing.TB, r *relay) {
 			t.Fatalf("listing events: %v", err)
 		}
 		for _, e := range page.Data {
+			if h.foreign && !strings.HasPrefix(e.Type, "load.") {
+				continue
+			}
 			h.events = append(h.events, storedEvent{id: e.ID, token: tokenOf(e.Data)})
 		}
 		if q.Cursor = page.NextCursor; q.Cursor == "" {

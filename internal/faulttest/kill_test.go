@@ -4,7 +4,9 @@ package faulttest
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -26,7 +28,9 @@ func TestKill(t *testing.T) {
 		intact(t, copyData(t, w.relay.dir))
 		w.relay.start()
 	}
-	t.Logf("%d kills, %v", kills, w.finish())
+	f := w.finish()
+	f.report(t, kills, 0)
+	t.Logf("%d kills, %v", kills, f)
 }
 
 // point is a system call at which the server is killed, before the call is made.
@@ -50,6 +54,11 @@ func TestKillAtSystemCall(t *testing.T) {
 	if testenv.Race || testing.Short() {
 		births, points = births[1:3], points[1:5]
 	}
+	rng := seeded(t)
+	for range extra("RELAY_FAULT_POINTS") {
+		calls := []string{"pwrite64", "pwrite64", "fdatasync", "fdatasync", "fsync", "ftruncate"}
+		points = append(points, point{calls[rng.IntN(len(calls))], 1 + rng.IntN(200)})
+	}
 	for _, p := range births {
 		r := newRelay(t, filepath.Join(t.TempDir(), "data"))
 		r.killAt(p, 300*time.Millisecond)
@@ -71,7 +80,18 @@ func TestKillAtSystemCall(t *testing.T) {
 		intact(t, copyData(t, w.relay.dir))
 		w.relay.start()
 	}
-	t.Logf("%d kills at system calls, %v", len(births)+len(points), w.finish())
+	f := w.finish()
+	f.report(t, len(births)+len(points), 0)
+	t.Logf("%d kills at system calls, %v", len(births)+len(points), f)
+}
+
+// extra returns the value of a variable that asks for more than the usual; 0 if it is not set.
+func extra(variable string) int {
+	n, err := strconv.Atoi(os.Getenv(variable))
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // killAt starts the server so that it is killed at a system call, and returns the lives that this

@@ -20,6 +20,7 @@ import (
 
 	"github.com/relay-events/relay/client"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
+	"github.com/relay-events/relay/internal/testenv"
 )
 
 // busyArgs make a server that is stopping give up quickly on hanging attempts.
@@ -102,6 +103,7 @@ func orderAtRestarts(t *testing.T, w *world, nodes []*relay, anyone func() *clie
 		r.stop()
 	}
 	inversions, wrong := o.sequence(perKey)
+	testenv.Report(t, testenv.Figures{Faults: kills + stops, Accepted: total, Inversions: inversions})
 	t.Logf("%d kills, %d stops, %d events of %d keys, %d requests: %d inversions", kills, stops, total, orderKeys, len(o.requests), inversions)
 	for _, complaint := range wrong {
 		t.Error(complaint)

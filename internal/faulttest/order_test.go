@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/client"
+	"github.com/relay-events/relay/internal/testenv"
 )
 
 const (
@@ -89,6 +90,7 @@ func TestOrder(t *testing.T) {
 	w.relay.stop()
 	intact(t, w.relay.dir)
 	repeats, wrong := o.check(perKey, kills)
+	testenv.Report(t, testenv.Figures{Faults: len(kills) + 1, Accepted: events, Repeated: repeats})
 	t.Logf("%d requests, %d repeats at %d kills", len(o.requests), repeats, len(kills))
 	for _, complaint := range wrong {
 		t.Error(complaint)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/client"
+	"github.com/relay-events/relay/internal/testenv"
 )
 
 // TestKillWhileKeysAreReplaced kills the server at any moment while the encryption keys are
@@ -92,5 +93,6 @@ func TestKillWhileKeysAreReplaced(t *testing.T) {
 		t.Errorf("none of %d kills came while the keys were replaced, which takes %v", kills, took)
 	}
 	r.stop()
+	testenv.Report(t, testenv.Figures{Faults: kills, Recovery: r.slowest})
 	t.Logf("%d kills, %d of them meanwhile; it takes %v", kills, interrupted, took)
 }
