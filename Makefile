@@ -14,6 +14,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 # Without the symbol table and debug data, as the image: a third smaller. Stack traces do not need them.
 LDFLAGS := -s -w $(if $(VERSION),-X github.com/relay-events/relay/internal/config.Version=$(VERSION))
 FUZZTIME ?= 10s
+DURATION ?= 1h
+SEED ?= 0
 
 .PHONY: help
 help: ## list the targets
@@ -21,16 +23,28 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build bin/relay
+	@echo 'building bin/relay, about two minutes the first time'
 	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/relay ./cmd/relay
 
 .PHONY: run
-run: build ## build and run the demo: a server, a receiver and sample events
-	@exec bin/relay demo
+run: build ## build and run the demo, and open the dashboard with sample events arriving
+	@exec bin/relay demo --open
 
 # The time limits are per package and several times what the slowest takes, so they only end what hangs.
 .PHONY: test
 test: bin/tools/golangci-lint bin/tools/gotestsum ## everything: format, vet, lint, all tests, most of them under the race detector
 	@exec tools/test
+
+# What a change needs before it is shown to others, without installing anything. The tests are those of
+# the packages without databases, programs and servers.
+CHECKED := ./internal/access/... ./internal/config/... ./internal/event/... ./internal/filter/... ./internal/format/... \
+	./internal/nearest/... ./internal/problem/... ./internal/signing/... ./internal/statusline/... ./internal/deps/... ./receiver/...
+
+.PHONY: check
+check: ## format, vet and short tests, about a minute; installs nothing
+	@bad=$$(gofmt -l cmd client internal receiver | grep -v testdata || true); [ -z "$$bad" ] || { echo "gofmt these files: $$bad"; exit 1; }
+	@go vet ./cmd/... ./client/... ./internal/... ./receiver/...
+	@go test -short -timeout 5m $(CHECKED)
 
 .PHONY: lint
 lint: bin/tools/golangci-lint ## golangci-lint alone
@@ -49,10 +63,19 @@ bench: build ## measure Relay under load, and the raw ceiling of this machine
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@tools/fuzz $(FUZZTIME)
 
+# ONLY is a regular expression for parts: go run -C tools ./torture -list names them.
+.PHONY: torture
+torture: ## break Relay in every known way for DURATION (1h), with the random choices of SEED
+	@go run -C tools ./torture -root .. -duration '$(DURATION)' -seed '$(SEED)' -only '$(ONLY)'
+
 # On a folder, and with three servers on PostgreSQL; "make test" does the same with few of each.
 .PHONY: restarts
 restarts: ## kill and stop a busy Relay 40 times each, and check the order of the deliveries
 	@RELAY_FAULT_RESTARTS=80 go test -v -count=1 -timeout 40m -run 'TestOrderAtRestarts' ./internal/faulttest
+
+.PHONY: journeys
+journeys: ## a thousand random journeys against an independent walk, and 100,000 profiles that wait
+	RELAY_JOURNEYS=1000 go test -v -count=1 -timeout 60m -run 'TestAgainstAWalk|TestLate' ./internal/journey
 
 .PHONY: strays
 strays: ## 10,000 deliveries to each kind of receiver that sends more than its answer
@@ -61,6 +84,11 @@ strays: ## 10,000 deliveries to each kind of receiver that sends more than its a
 .PHONY: fairness
 fairness: ## measure how costly work slows other users' deliveries; "make test" does one kind
 	@RELAY_TEST_FAIRNESS=1 go test -v -count=1 -timeout 20m -run TestCostlyWorkSlowsNobody ./internal/e2etest
+
+.PHONY: interruptions
+interruptions: ## publish 1,000,000 rows, and listen to 10,000 events, while commands and server are killed
+	@RELAY_E2E_ROWS=1000000 RELAY_E2E_LISTEN_EVENTS=10000 RELAY_E2E_LISTEN_KILL_MS=2000 \
+		go test -v -count=1 -timeout 40m -run 'TestPublishTable|TestListenKilled' ./internal/e2etest
 
 .PHONY: clean
 clean: ## remove the built files

@@ -54,7 +54,7 @@ func (b *build) run() error {
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return err
 	}
-	return errors.Join(b.bundle("app.js"), b.bundle("app.css"), b.copyFiles(), b.sprite(), b.licences())
+	return errors.Join(b.bundle("app.js"), b.bundle("portal.js"), b.bundle("relay-portal.js"), b.bundle("app.css"), b.bundle("portal.css"), b.copyFiles(), b.sprite(), b.licences())
 }
 
 // bundle writes a minified script or style sheet with everything it imports.
