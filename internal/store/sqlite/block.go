@@ -79,6 +79,16 @@ func (l *eventLog) block(ctx context.Context, n day, sql string, id event.ID) (*
 	return b, err
 }
 
+// after returns the first block after the id as the file has it, and its checksum; nil when there is none. Of a damaged
+// one only the id is known.
+func (l *eventLog) after(c *conn, n day, id event.ID) (b *block, crc uint32, err error) {
+	err = c.query(func(s *sqlite3.Stmt) error {
+		b, crc = l.row(s, n), uint32(s.ColumnInt64(3))
+		return nil
+	}, eventSQL.Get("BlockAfter"), id)
+	return b, crc, err
+}
+
 func (l *eventLog) find(c *conn, n day, sql string, id event.ID) (*block, error) {
 	s, err := c.stmt(sql)
 	if err != nil {
@@ -95,17 +105,23 @@ func (l *eventLog) find(c *conn, n day, sql string, id event.ID) (*block, error)
 	if b := l.cache.get(first); b != nil {
 		return b, nil
 	}
-	b := &block{id: first}
-	b.damaged = b.decode(s)
+	b := l.row(s, n)
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
+	return b, nil
+}
+
+// row returns the block of a row.
+func (l *eventLog) row(s *sqlite3.Stmt, n day) *block {
+	b := &block{id: event.ID(s.ColumnInt64(0))}
+	b.damaged = b.decode(s)
 	if b.damaged != nil {
 		b.raw = nil
 		b.starts = make([]uint32, min(max(s.ColumnInt64(1), 1), event.MaxReserve))
-		b.damaged = fmt.Errorf("%w: block %d in %q: %w", ErrDamaged, first, filepath.Base(l.path(n)), b.damaged)
+		b.damaged = fmt.Errorf("%w: block %d in %q: %w", ErrDamaged, b.id, filepath.Base(l.path(n)), b.damaged)
 	}
-	return b, nil
+	return b
 }
 
 // decode fills the block from a row.

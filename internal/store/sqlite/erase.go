@@ -19,14 +19,21 @@ import (
 // behind belong to erasedTenant, which nobody can ask for.
 const erasedTenant event.TenantID = 0
 
-// eraseBlocks is how many blocks a transaction of an erasure looks at, so that publishers and the log do not wait long.
-const eraseBlocks = 8
-
-// eraseRest is how long an erasure rests after a transaction, in times of what that took: whoever writes to the same file
-// meets an erasure one time in five at most. Nobody waits for its end.
+// Blocks are read and made anew outside of transactions. What is changed then is written in short ones with rests between
+// them, because publishers and the log write to the same files.
 const (
-	eraseRest    = 4
-	maxEraseRest = time.Second
+	// eraseBytes is how much of blocks is read at a time.
+	eraseBytes = 1 << 20
+	// eraseHold is how long a transaction goes on with further changes.
+	eraseHold = time.Millisecond
+	// eraseRest is how long an erasure rests after a transaction, in times of what that took, and eraseRestWritten is that
+	// in files in which events and attempts are being stored: one commit in a hundred meets an erasure there. Nobody
+	// waits for its end.
+	eraseRest        = 4
+	eraseRestWritten = 100
+	maxEraseRest     = 10 * time.Second
+	// eraseIndexRows is how many rows of the log's indexes one change removes.
+	eraseIndexRows = 100
 )
 
 // TenantErase implements account.Eraser.
@@ -81,26 +88,31 @@ func (l *eventLog) erase(ctx context.Context, tenant event.TenantID) error {
 func (l *eventLog) empty(ctx context.Context, n day, gone func(event.ID, event.TenantID) bool) error {
 	var done event.ID
 	var changed []event.ID
-	err := l.eraseDay(ctx, n, func(c *conn) (more bool, err error) {
-		for range eraseBlocks {
-			b, err := l.find(c, n, sqlBlockAfter, done)
+	err := l.eraseDay(ctx, n, func(c *conn) (changes []change, more bool, err error) {
+		for read := 0; read < eraseBytes; {
+			b, crc, err := l.after(c, n, done)
 			if err != nil || b == nil {
-				return false, err
+				return changes, false, err
 			}
 			done = b.id
+			read += len(b.raw)
 			raw, found := b.without(gone)
 			if !found {
 				continue
 			}
-			body := s2.Encode(nil, raw)
-			if err := c.exec(eventSQL.Get("BlockReplace"), b.id, int64(len(raw)), int64(crc32.Checksum(body, castagnoli)), body); err != nil {
-				return false, err
-			}
-			changed = append(changed, b.id)
+			replace := replaceBlock(eventSQL.Get("BlockReplace"), b.id, crc, raw)
+			changes = append(changes, func(c *conn) error {
+				changed = append(changed, b.id)
+				return replace(c)
+			})
 		}
-		return true, nil
+		return changes, true, nil
+	}, func() {
+		for _, id := range changed {
+			l.cache.drop(id)
+		}
 	})
-	// After the commits: a reader could otherwise bring the old blocks back into the cache.
+	// Once more: a reader may have brought back a block that it read before the commit.
 	for _, id := range changed {
 		l.cache.drop(id)
 	}
@@ -150,85 +162,93 @@ func (l *attemptLog) empty(ctx context.Context, n day, tenants map[event.TenantI
 		return fmt.Errorf("the log's indexes cannot be written")
 	}
 	var done event.ID
-	err := l.files.eraseDay(ctx, n, func(c *conn) (more bool, err error) {
-		type stored struct {
-			id   event.ID
-			body []byte
-			raw  int
-			crc  uint32
-		}
-		var blocks []stored
+	err := l.files.eraseDay(ctx, n, func(c *conn) (changes []change, more bool, err error) {
+		read := 0
 		err = c.query(func(s *sqlite3.Stmt) error {
-			blocks = append(blocks, stored{event.ID(s.ColumnInt64(0)), slices.Clone(s.ColumnRawBlob(3)), s.ColumnInt(1), uint32(s.ColumnInt64(2))})
+			id, crc := event.ID(s.ColumnInt64(0)), uint32(s.ColumnInt64(2))
+			raw, bad := openLogBlock(nil, s.ColumnRawBlob(3), s.ColumnInt(1), crc)
+			done = id
+			read += len(raw)
+			if bad == nil { // one that cannot be read is left to the end of its retention
+				changes = append(changes, eraseLogBlock(id, crc, raw, tenants)...)
+			}
 			return nil
-		}, logSQL.Get("BlocksAfter"), done, int64(eraseBlocks))
-		for _, b := range blocks {
-			if err != nil {
-				break
-			}
-			done = b.id
-			raw, bad := openLogBlock(nil, b.body, b.raw, b.crc)
-			if bad != nil {
-				continue // left to the end of its retention
-			}
-			err = eraseLogBlock(c, b.id, raw, tenants)
-		}
-		if err == nil && len(blocks) < eraseBlocks {
+		}, logSQL.Get("BlocksAfter"), done, int64(eraseBytes/logBlockBytes))
+		if more = read > 0; !more && err == nil {
 			for tenant := range tenants {
-				if err = c.exec(logSQL.Get("TenantErase"), int64(tenant)); err == nil {
-					err = c.exec(logSQL.Get("RollupErase"), int64(tenant))
-				}
-				if err != nil {
-					break
-				}
+				changes = append(changes, func(c *conn) error { return c.exec(logSQL.Get("TenantErase"), int64(tenant)) },
+					func(c *conn) error { return c.exec(logSQL.Get("RollupErase"), int64(tenant)) })
 			}
 		}
-		return len(blocks) == eraseBlocks, err
-	})
+		return changes, more, err
+	}, nil)
 	if err != nil {
 		return fmt.Errorf("erasing the log of %v: %w", n, err)
 	}
 	return nil
 }
 
-// eraseLogBlock replaces the tenants' entries of a block. Events and times stay, because those of other entries are stored
-// as differences to them.
-func eraseLogBlock(c *conn, id event.ID, raw []byte, tenants map[event.TenantID]bool) error {
+// eraseLogBlock returns what empties the tenants' entries of a block and removes them from the indexes. Events and times
+// stay, because those of other entries are stored as differences to them. The block comes last: after an interruption it
+// still tells what to remove.
+func eraseLogBlock(id event.ID, crc uint32, raw []byte, tenants map[event.TenantID]bool) (changes []change) {
 	w := logEncoder{raw: append(make([]byte, 0, len(raw)), logVersion)}
 	r := readLogBlock(raw)
-	found, n := false, event.ID(0)
+	var rows [][]any
+	webhooks := make(map[uint32]bool)
+	n := event.ID(0)
 	for before := r.rest; r.next(); before, n = r.rest, n+1 {
 		e := r.entry
 		if !tenants[e.tenant] {
 			w.raw = append(w.raw, before[:len(before)-len(r.rest)]...)
 		} else {
-			found = true
-			for _, sql := range []string{"EventErase", "WebhookErase"} {
-				args := []any{e.event, int64(e.webhook), id + n}
-				if sql == "WebhookErase" {
-					args = []any{int64(e.webhook), id}
-				}
-				if err := c.exec(logSQL.Get(sql), args...); err != nil {
-					return err
-				}
-			}
+			rows = append(rows, []any{e.event, int64(e.webhook), id + n})
+			webhooks[e.webhook] = true
 			var head logEntry
 			w.n = 1 // not the first one, before which a block begins
 			w.add(&delivery.Attempt{Tenant: erasedTenant, Event: e.event, At: time.UnixMilli(e.at), Outcome: e.outcome}, &head)
 		}
 		w.event, w.at = e.event, e.at
 	}
-	if r.err != nil || !found {
+	if r.err != nil || len(rows) == 0 {
 		return nil
 	}
-	body := s2.Encode(nil, w.raw)
-	return c.exec(logSQL.Get("BlockReplace"), id, int64(len(w.raw)), int64(crc32.Checksum(body, castagnoli)), body)
+	for part := range slices.Chunk(rows, eraseIndexRows) {
+		changes = append(changes, func(c *conn) error {
+			for _, args := range part {
+				if err := c.exec(logSQL.Get("EventErase"), args...); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	for webhook := range webhooks {
+		changes = append(changes, func(c *conn) error { return c.exec(logSQL.Get("WebhookErase"), int64(webhook), id) })
+	}
+	return append(changes, replaceBlock(logSQL.Get("BlockReplace"), id, crc, w.raw))
 }
 
-// eraseDay runs step, in a transaction each time, until it reports that there is no more to do, and empties the WAL. What is
-// replaced SQLite overwrites in the file: its days have SecureDelete from the beginning, because a page that was divided
-// earlier would else keep old bytes where nothing is.
-func (d *dayFiles) eraseDay(ctx context.Context, n day, step func(c *conn) (more bool, err error)) error {
+// replaceBlock returns what gives a block other bytes. It fails if the block is no longer the one with the checksum.
+func replaceBlock(sql string, id event.ID, crc uint32, raw []byte) change {
+	body := s2.Encode(nil, raw)
+	return func(c *conn) error {
+		err := c.exec(sql, id, int64(len(raw)), int64(crc32.Checksum(body, castagnoli)), body, int64(crc))
+		if err == nil && c.changes() == 0 {
+			err = fmt.Errorf("block %d was erased by another at the same time", id)
+		}
+		return err
+	}
+}
+
+// change is a part of a transaction. It is made again if the commit fails.
+type change func(c *conn) error
+
+// eraseDay makes the changes that prepare returns, in transactions of their own, until it reports that no more will follow,
+// and empties the WAL. prepare runs outside of them and sees the state of the file; committed, unless nil, runs after each.
+// What is replaced SQLite overwrites in the file: its days have SecureDelete from the beginning, because a page that was
+// divided earlier would else keep old bytes where nothing is.
+func (d *dayFiles) eraseDay(ctx context.Context, n day, prepare func(c *conn) ([]change, bool, error), committed func()) error {
 	if !d.has(n) {
 		return nil
 	}
@@ -237,27 +257,65 @@ func (d *dayFiles) eraseDay(ctx context.Context, n day, step func(c *conn) (more
 		return err
 	}
 	defer d.release(f)
-	for more := true; more; {
-		if err := ctx.Err(); err != nil {
-			return err
+	rest := time.Duration(eraseRest)
+	if d.written(n) {
+		rest = eraseRestWritten
+	}
+	pause := func(d time.Duration) error {
+		select {
+		case <-time.After(min(d, maxEraseRest)):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
 		}
+	}
+	for more := true; more; {
+		var changes []change
 		begun := time.Now()
-		err := f.write(ctx, func(c *conn) (err error) {
-			more, err = step(c)
+		err := f.read(ctx, func(c *conn) (err error) {
+			changes, more, err = prepare(c)
 			return err
 		})
+		if err == nil {
+			err = pause(eraseRest * time.Since(begun))
+		}
 		if err != nil {
 			return err
 		}
-		if more {
-			select {
-			case <-time.After(min(eraseRest*time.Since(begun), maxEraseRest)):
-			case <-ctx.Done():
-				return ctx.Err()
+		for len(changes) > 0 {
+			made := 0
+			err := f.write(ctx, func(c *conn) error {
+				begun = time.Now()
+				for _, change := range changes {
+					if err := change(c); err != nil {
+						return err
+					}
+					if made++; time.Since(begun) > eraseHold {
+						break
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			changes = changes[made:]
+			if committed != nil {
+				committed()
+			}
+			if err := pause(rest * time.Since(begun)); err != nil {
+				return err
 			}
 		}
 	}
 	return plainDB{f.db}.Erased(ctx)
+}
+
+// written reports whether new rows may come into the day's file: it is the newest one, or the one before that, which may
+// still be in use while the next day's is prepared.
+func (d *dayFiles) written(n day) bool {
+	days := d.days()
+	return slices.Contains(days[max(len(days)-2, 0):], n)
 }
 
 // drop forgets a block that has been written anew.

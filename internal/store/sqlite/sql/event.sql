@@ -46,4 +46,4 @@ LIMIT 1;
 -- name: BlockReplace
 UPDATE block
 SET raw_bytes = ?2, crc = ?3, body = ?4
-WHERE id = ?1;
+WHERE id = ?1 AND crc = ?5;

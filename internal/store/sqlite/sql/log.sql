@@ -127,7 +127,7 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 -- name: BlockReplace
 UPDATE block
 SET raw_bytes = ?2, crc = ?3, body = ?4
-WHERE id = ?1;
+WHERE id = ?1 AND crc = ?5;
 
 -- name: EventErase
 DELETE FROM by_event
