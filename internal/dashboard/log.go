@@ -261,9 +261,15 @@ type attemptPageView struct {
 	Doctor        *doctorView // nil: the request was not signed, or it is not known any more how
 }
 
+// attempt returns the attempt in the address.
 func (d *Dashboard) attempt(ctx context.Context, q *request) (*delivery.Attempt, error) {
+	return d.attemptOf(ctx, q, q.PathValue("id"))
+}
+
+// attemptOf returns an attempt that the person may see.
+func (d *Dashboard) attemptOf(ctx context.Context, q *request, publicID string) (*delivery.Attempt, error) {
 	gone := problem.New(problem.NotFound, "there is no such attempt; the log is kept for %s", span(d.kept(q, d.Retention)))
-	id, err := event.ParseID(event.AttemptPrefix, q.PathValue("id"))
+	id, err := event.ParseID(event.AttemptPrefix, publicID)
 	if err != nil {
 		return nil, gone
 	}

@@ -74,6 +74,16 @@ func (s *server) filled() (hook, failed, job string) {
 	return first.ID, failed, j.ID
 }
 
+// delivered returns an attempt that the endpoint accepted.
+func (s *server) delivered() string {
+	s.t.Helper()
+	page, err := s.api.ListAttemptsPage(s.t.Context(), client.ListAttemptsParams{Status: "delivered", Limit: 1})
+	if err != nil || len(page.Data) == 0 {
+		s.t.Fatal(err)
+	}
+	return page.Data[0].ID
+}
+
 // groupOf returns the page of an attempt's group.
 func (s *server) groupOf(attempt string) string {
 	s.t.Helper()
@@ -143,6 +153,7 @@ func TestPages(t *testing.T) {
 					paths[name] = "/webhooks/" + hook + path
 				}
 				paths["attention-group"] = s.groupOf(failed)
+				paths["compare"], paths["compare-none"] = "/log/"+failed+"/compare/"+s.delivered(), "/log/"+failed+"/compare"
 				paths["attempt"], paths["job"] = "/log/"+failed, "/jobs/"+job
 				paths["events-none"], paths["event"] = "/events?q=nothing+has+this", "/events/"+s.anEvent()
 				paths["missing-event"] = "/missing?webhook=" + hook + "&type=appointment.booked&period=24h"
@@ -185,7 +196,7 @@ func everyRoute(t *testing.T, paths []string, of func(pattern string) bool) {
 	t.Helper()
 	without := map[string]string{
 		"GET /{$}": "redirects", "GET /t/{tenant}/{$}": "redirects", "GET /t/{tenant}/account": "redirects", "GET /platform": "redirects",
-		"GET /t/{tenant}/stream": "has no page", "GET /t/{tenant}/account/portal/accent": "is a part of a page", "GET /t/{tenant}/webhooks/{id}/recover/count": "is a part of a page",
+		"GET /t/{tenant}/stream": "has no page", "GET /t/{tenant}/log-compare": "redirects", "GET /t/{tenant}/account/portal/accent": "is a part of a page", "GET /t/{tenant}/webhooks/{id}/recover/count": "is a part of a page",
 		"GET /welcome/{token}": "is the page of /invite", "GET /login/code": "see factor_test.go", "GET /login/oidc/{provider}": "redirects", "GET /login/oidc/{provider}/callback": "redirects", "GET /me/second-factor": "see factor_test.go",
 		"GET /t/{tenant}/respondents/{id}":      "see undelivered_test.go",
 		"GET /t/{tenant}/hooks/packages/{name}": "is a file", "GET /t/{tenant}/log-export": "is a file", "GET /t/{tenant}/account/sign-in/providers/{provider}": "see signin_test.go",

@@ -317,11 +317,25 @@ func (l diffLine) Class() string {
 const maxDiff = 1 << 20
 
 // diffLines compares two texts line by line: a shortest list of lines to remove and to add, with up to two lines around
-// each. It is empty if the texts are the same.
+// each. It returns nil for texts that are equal.
 func diffLines(before, after string) []diffLine {
 	if before == after {
 		return nil
 	}
+	all := diffAll(before, after)
+	const around = 2
+	var out []diffLine
+	for i, l := range all {
+		from, to := max(i-around, 0), min(i+around+1, len(all))
+		if slices.ContainsFunc(all[from:to], func(l diffLine) bool { return l.Mark != "" }) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// diffAll is diffLines with all lines.
+func diffAll(before, after string) []diffLine {
 	a, b := splitLines(before), splitLines(after)
 	head := 0
 	for head < len(a) && head < len(b) && a[head] == b[head] {
@@ -339,15 +353,7 @@ func diffLines(before, after string) []diffLine {
 	for _, line := range a[len(a)-tail:] {
 		all = append(all, diffLine{"", line})
 	}
-	const around = 2
-	var out []diffLine
-	for i, l := range all {
-		from, to := max(i-around, 0), min(i+around+1, len(all))
-		if slices.ContainsFunc(all[from:to], func(l diffLine) bool { return l.Mark != "" }) {
-			out = append(out, l)
-		}
-	}
-	return out
+	return all
 }
 
 func splitLines(s string) []string {

@@ -200,6 +200,12 @@ func TestWalk(t *testing.T) {
 	b.until(`(() => { if (document.querySelector("section .pill.ok")?.innerText === "delivered") return true; location.reload(); return false })()`)
 	b.see("All attempts of this delivery")
 
+	// The two attempts side by side.
+	b.press("Compare")
+	b.see("Both are of the same delivery.")
+	b.see("The answer: 503, then 204.")
+	b.see("The body is the same")
+
 	// Pause: an event that comes now is not queued.
 	b.press("Webhooks")
 	b.press("Pause")

@@ -1,0 +1,125 @@
+package dashboard_test
+
+import (
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/relay-events/relay/client"
+)
+
+// attempts waits for as many attempts and returns them, the newest first.
+func (s *server) attempts(n int) []client.Attempt {
+	s.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		page, err := s.api.ListAttemptsPage(s.t.Context(), client.ListAttemptsParams{Limit: 250})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if len(page.Data) >= n {
+			return page.Data
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("got %d attempts, want %d", len(page.Data), n)
+		}
+	}
+}
+
+// status returns that of a page.
+func (s *server) status(c *http.Client, path string) int {
+	s.t.Helper()
+	r, err := c.Get(s.URL() + path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Body.Close()
+	return r.StatusCode
+}
+
+var tags = regexp.MustCompile(`<[^>]*>`)
+
+// words are the texts of a page, with one blank between them.
+func words(page string) string {
+	return strings.Join(strings.Fields(html.UnescapeString(tags.ReplaceAllString(page, " "))), " ")
+}
+
+// TestCompare puts attempts beside each other: what differs is marked and counted, signatures and times are not, and the
+// last attempt that was delivered is offered.
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	answers := make(chan func(w http.ResponseWriter), 10)
+	e := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { (<-answers)(w) }))
+	t.Cleanup(e.Close)
+	if _, err := s.api.CreateWebhook(t.Context(), client.CreateWebhook{URL: e.URL, Events: client.Set([]string{"*"}), Retry: client.Set(client.RetryFields{Attempts: client.Set(1)})}); err != nil {
+		t.Fatal(err)
+	}
+	publish := func(sid string, answer func(w http.ResponseWriter)) string {
+		t.Helper()
+		before := len(s.attempts(0))
+		answers <- answer
+		if _, err := s.api.Publish(t.Context(), client.NewEvent{Type: "call.completed", Data: map[string]any{"sid": sid, "a": 1, "b": 2}}); err != nil {
+			t.Fatal(err)
+		}
+		return s.attempts(before + 1)[0].ID
+	}
+	good := publish("CA1", func(w http.ResponseWriter) { w.Header().Set("X-Version", "7") })
+	bad := publish("CA2", func(w http.ResponseWriter) {
+		w.Header().Set("X-Version", "8")
+		w.WriteHeader(503)
+		_, _ = w.Write([]byte("no <b>database</b>"))
+	})
+	c := s.person()
+
+	// The last one that was delivered is what a failure is compared with, the earlier one first.
+	page := s.page(c, "/t/default/log/"+bad+"/compare")
+	text := words(page)
+	for _, want := range []string{
+		"The answer: 200, then 503.", "The answer's body, in 1 line.", "They are of different deliveries.", "no <b>database",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q:\n%s", want, text)
+		}
+	}
+	rows := regexp.MustCompile(`(?s)<tr[^>]*>.*?</tr>`).FindAllString(page, -1)
+	row := func(word string) string {
+		for _, r := range rows {
+			if strings.Contains(words(r), word) {
+				return r
+			}
+		}
+		t.Fatalf("no row has %q:\n%s", word, text)
+		return ""
+	}
+	for word, want := range map[string]string{"X-Version": "differs", "X-Relay-Signature": "soft", `"a": 1`: "same", "CA1": `"removed"`, "CA2": `"added"`} {
+		if got := row(word); !strings.Contains(got, want) {
+			t.Errorf("the row of %s is not marked %s: %s", word, want, got)
+		}
+	}
+	if i, j := strings.Index(text, "delivered"), strings.Index(text, "failed"); i > j {
+		t.Errorf("the later attempt stands first: %s", text)
+	}
+	if got := words(s.page(c, "/t/default/log-compare?attempt="+bad+"&attempt="+good)); got != text {
+		t.Errorf("selected in the log, it shows another comparison: %s", got)
+	}
+	if got := words(s.page(c, "/t/default/log/"+good+"/compare")); !strings.Contains(got, "There is nothing to compare with") {
+		t.Errorf("an attempt without another one shows %s", got)
+	}
+
+	// Other tenants' attempts are not there, and it takes two.
+	if _, err := s.api.CreateTenant(t.Context(), client.CreateTenant{ID: "other"}); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{
+		"/t/other/log/" + good + "/compare/" + bad: 404, "/t/default/log/" + good + "/compare/att_00000000000000000": 404,
+		"/t/default/log-compare?attempt=" + good: 422,
+	} {
+		if got := s.status(c, path); got != want {
+			t.Errorf("%s: got %d, want %d", path, got, want)
+		}
+	}
+}
