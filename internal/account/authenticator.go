@@ -2,9 +2,7 @@ package account
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,6 +15,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/randomid"
 )
 
 // AdminKeyID is the id of the key that the operator sets (RELAY_ADMIN_KEY).
@@ -146,7 +145,7 @@ func (a *Authenticator) Create(ctx context.Context, p *access.Principal, n NewKe
 func newKey(tenant event.TenantID, n NewKey, now time.Time) (Key, string) {
 	text := NewKeyText()
 	k := Key{
-		ID: newKeyID(), Tenant: tenant, Name: n.Name, Scopes: inOrder(n.Scopes), Limits: n.Limits,
+		ID: randomid.New("key_"), Tenant: tenant, Name: n.Name, Scopes: inOrder(n.Scopes), Limits: n.Limits,
 		Hash: HashKey(text), Hint: KeyHint(text), CreatedAt: now,
 	}
 	if !n.ExpiresAt.IsZero() {
@@ -371,11 +370,4 @@ func (a *Authenticator) PutAdminKey(ctx context.Context, text string) error {
 	keys := slices.DeleteFunc(slices.Clone(old.keys), func(k Key) bool { return k.ID == AdminKeyID })
 	a.publishLocked(append(keys, k))
 	return nil
-}
-
-// newKeyID returns a fresh public id: "key_" and 80 random bits.
-func newKeyID() string {
-	var b [10]byte
-	rand.Read(b[:]) // never fails, see crypto/rand
-	return "key_" + hex.EncodeToString(b[:])
 }

@@ -2,16 +2,14 @@ package audience
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/connector"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/randomid"
 )
 
 // Attachment brings an audience to a partner.
@@ -39,12 +37,6 @@ const (
 
 // maxAttachments bounds the attachments of an audience.
 const maxAttachments = 50
-
-func newID(prefix string) string {
-	var b [10]byte
-	rand.Read(b[:]) // never fails, see crypto/rand
-	return prefix + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
-}
 
 func (a *Audiences) attachment(tenant event.TenantID, number int64, id string) *Attachment {
 	it, err := a.Audience(tenant, number)
@@ -91,7 +83,7 @@ func (a *Audiences) Attach(ctx context.Context, p *access.Principal, number int6
 	if err := checkPurpose(at.ConsentPurpose); err != nil {
 		return nil, err
 	}
-	at.ID = newID("att_")
+	at.ID = randomid.New("att_")
 	_, err := a.update(ctx, p, number, func(v *Audience) error { return v.add(at) })
 	if err != nil {
 		return nil, err
@@ -141,7 +133,7 @@ func (a *Audiences) ChangeAttachment(ctx context.Context, p *access.Principal, n
 	}
 	next := *old
 	if c.ExternalID != nil && *c.ExternalID != old.ExternalID {
-		next.ID, next.ExternalID = newID("att_"), *c.ExternalID
+		next.ID, next.ExternalID = randomid.New("att_"), *c.ExternalID
 		if _, err := a.definitionFor(p.Tenant, &next); err != nil {
 			return "", err
 		}

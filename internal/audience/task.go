@@ -10,6 +10,7 @@ import (
 	"github.com/relay-events/relay/internal/connector"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/randomid"
 )
 
 // Task is work on many profiles. It goes page by page: each is a transaction with what was done and how far the task is,
@@ -71,7 +72,7 @@ const (
 
 // begin stores a task, to be worked on by Run.
 func (a *Audiences) begin(ctx context.Context, t *Task) error {
-	t.ID, t.CreatedAt = newID("job_"), now()
+	t.ID, t.CreatedAt = randomid.New("job_"), now()
 	t.UpdatedAt = t.CreatedAt
 	if t.State == "" {
 		t.State = TaskRunning

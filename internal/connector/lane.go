@@ -2,8 +2,6 @@ package connector
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"encoding/json"
 	"strings"
 	"time"
@@ -22,12 +20,6 @@ const Owner = "connector"
 
 // webhookScheme begins the addresses of webhooks of connections; their id follows.
 const webhookScheme = "connector:"
-
-func newConnectionID() string {
-	var b [10]byte
-	rand.Read(b[:]) // never fails, see crypto/rand
-	return ConnectionPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
-}
 
 type options struct {
 	Connection string `json:"connection"`

@@ -2,18 +2,16 @@ package delivery
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/randomid"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -45,13 +43,6 @@ func newJobRunner(e *Engine) *jobRunner {
 	return &jobRunner{engine: e, signal: make(chan struct{}, 1)}
 }
 
-// newJobID returns a fresh id: "job_" and 80 random bits.
-func newJobID() string {
-	var b [10]byte
-	rand.Read(b[:]) // never fails, see crypto/rand
-	return "job_" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
-}
-
 // ShowFrom sets the function that returns the moment before which the events and attempts of a tenant are no longer there for
 // people, though they may not be gone from the store: jobs do not reach behind it. It must be called before Start.
 func (e *Engine) ShowFrom(f func(tenant event.TenantID) time.Time) { e.shownFrom = f }
@@ -76,7 +67,7 @@ func (e *Engine) StartJob(ctx context.Context, p *access.Principal, w *webhook.W
 		}
 	}
 	j := Job{
-		ID: newJobID(), Tenant: w.Tenant, Webhook: w.Number, Kind: kind, State: JobRunning,
+		ID: randomid.New("job_"), Tenant: w.Tenant, Webhook: w.Number, Kind: kind, State: JobRunning,
 		Since: since.UTC(), Until: now, Cursor: event.FirstID(since) - 1, CreatedAt: now,
 	}
 	others, err := e.store.JobList(ctx, w.Tenant)

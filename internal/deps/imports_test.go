@@ -39,6 +39,7 @@ var places = map[string]place{
 	"internal/event":         {layer: 0, what: "the event, its ids and limits; the word all others use"},
 	"internal/event/rawjson": {layer: 0, what: "strict checks on raw JSON; bytes in, verdict out"},
 	"internal/signing":       {layer: 0, what: "secrets and bytes to signature headers; the public receiver uses it too"},
+	"internal/randomid":      {layer: 0, what: "public ids and tokens; a prefix in, a text out"},
 	"internal/nearest":       {layer: 0, what: "the word that a misspelt one was meant to be; texts in, text out"},
 	"internal/secret":        {layer: 0, what: "encryption at rest, and texts that do not print; bytes in, bytes out"},
 

@@ -1,14 +1,10 @@
 package journey
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base32"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/relay-events/relay/internal/event"
@@ -118,14 +114,6 @@ type Send struct {
 	Payload    []byte // of the moment of the step
 	Words      string
 	At         time.Time
-}
-
-// newID returns the id of an enrolment that begins at the time. Ids rise with it: lists are in their order.
-func newID(at time.Time) string {
-	var b [14]byte
-	binary.BigEndian.PutUint64(b[:8], uint64(at.UnixMilli())<<16)
-	rand.Read(b[6:]) // never fails, see crypto/rand
-	return EnrolmentPrefix + strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }
 
 // EnrolmentPrefix begins the public ids of enrolments.

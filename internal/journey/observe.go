@@ -13,6 +13,7 @@ import (
 
 	"github.com/relay-events/relay/internal/audience"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/randomid"
 )
 
 // Bounds of what one event does.
@@ -225,7 +226,7 @@ func (j *Journeys) enter(ctx context.Context, c *Change, it *Item, s *sight, ent
 		return err
 	}
 	e := &Enrolment{
-		Tenant: it.Tenant, ID: newID(now), Journey: number, Version: v.Number, Profile: s.profile.ID, Key: key, Entry: entry, CreatedAt: now, UpdatedAt: now,
+		Tenant: it.Tenant, ID: randomid.At(EnrolmentPrefix, now), Journey: number, Version: v.Number, Profile: s.profile.ID, Key: key, Entry: entry, CreatedAt: now, UpdatedAt: now,
 	}
 	c.trace(e, d.enrol(e, vars, now))
 	c.Enter = append(c.Enter, e)

@@ -11,9 +11,7 @@ package oidc
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,6 +24,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/randomid"
 	"github.com/relay-events/relay/internal/secret"
 )
 
@@ -188,19 +187,13 @@ func (p *Provider) Begin(ctx context.Context, redirect string, again bool) (addr
 	if err != nil {
 		return "", Attempt{}, err
 	}
-	a = Attempt{State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(), Until: p.c.Now().UTC().Add(attemptTime)}
+	a = Attempt{State: randomid.Token(""), Nonce: randomid.Token(""), Verifier: oauth2.GenerateVerifier(), Until: p.c.Now().UTC().Add(attemptTime)}
 	options := []oauth2.AuthCodeOption{oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)}
 	if again {
 		// The provider then says when, in auth_time: OpenID Connect Core section 3.1.2.1.
 		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
 	}
 	return p.oauth(f, redirect).AuthCodeURL(a.State, options...), a, nil
-}
-
-func random() string {
-	var b [32]byte
-	rand.Read(b[:]) // never fails, see crypto/rand
-	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // Finish returns what the provider says of the person who comes back with the answer, the query of the address that Begin

@@ -14,6 +14,7 @@ import (
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/randomid"
 	"github.com/relay-events/relay/internal/registry"
 )
 
@@ -130,9 +131,9 @@ func (ps *Portals) Create(ctx context.Context, p *access.Principal, n NewLink) (
 		return MadeLink{}, err
 	}
 	now := ps.now().UTC().Truncate(time.Millisecond)
-	key := newToken(keyPrefix)
+	key := randomid.Token(keyPrefix)
 	l := Link{
-		ID: newID("pl_", now), Tenant: p.Tenant, Hash: HashToken(key), Session: n.Session, Grant: n.Grant,
+		ID: randomid.At("pl_", now), Tenant: p.Tenant, Hash: HashToken(key), Session: n.Session, Grant: n.Grant,
 		CreatedAt: now, ExpiresAt: now.Add(n.ExpiresIn),
 	}
 	entry, err := p.Entry("portal-link.create", nil, audited(&l), target(&l))
@@ -230,9 +231,9 @@ func (ps *Portals) Open(ctx context.Context, from access.Request, tenant event.T
 	if !ok || l.Tenant != tenant || !now.Before(l.ExpiresAt) || l.Opens >= LinkOpens {
 		return Opened{}, errLink
 	}
-	o := Opened{Token: newToken(tokenPrefix)}
+	o := Opened{Token: randomid.Token(tokenPrefix)}
 	o.Session = Session{
-		ID: newID("ps_", now), Tenant: l.Tenant, Hash: HashToken(o.Token), Link: l.ID, Session: l.Session, Grant: l.Grant, CreatedAt: now,
+		ID: randomid.At("ps_", now), Tenant: l.Tenant, Hash: HashToken(o.Token), Link: l.ID, Session: l.Session, Grant: l.Grant, CreatedAt: now,
 		ExpiresAt: now.Add(SessionLasts),
 	}
 	p := o.principal()

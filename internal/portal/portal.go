@@ -9,10 +9,7 @@ package portal
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -117,23 +114,5 @@ type Store interface {
 	PortalExpire(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
-// newToken returns a fresh secret: the prefix, which secret scanners know it by, and 256 random bits.
-func newToken(prefix string) string {
-	var b [32]byte
-	rand.Read(b[:]) // never fails, see crypto/rand
-	return prefix + base64.RawURLEncoding.EncodeToString(b[:])
-}
-
 // HashToken returns what is stored of a key or a token. They are random and long, so a plain SHA-256 cannot be searched.
 func HashToken(token string) [32]byte { return sha256.Sum256([]byte(token)) }
-
-// newID returns a fresh public id. Ids of links rise with time, so that a list by them is the oldest first.
-func newID(prefix string, at time.Time) string {
-	var b [14]byte
-	ms := at.UnixMilli()
-	for i := range 6 {
-		b[i] = byte(ms >> (8 * (5 - i)))
-	}
-	rand.Read(b[6:])
-	return prefix + hex.EncodeToString(b[:])
-}

@@ -10,6 +10,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/randomid"
 )
 
 // Grant is a role that an identity provider gives somebody.
@@ -167,7 +168,7 @@ func (s *Sessions) recognise(ctx context.Context, a *Arrival, use *IdentityUse, 
 		}
 		use.Was = p.Password
 	default:
-		p = Person{ID: newID("usr_"), Email: email}
+		p = Person{ID: randomid.New("usr_"), Email: email}
 		use.New, use.Email = true, email
 	}
 	use.Identity = Identity{Issuer: a.Issuer, Subject: a.Subject, Person: p.ID, Provider: a.Provider, CreatedAt: now, SeenAt: now}

@@ -9,6 +9,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/randomid"
 )
 
 const (
@@ -59,7 +60,7 @@ func (d *Directory) Invite(ctx context.Context, p *access.Principal, n New) (Use
 	}
 	now := d.at()
 	u := User{
-		ID: newID("usr_"), Tenant: p.Tenant, Email: email, Name: n.Name, Role: n.Role, State: Invited, CreatedAt: now, Version: 1,
+		ID: randomid.New("usr_"), Tenant: p.Tenant, Email: email, Name: n.Name, Role: n.Role, State: Invited, CreatedAt: now, Version: 1,
 	}
 	if n.Role == access.RoleOperator {
 		if !p.Allows(access.RunPlatform) {
@@ -95,7 +96,7 @@ func (d *Directory) link(kind LinkKind, person string, tenant event.TenantID) (T
 		lasts = loginLinkTime
 	}
 	now := d.at()
-	t := Token{Text: newToken(linkPrefix), ExpiresAt: now.Add(lasts)}
+	t := Token{Text: randomid.Token(linkPrefix), ExpiresAt: now.Add(lasts)}
 	return t, Link{Hash: HashToken(t.Text), Kind: kind, Person: person, Tenant: tenant, CreatedAt: now, ExpiresAt: t.ExpiresAt}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/randomid"
 )
 
 // Second factors: codes of an authenticator app (RFC 6238), and recovery codes for when the app is lost.
@@ -122,7 +123,7 @@ func codeName(person string) string { return "code " + person }
 
 func (s *Sessions) newPending(person string, by Method) (Waiting, Pending) {
 	now := s.now().UTC().Truncate(time.Millisecond)
-	w := Waiting{Token: newToken(pendingPrefix), ExpiresAt: now.Add(pendingTime)}
+	w := Waiting{Token: randomid.Token(pendingPrefix), ExpiresAt: now.Add(pendingTime)}
 	return w, Pending{Hash: HashToken(w.Token), Person: person, Method: by, CreatedAt: now, ExpiresAt: w.ExpiresAt}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/passkey"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/randomid"
 )
 
 // Passkeys: a person signs in without typing anything, by an authenticator that has verified them. That is two factors in
@@ -226,7 +227,7 @@ func (s *Sessions) AddPasskey(ctx context.Context, p *access.Principal, party pa
 	if err != nil {
 		return Passkey{}, s.notTaken(ctx, err)
 	}
-	k := Passkey{ID: newID("psk_"), Person: person.ID, Name: name, Party: party.ID, Key: key, CreatedAt: s.now().UTC().Truncate(time.Millisecond)}
+	k := Passkey{ID: randomid.New("psk_"), Person: person.ID, Name: name, Party: party.ID, Key: key, CreatedAt: s.now().UTC().Truncate(time.Millisecond)}
 	notes, err := entries(&person, p.Request, "user.passkey-add", k.audited())
 	if err != nil {
 		return Passkey{}, err

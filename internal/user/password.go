@@ -9,6 +9,7 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/randomid"
 )
 
 // hashing is how passwords are hashed: the OWASP Password Storage Cheat Sheet's parameters for argon2id. They do not depend
@@ -35,7 +36,7 @@ type hasher struct {
 
 func newHasher() *hasher {
 	h := &hasher{turns: make(chan struct{}, hashesAtOnce), wait: hashWait, params: hashing}
-	h.unknown = sync.OnceValues(func() (string, error) { return argon2id.CreateHash(newToken(""), &h.params) })
+	h.unknown = sync.OnceValues(func() (string, error) { return argon2id.CreateHash(randomid.Token(""), &h.params) })
 	return h
 }
 

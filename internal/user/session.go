@@ -12,6 +12,7 @@ import (
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/randomid"
 )
 
 const (
@@ -232,9 +233,9 @@ func entries(p *Person, from access.Request, action string, after any) ([]*acces
 // newSession makes a session of the person that begins now.
 func (s *Sessions) newSession(p *Person, by Method, from Client) (token string, _ Session) {
 	now := s.now().UTC().Truncate(time.Millisecond)
-	token = newToken(sessionPrefix)
+	token = randomid.Token(sessionPrefix)
 	return token, Session{
-		ID: newID("ses_"), Hash: HashToken(token), Person: p.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(SessionLasts),
+		ID: randomid.New("ses_"), Hash: HashToken(token), Person: p.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(SessionLasts),
 		Address: from.Address, UserAgent: from.UserAgent, Method: by, ProvedAt: now,
 	}
 }

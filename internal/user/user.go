@@ -14,10 +14,7 @@ package user
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -238,19 +235,5 @@ const (
 	linkPrefix    = "rl_" // of a link's
 )
 
-// newToken returns a fresh token: the prefix, which secret scanners know it by, and 256 random bits.
-func newToken(prefix string) string {
-	var b [32]byte
-	rand.Read(b[:]) // never fails, see crypto/rand
-	return prefix + base64.RawURLEncoding.EncodeToString(b[:])
-}
-
 // HashToken returns what is stored of a token. Tokens are random and long, so a plain SHA-256 cannot be searched.
 func HashToken(token string) [32]byte { return sha256.Sum256([]byte(token)) }
-
-// newID returns a fresh public id: the prefix and 80 random bits.
-func newID(prefix string) string {
-	var b [10]byte
-	rand.Read(b[:]) // never fails, see crypto/rand
-	return prefix + hex.EncodeToString(b[:])
-}

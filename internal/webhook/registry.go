@@ -16,6 +16,7 @@ import (
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
+	"github.com/relay-events/relay/internal/randomid"
 	"github.com/relay-events/relay/internal/registry"
 )
 
@@ -310,7 +311,7 @@ func (r *Registry) create(ctx context.Context, tenant event.TenantID, entryOf en
 		Status: Active, CreatedAt: now, UpdatedAt: now, Target: target, Program: program, Script: script,
 	}
 	if s.Owner == HookOwner {
-		w.ID = newID(hookPrefix)
+		w.ID = randomid.New(hookPrefix)
 	}
 	w.Secrets.keyPair(s.KeyPair)
 	entry, err := entryOf(nil, w)

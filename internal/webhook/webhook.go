@@ -8,12 +8,9 @@ package webhook
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
@@ -22,6 +19,7 @@ import (
 	"github.com/relay-events/relay/internal/egress/auth"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/filter"
+	"github.com/relay-events/relay/internal/randomid"
 	"github.com/relay-events/relay/internal/signing"
 	"github.com/relay-events/relay/internal/transform"
 )
@@ -372,13 +370,7 @@ const (
 )
 
 // NewID returns a fresh public id: "wh_" and 80 random bits.
-func NewID() string { return newID("wh_") }
-
-func newID(prefix string) string {
-	var b [10]byte
-	rand.Read(b[:]) // never fails, see crypto/rand
-	return prefix + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
-}
+func NewID() string { return randomid.New("wh_") }
 
 // ErrNotFound is returned for a webhook that is not there, or is another tenant's.
 var ErrNotFound = errors.New("webhook: not found")
