@@ -34,6 +34,9 @@ type Figures struct {
 // reportMu keeps the lines of parallel tests apart.
 var reportMu sync.Mutex
 
+// Reports reports whether the figures of tests are collected, as "make torture" does. It has the machine to itself.
+func Reports() bool { return os.Getenv("RELAY_TEST_REPORT") != "" }
+
 // Report appends the figures of a test as a line of JSON to the file that RELAY_TEST_REPORT names,
 // when the test ends. Without the variable it does nothing. A test calls it at most once.
 func Report(t testing.TB, f Figures) {
