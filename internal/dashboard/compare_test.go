@@ -2,9 +2,12 @@ package dashboard_test
 
 import (
 	"html"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,4 +125,114 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s: got %d, want %d", path, got, want)
 		}
 	}
+}
+
+// TestSelected acts on attempts that were selected in the log: each delivery once, with what was refused and why, and an entry
+// in the audit log for each.
+func TestSelected(t *testing.T) {
+	t.Parallel()
+	s, e := startServer(t), newEndpoint(t)
+	e.status.Store(500)
+	add := func(path string, attempts int) client.Webhook {
+		t.Helper()
+		w, err := s.api.CreateWebhook(t.Context(), client.CreateWebhook{URL: e.URL + path, Events: client.Set([]string{"call.completed"}), Retry: client.Set(client.RetryFields{Attempts: client.Set(attempts)})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	add("/gives-up", 1)
+	waits, paused := add("/waits", 8), add("/paused", 1)
+	for range 2 {
+		if _, err := s.api.Publish(t.Context(), client.NewEvent{Type: "call.completed", Data: map[string]any{"sid": "CA1"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := s.attempts(6)
+	test, err := s.api.TestWebhook(t.Context(), waits.ID, client.TestRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.api.PauseWebhook(t.Context(), paused.ID); err != nil {
+		t.Fatal(err)
+	}
+	all := []string{test.Attempt.ID}
+	var waiting []string
+	for _, a := range list {
+		all = append(all, a.ID)
+		if a.WebhookID == waits.ID {
+			waiting = append(waiting, a.ID)
+		}
+	}
+	viewer := s.asRole("viewer")
+	c := s.person()
+	do := func(action string, ids ...string) string {
+		t.Helper()
+		status, page := s.form(c, "/t/default/log-selected/"+action, url.Values{"attempt": ids})
+		if status != http.StatusOK {
+			t.Fatalf("%s: got %d: %s", action, status, words(page))
+		}
+		return words(page)
+	}
+	expect := func(text string, want ...string) {
+		t.Helper()
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("the answer lacks %q: %s", w, text)
+			}
+		}
+	}
+	expect(do("cancel", append(waiting, waiting...)...), "2 deliveries canceled.")
+	expect(do("cancel", waiting...), "0 deliveries canceled.", "2 deliveries: The delivery is canceled already.")
+	e.status.Store(200)
+	expect(do("retry", all...), "4 deliveries tried again now.", "2 deliveries: The webhook is paused: resume it first.", "1 delivery: A test is no delivery.")
+	s.attempts(len(list) + 1 + 4)
+	expect(do("resend", waiting[0]), "1 delivery sent once more.")
+	s.attempts(len(list) + 1 + 5)
+	expect(do("retry", "att_00000000000000000", all[1]), "There is no such attempt")
+
+	for path, want := range map[string]int{"retry": 422, "explode": 404} {
+		if got := s.posted(c, "/t/default/log-selected/"+path, nil); got != want {
+			t.Errorf("%s of nothing: got %d, want %d", path, got, want)
+		}
+	}
+	if got := s.posted(c, "/t/default/log-selected/retry", url.Values{"attempt": slices.Repeat(all[:1], 501)}); got != 422 {
+		t.Errorf("501 attempts: got %d, want 422", got)
+	}
+	if got := viewer(http.MethodPost, "/t/default/log-selected/retry", url.Values{"attempt": all}); got != http.StatusForbidden {
+		t.Errorf("a viewer: got %d, want 403", got)
+	}
+	if _, err := s.api.CreateTenant(t.Context(), client.CreateTenant{ID: "other"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, page := s.form(c, "/t/other/log-selected/retry", url.Values{"attempt": all[1:2]}); !strings.Contains(words(page), "1 delivery: There is no such attempt") {
+		t.Errorf("an attempt of another tenant: %s", words(page))
+	}
+	for action, want := range map[string]int{"delivery.cancel": 2, "event.resend": 1} {
+		page, err := s.api.ListAuditPage(t.Context(), client.ListAuditParams{Action: action})
+		if err != nil || len(page.Data) != want {
+			t.Errorf("got %d entries of %s, %v, want %d", len(page.Data), action, err, want)
+		}
+	}
+}
+
+// form posts a form and returns the page.
+func (s *server) form(c *http.Client, path string, form url.Values) (status int, page string) {
+	s.t.Helper()
+	q, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.URL()+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	q.Header.Set("Origin", s.URL())
+	r, err := c.Do(q)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r.StatusCode, string(b)
 }

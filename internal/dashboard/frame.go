@@ -288,6 +288,13 @@ type pair struct {
 // With gives a template a value beside the frame, where the template has a pair already.
 func (f *frame) With(v any) pair { return pair{f, v} }
 
+// Of is the frame around other data: what a template gets that is also the answer to htmx by itself.
+func (f *frame) Of(v any) *frame {
+	other := *f
+	other.Data = v
+	return &other
+}
+
 // drawn is a chart and how the times below it are written.
 type drawn struct {
 	V      chart.Drawing

@@ -117,6 +117,8 @@ func TestLive(t *testing.T) {
 		s.sameAsAPI(b, e, 50)
 	}
 
+	s.selectRows(b, e)
+
 	// A burst: few changes a second, and no more rows than 500. The rows that were too many are there after it.
 	b.eval(`window.changes = [], window.rows = 0, new MutationObserver(() => {
 		changes.push(performance.now());
@@ -196,6 +198,71 @@ func TestLive(t *testing.T) {
 			s.sameAsAPI(one, e, 10)
 		}
 	}
+}
+
+// selectRows selects rows of the log by keys and by mouse, retries them, and looks at attempts beside the table.
+func (s *server) selectRows(b *tab, e *endpoint) {
+	s.t.Helper()
+	key := func(k string) {
+		s.t.Helper()
+		b.eval(fmt.Sprintf(`document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: %q, bubbles: true, cancelable: true}))`, k))
+	}
+	b.open("/t/default/log")
+	b.until(`document.querySelector("[data-live]")?.dataset.state === "Live" && document.querySelector("#selected button[data-htmx-powered]") !== null`)
+	visible := `document.querySelector("#selected").checkVisibility()`
+	b.until(`!` + visible)
+	key("j")
+	key("x")
+	b.until(visible + ` && document.querySelector("[data-selected]").innerText === "1 selected" && document.querySelector("[data-two]").disabled`)
+	key("j")
+	key("x")
+	b.until(`!document.querySelector("[data-two]").disabled`)
+	b.eval(`document.querySelectorAll("#live-table input")[3].dispatchEvent(new MouseEvent("click", {bubbles: true, shiftKey: true}))`)
+	b.until(`document.querySelector("[data-selected]").innerText === "4 selected"`)
+	b.eval(`document.activeElement.blur()`)
+	s.publish(e, 2) // rows wait while some are selected
+	b.until(`document.querySelector("[data-live-new]").innerText === "2 new"`)
+	key("R")
+	for range 4 {
+		e.next(s.t)
+	}
+	e.made += 4
+	b.see("4 deliveries tried again now.")
+	b.until(`!` + visible)
+	s.sameAsAPI(b, e, 50)
+
+	// The attempt beside the table; its address can be shared, and back closes it.
+	key("j")
+	key("j")
+	b.eval(`document.activeElement.click()`)
+	at := `document.querySelector("#panel [data-at]")?.dataset.at`
+	here := func() string { return b.text(`document.querySelector("#live-table tr.here").dataset.id`) }
+	first := here()
+	b.until(at + fmt.Sprintf(` === %q && new URL(location).searchParams.get("at") === %q`, first, first))
+	b.see("The endpoint answered 200")
+	key("k")
+	second := here()
+	b.until(at + fmt.Sprintf(` === %q && new URL(location).searchParams.get("at") === %q`, second, second))
+	if first == second {
+		s.t.Error("the key k stays on its row")
+	}
+	b.eval(`document.querySelector("#panel form button").click()`)
+	e.next(s.t)
+	e.made++
+	b.do(chromedp.Reload())
+	b.until(at + ` !== undefined && document.readyState === "complete"`)
+	key("Escape")
+	b.until(at + ` === undefined && location.search === ""`)
+	b.eval(`document.querySelector("#live-table tr[data-id] a").click()`)
+	b.until(at + ` !== undefined`)
+	b.eval(`history.back()`)
+	b.until(at + ` === undefined && location.search === ""`)
+	b.do(chromedp.EmulateViewport(390, 844))
+	b.eval(`document.querySelector("#live-table tr[data-id] a").click()`)
+	b.until(`location.pathname.includes("/log/att_")`) // on a phone it is a page
+	b.do(chromedp.ResetViewport())
+	b.open("/t/default/log")
+	b.until(`document.querySelector("[data-live]")?.dataset.state === "Live"`)
 }
 
 // person is somebody's browser as far as HTTP is concerned.

@@ -30,6 +30,7 @@ type attemptView struct {
 	Connection, Sender string
 	Bars               []chart.Rect
 	Phases             []phase
+	Selects            bool // the row has a box to select it
 }
 
 // phase is a part of the time that an attempt took.
@@ -118,6 +119,9 @@ type logView struct {
 	Retention                                         string
 	AnyHook                                           bool
 	Live                                              *live // nil: the page shows what is past
+	Selects                                           bool
+	Panel                                             *panelView // nil: no attempt is shown beside the table
+	PanelWrong                                        string     // why the attempt in the address is not shown
 }
 
 // read takes the filters from the address.
@@ -136,7 +140,9 @@ var (
 // logPage is the log of all webhooks, or of one. Its filters are in the address.
 func (d *Dashboard) logPage(ctx context.Context, q *request) (answer, error) {
 	p := q.URL.Query()
-	v := logView{Outcomes: outcomeChoices, Periods: periodChoices, Hooks: d.Webhooks.List(q.who.Tenant), Retention: span(d.kept(q, d.Retention))}
+	at := p.Get("at")
+	p.Del("at")
+	v := logView{Selects: q.visit == nil, Outcomes: outcomeChoices, Periods: periodChoices, Hooks: d.Webhooks.List(q.who.Tenant), Retention: span(d.kept(q, d.Retention))}
 	v.read(q)
 	v.AnyHook = len(v.Hooks) > 0
 	a := answer{page: "log", title: "Log", section: "log", block: "live-table"}
@@ -167,7 +173,7 @@ func (d *Dashboard) logPage(ctx context.Context, q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	v.Attempts, v.Export = d.showAttempts(list), with(p, "before", "")
+	v.Attempts, v.Export = selectable(q, d.showAttempts(list)), with(p, "before", "")
 	if next != 0 {
 		p.Set("before", next.Public(event.AttemptPrefix))
 		v.Older = "?" + p.Encode()
@@ -176,10 +182,20 @@ func (d *Dashboard) logPage(ctx context.Context, q *request) (answer, error) {
 		}
 	}
 	if query.Before == 0 {
-		v.Live = d.newLive(q, list, liveRows)
+		if v.Live = d.newLive(q, list, liveRows); v.Live != nil {
+			v.Live.Query += "&select=on"
+		}
 	} else {
 		p.Del("before")
 		v.Newest = "?" + p.Encode()
+	}
+	if at != "" && v.Selects && !q.part {
+		switch v.Panel, err = d.panel(ctx, q, at); {
+		case problem.KindOf(err) == problem.NotFound:
+			v.PanelWrong = sentence(asProblem(err).Detail)
+		case err != nil:
+			return answer{}, err
+		}
 	}
 	a.data = v
 	return a, nil
@@ -291,7 +307,16 @@ func (d *Dashboard) attemptPage(ctx context.Context, q *request) (answer, error)
 	if err != nil {
 		return answer{}, err
 	}
-	v := attemptPageView{attemptView: d.showAttempt(a), EventID: a.EventName}
+	v, err := d.attemptView(ctx, q, a)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{page: "attempt", title: "Attempt " + v.PublicID, section: "log", data: v}, nil
+}
+
+// attemptView is everything that is known of an attempt.
+func (d *Dashboard) attemptView(ctx context.Context, q *request, a *delivery.Attempt) (*attemptPageView, error) {
+	v := &attemptPageView{attemptView: d.showAttempt(a), EventID: a.EventName}
 	if v.EventID == "" {
 		v.EventID = a.Event.Public(event.EventPrefix)
 	}
@@ -304,11 +329,11 @@ func (d *Dashboard) attemptPage(ctx context.Context, q *request) (answer, error)
 	}
 	v.Doctor = doctorOf(signedAs(v.Hook, a), "")
 	if !a.Test {
-		if err := d.completeAttempt(ctx, q, &v); err != nil {
-			return answer{}, err
+		if err := d.completeAttempt(ctx, q, v); err != nil {
+			return nil, err
 		}
 	}
-	return answer{page: "attempt", title: "Attempt " + v.PublicID, section: "log", data: v}, nil
+	return v, nil
 }
 
 // completeAttempt adds what is known of the attempt's delivery.
@@ -381,6 +406,9 @@ func (d *Dashboard) attemptRetry(ctx context.Context, q *request) (answer, error
 	if err := d.Ledger.Retry(ctx, q.who, a.Delivery()); err != nil {
 		return answer{}, err
 	}
+	if q.part && q.value("panel") != "" {
+		return d.attemptPanel(ctx, q)
+	}
 	return answer{to: q.path("log", q.PathValue("id")) + "?retried=" + strconv.Itoa(a.Number)}, nil
 }
 
@@ -391,6 +419,9 @@ func (d *Dashboard) attemptCancel(ctx context.Context, q *request) (answer, erro
 	}
 	if err := d.Ledger.Cancel(ctx, q.who, a.Delivery()); err != nil {
 		return answer{}, err
+	}
+	if q.part && q.value("panel") != "" {
+		return d.attemptPanel(ctx, q)
 	}
 	return answer{to: q.path("log", q.PathValue("id"))}, nil
 }

@@ -153,6 +153,7 @@ func TestPages(t *testing.T) {
 					paths[name] = "/webhooks/" + hook + path
 				}
 				paths["attention-group"] = s.groupOf(failed)
+				paths["log-panel"], paths["log-panel-none"] = "/log?at="+failed, "/log?at=att_00000000000000000"
 				paths["compare"], paths["compare-none"] = "/log/"+failed+"/compare/"+s.delivered(), "/log/"+failed+"/compare"
 				paths["attempt"], paths["job"] = "/log/"+failed, "/jobs/"+job
 				paths["events-none"], paths["event"] = "/events?q=nothing+has+this", "/events/"+s.anEvent()
@@ -196,7 +197,7 @@ func everyRoute(t *testing.T, paths []string, of func(pattern string) bool) {
 	t.Helper()
 	without := map[string]string{
 		"GET /{$}": "redirects", "GET /t/{tenant}/{$}": "redirects", "GET /t/{tenant}/account": "redirects", "GET /platform": "redirects",
-		"GET /t/{tenant}/stream": "has no page", "GET /t/{tenant}/log-compare": "redirects", "GET /t/{tenant}/account/portal/accent": "is a part of a page", "GET /t/{tenant}/webhooks/{id}/recover/count": "is a part of a page",
+		"GET /t/{tenant}/stream": "has no page", "GET /t/{tenant}/log-compare": "redirects", "GET /t/{tenant}/log/{id}/panel": "is a part of a page", "GET /t/{tenant}/account/portal/accent": "is a part of a page", "GET /t/{tenant}/webhooks/{id}/recover/count": "is a part of a page",
 		"GET /welcome/{token}": "is the page of /invite", "GET /login/code": "see factor_test.go", "GET /login/oidc/{provider}": "redirects", "GET /login/oidc/{provider}/callback": "redirects", "GET /me/second-factor": "see factor_test.go",
 		"GET /t/{tenant}/respondents/{id}":      "see undelivered_test.go",
 		"GET /t/{tenant}/hooks/packages/{name}": "is a file", "GET /t/{tenant}/log-export": "is a file", "GET /t/{tenant}/account/sign-in/providers/{provider}": "see signin_test.go",

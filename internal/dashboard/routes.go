@@ -210,6 +210,8 @@ func (d *Dashboard) table() []route {
 		{pattern: "GET /t/{tenant}/stream", needs: access.View, serve: d.stream},
 		{pattern: "GET /t/{tenant}/log", needs: access.View, serve: d.logPage},
 		{pattern: "GET /t/{tenant}/log-export", needs: access.View, serve: d.logExport},
+		{pattern: "POST /t/{tenant}/log-selected/{action}", needs: access.Redeliver, serve: d.logSelected},
+		{pattern: "GET /t/{tenant}/log/{id}/panel", needs: access.View, serve: d.attemptPanel},
 		{pattern: "GET /t/{tenant}/log-compare", needs: access.View, serve: d.logCompare},
 		{pattern: "GET /t/{tenant}/log/{id}", needs: access.View, serve: d.attemptPage},
 		{pattern: "GET /t/{tenant}/log/{id}/compare", needs: access.View, serve: d.comparePage},

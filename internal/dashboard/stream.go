@@ -93,6 +93,7 @@ func (d *Dashboard) newLive(q *request, list []*delivery.Attempt, most int) *liv
 	p := q.URL.Query()
 	l := &live{Most: most, Paused: p.Get("live") == "off"}
 	p.Del("live")
+	p.Del("at")
 	after := event.FirstID(d.now().Add(-streamBehind))
 	if len(list) > 0 {
 		after = max(after, list[0].ID)
@@ -228,6 +229,7 @@ func (d *Dashboard) rows(q *request, webhook uint32) (func(s *eventStream, list 
 		return nil, err
 	}
 	f := d.frame(q, &answer{})
+	selects := q.URL.Query().Get("select") != ""
 	f.Nav, f.Tenants = nil, nil // a stream lasts; rows have neither
 	return func(s *eventStream, list []*delivery.Attempt, dropped int) error {
 		if webhook == 0 {
@@ -243,6 +245,9 @@ func (d *Dashboard) rows(q *request, webhook uint32) (func(s *eventStream, list 
 			list, dropped = list[:streamRows], dropped+more
 		}
 		v := rowsView{Attempts: d.showAttempts(list), More: dropped}
+		if selects {
+			v.Attempts = selectable(q, v.Attempts)
+		}
 		var b bytes.Buffer
 		if err := pages["log"].ExecuteTemplate(&b, "attempt-rows", f.With(v)); err != nil {
 			return fmt.Errorf("making rows: %w", err)

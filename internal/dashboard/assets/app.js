@@ -5,6 +5,7 @@ import "htmx.org/dist/ext/hx-csp.js";
 import { live } from "./live.js";
 import { openPalette } from "./palette.js";
 import { passkeys } from "./passkey.js";
+import { closePanel, follow, pick, selecting, unselect } from "./select.js";
 
 window.htmx = htmx;
 
@@ -159,10 +160,14 @@ function moveRow(step) {
 	next.classList.add("here");
 	next.scrollIntoView({ block: "nearest" });
 	$("a", next)?.focus({ preventScroll: true });
+	follow(next);
 }
 
 document.addEventListener("keydown", (event) => {
 	if (event.key === "Escape") {
+		if ($("dialog[open]")) return;
+		const open = $(".side.open, details[data-dismiss][open]");
+		if (!open && !closePanel()) unselect();
 		$(".side.open")?.classList.remove("open");
 		$$("details[data-dismiss][open]").forEach((menu) => {
 			menu.open = false;
@@ -180,7 +185,7 @@ document.addEventListener("keydown", (event) => {
 		return;
 	}
 	if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || $("dialog[open]")) return;
-	if (event.target.closest?.("input, textarea, select, [contenteditable]") || document.body.dataset.keys === "off") return;
+	if (event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]") || document.body.dataset.keys === "off") return;
 	if (pending === "g") {
 		pending = "";
 		const link = $(`.nav a[data-go="${CSS.escape(event.key)}"]`);
@@ -202,10 +207,15 @@ document.addEventListener("keydown", (event) => {
 		break;
 	case "j": moveRow(1); break;
 	case "k": moveRow(-1); break;
+	case "x": case "X": pick(row, event.key === "X"); break;
 	case "o": if (row) window.open($("a", row).href, "_blank", "noopener"); break;
 	case "[": $("a[rel=prev]")?.click(); break;
 	case "]": $("a[rel=next]")?.click(); break;
-	default: $(`[data-key="${CSS.escape(event.key)}"]`, row ?? document)?.click();
+	default: {
+		const what = `[data-key="${CSS.escape(event.key)}"]`;
+		// A key acts on the row, else on what is in no row: never on another one.
+		(row ? $(what, row) ?? $$(what).find((e) => !e.closest("tbody[data-rows] > tr")) : $(what))?.click();
+	}
 	}
 });
 
@@ -222,6 +232,7 @@ document.addEventListener("htmx:error", () => say($("#said")?.dataset.sayFailed)
 
 tellAll();
 passkeys();
+selecting();
 $$("[data-live]").forEach((section) => live(section, say));
 $("[aria-invalid=true]")?.focus();
 $$("dialog[data-open]").forEach((dialog) => dialog.showModal());

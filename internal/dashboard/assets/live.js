@@ -34,7 +34,7 @@ export function live(section, say) {
 
 	function held() {
 		const selection = getSelection();
-		return paused || pointed || table.contains(document.activeElement) ||
+		return paused || pointed || table.contains(document.activeElement) || table.querySelector("input:checked") ||
 			!selection.isCollapsed && table.contains(selection.anchorNode) || table.getBoundingClientRect().top < 0;
 	}
 
