@@ -157,7 +157,7 @@ func groups(env *Env, asked func(name string) bool) []group {
 		{"maintain", "Look after a server:", append([]*cobra.Command{
 			newDoctor(env), newConfig(env), newHealthcheck(env), newBackup(env), newRestore(env), newMigrate(env),
 		}, bench.Commands()...)},
-		{"other", "Other commands:", []*cobra.Command{newVersion(env)}},
+		{"other", "Other commands:", []*cobra.Command{newVersion(env), newMan(env)}},
 	}
 }
 

@@ -21,8 +21,15 @@ type build struct {
 	Arch    string `json:"arch"`
 }
 
+// commit and date are set by a release build with -ldflags "-X …". What Go stamps by itself depends on how
+// much of the history a checkout has, and a release must not.
+var commit, date string
+
 func thisBuild() build {
-	b := build{Version: config.Version, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	b := build{Version: config.Version, Commit: commit, Date: date, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	if commit != "" {
+		return b
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			switch s.Key {
