@@ -19,7 +19,7 @@ SEED ?= 0
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/relay
@@ -90,9 +90,14 @@ interruptions: ## publish 1,000,000 rows, and listen to 10,000 events, while com
 	@RELAY_E2E_ROWS=1000000 RELAY_E2E_LISTEN_EVENTS=10000 RELAY_E2E_LISTEN_KILL_MS=2000 \
 		go test -v -count=1 -timeout 40m -run 'TestPublishTable|TestListenKilled' ./internal/e2etest
 
+# ARGS=-version=1.2.3 names a version other than that of the tag, ARGS=-platforms=linux/amd64 builds less.
+.PHONY: release
+release: ## everything that a release consists of, into dist/
+	@go run -C tools/release . -root "$(CURDIR)" $(ARGS)
+
 .PHONY: clean
 clean: ## remove the built files
-	@rm -rf bin
+	@rm -rf bin dist
 
 # Linters live in a module of their own: they need some two hundred modules that Relay does not.
 bin/tools/golangci-lint: tools/go.mod tools/go.sum

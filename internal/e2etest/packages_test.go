@@ -10,28 +10,43 @@ import (
 	"testing"
 )
 
-// TestPackagesHaveTheirFiles: nfpm finds every file that it puts into the packages, but for the program, and their service
-// is that of the guide with the program in another place.
+// TestPackagesHaveTheirFiles: nfpm finds every file that it puts into the packages, but for those that a release
+// builds before, and their service is that of the guide with the program in another place.
 func TestPackagesHaveTheirFiles(t *testing.T) {
-	contents, _ := at(documents(t, "packages/nfpm.yaml")[0], "contents").([]any)
-	if len(contents) < 4 {
+	doc := documents(t, "packages/nfpm.yaml")[0]
+	contents, _ := at(doc, "contents").([]any)
+	if len(contents) < 10 {
 		t.Fatalf("got %d files", len(contents))
 	}
-	services := 0
+	var sources []string
+	services, built := 0, 0
 	for _, c := range contents {
 		src, _ := at(c, "src").(string)
 		if strings.HasSuffix(src, ".service") {
 			services++
 		}
-		if src == "bin/relay" {
-			continue // make build
+		switch {
+		case strings.HasPrefix(src, "dist/stage/"):
+			built++
+		case src != "" || at(c, "type") != "dir":
+			sources = append(sources, src)
 		}
+	}
+	scripts, _ := at(doc, "scripts").(map[string]any)
+	if len(scripts) != 3 {
+		t.Errorf("got %d scripts, want 3", len(scripts))
+	}
+	for _, s := range scripts {
+		src, _ := s.(string)
+		sources = append(sources, src)
+	}
+	for _, src := range sources {
 		if info, err := os.Stat(filepath.Join("../..", src)); err != nil || !info.Mode().IsRegular() {
 			t.Errorf("%q: %v", src, err)
 		}
 	}
-	if services != 2 {
-		t.Errorf("got %d services, want one for deb and one for rpm", services)
+	if services != 2 || built < 5 {
+		t.Errorf("got %d services and %d built files, want one service for deb and one for rpm", services, built)
 	}
 	got, guide := deployFile(t, "packages/relay.service"), deployFile(t, "systemd/relay.service")
 	if want := strings.Replace(guide, "/usr/local/bin/relay", "/usr/bin/relay", 1); got != want || want == guide {
