@@ -1,9 +1,10 @@
 // Package access says who is calling, what they may do, and what they did: the principal of a request, the one table of
 // permissions, and the entries of the audit log.
 //
-// A principal is made in one place, where a request's credentials are read, and travels from there as an argument. Every
-// call of a domain that changes something takes it: for the tenant, and for the audit entry that is stored in the same
-// transaction as the change.
+// The principal of a request is made where its credentials are read (api/identify.go, and user and portal for people), and
+// Relay's own work has System; it travels from there as an argument. Every call of a domain that changes something takes it:
+// for the tenant, and for the audit entry, in which the domain shows the thing before and after without its secrets
+// (Principal.Entry), and which is stored in the same transaction as the change.
 package access
 
 import (
@@ -15,7 +16,7 @@ import (
 // Scope is what an API key was made for: a set of permissions with a name.
 type Scope string
 
-// The scopes, SPEC section 2. Admin includes manage, manage includes read.
+// The scopes. Admin includes manage, manage includes read.
 const (
 	ScopePublish  Scope = "publish"  // publish events
 	ScopeHooks    Scope = "hooks"    // subscribe and unsubscribe REST hooks, as automation platforms do

@@ -10,7 +10,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 )
 
-// Entry is one change that somebody made (SPEC section 7). It holds no secrets: the domain that makes it leaves them out.
+// Entry is one change that somebody made. It holds no secrets: the domain that makes it leaves them out.
 type Entry struct {
 	ID      event.ID // given by the store; rises with time
 	Tenant  event.TenantID
@@ -78,11 +78,17 @@ type Query struct {
 	Limit        int            // 1 to 250
 }
 
-// AuditStore keeps the audit log. Nothing changes or removes an entry. Its methods are safe for concurrent use. Entries are
-// added by the calls that store changes, in the same transaction.
-type AuditStore interface {
-	// AuditAppend adds an entry about something that was not a change in the store, durable on return.
+// Auditor adds to the audit log what no transaction of a change can: entries about something that was looked at, and about
+// deliveries, sign-ins and encryption keys before they change.
+type Auditor interface {
+	// AuditAppend adds an entry, durable on return.
 	AuditAppend(ctx context.Context, e *Entry) error
+}
+
+// AuditStore keeps the audit log. Nothing changes an entry, and only the erasure of its tenant removes it. Its methods are
+// safe for concurrent use. Other entries are added by the calls that store changes, in the same transaction.
+type AuditStore interface {
+	Auditor
 	// AuditList returns entries newest first, up to q.Limit, and the cursor for more, zero when there are none.
 	AuditList(ctx context.Context, q Query) (list []Entry, next event.ID, err error)
 }

@@ -9,7 +9,7 @@ package api
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -225,9 +225,34 @@ type API struct {
 // New returns the API: an http.Handler for everything below /v1, the probes, /metrics, /openapi.json and /docs. It
 // answers with problem documents and belongs behind a web.Server, which bounds time and size.
 func New(o Options) (*API, error) {
-	switch {
-	case o.Keys == nil, o.Tenants == nil, o.Plans == nil, o.Webhooks == nil, o.Engine == nil, o.Ledger == nil, o.Tally == nil, o.Publisher == nil, o.Events == nil, o.Types == nil, o.Gate == nil, o.Hooks == nil, o.Connectors == nil, o.Audiences == nil, o.Journeys == nil, o.Audit == nil, o.Answers == nil, o.Users == nil, o.Sessions == nil, o.SignInSettings == nil, o.Providers == nil, o.Portals == nil, o.Ready == nil:
-		return nil, errors.New("api: Options lack Keys, Tenants, Plans, Webhooks, Engine, Ledger, Tally, Publisher, Events, Types, Gate, Hooks, Connectors, Audiences, Journeys, Audit, Answers, Users, Sessions, SignInSettings, Providers, Portals or Ready")
+	for name, missing := range map[string]bool{
+		"Keys":           o.Keys == nil,
+		"Tenants":        o.Tenants == nil,
+		"Plans":          o.Plans == nil,
+		"Webhooks":       o.Webhooks == nil,
+		"Engine":         o.Engine == nil,
+		"Ledger":         o.Ledger == nil,
+		"Tally":          o.Tally == nil,
+		"Publisher":      o.Publisher == nil,
+		"Events":         o.Events == nil,
+		"Types":          o.Types == nil,
+		"Gate":           o.Gate == nil,
+		"Hooks":          o.Hooks == nil,
+		"Connectors":     o.Connectors == nil,
+		"Audiences":      o.Audiences == nil,
+		"Journeys":       o.Journeys == nil,
+		"Audit":          o.Audit == nil,
+		"Answers":        o.Answers == nil,
+		"Users":          o.Users == nil,
+		"Sessions":       o.Sessions == nil,
+		"SignInSettings": o.SignInSettings == nil,
+		"Providers":      o.Providers == nil,
+		"Portals":        o.Portals == nil,
+		"Ready":          o.Ready == nil,
+	} {
+		if missing {
+			return nil, fmt.Errorf("api: Options lack %s", name)
+		}
 	}
 	if o.Limits == (ingest.Limits{}) {
 		o.Limits = ingest.DefaultLimits()

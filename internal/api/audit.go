@@ -6,17 +6,12 @@ import (
 	"time"
 
 	"github.com/relay-events/relay/internal/access"
-	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/rest"
 )
 
 // Audit is the audit log; the store keeps it. The entry of a change is written with the change.
-type Audit interface {
-	AuditList(ctx context.Context, q access.Query) (list []access.Entry, next event.ID, err error)
-	// AuditAppend adds an entry about something that changes nothing: an export.
-	AuditAppend(ctx context.Context, e *access.Entry) error
-}
+type Audit = access.AuditStore
 
 // AuditEntry is one change that somebody made.
 type AuditEntry struct {

@@ -7,7 +7,7 @@ import (
 )
 
 // TestDisablingIsVisible follows a webhook whose endpoint fails, and is disabled in the end: the rule, its counter and the
-// reason are on the webhook all the time (SPEC section 6).
+// reason are on the webhook all the time.
 func TestDisablingIsVisible(t *testing.T) {
 	w := newWorld(t)
 	var status atomic.Int64

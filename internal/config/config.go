@@ -242,12 +242,12 @@ func Default() Config {
 		RequestMemory:   128 << 20,
 		Data:            "./relay-data",
 		Lease:           15 * time.Second,
-		Retention:       Retention{Events: 30 * 24 * time.Hour, Attempts: 30 * 24 * time.Hour}, // SPEC section 6
+		Retention:       Retention{Events: 30 * 24 * time.Hour, Attempts: 30 * 24 * time.Hour},
 		Memory:          48 << 20,
 		MaxInFlight:     4096,
 		CatalogueBytes:  catalogue.DefaultBytes,
 		CatalogueWork:   catalogue.DefaultWork,
-		MaxEventBytes:   1 << 20, // SPEC section 10
+		MaxEventBytes:   1 << 20,
 		Log:             Log{Level: slog.LevelInfo, Format: observe.LogAuto},
 		ShutdownTimeout: 10 * time.Second,
 

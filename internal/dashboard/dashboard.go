@@ -144,11 +144,7 @@ type Users interface {
 }
 
 // Audit is the audit log; the store keeps it.
-type Audit interface {
-	AuditList(ctx context.Context, q access.Query) (list []access.Entry, next event.ID, err error)
-	// AuditAppend adds an entry about something that changes nothing: an export.
-	AuditAppend(ctx context.Context, e *access.Entry) error
-}
+type Audit = access.AuditStore
 
 // Gate is the gate; gate.Gate is it.
 type Gate interface {

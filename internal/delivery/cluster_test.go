@@ -486,7 +486,7 @@ func TestRetriesOfADeadNode(t *testing.T) {
 }
 
 // Nothing waits for a connection while it holds one: a node gets on with a
-// single one (RELIABILITY R15), with retries, order and backlogs.
+// single one, with retries, order and backlogs.
 func TestOneConnectionIsEnough(t *testing.T) {
 	t.Parallel()
 	c := newClusterOn(t, pgtest.Shared(t).Database(t)+"&pool_max_conns=1", 2, 0)
@@ -514,4 +514,30 @@ func TestOneConnectionIsEnough(t *testing.T) {
 		page, err := c.nodes[0].ledger.Deliveries(context.Background(), ledger.DeliveryQuery{Tenant: 1, State: ledger.StateDelivered, Limit: 1000})
 		return err == nil && len(page.Deliveries) == 2*2*workers*each
 	})
+}
+
+// A webhook that is switched to fifo has its deliveries stored with their events from then on, and no longer once it is
+// switched back: order between servers depends on it.
+func TestOrderBeginsWithTheSetting(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 1, 0)
+	w := c.webhook(c.net.endpoint(nil))
+	n := c.nodes[0]
+	for _, ordering := range []webhook.Ordering{webhook.OrderingNone, webhook.OrderingFIFO, webhook.OrderingNone, webhook.OrderingFIFO} {
+		_, err := n.hooks.Update(context.Background(), access.System(w.Tenant), w.ID, func(s *webhook.Settings) error {
+			s.Ordering = ordering
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := 0
+		if ordering == webhook.OrderingFIFO {
+			want = 1
+		}
+		ev := event.Event{Tenant: w.Tenant, ID: event.FirstID(time.Now()), Type: "a.b", Key: "k"}
+		if got := n.engine.OwedWith(&ev); len(got) != want {
+			t.Errorf("ordering %q: got %d deliveries stored with their event, want %d", ordering, len(got), want)
+		}
+	}
 }

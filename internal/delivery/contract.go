@@ -42,8 +42,9 @@ func (o Outcome) String() string {
 }
 
 // Attempt is one entry of the log: a request made for a delivery, with
-// everything that was sent and came back, or the settling of a delivery
-// without one (see Outcome).
+// all that was sent and came back, or the settling of a delivery without one
+// (see Outcome). A body that a format makes of the event is not stored again:
+// see exchange.Request.BodyFormat.
 type Attempt struct {
 	ID        event.ID // given when recorded
 	Tenant    event.TenantID
@@ -78,7 +79,7 @@ type Batch struct {
 	// of their ids; nil in the entries of all but the leader.
 	Events []event.ID
 	// Items say which of Events are stored. They are not part of the log:
-	// Engine.Attempt sets them.
+	// Ledger.Attempt sets them.
 	Items []BatchItem
 }
 
@@ -171,7 +172,7 @@ type Record struct {
 // SharedStore.OnLost.
 var ErrFenced = errors.New("this node's lease was lost")
 
-// Intake is one group commit of accepted events, the unit of recovery.
+// Intake is a block of a group commit: accepted events that are stored, routed again after a crash, and closed together.
 type Intake struct {
 	ID     event.ID // the id of its first event; the others follow without a gap
 	Events []event.Event
@@ -203,7 +204,7 @@ type Backlog struct {
 // behind the first.
 const MaxRun = 32
 
-// MaxBatch is how many deliveries a batch has at most (SPEC section 6).
+// MaxBatch is how many deliveries a batch has at most.
 const MaxBatch = webhook.MaxBatchEvents
 
 // Store is the storage that the engine needs. All methods are safe for
@@ -296,8 +297,7 @@ type Store interface {
 
 	LogStore
 	JobStore
-	// AuditAppend adds an entry to the audit log, durably.
-	AuditAppend(ctx context.Context, entry *access.Entry) error
+	access.Auditor
 }
 
 // OwedQuery selects owed deliveries. Zero fields select everything.
@@ -315,7 +315,7 @@ type LogQuery struct {
 	Webhook uint32
 	Except  []uint32 // webhooks to leave out; not with Webhook
 	// Event selects the attempts of one event, with those whose request is in
-	// another's entry. It is for Engine.Attempts: a store has AttemptsOfEvent.
+	// another's entry. It is for Ledger.Attempts: a store has AttemptsOfEvent.
 	Event event.ID
 	// Outcomes to include; empty: those of attempts (not of settlings without a request).
 	Outcomes []Outcome

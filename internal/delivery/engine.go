@@ -5,7 +5,7 @@
 // The idea is to write as little as possible. An event that is delivered at
 // once costs nothing in storage but its own row and its attempt. Only what
 // cannot be finished now (a retry, a backlog too deep for memory) gets a row,
-// an "owed" one. The group commit an event arrived in, its intake, stays open
+// an "owed" one. The block of a group commit that an event arrived in, its intake, stays open
 // until each delivery of its events is recorded as settled or owed; a node
 // that starts routes the events of open intakes again and skips deliveries that are done.
 // So nothing in memory is needed for correctness.
@@ -20,19 +20,21 @@
 //     that wait to share a request (gather.go), and as many workers as its endpoint
 //     can bear (pace.go) and the server has room for (slots.go, crew.go)
 //   - attempt.go makes one attempt, batch.go that of a batch: render.go makes the
-//     content, and endpoint.go has the sender, which knows the protocol
-//     (package destination)
+//     content, endpoint.go has the sender, which knows the protocol
+//     (package destination), and contain.go turns its panics into failed attempts
 //   - record.go commits results in groups
 //   - due.go wakes lanes when owed deliveries are due, and claim.go brings these back
 //   - health.go disables endpoints that only fail; jobs.go recovers and replays
 //   - watch.go shows attempts to those who follow them
-//   - sharing.go does all that several servers on one database need
+//   - sharing.go does what several servers on one database need: it looks for changed
+//     revisions, has them read (Config.Refresh), and takes over from dead servers
 //   - clock.go notices clocks that are set; overdue.go and metrics.go are for operators
 //   - machine.go and canceled.go serve package ledger, testsend.go sends test events;
 //     damaged.go handles events that can no longer be read
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -328,12 +330,8 @@ func (e *Engine) orphaned(o *Owed) {
 // webhookChanged keeps routing tables and lanes in step with the registry.
 func (e *Engine) webhookChanged(old, new *webhook.Webhook) {
 	if old == nil || new == nil || routesDiffer(old, new) {
-		tenant := old
-		if tenant == nil {
-			tenant = new
-		}
 		e.mu.Lock()
-		delete(e.tables, tenant.Tenant)
+		delete(e.tables, cmp.Or(new, old).Tenant)
 		e.tableVersion.Add(1)
 		e.mu.Unlock()
 	}

@@ -1,6 +1,16 @@
 package delivery
 
-import "time"
+import (
+	"time"
+
+	"github.com/relay-events/relay/internal/event"
+)
+
+// OwedWith returns the deliveries that the engine would have stored together with an event.
+func (e *Engine) OwedWith(ev *event.Event) (list []Owed) {
+	e.shared.oweWith(ev, func(o Owed) { list = append(list, o) })
+	return list
+}
 
 // SetClockPace has engines look at their clocks more often until the function it
 // returns is called.

@@ -108,7 +108,7 @@ type table struct {
 // target is a webhook that events may go to, if its filter agrees.
 type target struct {
 	lane *lane
-	hook *webhook.Webhook
+	hook *webhook.Webhook // as it was when the table was compiled, see routesDiffer
 }
 
 // tableOf returns the tenant's table, compiled anew after a change.
@@ -214,7 +214,8 @@ func (e *Engine) targetsFor(t *table, dst []match, ev *event.Event, spent *routi
 	return dst
 }
 
-// routesDiffer reports whether a change of a webhook matters to routing.
+// routesDiffer reports whether a change of a webhook matters to routing: tables hold all that it compares, and nothing else
+// of a webhook may be read from them.
 func routesDiffer(a, b *webhook.Webhook) bool {
-	return a.Status != b.Status || a.Filter != b.Filter || !slices.Equal(a.Events, b.Events)
+	return a.Status != b.Status || a.Filter != b.Filter || a.Ordering != b.Ordering || !slices.Equal(a.Events, b.Events)
 }

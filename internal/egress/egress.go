@@ -30,7 +30,7 @@ import (
 )
 
 const (
-	// keepBody is how much of an answer's body is kept, in bytes (SPEC section 6: "body up to 64 KiB").
+	// keepBody is how much of an answer's body is kept, in bytes.
 	keepBody = 64 << 10
 
 	// drainBody is how much of a body is read, in bytes, to let the connection be used again. Reading more than

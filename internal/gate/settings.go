@@ -20,7 +20,7 @@ import (
 // Mode is the meaning of the endpoint's answers.
 type Mode string
 
-// The modes, SPEC section 8.
+// The modes.
 const (
 	// Forward hands the respondent over: the endpoint adds whom it wants by a call of its own
 	// (respondent-gate.txt).
@@ -32,7 +32,7 @@ const (
 // OnFailure says what becomes of a respondent about whom the endpoint could not be asked.
 type OnFailure string
 
-// What becomes of them, SPEC section 8.
+// What becomes of them.
 const (
 	Hold      OnFailure = "hold"    // kept and listed, until a person retries or erases it
 	StoreThem OnFailure = "store"   // stored in the campaign, as if the gate were off

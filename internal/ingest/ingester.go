@@ -3,7 +3,10 @@
 //
 // A publish call waits until its events are durable. Calls that come while a
 // commit is under way form the next one, so that the cost of a sync is shared
-// by all that wait for it; nobody waits for company.
+// by all that wait for it; nobody waits for company. The store finds duplicates
+// (Store.Append). Publishers are answered first; then the events are handed on,
+// and while the engine's queue is full, the commit loop waits there, and later
+// publishers with it.
 package ingest
 
 import (

@@ -24,7 +24,7 @@ type Limits struct {
 	ArrayBytes  int // of a whole array
 }
 
-// DefaultLimits returns the limits of SPEC section 10.
+// DefaultLimits returns the limits of docs/api.md.
 func DefaultLimits() Limits {
 	return Limits{EventBytes: 1 << 20, ArrayEvents: 1000, ArrayBytes: 16 << 20}
 }

@@ -2,11 +2,13 @@
 //
 // The idea: the log and the owed rows are all there is to know; the engine's memory only makes it faster. So
 // the ledger reads the store, and asks the engine (a Machine) for the little that is nowhere else: the place of a delivery
-// in a queue, and the form of the next request.
+// in a queue, and the form of the next request. The log leaves out bodies that a format makes of an event; the ledger makes
+// them again (complete).
 //
 // The parts: view.go has the words; read.go reads single deliveries and attempts, batch_read.go those of batches, list.go
 // pages of them; explain.go says why a webhook got an event or did not, explain_rules.go what derivation rules and
-// explain_limit.go what rate limits have to do with it; preview.go shows requests that are not sent; control.go changes
+// explain_limit.go what rate limits have to do with it; preview.go shows requests that are not sent, and
+// backtest.go what other settings would have made of past events; control.go changes
 // deliveries by hand.
 package ledger
 

@@ -10,7 +10,7 @@ import (
 // State is where a delivery stands.
 type State string
 
-// The states, SPEC section 2. docs/deliveries.md draws how they follow each other.
+// The states. docs/deliveries.md draws how they follow each other.
 const (
 	StateWaiting   State = "waiting"   // owed; its time has not come
 	StateInFlight  State = "inFlight"  // in memory or being sent

@@ -201,8 +201,13 @@ func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 
 func (p *param) check(v reflect.Value, text string) string {
 	if v.Kind() == reflect.Int || v.Kind() == reflect.Int64 {
 		low, high := intTag(p.tag, "min"), intTag(p.tag, "max")
-		if low != nil && v.Int() < int64(*low) || high != nil && v.Int() > int64(*high) {
+		switch {
+		case low != nil && high != nil && (v.Int() < int64(*low) || v.Int() > int64(*high)):
 			return fmt.Sprintf("must be %d to %d", *low, *high)
+		case low != nil && v.Int() < int64(*low):
+			return fmt.Sprintf("must be at least %d", *low)
+		case high != nil && v.Int() > int64(*high):
+			return fmt.Sprintf("must be at most %d", *high)
 		}
 	}
 	if enum := p.tag.Get("enum"); enum != "" && !slices.Contains(strings.Split(enum, ","), text) {

@@ -17,8 +17,9 @@
 //     can do about it; any other error is internal and only logged. Package web writes both as problem documents.
 //  7. The answer's cursor is sealed, the answer is encoded, compressed if that pays (compress.go), and sent.
 //
-// A route that reads or writes streams, or counts every microsecond, is made with Raw and begins after step 2; the path
-// and the query are read for it as well.
+// A route that reads or writes streams, or whose body another package reads, is made with Raw and begins after step 2; the
+// path and the query are read for it as well. A plain publish request never comes here: web/express.go has it answered by
+// api.Express.
 //
 // # The document
 //

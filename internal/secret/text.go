@@ -6,7 +6,7 @@ import (
 	"log/slog"
 )
 
-// Hidden replaces a Text in all output, and a credential in answers of the API (SPEC section 5).
+// Hidden replaces a Text in all output, and a credential in answers of the API.
 const Hidden = "***"
 
 // Text is a secret that prints, marshals and logs as "***", or as "" when it is empty; Reveal

@@ -226,8 +226,7 @@ type Store interface {
 	// SignInExpire removes sessions that were not used since idle or end before now, and links, waiting sign-ins and used
 	// challenges that end before now, up to limit of each, and returns how many it removed.
 	SignInExpire(ctx context.Context, idle, now time.Time, limit int) (int, error)
-	// AuditAppend adds an entry about something that was not a change in the store, as in access.AuditStore.
-	AuditAppend(ctx context.Context, e *access.Entry) error
+	access.Auditor
 }
 
 const (

@@ -27,14 +27,14 @@ import (
 
 // Limits of every request.
 const (
-	// headerTime is how long a head may take (RELIABILITY S7).
+	// headerTime is how long a head may take.
 	headerTime = 10 * time.Second
 	// idleTime is how long a connection may wait for its next request. Proxies keep theirs for a minute by default;
 	// closing before they do makes them hit closed connections.
 	idleTime = 120 * time.Second
 	// writeTime is how long a client may take to read one answer, or one line of a streamed one.
 	writeTime = 30 * time.Second
-	// maxHead is the largest head, request line included, in bytes (RELIABILITY H22).
+	// maxHead is the largest head, request line included, in bytes.
 	maxHead = 32 << 10
 	// readAhead is what net/http adds to MaxHeaderBytes for its read buffer.
 	readAhead = 4 << 10

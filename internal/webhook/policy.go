@@ -42,7 +42,7 @@ const PresetRelay = "relay"
 // PresetPush is the contract of the push-event webhook: any 2xx succeeds; 5xx,
 // 408, 429 and no answer are tried again, four attempts in all, after 30
 // seconds, 5 and 30 minutes; any other answer fails at once
-// (push-event-webhook.txt, "Retry Logic"; SPEC section 6 for the waits).
+// (push-event-webhook.txt, "Retry Logic"; the waits are Relay's).
 const PresetPush = "push"
 
 // PushRetry returns the preset "push".
@@ -69,7 +69,7 @@ func presetOf(name string) (Retry, bool) {
 	}
 }
 
-// Bounds of a custom policy, SPEC section 6.
+// Bounds of a custom policy.
 const (
 	MaxAttempts = 50
 	maxMaxAge   = 31 * 24 * time.Hour

@@ -12,7 +12,7 @@ import (
 var start = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func TestRelayPresetWaits(t *testing.T) {
-	// SPEC section 6: 30 s, about 2.5 min, about 12 min, 1 h.
+	// 30 s, about 2.5 min, about 12 min, 1 h.
 	r := RelayRetry()
 	for n, want := range map[int]time.Duration{1: 30 * time.Second, 2: 148 * time.Second, 3: 730 * time.Second, 4: time.Hour} {
 		if got := r.Wait(n); (got - want).Abs() > time.Second {

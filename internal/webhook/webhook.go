@@ -1,8 +1,11 @@
 // Package webhook holds a subscription: where events go, which ones, in which
 // shape, how they are signed, paced and retried, and how its endpoint fares.
 //
-// It decides on the meaning of the endpoint's answers (Policy), but sends nothing
-// itself: that is package delivery's work.
+// It decides on the meaning of the endpoint's answers (Retry.Decide), but sends
+// nothing itself: that is package delivery's work.
+//
+// A change is checked twice: before the lock, for all that may take seconds, and
+// again on the settings as they are then (update.go).
 package webhook
 
 import (
@@ -143,7 +146,7 @@ type Batch struct {
 	MaxBytes int `json:"maxBytes"`
 }
 
-// Bounds of a batch (SPEC section 6 for the first), and what holds where a
+// Bounds of a batch, and what holds where a
 // caller leaves something out.
 const (
 	MaxBatchEvents = 1000
@@ -159,7 +162,7 @@ const (
 // Ordering says in which order deliveries are made.
 type Ordering string
 
-// The orderings, SPEC section 6.
+// The orderings.
 const (
 	OrderingNone Ordering = "none" // none is promised
 	// OrderingFIFO delivers strictly in the order the events were accepted in:
@@ -255,7 +258,7 @@ const (
 // Signature names the headers that sign a request.
 type Signature string
 
-// The signatures, SPEC section 5.
+// The signatures.
 const (
 	SignRelay    Signature = "relay"          // X-Relay-Timestamp, X-Relay-Signature
 	SignStandard Signature = "standard"       // Standard Webhooks
@@ -357,7 +360,7 @@ func (h *Health) Accept() {
 	h.RejectedSince, h.Rejections, h.RejectedReason, h.RejectedNoticedAt = time.Time{}, 0, "", time.Time{}
 }
 
-// The automatic rule, SPEC section 6: a webhook whose attempts did nothing but
+// The automatic rule: a webhook whose attempts did nothing but
 // fail for DisableAfter is disabled; the operational event webhook.failing is
 // published once NoticeAfter has passed that way. One success starts anew.
 const (

@@ -14,7 +14,7 @@ import (
 	"github.com/relay-events/relay/internal/signing"
 )
 
-// Header names of every request, SPEC section 4.
+// Header names of every request.
 const (
 	headerEvent    = "X-Relay-Event"
 	headerDelivery = "X-Relay-Delivery"

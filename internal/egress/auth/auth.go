@@ -1,5 +1,5 @@
 // Package auth is how requests to an endpoint say who they come from: by a password, a key, a token of an OAuth 2.0
-// server, or a client certificate (SPEC section 5).
+// server, or a client certificate.
 //
 // The idea: a user chooses Settings, which are checked when they are saved. An Authenticator is made from them
 // once and is shared by all requests to the endpoint. For most types it hands out one and the same header field; for

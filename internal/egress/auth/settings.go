@@ -19,7 +19,7 @@ import (
 // Type says how an endpoint is authenticated to.
 type Type string
 
-// The types, SPEC section 5.
+// The types.
 const (
 	None   Type = "none"
 	Basic  Type = "basic"  // Authorization: Basic …, RFC 7617

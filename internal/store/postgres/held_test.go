@@ -30,7 +30,7 @@ func p99(times []time.Duration) (at99, longest time.Duration) {
 }
 
 // A transaction elsewhere in the database that stays open keeps VACUUM from
-// removing rows. Claims stay quick all the same (RELIABILITY R14: claim p99 at
+// removing rows. Claims stay quick all the same (claim p99 at
 // most 20 ms after 15 minutes at 500 deliveries a second).
 func TestClaimsUnderAHeldSnapshot(t *testing.T) {
 	lasts, bound := 15*time.Second, 500*time.Millisecond // short: on a machine that does much else

@@ -1,7 +1,7 @@
-// Package tables keeps everything that lies in plain tables: tenants, keys, webhooks, the
-// catalogue, the gate's settings, respondents, campaigns, jobs and the audit log. Each operation is
-// written once, in one SQL text, and runs on both databases; sqlite.Store and postgres.Store embed
-// a Tables and hand it a DB.
+// Package tables keeps everything that lies in plain tables, a file for each subject: sql/NAME.sql
+// and NAME.go. Each operation is written once, in one SQL text, and runs on both databases;
+// sqlite.Store and postgres.Store embed a Tables and hand it a DB. A change of configuration goes
+// through DB.Configure or DB.ChangeWebhooks, which raise the revision that other servers look at.
 //
 // The engine's own tables (events, attempts, owed deliveries) are native to each database instead,
 // because their speed decides how fast Relay is. Two things here have a native part, too:
@@ -73,7 +73,7 @@ type Row interface {
 // Tables implements the operations on plain tables for a store that embeds it.
 type Tables struct {
 	config  DB // what servers hold in memory, and jobs
-	people  DB // campaigns, respondents and the gate's settings
+	people  DB // profiles, audiences, journeys, campaigns, respondents and the gate's settings
 	sealer  webhook.Sealer
 	reserve func() event.ID
 	sql     sqltext.Statements
@@ -83,7 +83,7 @@ type Tables struct {
 	sealing sync.RWMutex
 }
 
-// New returns the operations on a store's plain tables. SQLite keeps campaigns and respondents in a
+// New returns the operations on a store's plain tables. SQLite keeps people in a
 // file of their own, where deleted rows are overwritten; with PostgreSQL both are the same
 // database. reserve returns a new id for an entry of the audit log; ids rise with time.
 func New(config, people DB, sealer webhook.Sealer, reserve func() event.ID) *Tables {
@@ -104,8 +104,12 @@ func (t *Tables) SQL(name string) string { return t.sql.Get(name) }
 // statements returns the text of all operations.
 func statements(d sqltext.Dialect) sqltext.Statements {
 	all := make(sqltext.Statements)
-	for _, subject := range []string{"account", "answer", "audience", "audit", "catalogue", "factor", "gate", "identity", "job", "journey", "passkey", "portal", "rate", "record", "tally", "tenant", "user", "webhook"} {
-		all.Add(sqltext.LoadFor(sqlFiles, subject, d))
+	files, err := sqlFiles.ReadDir("sql")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	for _, f := range files {
+		all.Add(sqltext.LoadFor(sqlFiles, strings.TrimSuffix(f.Name(), ".sql"), d))
 	}
 	if d == sqltext.SQLite {
 		for name, text := range all {

@@ -33,7 +33,7 @@ func (t *Tables) WebhookList(ctx context.Context) ([]*webhook.Webhook, error) {
 }
 
 // WebhooksAfter returns the results of the changes above the number: webhooks that are new or
-// changed, and the numbers of those deleted.
+// changed, and the numbers of those deleted. WebhookChanges of a shared store is made of it.
 func (t *Tables) WebhooksAfter(ctx context.Context, change int64) (changed []*webhook.Webhook, deleted []uint32, err error) {
 	changed, err = list(ctx, t, t.config, t.scanWebhook, "WebhookChanged", change)
 	if err == nil {
