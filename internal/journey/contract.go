@@ -95,8 +95,8 @@ type Store interface {
 	SendCount(ctx context.Context, tenant event.TenantID, journey int64, profile string, since time.Time) (int64, error)
 	// SendNewList returns sends that were not handed to the engine, of all tenants, made before a time.
 	SendNewList(ctx context.Context, before time.Time, limit int) ([]Send, error)
-	// SendHanded notes that sends were handed to the engine.
-	SendHanded(ctx context.Context, tenant event.TenantID, ids []string) error
+	// SendHanded notes that sends were handed to the engine, each by its event.
+	SendHanded(ctx context.Context, tenant event.TenantID, ids []string, events []event.ID) error
 	// SendBegin notes that requests begin, and returns the ids of the sends that may be made. Those that have ended may not.
 	SendBegin(ctx context.Context, tenant event.TenantID, ids []string) ([]string, error)
 	// SendEnd notes how sends have ended, unless they had before, and has the enrolments go on that wait for them.

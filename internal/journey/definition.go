@@ -30,6 +30,8 @@ type Definition struct {
 	profile *expression // whom an event is about
 	data    *tree       // part of each payload; nil: {}
 	byName  map[string]*Step
+	// references are what it names, in the order of the document.
+	references []reference
 	// keepsEntry tells that expressions read the event that started an enrolment, which is kept for them.
 	keepsEntry bool
 	waited     map[string]bool // sends whose outcome a later step reads

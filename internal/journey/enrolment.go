@@ -114,6 +114,9 @@ type Send struct {
 	Payload    []byte // of the moment of the step
 	Words      string
 	At         time.Time
+	// Event is the one by which the engine and its log know the send; 0: it was not handed over, or by a version of Relay that
+	// did not note it.
+	Event event.ID
 }
 
 // EnrolmentPrefix begins the public ids of enrolments.

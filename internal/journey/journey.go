@@ -32,7 +32,6 @@ import (
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/audience"
 	"github.com/relay-events/relay/internal/connector"
-	"github.com/relay-events/relay/internal/definition"
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/registry"
@@ -189,35 +188,9 @@ func (j *Journeys) Get(tenant event.TenantID, number int64) (*Item, error) {
 
 // read parses a document that is to be published, and checks what it names.
 func (j *Journeys) read(tenant event.TenantID, text string) (*Definition, error) {
-	d, err := Parse(text)
-	if err != nil {
-		if faults, ok := err.(definition.Faults); ok { //nolint:errorlint // Parse returns it as it is
-			return nil, faults.Problem()
-		}
-		return nil, err
-	}
-	for _, s := range d.byName {
-		field := "document.steps." + s.Name
-		switch s.Kind {
-		case SendStep:
-			if err := j.checkSend(tenant, s); err != nil {
-				return nil, err
-			}
-		case AudienceStep:
-			if _, err := j.audiences.Audience(tenant, s.Audience); err != nil {
-				return nil, problem.InvalidField(field, "names an audience that is not there: %d", s.Audience)
-			}
-		}
-	}
-	for _, x := range append([]ExitRule{{In: d.Entry.Audience}}, d.Exit...) {
-		for _, number := range []int64{x.In, x.NotIn} {
-			if number == 0 {
-				continue
-			}
-			if _, err := j.audiences.Audience(tenant, number); err != nil {
-				return nil, problem.InvalidField("document", "names an audience that is not there: %d", number)
-			}
-		}
+	d, faults := j.Check(tenant, text)
+	if len(faults) > 0 {
+		return nil, faults.Problem()
 	}
 	return d, nil
 }
@@ -419,6 +392,11 @@ func (j *Journeys) definition(e *Enrolment) *Definition {
 		return v.def
 	}
 	return nil
+}
+
+// Inside returns the runs of a profile that have not ended, of all journeys.
+func (j *Journeys) Inside(ctx context.Context, tenant event.TenantID, profile string) ([]Enrolment, error) {
+	return j.store.EnrolmentsOf(ctx, tenant, []string{profile})
 }
 
 // Delete removes a journey without profiles inside, with what it remembers.

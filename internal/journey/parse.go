@@ -160,8 +160,17 @@ func (p *parser) eventType(o *definition.Object, name string) string {
 	return s
 }
 
+// place is where a member stands.
+func place(o *definition.Object, name string) definition.Fault {
+	return definition.Fault{Line: o.Get[name].Line, Column: o.Get[name].Column, Path: o.At(name)}
+}
+
 func (p *parser) audience(o *definition.Object, name string) int64 {
-	return p.integer(o, name, 1, 1<<53)
+	number := p.integer(o, name, 1, 1<<53)
+	if number != 0 {
+		p.def.references = append(p.def.references, reference{Fault: place(o, name), audience: number})
+	}
+	return number
 }
 
 // expression reads an expression, with or without ${} around it.

@@ -306,6 +306,14 @@ func (p *parser) sendStep(s *Step, o *definition.Object) {
 	p.need(o, "connection")
 	s.Connection = p.text(o, "connection", 100)
 	s.ExternalID = p.text(o, "externalId", maxExternal)
+	if o.Get["connection"] != nil {
+		r := reference{Fault: place(o, "connection"), connection: s.Connection, externalID: s.ExternalID}
+		if r.external = r.Fault; o.Get["externalId"] != nil {
+			r.external = place(o, "externalId")
+		}
+		r.external.Path = o.At("externalId")
+		p.def.references = append(p.def.references, r)
+	}
 	s.Operation = p.oneOf(o, "operation", "enter", "enter", "update", "leave")
 	s.ConsentPurpose = p.text(o, "consentPurpose", 100)
 	s.EndOnRejected = p.oneOf(o, "onRejected", "continue", "continue", "end") == "end"

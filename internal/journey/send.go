@@ -21,23 +21,6 @@ const sourceName = "journey"
 // audienceInput changes nothing of a profile.
 var audienceInput audience.Input
 
-// checkSend checks a send step against its connection.
-func (j *Journeys) checkSend(tenant event.TenantID, s *Step) error {
-	field := "document.steps." + s.Name
-	con, err := j.connectors.Connection(tenant, s.Connection)
-	if err != nil {
-		return problem.InvalidField(field, "names a connection that is not there: %q", problem.Clip(s.Connection))
-	}
-	d, err := j.connectors.DefinitionOf(tenant, &con.Value)
-	if err != nil {
-		return problem.InvalidField(field, "names a connection whose connector is not there")
-	}
-	if reason := d.CheckExternalID(s.ExternalID); reason != "" {
-		return problem.InvalidField(field+".externalId", "%s", reason)
-	}
-	return nil
-}
-
 // address returns the numbers of a connection's payload.
 func (j *Journeys) address(tenant event.TenantID, connection string) (site, partner int64, err error) {
 	con, err := j.connectors.Connection(tenant, connection)
@@ -83,7 +66,11 @@ func (j *Journeys) handTenant(ctx context.Context, tenant event.TenantID, list [
 		if err := j.connectors.Publish(ctx, tenant, items); err != nil {
 			return err
 		}
-		if err := j.store.SendHanded(ctx, tenant, ids); err != nil {
+		events := make([]event.ID, len(items))
+		for i := range items {
+			events[i] = items[i].Event.ID
+		}
+		if err := j.store.SendHanded(ctx, tenant, ids, events); err != nil {
 			return err
 		}
 	}

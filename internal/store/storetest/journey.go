@@ -202,11 +202,14 @@ func journeySends(t *testing.T, s Backend) {
 	if list, err := s.SendNewList(ctx, noon, 10); err != nil || len(list) != 1 || list[0].ID != one.ID {
 		t.Errorf("new: got %+v, %v", list, err)
 	}
-	if err := s.SendHanded(ctx, 1, []string{one.ID}); err != nil {
+	if err := s.SendHanded(ctx, 1, []string{one.ID}, []event.ID{1<<62 + 1}); err != nil {
 		t.Fatal(err)
 	}
 	if list, err := s.SendNewList(ctx, noon.Add(time.Hour), 10); err != nil || len(list) != 1 || list[0].ID != two.ID {
 		t.Errorf("new: got %+v, %v", list, err)
+	}
+	if list, err := s.SendGet(ctx, 1, []string{one.ID, two.ID}); err != nil || len(list) != 2 || list[0].Event+list[1].Event != 1<<62+1 {
+		t.Errorf("handed over: got %+v, %v", list, err)
 	}
 	if n, err := s.SendCount(ctx, 1, 7, "p", noon.Add(-time.Second)); err != nil || n != 2 {
 		t.Errorf("counted %d, %v", n, err)

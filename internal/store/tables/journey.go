@@ -288,7 +288,7 @@ func (t *Tables) TraceList(ctx context.Context, tenant event.TenantID, enrolment
 }
 
 func scanSend(scan scan) (s journey.Send, err error) {
-	err = scan(&s.Tenant, &s.ID, &s.Enrolment, &s.Journey, &s.Version, &s.Profile, &s.Step, &s.Connection, &s.Operation, &s.State, &s.Payload, &s.Words, &s.At)
+	err = scan(&s.Tenant, &s.ID, &s.Enrolment, &s.Journey, &s.Version, &s.Profile, &s.Step, &s.Connection, &s.Operation, &s.State, &s.Payload, &s.Words, &s.At, &s.Event)
 	return s, err
 }
 
@@ -336,8 +336,12 @@ func (t *Tables) SendNewList(ctx context.Context, before time.Time, limit int) (
 }
 
 // SendHanded implements journey.Store.
-func (t *Tables) SendHanded(ctx context.Context, tenant event.TenantID, ids []string) error {
-	text, err := json.Marshal(ids)
+func (t *Tables) SendHanded(ctx context.Context, tenant event.TenantID, ids []string, events []event.ID) error {
+	rows := make([][]any, len(ids))
+	for i, id := range ids {
+		rows[i] = []any{id, int64(events[i])}
+	}
+	text, err := json.Marshal(rows)
 	if err != nil {
 		return fmt.Errorf("writing ids: %w", err)
 	}

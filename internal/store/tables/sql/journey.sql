@@ -141,18 +141,18 @@ SET state = 'canceled', words = $3
 WHERE tenant = $1 AND enrolment = $2 AND state IN ('new', 'pending');
 
 -- name: SendList
-SELECT tenant, id, enrolment, journey, version, profile, step, connection, operation, state, payload, words, at
+SELECT tenant, id, enrolment, journey, version, profile, step, connection, operation, state, payload, words, at, event
 FROM journey_send
 WHERE tenant = $1 AND enrolment = $2
 ORDER BY at, id;
 
 -- name: SendGet
-SELECT tenant, id, enrolment, journey, version, profile, step, connection, operation, state, payload, words, at
+SELECT tenant, id, enrolment, journey, version, profile, step, connection, operation, state, payload, words, at, event
 FROM journey_send
 WHERE tenant = $1 AND id = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb)));
 
 -- name: SendGet sqlite
-SELECT tenant, id, enrolment, journey, version, profile, step, connection, operation, state, payload, words, at
+SELECT tenant, id, enrolment, journey, version, profile, step, connection, operation, state, payload, words, at, event
 FROM journey_send
 WHERE tenant = $1 AND id IN (SELECT value FROM json_each($2));
 
@@ -162,21 +162,24 @@ FROM journey_send
 WHERE tenant = $1 AND profile = $3 AND journey = $2 AND at > $4 AND state IN ('new', 'pending', 'sending', 'delivered');
 
 -- name: SendNewList
-SELECT tenant, id, enrolment, journey, version, profile, step, connection, operation, state, payload, words, at
+SELECT tenant, id, enrolment, journey, version, profile, step, connection, operation, state, payload, words, at, event
 FROM journey_send
 WHERE state = 'new' AND at <= $1
 ORDER BY at
 LIMIT $2;
 
 -- name: SendHanded
+-- The request may have begun by now.
 UPDATE journey_send
-SET state = 'pending'
-WHERE tenant = $1 AND id = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb))) AND state = 'new';
+SET state = CASE state WHEN 'new' THEN 'pending' ELSE state END, event = (r->>1)::bigint
+FROM jsonb_array_elements($2::jsonb) AS r
+WHERE tenant = $1 AND id = r->>0;
 
 -- name: SendHanded sqlite
 UPDATE journey_send
-SET state = 'pending'
-WHERE tenant = $1 AND id IN (SELECT value FROM json_each($2)) AND state = 'new';
+SET state = CASE state WHEN 'new' THEN 'pending' ELSE state END, event = r.value->>1
+FROM json_each($2) AS r
+WHERE journey_send.tenant = $1 AND journey_send.id = r.value->>0;
 
 -- name: SendBegin
 UPDATE journey_send
