@@ -33,6 +33,7 @@ import (
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/hook"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/journey"
 	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/oidc"
 	"github.com/relay-events/relay/internal/provider"
@@ -211,6 +212,7 @@ type Options struct {
 	Hooks      *hook.Hooks
 	Connectors *connector.Connectors
 	Audiences  *audience.Audiences
+	Journeys   *journey.Journeys
 	Engine     Engine
 	Ledger     Ledger
 	Types      Types
@@ -278,7 +280,7 @@ type Dashboard struct {
 // New returns the pages: an http.Handler for what Serves reports. It belongs behind a web.Server, which bounds time and
 // size.
 func New(o Options) (*Dashboard, error) {
-	if o.Sessions == nil || o.Tenants == nil || o.Webhooks == nil || o.Hooks == nil || o.Connectors == nil || o.Audiences == nil || o.Engine == nil || o.Ledger == nil || o.Types == nil || o.Searches == nil ||
+	if o.Sessions == nil || o.Tenants == nil || o.Webhooks == nil || o.Hooks == nil || o.Connectors == nil || o.Audiences == nil || o.Journeys == nil || o.Engine == nil || o.Ledger == nil || o.Types == nil || o.Searches == nil ||
 		o.Events == nil || o.Publisher == nil || o.Keys == nil || o.Receiver == nil || o.Users == nil || o.Audit == nil || o.Gate == nil || o.Attention == nil || o.Portals == nil || o.Platform == nil || o.Plans == nil || o.Settings == nil || o.SignIn == nil || o.Providers == nil || o.SignInSettings == nil {
 		return nil, errors.New("dashboard: Options lack a required field")
 	}

@@ -31,7 +31,7 @@ var shared = []string{"templates/layout.html", "templates/parts.html", "template
 func (d *Dashboard) readTemplates(words *portal.Words, only map[string]bool) (map[string]*template.Template, error) {
 	files := shared
 	if only == nil {
-		files = append(slices.Clone(shared), "templates/partner-parts.html") // portals have no connectors
+		files = append(slices.Clone(shared), "templates/partner-parts.html", "templates/journey-parts.html") // portals have no connectors
 	}
 	base, err := template.New("").Funcs(d.functions(words)).ParseFS(templateFiles, files...)
 	if err != nil {

@@ -189,7 +189,7 @@ func TestPages(t *testing.T) {
 func ofPartners(pattern string) bool {
 	rest, _ := strings.CutPrefix(pattern, "GET /t/{tenant}/")
 	first, _, _ := strings.Cut(rest, "/")
-	return slices.Contains([]string{"connectors", "connector-editor", "connections", "audiences", "profiles"}, first)
+	return slices.Contains([]string{"connectors", "connector-editor", "connections", "audiences", "profiles", "journeys"}, first)
 }
 
 // everyRoute fails for each of some routes that answers with a page, if none of the paths leads to it.
@@ -199,8 +199,9 @@ func everyRoute(t *testing.T, paths []string, of func(pattern string) bool) {
 		"GET /{$}": "redirects", "GET /t/{tenant}/{$}": "redirects", "GET /t/{tenant}/account": "redirects", "GET /platform": "redirects",
 		"GET /t/{tenant}/stream": "has no page", "GET /t/{tenant}/log-compare": "redirects", "GET /t/{tenant}/log/{id}/panel": "is a part of a page", "GET /t/{tenant}/account/portal/accent": "is a part of a page", "GET /t/{tenant}/webhooks/{id}/recover/count": "is a part of a page",
 		"GET /welcome/{token}": "is the page of /invite", "GET /login/code": "see factor_test.go", "GET /login/oidc/{provider}": "redirects", "GET /login/oidc/{provider}/callback": "redirects", "GET /me/second-factor": "see factor_test.go",
-		"GET /t/{tenant}/respondents/{id}":      "see undelivered_test.go",
-		"GET /t/{tenant}/hooks/packages/{name}": "is a file", "GET /t/{tenant}/log-export": "is a file", "GET /t/{tenant}/account/sign-in/providers/{provider}": "see signin_test.go",
+		"GET /t/{tenant}/respondents/{id}":                               "see undelivered_test.go",
+		"GET /t/{tenant}/journeys/{number}/enrolments/{id}/sends/{send}": "redirects",
+		"GET /t/{tenant}/hooks/packages/{name}":                          "is a file", "GET /t/{tenant}/log-export": "is a file", "GET /t/{tenant}/account/sign-in/providers/{provider}": "see signin_test.go",
 	}
 	source, err := os.ReadFile("routes.go")
 	if err != nil {
@@ -232,6 +233,12 @@ func (s *server) check(b *tab, name, path string) {
 	if size := b.text(`String(performance.getEntriesByType("navigation")[0].encodedBodySize)`); len(size) > 5 || len(size) == 5 && size > "10240" {
 		b.t.Errorf("%s takes %s bytes, want at most 10 KiB", name, size)
 	}
+	s.inspect(b, name)
+}
+
+// inspect looks at the page that is open.
+func (s *server) inspect(b *tab, name string) {
+	s.t.Helper()
 	for _, l := range looks {
 		if l.name == "phone-dark" && os.Getenv("RELAY_TEST_SHOTS") == "" {
 			continue // for a person to look at: its colours and its layout are checked in the other looks

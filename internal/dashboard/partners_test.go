@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -352,7 +353,8 @@ func (s *server) partners(p *platform) (paths map[string]string) {
 	must(err)
 	must(s.api.AddImportRows(ctx, "101", imp.ID, client.ImportRows{Text: client.Set("profileId,test\np001,yes\np002,<b>perhaps\n"), Format: client.Set("csv")}))
 	attachment := "/audiences/101/attachments/" + at.ID
-	return map[string]string{
+	paths = s.journeys(con)
+	maps.Copy(paths, map[string]string{
 		"connectors": "/connectors", "connector-custom": "/connectors/bonuskort?version=1.1.0", "connector-live": "/connectors/bonuskort", "connector-draft": "/connectors/wanted", "connector-hostile": "/connectors/hostile",
 		"connector-standard": "/connectors/meta-custom-audience", "connector-clone": "/connector-editor?from=meta-custom-audience", "connector-edit": "/connectors/wanted/edit", "connector-try": "/connectors/bonuskort/try",
 		"connections": "/connections", "connection": "/connections/" + con, "connection-odd": "/connections/" + odd, "connection-edit": "/connections/" + con + "/edit", "connection-try": "/connections/" + con + "/try", "connection-delete": "/connections/" + con + "/delete",
@@ -361,11 +363,12 @@ func (s *server) partners(p *platform) (paths map[string]string) {
 		"attach": "/audiences/102/attach?connection=" + con, "attachment": attachment, "attachment-rejected": attachment + "?state=rejected&profile=p007", "attachment-edit": attachment + "/edit", "detach": attachment + "/detach",
 		"import": "/audiences/101/imports/" + imp.ID, "profiles": "/profiles", "profile": "/profiles/p007",
 		"profile-hostile": "/profiles/" + url.PathEscape(sly+"/?#"),
-	}
+	})
+	return paths
 }
 
 // thorough are the pages that axe looks at in every look: they have all kinds of parts that the others are made of.
-var thorough = []string{"connectors", "connector-custom", "connector-clone", "connection", "audience", "attachment-rejected", "import", "profile"}
+var thorough = []string{"connectors", "connector-custom", "connector-clone", "connection", "audience", "attachment-rejected", "import", "profile", "journey", "journey-edit", "run"}
 
 // TestPartnerPages looks at each page of connectors and audiences, with nothing and with much on it, as TestPages does; it
 // tries a payload, and maps the columns of a table.
@@ -379,11 +382,11 @@ func TestPartnerPages(t *testing.T) {
 	s.signIn(b)
 	for name, path := range map[string]string{
 		"connectors": "/connectors?origin=custom", "connectors-none": "/connectors?q=nothing+has+this", "connector-new": "/connector-editor", "connections": "/connections", "connection-new": "/connections/new", "audiences": "/audiences",
-		"audience-new": "/audiences/new", "profiles": "/profiles",
+		"audience-new": "/audiences/new", "profiles": "/profiles", "journeys": "/journeys", "journey-new": "/journeys/new",
 	} {
 		s.check(b, "empty-"+name, "/t/default"+path)
 	}
-	all := []string{"/t/default/connector-editor", "/t/default/audiences/new", "/t/default/audiences/7/import", "/t/default/connections/new"}
+	all := []string{"/t/default/connector-editor", "/t/default/audiences/new", "/t/default/audiences/7/import", "/t/default/connections/new", "/t/default/journeys/new"}
 	paths := s.partners(p)
 	if _, err := s.api.CreateAudience(t.Context(), client.CreateAudience{Number: 7, Name: "Nobody"}); err != nil {
 		t.Fatal(err)
@@ -407,6 +410,12 @@ func TestPartnerPages(t *testing.T) {
 		})
 	}
 	everyRoute(t, all, ofPartners)
+
+	// What came of a dry run.
+	b.open("/t/default/journeys/201/dry-run")
+	b.press("Walk through")
+	b.see("Its way in the drawing")
+	s.inspect(b, "filled-journey-walked")
 }
 
 // asRole signs in without a browser, as somebody with a role, and returns what asks for pages as they do.
@@ -462,7 +471,8 @@ func TestWhoMayOnPartnerPages(t *testing.T) {
 	paths := s.partners(p)
 	viewer, member := s.asRole("viewer"), s.asRole("member")
 	configure := []string{"connector-clone", "connector-edit"}
-	looks := []string{"connectors", "connector-custom", "connector-live", "connector-draft", "connector-hostile", "connector-standard", "connections", "connection", "connection-odd", "segments", "audiences", "audience", "audience-none", "audience-hostile", "attachment", "attachment-rejected", "import", "profiles", "profile", "profile-hostile"}
+	looks := []string{"connectors", "connector-custom", "connector-live", "connector-draft", "connector-hostile", "connector-standard", "connections", "connection", "connection-odd", "segments", "audiences", "audience", "audience-none", "audience-hostile", "attachment", "attachment-rejected", "import", "profiles", "profile", "profile-hostile",
+		"journeys", "journeys-none", "journey", "journey-first", "journey-paused", "journey-try", "run", "run-failed", "run-hostile", "run-sent"}
 	for name, path := range paths {
 		want := http.StatusForbidden
 		if slices.Contains(looks, name) {
@@ -487,19 +497,19 @@ func TestWhoMayOnPartnerPages(t *testing.T) {
 	for line := range strings.Lines(string(source)) {
 		_, pattern, ok := strings.Cut(line, `pattern: "POST /t/{tenant}`)
 		path, rest, _ := strings.Cut(pattern, `"`)
-		if !ok || !strings.HasPrefix(path, "/conne") && !strings.HasPrefix(path, "/audiences") && !strings.HasPrefix(path, "/profiles") {
+		if !ok || !strings.HasPrefix(path, "/conne") && !strings.HasPrefix(path, "/audiences") && !strings.HasPrefix(path, "/profiles") && !strings.HasPrefix(path, "/journeys") {
 			continue
 		}
 		forms++
 		path = "/t/default" + strings.NewReplacer("{name}", "bonuskort", "{number}", "101", "{id}", "none").Replace(path)
-		if got := viewer(http.MethodPost, path, url.Values{}); got != http.StatusForbidden {
-			t.Errorf("a viewer, POST %s: got %d, want 403", path, got)
+		if got := viewer(http.MethodPost, path, url.Values{}); (got == http.StatusForbidden) == strings.Contains(rest, "access.View") {
+			t.Errorf("a viewer, POST %s: got %d, with %s", path, got, rest)
 		}
 		if got := member(http.MethodPost, path, url.Values{"version": {"1.0.0"}}); (got == http.StatusForbidden) != strings.Contains(rest, "access.Configure") {
 			t.Errorf("a member, POST %s: got %d, with %s", path, got, rest)
 		}
 	}
-	if forms < 25 {
+	if forms < 33 {
 		t.Errorf("found %d forms only", forms)
 	}
 
@@ -509,7 +519,7 @@ func TestWhoMayOnPartnerPages(t *testing.T) {
 	}
 	operator := s.operator()
 	for name, path := range paths {
-		if slices.Contains([]string{"connectors", "connector-standard", "connector-clone", "connections", "audiences", "profiles"}, name) {
+		if slices.Contains([]string{"connectors", "connector-standard", "connector-clone", "connections", "audiences", "profiles", "journeys", "journeys-none"}, name) {
 			continue // lists, and what ships with Relay
 		}
 		if got := operator(http.MethodGet, "/t/acme"+path, nil); got != http.StatusNotFound {

@@ -115,7 +115,31 @@ type profilePageView struct {
 	Variables  *body
 	Consents   []consentView
 	Audiences  []membershipView
+	Runs       []profileRun
 	MayEdit    bool
+}
+
+// profileRun is a journey that a profile is inside of.
+type profileRun struct {
+	runRow
+	Title string
+}
+
+// insideHere bounds the journeys that the page of a profile lists.
+const insideHere = 50
+
+// inside lists the journeys that a profile is inside of.
+func (d *Dashboard) inside(ctx context.Context, q *request, profile string) (list []profileRun, err error) {
+	runs, err := d.Journeys.Inside(ctx, q.who.Tenant, profile)
+	if err != nil {
+		return nil, fmt.Errorf("looking for the journeys of a profile: %w", err)
+	}
+	for _, e := range runs[:min(len(runs), insideHere)] {
+		if it, err := d.Journeys.Get(q.who.Tenant, e.Journey); err == nil {
+			list = append(list, profileRun{runRow{e, runStates[e.State]}, it.Value.Current().Definition().Name})
+		}
+	}
+	return list, nil
 }
 
 func (d *Dashboard) profilePage(ctx context.Context, q *request) (answer, error) {
@@ -144,6 +168,9 @@ func (d *Dashboard) profilePage(ctx context.Context, q *request) (answer, error)
 	}
 	v.Variables = showBody(variables, "application/json", false, int64(len(variables)))
 	if v.Audiences, err = d.memberships(ctx, q, s); err != nil {
+		return answer{}, err
+	}
+	if v.Runs, err = d.inside(ctx, q, v.ID); err != nil {
 		return answer{}, err
 	}
 	return answer{page: "profile", title: "Profile " + clip(v.ID, 60), section: "audiences", data: v}, nil
