@@ -141,7 +141,7 @@ func TestPages(t *testing.T) {
 				"relay": "/account/relay", "keys": "/account/keys", "users": "/account/users", "audit": "/account/audit", "network": "/account/network", "portal": "/account/portal", "portal-words": "/account/portal/words",
 				"sign-in": "/account/sign-in", "provider": "/account/sign-in/add",
 				"attention": "/attention", "undelivered": "/undelivered?state=waiting", "jobs": "/jobs", "types": "/types", "type": "/types/call.completed", "respondents": "/respondents",
-				"hooks": "/hooks", "events": "/events", "missing-event": "/missing",
+				"redrive": "/redrive", "hooks": "/hooks", "events": "/events", "missing-event": "/missing",
 				"me": "=/me", "me-passkeys": "=/me/passkeys", "tenants": "=/platform/tenants", "tenant": "=/platform/tenants/default", "plans": "=/platform/plans", "server": "=/platform/server", "settings": "=/platform/settings",
 				"switch": "=/switch?q=nothing",
 			}
@@ -153,6 +153,7 @@ func TestPages(t *testing.T) {
 					paths[name] = "/webhooks/" + hook + path
 				}
 				paths["attention-group"] = s.groupOf(failed)
+				paths["redrive-hook"] = "/redrive?webhook=" + hook
 				paths["log-panel"], paths["log-panel-none"] = "/log?at="+failed, "/log?at=att_00000000000000000"
 				paths["compare"], paths["compare-none"] = "/log/"+failed+"/compare/"+s.delivered(), "/log/"+failed+"/compare"
 				paths["attempt"], paths["job"] = "/log/"+failed, "/jobs/"+job

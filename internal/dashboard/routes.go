@@ -182,6 +182,8 @@ func (d *Dashboard) table() []route {
 		{pattern: "GET /t/{tenant}/profiles/{id}", needs: access.ViewRespondents, serve: d.profilePage},
 		{pattern: "POST /t/{tenant}/profiles/{id}/forget", needs: access.EditRespondents, serve: d.profileForget},
 
+		{pattern: "GET /t/{tenant}/redrive", needs: access.Redeliver, serve: d.redrivePage},
+		{pattern: "POST /t/{tenant}/redrive", needs: access.Redeliver, serve: d.redrive},
 		{pattern: "GET /t/{tenant}/undelivered", needs: access.View, serve: d.undelivered},
 		{pattern: "GET /t/{tenant}/types", needs: access.View, serve: d.typeList},
 		{pattern: "GET /t/{tenant}/types/{name}", needs: access.View, serve: d.typePage},

@@ -25,6 +25,7 @@ type deliveryView struct {
 type undeliveredGroup struct {
 	Hook   *webhook.Webhook
 	Reason string
+	Key    string // of the reason, for a redrive; empty: there is nothing to redrive
 	Count  int
 }
 
@@ -87,18 +88,27 @@ func (d *Dashboard) undelivered(ctx context.Context, q *request) (answer, error)
 	return answer{page: "undelivered", title: "Undelivered", section: "undelivered", data: v}, nil
 }
 
-// add shows a delivery, and counts it in its group.
-func (v *undeliveredView) add(d *Dashboard, q *request, x *ledger.Delivery) {
+// showDelivery is a delivery with its webhook and its last attempt.
+func (d *Dashboard) showDelivery(q *request, x *ledger.Delivery) deliveryView {
 	shown := deliveryView{Delivery: *x, Shown: deliveryState(x), EventID: (&event.Event{Name: x.EventName, ID: x.ID.Event}).PublicID()}
 	if w, ok := d.Webhooks.ByNumber(x.ID.Webhook); ok && w.Tenant == q.who.Tenant {
 		shown.Hook = w
 	}
-	reason := x.Reason
 	if x.Last != nil {
 		shown.Attempt = x.Last.ID.Public(event.AttemptPrefix)
 		if x.Last.Error != "" {
-			reason, shown.Reason = x.Last.Error, x.Last.Error
+			shown.Reason = x.Last.Error
 		}
+	}
+	return shown
+}
+
+// add shows a delivery, and counts it in its group.
+func (v *undeliveredView) add(d *Dashboard, q *request, x *ledger.Delivery) {
+	shown := d.showDelivery(q, x)
+	reason, key := shown.Reason, ""
+	if x.Last != nil && x.State == ledger.StateFailed {
+		key, _ = reasonOf(x.Last)
 	}
 	v.Deliveries = append(v.Deliveries, shown)
 	if shown.Hook == nil {
@@ -110,7 +120,7 @@ func (v *undeliveredView) add(d *Dashboard, q *request, x *ledger.Delivery) {
 			return
 		}
 	}
-	v.Groups = append(v.Groups, undeliveredGroup{Hook: shown.Hook, Reason: reason, Count: 1})
+	v.Groups = append(v.Groups, undeliveredGroup{Hook: shown.Hook, Reason: reason, Key: key, Count: 1})
 }
 
 // countFailed returns how many deliveries to a webhook failed since a time, at most the bound; more tells that there are more,

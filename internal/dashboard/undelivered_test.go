@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/relay-events/relay/client"
@@ -29,6 +30,38 @@ func TestUndelivered(t *testing.T) {
 	b.until(`location.pathname === "/t/default/undelivered"`)
 	b.until(`(() => { if (document.querySelector(".att .pill")?.innerText === "3" && document.querySelectorAll("tbody[data-rows] tr").length === 3) return true; location.reload(); return false })()`)
 	b.see("the endpoint answered 500")
+
+	// A redrive tries one first, which fails again; then the endpoint works, and the rest follows.
+	b.press("Redrive")
+	b.see("3 deliveries would be tried again")
+	b.eval(`document.querySelector("#count").value = "1"`)
+	b.press("Try these first")
+	e.next(t)
+	counted := func(name, want string) {
+		t.Helper()
+		b.until(fmt.Sprintf(`document.querySelector("[data-count=%s]")?.innerText === %q`, name, want))
+	}
+	counted("bad", "1")
+	b.see("the endpoint answered 500")
+	for _, found := range b.axe() {
+		t.Errorf("redrive: %s", found)
+	}
+	b.shot("redrive")
+	e.status.Store(200)
+	b.press("Go on with the rest")
+	e.next(t)
+	e.next(t)
+	counted("ok", "2")
+	b.see("All were tried again.")
+	e.status.Store(500)
+	for range 2 {
+		if _, err := s.api.Publish(t.Context(), client.NewEvent{Type: "call.completed", Data: map[string]any{"sid": "CA1"}}); err != nil {
+			t.Fatal(err)
+		}
+		e.next(t)
+	}
+	b.open("/t/default/undelivered")
+	b.until(`(() => { if (document.querySelector(".att .pill")?.innerText === "3") return true; location.reload(); return false })()`)
 	e.status.Store(200)
 	b.press("Recover")
 	b.see("3 deliveries failed in this time.")
@@ -48,7 +81,7 @@ func TestUndelivered(t *testing.T) {
 	b.until(`document.querySelectorAll("tbody[data-rows] tr").length === 2`)
 	b.press("call.completed")
 	b.see("Accepted in the last 7 days")
-	b.until(`[...document.querySelectorAll("td.r")].some((e) => e.innerText === "3")`)
+	b.until(`[...document.querySelectorAll("td.r")].some((e) => e.innerText === "5")`)
 	b.see("makes call.urgent from it")
 
 	if _, err := s.api.AddRespondent(t.Context(), client.NewRespondent{CampaignID: 5000, Respondent: client.NewPerson{FirstName: client.Set("John <b>"), EmailAddress: client.Set("john@example.com")}}); err != nil {
