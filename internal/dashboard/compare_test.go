@@ -182,6 +182,12 @@ func TestSelected(t *testing.T) {
 			}
 		}
 	}
+	// Home says how many wait for the webhook, and are held for the one that is paused.
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(words(s.page(c, "/t/default/home")), "5xx 2 2 "); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("Home does not say what waits: %s", words(s.page(c, "/t/default/home")))
+		}
+	}
 	expect(do("cancel", append(waiting, waiting...)...), "2 deliveries canceled.")
 	expect(do("cancel", waiting...), "0 deliveries canceled.", "2 deliveries: The delivery is canceled already.")
 	e.status.Store(200)

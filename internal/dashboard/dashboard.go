@@ -217,6 +217,8 @@ type Options struct {
 	Ledger     Ledger
 	Types      Types
 	Searches   Searches
+	Tally      Tally
+	Backlogs   Backlogs
 	Events     Events
 	Publisher  Publisher
 	Keys       Keys
@@ -280,7 +282,7 @@ type Dashboard struct {
 // New returns the pages: an http.Handler for what Serves reports. It belongs behind a web.Server, which bounds time and
 // size.
 func New(o Options) (*Dashboard, error) {
-	if o.Sessions == nil || o.Tenants == nil || o.Webhooks == nil || o.Hooks == nil || o.Connectors == nil || o.Audiences == nil || o.Journeys == nil || o.Engine == nil || o.Ledger == nil || o.Types == nil || o.Searches == nil ||
+	if o.Sessions == nil || o.Tenants == nil || o.Webhooks == nil || o.Hooks == nil || o.Connectors == nil || o.Audiences == nil || o.Journeys == nil || o.Engine == nil || o.Ledger == nil || o.Types == nil || o.Searches == nil || o.Tally == nil || o.Backlogs == nil ||
 		o.Events == nil || o.Publisher == nil || o.Keys == nil || o.Receiver == nil || o.Users == nil || o.Audit == nil || o.Gate == nil || o.Attention == nil || o.Portals == nil || o.Platform == nil || o.Plans == nil || o.Settings == nil || o.SignIn == nil || o.Providers == nil || o.SignInSettings == nil {
 		return nil, errors.New("dashboard: Options lack a required field")
 	}

@@ -39,6 +39,8 @@ type homeView struct {
 	ChartTitle       string
 	Steps            *stepsView // while something was never delivered
 	Live             *live
+	Loads            []loadView
+	MoreLoads        int // webhooks that the list leaves out
 }
 
 // ailing is a webhook that somebody should look at.
@@ -94,6 +96,13 @@ func (d *Dashboard) home(ctx context.Context, q *request) (answer, error) {
 	b = bars(from.Add(-all), v.Period.step, v.Period.steps, before)
 	v.Before = share(b.Draw())
 
+	if !q.part { // the live table needs none of it
+		if v.Loads, err = d.loads(ctx, q, hooks, from, now); err != nil {
+			return answer{}, err
+		}
+		v.MoreLoads = max(len(v.Loads)-latest, 0)
+		v.Loads = v.Loads[:len(v.Loads)-v.MoreLoads]
+	}
 	list, _, err := d.Ledger.Attempts(ctx, delivery.LogQuery{Tenant: q.who.Tenant, Limit: latest})
 	if err != nil {
 		return answer{}, err

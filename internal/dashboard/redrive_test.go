@@ -53,6 +53,18 @@ func TestRedrive(t *testing.T) {
 	}
 	s.attempts(len(list))
 	viewer, c := s.asRole("viewer"), s.person()
+	// Home and the page of the webhook say what failed, and lead to the log.
+	for _, path := range []string{"/t/default/home", "/t/default/webhooks/" + hook.ID} {
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+			page := s.page(c, path)
+			if strings.Contains(words(page), "4xx 2 5xx 20") && strings.Contains(page, "/t/default/log?code=5xx&amp;webhook="+hook.ID) && strings.Contains(page, `aria-label="0 accepted, 4xx 2, 5xx 20"`) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s does not say what failed: %s", path, words(page))
+			}
+		}
+	}
 	if got := words(s.page(c, "/t/default/redrive?webhook="+hook.ID)); !strings.Contains(got, "20 The endpoint answers 5xx") || !strings.Contains(got, "2 The endpoint answers 4xx") || !strings.Contains(got, "22 deliveries would be tried again") {
 		t.Fatalf("what failed is not counted: %s", got)
 	}

@@ -234,7 +234,8 @@ func (d *Dashboard) hook(q *request) (*webhook.Webhook, error) {
 type webhookPageView struct {
 	hookView
 	Attempts []attemptView
-	Since    time.Time // when it was last resumed or created: from when on it gets events
+	Loads    []loadView // of the last day: its own, or none
+	Since    time.Time  // when it was last resumed or created: from when on it gets events
 }
 
 // latest is how many attempts a page shows that is about something else.
@@ -260,6 +261,9 @@ func (d *Dashboard) showWebhook(ctx context.Context, q *request, w *webhook.Webh
 		return answer{}, err
 	}
 	v := webhookPageView{hookView: *view, Attempts: d.showAttempts(list)}
+	if v.Loads, err = d.loads(ctx, q, []*webhook.Webhook{w}, d.now().Add(-24*time.Hour), d.now()); err != nil {
+		return answer{}, err
+	}
 	return answer{page: "webhook", title: hostOf(w.URL), section: "webhooks", data: v}, nil
 }
 
