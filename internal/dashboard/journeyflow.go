@@ -20,7 +20,7 @@ type flowView struct {
 }
 
 // Deep reports whether it needs more width than a phone has.
-func (f *flowView) Deep() bool { return f.Depth > 3 }
+func (v *flowView) Deep() bool { return v.Depth > 3 }
 
 // flowRow is a row of the drawing.
 type flowRow struct {

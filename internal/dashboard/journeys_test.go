@@ -231,6 +231,20 @@ func TestJourneyForms(t *testing.T) {
 	want("/journeys/new", url.Values{"number": {"201"}, "document": {first}, "mode": {"live"}}, 409, "", "number-wrong")
 	want("/journeys/check", url.Values{"document": {"name: ["}}, 200, "", "cannot be read")
 
+	// At the limit of the plan there is no other, but the one that is there can be changed.
+	limit := func(l client.Opt[client.LimitFields]) {
+		t.Helper()
+		if _, err := s.api.UpdateTenant(t.Context(), "default", client.UpdateTenant{Limits: l}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(client.Set(client.LimitFields{Journeys: client.Set(1)}))
+	want("/journeys/new", url.Values{"number": {"202"}, "document": {first}, "mode": {"live"}}, 403, "", "journeys")
+	if html := s.page(c, "/t/default/journeys"); !strings.Contains(html, "All journeys of the plan are used.") || strings.Contains(html, "/journeys/new") {
+		t.Errorf("at the limit of the plan the list has\n%s", html)
+	}
+	limit(client.Null[client.LimitFields]())
+
 	// Two fail, of which one is retried by itself and one with all others.
 	for _, key := range []string{"a", "b"} {
 		if _, err := s.api.PutProfile(t.Context(), key, client.PutProfile{Variables: map[string]any{"at": "never"}}); err != nil {

@@ -227,13 +227,13 @@ func (d *Definition) Sends() (names []string) {
 }
 
 // Describe says in a few words who enters.
-func (e *EntryRule) Describe() string {
-	text := "event " + e.Event
-	if e.Audience != 0 {
-		text = fmt.Sprintf("who %ss audience %d", e.On, e.Audience)
+func (r *EntryRule) Describe() string {
+	text := "event " + r.Event
+	if r.Audience != 0 {
+		text = fmt.Sprintf("who %ss audience %d", r.On, r.Audience)
 	}
-	if e.where != nil {
-		text += " where " + definition.Clip(e.where.Text)
+	if r.where != nil {
+		text += " where " + definition.Clip(r.where.Text)
 	}
 	return text
 }
