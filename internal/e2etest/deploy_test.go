@@ -231,6 +231,16 @@ func TestManifestsAreWhatKubernetesReads(t *testing.T) {
 	if got, err := read(text); err != nil || got != "ConfigMap\nDeployment\nService\nPodDisruptionBudget\n" {
 		t.Errorf("got %v: %s", err, got)
 	}
+	// What helm makes of the chart; make release-test compares it with the chart.
+	for name, want := range map[string]string{
+		"values":     "ConfigMap\nService\nStatefulSet\n",
+		"sqlite":     "ConfigMap\nService\nStatefulSet\n",
+		"postgresql": "PodDisruptionBudget\nConfigMap\nService\nDeployment\nIngress\n",
+	} {
+		if got, err := read(deployFile(t, "chart/ci/"+name+".rendered")); err != nil || got != want {
+			t.Errorf("chart with %s: got %v: %s, want %s", name, err, got, want)
+		}
+	}
 	// The check notices mistakes.
 	for _, wrong := range [][2]string{{"maxSurge", "maxsurge"}, {"kind: Service", "kind: Servise"}, {"replicas: 2", "replicas: two"}} {
 		if got, err := read(strings.Replace(text, wrong[0], wrong[1], 1)); err == nil {
