@@ -65,6 +65,12 @@ func (r *release) pack(p platform, kind string) error {
 			c.FileInfo.MTime = r.date
 		}
 	}
+	// The apk has the times of the files with its scripts, whatever MTime says.
+	for _, script := range []string{info.Scripts.PostInstall, info.Scripts.PreRemove, info.Scripts.PostRemove} {
+		if err := os.Chtimes(script, r.date, r.date); err != nil {
+			return err
+		}
+	}
 	packager, err := nfpm.Get(kind)
 	if err != nil {
 		return err
