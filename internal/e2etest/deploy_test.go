@@ -231,7 +231,7 @@ func TestManifestsAreWhatKubernetesReads(t *testing.T) {
 	if got, err := read(text); err != nil || got != "ConfigMap\nDeployment\nService\nPodDisruptionBudget\n" {
 		t.Errorf("got %v: %s", err, got)
 	}
-	// What helm makes of the chart; make release-test compares it with the chart.
+	// What helm makes of the chart: go tool -C tools/chart helm template relay deploy/chart -f VALUES.
 	for name, want := range map[string]string{
 		"values":     "ConfigMap\nService\nStatefulSet\n",
 		"sqlite":     "ConfigMap\nService\nStatefulSet\n",

@@ -18,7 +18,7 @@ func released(t *testing.T) string {
 	t.Helper()
 	dist := os.Getenv("RELAY_TEST_RELEASE")
 	if dist == "" {
-		t.Skip("RELAY_TEST_RELEASE names no release: make release-test makes one")
+		t.Skip("RELAY_TEST_RELEASE names no folder with a release: make release writes dist")
 	}
 	return dist
 }

@@ -3,7 +3,7 @@
 // bills of materials, the licences of what is linked, and checksums of all that.
 //
 // The files depend on the commit, the version and the version of Go only: whoever builds the same commit
-// gets the same bytes, which "make release-test" tries. So no file may contain the time of the build, a
+// gets the same bytes. So no file may contain the time of the build, a
 // path, or anything else of the machine.
 //
 // It is a module of its own, because its libraries bring some hundred modules that Relay does not need.
