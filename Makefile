@@ -50,6 +50,10 @@ check: ## format, vet and short tests, about a minute; installs nothing
 lint: bin/tools/golangci-lint ## golangci-lint alone
 	@bin/tools/golangci-lint run
 
+.PHONY: document-test
+document-test: ## linters and four public generators of clients on the API's document; alert rules: ten minutes
+	@exec tools/document-test
+
 .PHONY: assets
 assets: ## build the files of the dashboard's pages anew
 	@npm ci --prefix tools/assets --ignore-scripts --no-audit --no-fund --silent

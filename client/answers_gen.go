@@ -311,7 +311,8 @@ type Webhook struct {
 	Filter string `json:"filter"`
 	// A script that makes the request; empty: the format does.
 	Transform string `json:"transform"`
-	// Shape of the body.
+	// Shape of the body; rest-hook and respondent are for Relay's own. One of "relay", "push",
+	// "cloudevents", "cloudevents-binary", "raw", "rest-hook", "respondent".
 	Format string `json:"format"`
 	// Headers that sign a request: a name, a SignatureForm, or a list of them.
 	Signature any `json:"signature"`
@@ -1238,7 +1239,7 @@ type Profile struct {
 
 // Consent is a part of [Profile].
 type Consent struct {
-	// Granted or denied.
+	// One of "granted", "denied".
 	State string `json:"state"`
 	// When, if it was told.
 	At time.Time `json:"at"`
@@ -1334,9 +1335,9 @@ type Member struct {
 type Import struct {
 	//
 	ID string `json:"id"`
-	// Add, remove or replace.
+	// One of "add", "remove", "replace".
 	Mode string `json:"mode"`
-	// Open: it takes rows; running, done, failed or canceled.
+	// Open: it takes rows. One of "open", "running", "done", "failed", "canceled".
 	State string `json:"state"`
 	//
 	Rows int `json:"rows"`

@@ -1266,7 +1266,7 @@ func (c *Client) TickConnectorPlan(ctx context.Context, name string, in DoneStep
 // and in the log of the connection.
 //
 // Needs the scope "manage".
-func (c *Client) TryConnector(ctx context.Context, name string, in TryConnector, opts ...CallOption) (ConnectorTrial, error) {
+func (c *Client) TryConnector(ctx context.Context, name string, in ConnectorPayload, opts ...CallOption) (ConnectorTrial, error) {
 	return ask[ConnectorTrial](ctx, c, request{http.MethodPost, "/v1/connectors/" + url.PathEscape(name) + "/try", nil, in, opts})
 }
 
@@ -2844,11 +2844,16 @@ func (c *Client) GetReadiness(ctx context.Context) (Probe, error) {
 }
 
 // GetDocument calls GET /openapi.json: this document, as OpenAPI 3.1.
+//
+// Its "webhooks" are the events of the built-in packs and those about webhooks, as endpoints
+// receive them in the format "relay".
 func (c *Client) GetDocument(ctx context.Context) (OpenAPIDocument, error) {
 	return ask[OpenAPIDocument](ctx, c, request{http.MethodGet, "/openapi.json", nil, nil, nil})
 }
 
 // GetDocs calls GET /docs: this document, as a page.
+//
+// For people. It loads nothing from elsewhere.
 func (c *Client) GetDocs(ctx context.Context) (io.ReadCloser, error) {
 	return c.open(ctx, request{http.MethodGet, "/docs", nil, nil, nil})
 }
@@ -2881,6 +2886,9 @@ func (c *Client) GetMakeApp(ctx context.Context) (json.RawMessage, error) {
 }
 
 // GetMetrics calls GET /metrics: metrics for Prometheus.
+//
+// In Prometheus' text format: see docs/operations.md. With the setting metricsListen they are on an
+// address of their own.
 func (c *Client) GetMetrics(ctx context.Context) (io.ReadCloser, error) {
 	return c.open(ctx, request{http.MethodGet, "/metrics", nil, nil, nil})
 }

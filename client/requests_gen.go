@@ -574,8 +574,8 @@ type DoneStep struct {
 	Evidence Opt[string] `json:"evidence,omitzero"`
 }
 
-// TryConnector is the request of [Client.TryConnector].
-type TryConnector struct {
+// ConnectorPayload is the request of [Client.TryConnector].
+type ConnectorPayload struct {
 	// Left out: the newest live one, else the newest.
 	Version Opt[string] `json:"version,omitzero"`
 	// A connection whose fields are taken; left out: examples.

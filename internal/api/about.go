@@ -41,6 +41,8 @@ const introduction = "Relay stores events durably and delivers them to webhooks:
 func (a *API) about() rest.About {
 	about := rest.About{
 		Title: "Relay API", Version: a.Version, Introduction: introduction, Tags: tags,
+		Contact:  rest.Contact{Name: "Relay", URL: "https://github.com/relay-events/relay"},
+		Messages: messages(),
 		Schemes: []rest.Scheme{
 			{Key: "bearer", Type: "http", Scheme: "bearer", Description: "Authorization: Bearer KEY. The scheme Apikey works as well."},
 			{Key: "apiKey", Type: "apiKey", In: "header", Name: "ApiKey", Description: "ApiKey: KEY"},
@@ -55,6 +57,8 @@ func (a *API) about() rest.About {
 	return about
 }
 
-var docOpenAPI = rest.Doc{ID: "getDocument", Tag: "Probes", Summary: "This document, as OpenAPI 3.1"}
+var docOpenAPI = rest.Doc{ID: "getDocument", Tag: "Probes", Summary: "This document, as OpenAPI 3.1",
+	Text: "Its `webhooks` are the events of the built-in packs and those about webhooks, as endpoints receive them in the format `relay`."}
 
-var docDocs = rest.Doc{ID: "getDocs", Tag: "Probes", Summary: "This document, as a page", Answer: "text/html"}
+var docDocs = rest.Doc{ID: "getDocs", Tag: "Probes", Summary: "This document, as a page", Answer: "text/html",
+	Text: "For people. It loads nothing from elsewhere."}

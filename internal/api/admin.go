@@ -324,7 +324,8 @@ func (a *API) ready(ctx context.Context, _ *access.Principal, _ *rest.None) (*Pr
 	return &Probe{"ok"}, nil
 }
 
-var docMetrics = rest.Doc{ID: "getMetrics", Tag: "Probes", Summary: "Metrics for Prometheus", Answer: "text/plain"}
+var docMetrics = rest.Doc{ID: "getMetrics", Tag: "Probes", Summary: "Metrics for Prometheus", Answer: "text/plain",
+	Text: "In Prometheus' text format: see docs/operations.md. With the setting metricsListen they are on an address of their own."}
 
 func (a *API) metricsRoute(needs access.Permission) rest.Route {
 	rt := rest.Describe[rest.None, rest.None]("GET /metrics", needs, docMetrics)

@@ -29,7 +29,7 @@ type Profile struct {
 
 // Consent is what a person has said to a purpose.
 type Consent struct {
-	State string     `json:"state" doc:"granted or denied" example:"\"granted\""`
+	State string     `json:"state" enum:"granted,denied" example:"\"granted\""`
 	At    *rest.Time `json:"at" doc:"when, if it was told"`
 	Proof string     `json:"proof" doc:"where it is written down" example:"\"form 7\""`
 }
@@ -61,7 +61,7 @@ func showProfile(p *audience.Profile) *Profile {
 
 // PutProfile are the members of a profile that a caller sets.
 type PutProfile struct {
-	SourceID     rest.Opt[string]              `json:"sourceId" doc:"as given" default:"\"\""`
+	SourceID     rest.Opt[string]              `json:"sourceId" doc:"as given" default:"\"\"" example:"\"94844bd8-f129-480d-a1c9-e806d177d15a\""`
 	PartnerIDs   rest.Opt[map[string][]string] `json:"partnerIds" doc:"identifiers by partner number, all of them, the oldest first" default:"{}" example:"{\"2001\":[\"037f9dcf\"]}"`
 	Variables    rest.Opt[rest.RawJSON]        `json:"variables" doc:"an object, all of it" example:"{\"TestVar\":\"testValue\"}"`
 	Test         rest.Opt[bool]                `json:"test" default:"false" doc:"connectors in testing send it"`

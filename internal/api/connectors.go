@@ -278,8 +278,8 @@ func (a *API) connectorCheck(ctx context.Context, c *access.Principal, in *creat
 	return v, nil
 }
 
-// TryConnector asks for the request that a definition makes of a payload.
-type TryConnector struct {
+// ConnectorPayload asks for the request that a definition makes of a payload.
+type ConnectorPayload struct {
 	Version    string       `json:"version" doc:"left out: the newest live one, else the newest"`
 	Connection string       `json:"connection" doc:"a connection whose fields are taken; left out: examples"`
 	Payload    rest.RawJSON `json:"payload" required:"true" doc:"the payload that the connector receives; members may be left out" example:"{\"partnerAudienceId\":\"2582431\",\"partnerIds\":[\"037f9dcf\"],\"audienceVariables\":{\"TestVar\":\"testValue\"}}"`
@@ -288,11 +288,11 @@ type TryConnector struct {
 }
 
 // Room implements rest.Roomy.
-func (*TryConnector) Room() (bytes int64, depth int) { return 1 << 20, event.MaxDepth }
+func (*ConnectorPayload) Room() (bytes int64, depth int) { return 1 << 20, event.MaxDepth }
 
 type tryConnectorInput struct {
 	connectorPath
-	Body TryConnector `body:"required"`
+	Body ConnectorPayload `body:"required"`
 }
 
 // ConnectorTrial are the four stages of a payload.

@@ -173,7 +173,7 @@ func (a *API) typeExample(_ context.Context, c *access.Principal, in *typeVersio
 
 // typeFields are the members of an event type that a caller may set.
 type typeFields struct {
-	Description       rest.Opt[string]       `json:"description" text:"lines" doc:"what happened, what it is used for" maxLength:"16384"`
+	Description       rest.Opt[string]       `json:"description" text:"lines" doc:"what happened, what it is used for" maxLength:"16384" example:"\"An order has been paid.\""`
 	Fires             rest.Opt[string]       `json:"fires" text:"lines" doc:"when such an event is published" maxLength:"16384"`
 	Version           rest.Opt[string]       `json:"version" maxLength:"64" doc:"of the schema. At creation 1 when left out; in a change the version that is changed or made: left out, the current one, or a new one if a schema changes"`
 	Aliases           rest.Opt[[]string]     `json:"aliases" doc:"other names of the type" default:"[]" maxItems:"20"`
@@ -306,7 +306,8 @@ type importInput struct {
 }
 
 var docTypeImport = rest.Doc{ID: "importEventTypes", Tag: "Event types", Summary: "Import event types", Query: "format=openapi",
-	Text: "From a document in JSON or YAML of up to 16 MiB, in YAML 8 MiB, all or nothing: only webhooks that cannot be types are skipped, with the reason. Types that are there get a new version if their schema differs. References into other documents are refused: nothing is fetched."}
+	Example: json.RawMessage(`{"openapi":"3.1.0","info":{"title":"Shop","version":"1"},"webhooks":{"order.paid":{"post":{"requestBody":{"content":{"application/json":{"schema":{"type":"object","properties":{"amount":{"type":"number"}}}}}}}}}}`),
+	Text:    "From a document in JSON or YAML of up to 16 MiB, in YAML 8 MiB, all or nothing: only webhooks that cannot be types are skipped, with the reason. Types that are there get a new version if their schema differs. References into other documents are refused: nothing is fetched."}
 
 func (a *API) typeImport(ctx context.Context, c *access.Principal, in *importInput) (*ImportedTypes, error) {
 	var types []catalogue.Type

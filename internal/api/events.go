@@ -231,7 +231,7 @@ func (a *API) findOptional(c *access.Principal, id string) (*webhook.Webhook, er
 
 // ResendRequest asks for an event to be delivered again.
 type ResendRequest struct {
-	WebhookID rest.Opt[string] `json:"webhookId" doc:"only to this webhook; left out: to all that match"`
+	WebhookID rest.Opt[string] `json:"webhookId" doc:"only to this webhook; left out: to all that match" example:"\"wh_3f6q2mzk7ahx5w4e\""`
 }
 
 // ResendAnswer names the deliveries that were asked for.

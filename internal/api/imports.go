@@ -14,8 +14,8 @@ import (
 // Import is a table of profiles on its way into an audience.
 type Import struct {
 	ID        string    `json:"id" example:"\"job_6xfkskvosjcfykau\""`
-	Mode      string    `json:"mode" doc:"add, remove or replace" example:"\"replace\""`
-	State     string    `json:"state" doc:"open: it takes rows; running, done, failed or canceled" example:"\"open\""`
+	Mode      string    `json:"mode" enum:"add,remove,replace" example:"\"replace\""`
+	State     string    `json:"state" enum:"open,running,done,failed,canceled" doc:"open: it takes rows" example:"\"open\""`
 	Rows      int64     `json:"rows" example:"1000"`
 	Rejected  int64     `json:"rejected" doc:"rows that are left out, see its rejected rows" example:"3"`
 	Added     int64     `json:"added" doc:"profiles that enter; of an open import as of now, else as of its start" example:"12"`

@@ -121,7 +121,7 @@ func (a *API) journeyCreate(ctx context.Context, c *access.Principal, in *create
 
 // UpdateJourney changes a journey.
 type UpdateJourney struct {
-	Document rest.Opt[string] `json:"document" text:"lines" maxLength:"65536" doc:"a new version, for those who enter from now on; who is inside stays in theirs"`
+	Document rest.Opt[string] `json:"document" text:"lines" maxLength:"65536" doc:"a new version, for those who enter from now on; who is inside stays in theirs" example:"\"name: Welcome\\nprofile: event.data.customer\\nentry: {event: customer.created}\\nsteps:\\n  - {name: pause, wait: {for: 1h}}\\n\""`
 	Mode     rest.Opt[string] `json:"mode" enum:"live,paused,draining,stopped" doc:"stopped takes everybody out at once" example:"\"paused\""`
 	Resume   string           `json:"resume" enum:"shift,catchUp" doc:"needed to end a pause. shift: waits are longer by it, but times of day and dates stay; catchUp: what was due in between is due now" example:"\"shift\""`
 }

@@ -89,7 +89,7 @@ const (
 
 // CloudEvent is an event in the JSON format of CloudEvents 1.0. It is documentation, as NewEvent is.
 type CloudEvent struct {
-	SpecVersion     string              `json:"specversion" required:"true" doc:"1.0"`
+	SpecVersion     string              `json:"specversion" required:"true" doc:"1.0" example:"\"1.0\""`
 	ID              string              `json:"id" required:"true" doc:"together with source, the event's own id" example:"\"A234-1234-1234\""`
 	Source          string              `json:"source" required:"true" example:"\"/shop/orders\""`
 	Type            string              `json:"type" required:"true" maxLength:"128" example:"\"order.created\""`

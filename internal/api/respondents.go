@@ -424,7 +424,7 @@ func (a *API) campaignGet(ctx context.Context, c *access.Principal, in *campaign
 
 // UpdateCampaign changes a campaign.
 type UpdateCampaign struct {
-	Name rest.Opt[string] `json:"name" text:"label" maxLength:"200" doc:"a label for people"`
+	Name rest.Opt[string] `json:"name" text:"label" maxLength:"200" doc:"a label for people" example:"\"Spring 2026\""`
 }
 
 type updateCampaignInput struct {

@@ -58,7 +58,7 @@ func (a *API) ruleGet(_ context.Context, c *access.Principal, in *rulePath) (*De
 
 // ruleFields are the members of a rule that a caller may set.
 type ruleFields struct {
-	Description rest.Opt[string] `json:"description" text:"lines" maxLength:"16384"`
+	Description rest.Opt[string] `json:"description" text:"lines" maxLength:"16384" example:"\"Orders that a person looks at.\""`
 	On          rest.Opt[string] `json:"on" doc:"the type of the events it looks at" example:"\"order.created\""`
 	When        rest.Opt[string] `json:"when" maxLength:"8192" doc:"its condition, a CEL expression over event as filters are; empty: always. A member that is absent makes it false" example:"\"event.data.amount > 1000\""`
 	ForEach     rest.Opt[string] `json:"forEach" maxLength:"8192" doc:"the path of a list, for each element of which (item) an event follows; empty: one event follows" example:"\"event.data.items\""`

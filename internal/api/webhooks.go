@@ -23,7 +23,7 @@ type Webhook struct {
 	Events         []string                 `json:"events" doc:"event types it wants; * stands for any characters" example:"[\"call.*\"]"`
 	Filter         string                   `json:"filter" doc:"an expression that says which of these events it wants; empty: all" example:"\"event.data.urgency == 'urgent'\""`
 	Transform      string                   `json:"transform" doc:"a script that makes the request; empty: the format does"`
-	Format         string                   `json:"format" doc:"shape of the body" example:"\"relay\""`
+	Format         string                   `json:"format" doc:"shape of the body; rest-hook and respondent are for Relay's own" enum:"relay,push,cloudevents,cloudevents-binary,raw,rest-hook,respondent" example:"\"relay\""`
 	Signature      signature[SignatureForm] `json:"signature" doc:"headers that sign a request: a name, a SignatureForm, or a list of them" example:"\"relay\""`
 	KeyPair        bool                     `json:"keyPair" doc:"requests are also signed with an ed25519 key"`
 	PublicKey      *string                  `json:"publicKey" doc:"verifies the v1a signatures; null: it has no key pair" example:"\"whpk_…\""`

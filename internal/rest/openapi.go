@@ -24,6 +24,7 @@ type Document struct {
 	Security   []security `json:"security"`
 	Tags       []Tag      `json:"tags"`
 	Paths      paths      `json:"paths"`
+	Messages   messages   `json:"webhooks,omitempty"`
 	Components components `json:"components"`
 }
 
@@ -31,7 +32,14 @@ type info struct {
 	Title       string  `json:"title"`
 	Version     string  `json:"version"`
 	Description string  `json:"description"`
+	Contact     Contact `json:"contact"`
 	License     license `json:"license"`
+}
+
+// Contact says whom to ask about the API.
+type Contact struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
 }
 
 type license struct {
@@ -66,6 +74,7 @@ type Operation struct {
 
 	method, path, query string
 	status              int
+	example             json.RawMessage // of the request, where its schema has none
 }
 
 // Parameter is a parameter of an operation.
@@ -90,7 +99,8 @@ type response struct {
 
 // Media is a body of one media type.
 type Media struct {
-	Schema *Schema `json:"schema"`
+	Schema  *Schema `json:"schema"`
+	Example any     `json:"example,omitempty"` // of a request
 }
 
 // contents are the bodies of a request or an answer by their media types. Plain JSON comes first, because generators of
@@ -160,6 +170,9 @@ type About struct {
 	Schemes []Scheme
 	// Headers are parameters of every route that needs a permission.
 	Headers []Parameter
+	Contact Contact
+	// Messages are the requests that the program sends by itself.
+	Messages []Message
 }
 
 // Tag is a group of routes.
@@ -208,10 +221,10 @@ func (f *Face) Document() *Document {
 	requests, answers := &Schemas{request: true}, &Schemas{}
 	d := &Document{
 		OpenAPI: "3.1.1",
-		Info: info{Title: f.about.Title, Version: version, Description: f.about.Introduction,
+		Info: info{Title: f.about.Title, Version: version, Description: f.about.Introduction, Contact: f.about.Contact,
 			License: license{Name: "Apache License 2.0", Identifier: "Apache-2.0"}},
 		Servers: []server{{URL: "/", Description: "this server"}},
-		Tags:    f.about.Tags,
+		Tags:    f.about.Tags, Messages: f.about.Messages,
 	}
 	problemSchema := answers.Of(reflect.TypeFor[Problem]())
 	for i := range f.routes {
@@ -235,7 +248,12 @@ func (f *Face) Document() *Document {
 	}
 	for _, k := range problemKinds {
 		d.Components.Responses[k.Slug()] = response{Description: k.Title(),
-			Content: map[string]Media{web.ProblemContentType: {problemSchema}}}
+			Content: map[string]Media{web.ProblemContentType: {Schema: problemSchema}}}
+	}
+	for _, p := range d.Paths {
+		for _, op := range p.operations {
+			d.exemplify(op)
+		}
 	}
 	return d
 }
@@ -248,7 +266,7 @@ func (rt *Route) operation(about *About, requests, answers *Schemas) *Operation 
 	d := &rt.Doc
 	op := &Operation{
 		ID: d.ID, Tags: []string{d.Tag}, Summary: d.Summary, Description: d.Text, Scope: string(rt.Needs.Scope()),
-		Responses: make(map[string]response), method: rt.Method, path: rt.Path, query: d.Query, status: d.status(),
+		Responses: make(map[string]response), example: d.Example, method: rt.Method, path: rt.Path, query: d.Query, status: d.status(),
 	}
 	kinds := []problem.Kind{problem.Malformed, problem.Internal, problem.Unavailable}
 	if rt.Needs == access.Anybody {
@@ -307,7 +325,7 @@ func (rt *Route) contents(plan *plan, requests, answers *Schemas) (request, answ
 	case plan.media != nil:
 		request = make(map[string]Media)
 		for _, m := range plan.media {
-			request[m] = Media{&Schema{Description: "the document"}}
+			request[m] = Media{Schema: &Schema{Description: "the document"}}
 		}
 	case plan.body != nil:
 		request = JSON(requests.Of(plan.bodyType))
@@ -316,7 +334,7 @@ func (rt *Route) contents(plan *plan, requests, answers *Schemas) (request, answ
 	case d.Answer == "application/json":
 		answer = JSON(&Schema{Description: "a JSON document"})
 	case d.Answer != "":
-		answer = map[string]Media{d.Answer: {&Schema{Type: "string"}}}
+		answer = map[string]Media{d.Answer: {Schema: &Schema{Type: "string"}}}
 	case d.status() != http.StatusNoContent:
 		answer = JSON(answers.Of(rt.out))
 	}
@@ -324,7 +342,7 @@ func (rt *Route) contents(plan *plan, requests, answers *Schemas) (request, answ
 }
 
 // JSON returns the contents of a body that is JSON.
-func JSON(s *Schema) map[string]Media { return map[string]Media{"application/json": {s}} }
+func JSON(s *Schema) map[string]Media { return map[string]Media{"application/json": {Schema: s}} }
 
 // Ptr returns a pointer to n, for bounds in schemas.
 func Ptr(n int) *int { return &n }

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"reflect"
 	"strings"
@@ -32,6 +33,9 @@ type Doc struct {
 	Status  int    // of success; zero: 200
 	Also    int    // another status of success, of answers that are Statused; zero: none
 	Query   string // query of the example call: "format=openapi"; may be empty
+
+	// Example is an example of a request whose schema has none, such as a document.
+	Example json.RawMessage
 
 	// Pure marks a POST that changes nothing, so that it needs no Idempotency-Key.
 	Pure bool

@@ -929,7 +929,7 @@ export class Operations extends Transport {
    *
    * Needs the scope `manage`.
    */
-  tryConnector(name: string, body: t.TryConnector, options: CallOptions = {}): Promise<t.ConnectorTrial> {
+  tryConnector(name: string, body: t.ConnectorPayload, options: CallOptions = {}): Promise<t.ConnectorTrial> {
     return this.json({ method: "POST", path: `/v1/connectors/${segment(name)}/try`, body, once: true }, options);
   }
 
@@ -2280,6 +2280,9 @@ export class Operations extends Transport {
 
   /**
    * This document, as OpenAPI 3.1: `GET /openapi.json`.
+   *
+   * Its `webhooks` are the events of the built-in packs and those about webhooks, as endpoints
+   * receive them in the format `relay`.
    */
   getDocument(options: CallOptions = {}): Promise<t.OpenAPIDocument> {
     return this.json({ method: "GET", path: "/openapi.json" }, options);
@@ -2287,6 +2290,8 @@ export class Operations extends Transport {
 
   /**
    * This document, as a page: `GET /docs`.
+   *
+   * For people. It loads nothing from elsewhere.
    */
   getDocs(options: CallOptions = {}): Promise<Response> {
     return this.open({ method: "GET", path: "/docs" }, options);
@@ -2327,6 +2332,9 @@ export class Operations extends Transport {
 
   /**
    * Metrics for Prometheus: `GET /metrics`.
+   *
+   * In Prometheus' text format: see docs/operations.md. With the setting metricsListen they are on
+   * an address of their own.
    */
   getMetrics(options: CallOptions = {}): Promise<Response> {
     return this.open({ method: "GET", path: "/metrics" }, options);

@@ -641,7 +641,7 @@ export interface DoneStep {
 }
 
 /** A JSON object of the API: part of requests. */
-export interface TryConnector {
+export interface ConnectorPayload {
   /** Left out: the newest live one, else the newest. */
   version?: string | undefined;
   /** A connection whose fields are taken; left out: examples. */
@@ -1534,8 +1534,8 @@ export interface Webhook {
   filter: string;
   /** A script that makes the request; empty: the format does. */
   transform: string;
-  /** Shape of the body. */
-  format: string;
+  /** Shape of the body; rest-hook and respondent are for Relay's own. */
+  format: Open<"relay" | "push" | "cloudevents" | "cloudevents-binary" | "raw" | "rest-hook" | "respondent">;
   /** Headers that sign a request: a name, a SignatureForm, or a list of them. */
   signature: Open<"relay" | "standard" | "relay+standard" | "none" | "svix" | "github" | "stripe"> | SignatureForm | (Open<"relay" | "standard" | "relay+standard" | "none" | "svix" | "github" | "stripe"> | SignatureForm)[];
   /** Requests are also signed with an ed25519 key. */
@@ -2321,8 +2321,7 @@ export interface Profile {
 
 /** A JSON object of the API: part of answers. */
 export interface Consent {
-  /** Granted or denied. */
-  state: string;
+  state: Open<"granted" | "denied">;
   /** When, if it was told. */
   at: string | null;
   /** Where it is written down. */
@@ -2404,10 +2403,9 @@ export interface Member {
 /** A JSON object of the API: part of answers. */
 export interface Import {
   id: string;
-  /** Add, remove or replace. */
-  mode: string;
-  /** Open: it takes rows; running, done, failed or canceled. */
-  state: string;
+  mode: Open<"add" | "remove" | "replace">;
+  /** Open: it takes rows. */
+  state: Open<"open" | "running" | "done" | "failed" | "canceled">;
   rows: number;
   /** Rows that are left out, see its rejected rows. */
   rejected: number;

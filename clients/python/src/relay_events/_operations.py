@@ -960,7 +960,13 @@ class Operations(Transport):
         """
         return self._json("POST", f"/v1/connectors/{segment(name)}/plan", body=body, once=True, idempotency_key=idempotency_key)
 
-    def try_connector(self, name: str, body: t.TryConnector, *, idempotency_key: Optional[str] = None) -> t.ConnectorTrial:
+    def try_connector(
+        self,
+        name: str,
+        body: t.ConnectorPayload,
+        *,
+        idempotency_key: Optional[str] = None,
+    ) -> t.ConnectorTrial:
         """Show what a connector makes of a payload: `POST /v1/connectors/{name}/try`.
 
         Four stages: payload, filter, transform, request. With `send` the request is made, waited
@@ -2285,11 +2291,16 @@ class Operations(Transport):
 
     def get_document(self) -> t.OpenAPIDocument:
         """This document, as OpenAPI 3.1: `GET /openapi.json`.
+
+        Its `webhooks` are the events of the built-in packs and those about webhooks, as endpoints
+        receive them in the format `relay`.
         """
         return self._json("GET", "/openapi.json")
 
     def get_docs(self) -> Answer:
         """This document, as a page: `GET /docs`.
+
+        For people. It loads nothing from elsewhere.
         """
         return self._open("GET", "/docs")
 
@@ -2323,5 +2334,8 @@ class Operations(Transport):
 
     def get_metrics(self) -> Answer:
         """Metrics for Prometheus: `GET /metrics`.
+
+        In Prometheus' text format: see docs/operations.md. With the setting metricsListen they are
+        on an address of their own.
         """
         return self._open("GET", "/metrics")

@@ -604,12 +604,12 @@ class DoneStep(_DoneStep, total=False):
     """How one can see that, such as the id of an attempt."""
 
 
-class _TryConnector(TypedDict):
+class _ConnectorPayload(TypedDict):
     payload: Any
     """The payload that the connector receives; members may be left out."""
 
 
-class TryConnector(_TryConnector, total=False):
+class ConnectorPayload(_ConnectorPayload, total=False):
     version: str
     """Left out: the newest live one, else the newest."""
     connection: str
@@ -1464,7 +1464,7 @@ class _Webhook(TypedDict):
     transform: str
     """A script that makes the request; empty: the format does."""
     format: str
-    """Shape of the body."""
+    """Shape of the body; rest-hook and respondent are for Relay's own."""
     signature: Union[str, SignatureForm, List[Union[str, SignatureForm]]]
     """Headers that sign a request: a name, a SignatureForm, or a list of them."""
     keyPair: bool
@@ -2201,7 +2201,6 @@ class Profile(TypedDict):
 
 class Consent(TypedDict):
     state: str
-    """Granted or denied."""
     at: Optional[str]
     """When, if it was told."""
     proof: str
@@ -2274,9 +2273,8 @@ class Member(TypedDict):
 class Import(TypedDict):
     id: str
     mode: str
-    """Add, remove or replace."""
     state: str
-    """Open: it takes rows; running, done, failed or canceled."""
+    """Open: it takes rows."""
     rows: int
     rejected: int
     """Rows that are left out, see its rejected rows."""
