@@ -64,6 +64,7 @@ type builder struct {
 	searches     *api.Searches
 	sweeper      *retention
 	metrics      *observe.Metrics
+	top          *observe.TopWebhooks // nil: none are shown
 }
 
 func (a *App) build(ctx context.Context, cfg config.Config) error {
@@ -240,7 +241,7 @@ func (b *builder) openDelivery(ctx context.Context) (err error) {
 	a.rates = account.NewRates(a.plans, b.store, pacer)
 	a.ingester.Limit(a.rates)
 	a.tally.ShowFrom(a.retention.KeptFrom)
-	a.engine.CountBy(a.tally.Attempts)
+	b.top = b.followAttempts()
 	a.ingester.CountBy(a.tally.Received)
 	a.onClose("counting events", a.rates.Close)
 	a.onClose("statistics", a.tally.Flush)
@@ -287,6 +288,35 @@ func (b *builder) openPeople(ctx context.Context) (err error) {
 	return err
 }
 
+// followAttempts has recorded attempts counted, and logged if the operator wants that. It returns the
+// counts by webhook, nil if nobody wants them.
+func (b *builder) followAttempts() *observe.TopWebhooks {
+	a := b.App
+	followers := []func([]*delivery.Attempt){a.tally.Attempts}
+	id := func(number uint32) string {
+		if w, ok := a.webhooks.ByNumber(number); ok {
+			return w.ID
+		}
+		return ""
+	}
+	var top *observe.TopWebhooks
+	if b.cfg.MetricsWebhooks > 0 {
+		top = observe.NewTopWebhooks(b.cfg.MetricsWebhooks, id)
+		followers = append(followers, top.Attempts)
+	}
+	if b.cfg.Log.Attempts {
+		lines := observe.NewAttemptLog(b.component("attempts"), id)
+		followers = append(followers, lines.Attempts)
+		a.onStop("the log of attempts", func(context.Context) error { lines.Close(); return nil })
+	}
+	a.engine.CountBy(func(list []*delivery.Attempt) {
+		for _, f := range followers {
+			f(list)
+		}
+	})
+	return top
+}
+
 // openFaces makes the API, the dashboard and the server in front of both.
 func (b *builder) openFaces(context.Context) (err error) {
 	a := b.App
@@ -297,7 +327,8 @@ func (b *builder) openFaces(context.Context) (err error) {
 		Searches: b.searches,
 		Node:     node,
 		Engine:   a.engine, Ingester: a.ingester, Backlog: b.store, Catalogue: a.types.Stats(), RetentionHeld: b.sweeper.holding, Version: config.Version, Log: b.component("metrics"),
-		HTTP: func() web.Counts { return a.server.Counts() },
+		Webhooks: b.top,
+		HTTP:     func() web.Counts { return a.server.Counts() },
 	})
 	public, err := b.cfg.Public()
 	if err != nil {

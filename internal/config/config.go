@@ -49,6 +49,11 @@ type Config struct {
 	// forwards. Empty for none.
 	MetricsListen string `name:"metricsListen" help:"address, host:port, that serves /metrics without a key, such as 127.0.0.1:9464; empty: none"`
 
+	// MetricsWebhooks is how many webhooks have series of their own on /metrics, those with the most
+	// attempts since the start. Their ids then stand on a page that may need no key. 0 to 1000; 0 for
+	// none.
+	MetricsWebhooks int `name:"metricsWebhooks" help:"how many webhooks have metrics of their own, those with the most attempts; 0: none"`
+
 	// MaxConnections bounds the open connections to the API. Beyond it Relay closes connections
 	// without an authenticated request in progress, the longest idle first, so that new ones always
 	// find room. It is capped at half of the open files that the system allows, less those that the
@@ -212,6 +217,10 @@ type Log struct {
 	Level slog.Level `name:"level" help:"lowest level written: debug, info, warn, error"`
 	// Format is text (for people), json, or auto: text on a terminal, else json.
 	Format observe.LogFormat `name:"format" help:"text, json, or auto: text on a terminal, else json"`
+	// Attempts adds a line for each attempt, at the level info: webhook, event, outcome, status and
+	// durations. Off by default, because a busy server writes thousands a second. Lines are dropped,
+	// and counted, if the log cannot keep up.
+	Attempts bool `name:"attempts" help:"write a line for each attempt, with its webhook, event, outcome, status and durations"`
 }
 
 // Bounds of the settings, enforced by Check.
@@ -225,12 +234,13 @@ const (
 	maxSearches   = 1024     // more processors than any machine has
 	maxShutdown   = 10 * time.Minute
 
-	minConnections   = 16
-	maxConnections   = 1_000_000 // the capacity of a large machine
-	maxStreams       = 100_000
-	minRequestMemory = 32 << 20    // a request of the largest size, while its buffer grows
-	minLease         = time.Second // a garbage collection or a busy machine must not count as death
-	maxLease         = 10 * time.Minute
+	minConnections     = 16
+	maxConnections     = 1_000_000 // the capacity of a large machine
+	maxStreams         = 100_000
+	maxMetricsWebhooks = 1000
+	minRequestMemory   = 32 << 20    // a request of the largest size, while its buffer grows
+	minLease           = time.Second // a garbage collection or a busy machine must not count as death
+	maxLease           = 10 * time.Minute
 )
 
 // Default returns the settings of a server without any configuration.
@@ -307,6 +317,9 @@ func (c *Config) Check() error {
 	}
 	if c.MaxConnectionsPerClient < 0 {
 		refuse("maxConnectionsPerClient", "must be 0 or more, got %d", c.MaxConnectionsPerClient)
+	}
+	if c.MetricsWebhooks < 0 || c.MetricsWebhooks > maxMetricsWebhooks {
+		refuse("metricsWebhooks", "must be 0 to %d, got %d", maxMetricsWebhooks, c.MetricsWebhooks)
 	}
 	if c.MaxStreams < 1 || c.MaxStreams > maxStreams {
 		refuse("maxStreams", "must be 1 to %d, got %d", maxStreams, c.MaxStreams)

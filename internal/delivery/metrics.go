@@ -11,8 +11,8 @@ type Metrics struct {
 	outcomes [8]atomic.Int64
 	seconds  [len(DurationBuckets) + 1]atomic.Int64
 	totalNs  atomic.Int64
+	lags     [len(LagBuckets) + 1]atomic.Int64
 	lagNs    atomic.Int64 // from acceptance to the beginning of the first attempt
-	lagN     atomic.Int64
 	// Turns to the store for owed deliveries, and those that brought none.
 	claims, emptyClaims atomic.Int64
 	short               atomic.Int64 // attempts given back for a shortage of our own
@@ -59,6 +59,25 @@ func (e *Engine) FilterCost(number uint32) FilterCost {
 // DurationBuckets are the upper bounds of the attempt duration histogram, in seconds.
 var DurationBuckets = [...]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
+// LagBuckets are the upper bounds of the histogram of lags, in seconds. An endpoint that works hears of an event within
+// milliseconds; the last bounds are for backlogs.
+var LagBuckets = [...]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200}
+
+// started counts the first attempt of a delivery that was owed since the time: that of its event's acceptance, or the one
+// for which it was asked.
+func (m *Metrics) started(a *Attempt, since time.Time) {
+	if a.Number != 1 || a.Test || !a.Outcome.IsAttempt() {
+		return
+	}
+	lag := max(a.At.Sub(since), 0)
+	s, i := lag.Seconds(), 0
+	for i < len(LagBuckets) && s > LagBuckets[i] {
+		i++
+	}
+	m.lags[i].Add(1)
+	m.lagNs.Add(int64(lag))
+}
+
 func (m *Metrics) count(a *Attempt) {
 	m.outcomes[a.Outcome&7].Add(1)
 	if !a.Outcome.IsAttempt() {
@@ -71,10 +90,6 @@ func (m *Metrics) count(a *Attempt) {
 	}
 	m.seconds[i].Add(1)
 	m.totalNs.Add(int64(a.Timing.Total))
-	if a.Number == 1 && !a.Test {
-		m.lagNs.Add(int64(max(a.At.Sub(a.Event.Time()), 0)))
-		m.lagN.Add(1)
-	}
 }
 
 // Snapshot is the state of the engine's counters and gauges.
@@ -86,8 +101,8 @@ type Snapshot struct {
 	QueuedBytes int64         // memory held by deliveries waiting in lanes
 	Lanes       int           // webhooks with a lane
 	Starving    int64         // lanes waiting for a slot
-	LagSum      time.Duration // from acceptance to the first attempt, summed over LagCount
-	LagCount    int64
+	Lags        []int64       // first attempts per bucket of LagBuckets, the last beyond all; not cumulative
+	LagSum      time.Duration // from acceptance to the first attempt, or from the time for which it was asked
 	// Turns to the store for owed deliveries, and how many of them brought none.
 	Claims, EmptyClaims int64
 	ClockSteps          int64 // how often the machine's clock was seen to be set
@@ -113,7 +128,6 @@ func (e *Engine) Snapshot() Snapshot {
 		QueuedBytes: e.queued.Load(),
 		Starving:    e.slots.waiters.Load(),
 		LagSum:      time.Duration(m.lagNs.Load()),
-		LagCount:    m.lagN.Load(),
 		Claims:      m.claims.Load(),
 		EmptyClaims: m.emptyClaims.Load(),
 		ClockSteps:  e.clock.steps.Load(),
@@ -127,6 +141,9 @@ func (e *Engine) Snapshot() Snapshot {
 	}
 	for i := range m.seconds {
 		s.Durations = append(s.Durations, m.seconds[i].Load())
+	}
+	for i := range m.lags {
+		s.Lags = append(s.Lags, m.lags[i].Load())
 	}
 	e.mu.RLock()
 	s.Lanes = len(e.lanes)

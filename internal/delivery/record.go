@@ -73,6 +73,7 @@ func (r *recorder) start() { go r.run() }
 // finish records an attempt of a task and its consequence.
 func (r *recorder) finish(t *task, a *Attempt) {
 	r.engine.metrics.count(a)
+	r.engine.metrics.started(a, t.owed.Since)
 	res := result{attempt: a, in: t.in, token: t.token()}
 	if a.Outcome == Retrying {
 		o := t.owed
@@ -120,6 +121,7 @@ func (r *recorder) finishBatch(tasks []*task, entries []*Attempt) {
 		return
 	}
 	r.engine.metrics.count(entries[0])
+	r.engine.metrics.started(entries[0], tasks[0].owed.Since)
 	results := make([]result, len(tasks))
 	for i, t := range tasks {
 		res := &results[i]

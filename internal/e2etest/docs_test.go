@@ -88,6 +88,7 @@ func TestCallsAndMetricsAreDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^# HELP (relay_[a-z_]+) `).FindAllStringSubmatch(string(r.do("GET", "/metrics", "").body), -1) {
 		metrics = append(metrics, m[1])
 	}
+	metrics = append(metrics, "relay_webhook_attempts_total", "relay_webhook_attempt_seconds_total") // with metricsWebhooks
 	compareDocs(t, "docs/operations.md", regexp.MustCompile("`(relay_[a-z_]+)"), metrics)
 }
 

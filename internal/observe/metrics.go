@@ -70,6 +70,8 @@ type MetricsOptions struct {
 	RetentionHeld func() bool
 	// Catalogue counts the effects of the limits on event types and rules; nil omits its series.
 	Catalogue *catalogue.Stats
+	// Webhooks has series of the busiest webhooks; nil omits them.
+	Webhooks *TopWebhooks
 	// HTTP returns the counters of the HTTP server; nil omits its series.
 	HTTP    func() web.Counts
 	Version string
@@ -102,6 +104,9 @@ func NewMetrics(o MetricsOptions) *Metrics {
 	if o.Catalogue != nil {
 		registerCatalogue(reg, o.Catalogue)
 	}
+	if o.Webhooks != nil {
+		reg.MustRegister(o.Webhooks)
+	}
 	if o.HTTP != nil {
 		reg.MustRegister(newHTTPCollector(o.HTTP))
 	}
@@ -126,7 +131,7 @@ func NewMetrics(o MetricsOptions) *Metrics {
 			m.requests[i][j] = requests.WithLabelValues(route, code)
 		}
 	}
-	opts := promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4}
+	opts := promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4, EnableOpenMetrics: true}
 	if o.Log != nil {
 		opts.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)
 	}
@@ -180,7 +185,7 @@ func newEngineCollector(o MetricsOptions) *engineCollector {
 		queued:           desc("delivery_queued_bytes", "Memory used by waiting deliveries."),
 		lanes:            desc("delivery_lanes", "Webhooks with deliveries since the start."),
 		starving:         desc("delivery_lanes_starving", "Webhooks that are waiting because maxInFlight attempts are in progress."),
-		lag:              desc("delivery_lag_seconds", "Time from the acceptance of an event to the start of its first attempt."),
+		lag:              desc("delivery_lag_seconds", "Time from the acceptance of an event, or its deliverAt, to the start of the first attempt of a delivery."),
 		storeUp:          desc("store_up", "1 while events can be stored and attempts recorded; 0 when the store does not work, for example because the disk is full."),
 		accepted:         desc("events_accepted_total", "Events stored."),
 		duplicates:       desc("events_duplicate_total", "Events that were not stored because they had been stored before."),
@@ -224,7 +229,7 @@ func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		counter(d, float64(s.Outcomes[o]), o.String())
 	}
-	count, buckets := cumulate(s.Durations)
+	count, buckets := cumulate(s.Durations, delivery.DurationBuckets[:])
 	ch <- prometheus.MustNewConstHistogram(c.duration, count, s.DurationSum.Seconds(), buckets)
 	gauge(c.inFlight, float64(s.InFlight))
 	gauge(c.queued, float64(s.QueuedBytes))
@@ -250,7 +255,8 @@ func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(c.held, held)
 	}
-	ch <- prometheus.MustNewConstSummary(c.lag, uint64(max(s.LagCount, 0)), s.LagSum.Seconds(), nil)
+	count, buckets = cumulate(s.Lags, delivery.LagBuckets[:])
+	ch <- prometheus.MustNewConstHistogram(c.lag, count, s.LagSum.Seconds(), buckets)
 	up := 1.0
 	if s.StoreDown || c.o.Ingester.Failing() != nil {
 		up = 0
@@ -287,12 +293,12 @@ func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
 }
 
 // cumulate converts counts per bucket to Prometheus' cumulative counts.
-func cumulate(counts []int64) (total uint64, buckets map[float64]uint64) {
-	buckets = make(map[float64]uint64, len(delivery.DurationBuckets))
+func cumulate(counts []int64, bounds []float64) (total uint64, buckets map[float64]uint64) {
+	buckets = make(map[float64]uint64, len(bounds))
 	for i, n := range counts {
 		total += uint64(max(n, 0))
-		if i < len(delivery.DurationBuckets) {
-			buckets[delivery.DurationBuckets[i]] = total
+		if i < len(bounds) {
+			buckets[bounds[i]] = total
 		}
 	}
 	return total, buckets

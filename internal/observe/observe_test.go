@@ -78,7 +78,8 @@ func page(t *testing.T, m *observe.Metrics) string {
 }
 
 func idle() delivery.Snapshot {
-	return delivery.Snapshot{Outcomes: map[delivery.Outcome]int64{}, Durations: make([]int64, len(delivery.DurationBuckets)+1)}
+	return delivery.Snapshot{Outcomes: map[delivery.Outcome]int64{}, Durations: make([]int64, len(delivery.DurationBuckets)+1),
+		Lags: make([]int64, len(delivery.LagBuckets)+1)}
 }
 
 // Alerts are written against names and labels: all series must exist from the start.
@@ -125,7 +126,8 @@ func TestValues(t *testing.T) {
 	c.snapshot.Outcomes[delivery.Expired] = 1
 	c.snapshot.Durations[0], c.snapshot.Durations[1], c.snapshot.Durations[len(delivery.DurationBuckets)] = 1, 2, 1
 	c.snapshot.DurationSum = 90 * time.Second
-	c.snapshot.LagSum, c.snapshot.LagCount = 3*time.Second, 4
+	c.snapshot.Lags[0], c.snapshot.Lags[7], c.snapshot.Lags[len(delivery.LagBuckets)] = 2, 1, 1
+	c.snapshot.LagSum = 3 * time.Hour
 	c.snapshot.StoreDown = true
 	m := observe.NewMetrics(observe.MetricsOptions{Engine: c, Ingester: c, Backlog: c, Version: "1.2.3"})
 	m.Request("POST", "POST /v1/events", 202, 20*time.Millisecond)
@@ -139,7 +141,8 @@ func TestValues(t *testing.T) {
 		`relay_delivery_attempt_duration_seconds_bucket{le="30"} 3`,
 		`relay_delivery_attempt_duration_seconds_bucket{le="+Inf"} 4`,
 		`relay_delivery_attempt_duration_seconds_sum 90`,
-		`relay_delivery_lag_seconds_sum 3`, `relay_delivery_lag_seconds_count 4`,
+		`relay_delivery_lag_seconds_bucket{le="0.005"} 2`, `relay_delivery_lag_seconds_bucket{le="0.5"} 2`, `relay_delivery_lag_seconds_bucket{le="1"} 3`,
+		`relay_delivery_lag_seconds_bucket{le="7200"} 3`, `relay_delivery_lag_seconds_sum 10800`, `relay_delivery_lag_seconds_count 4`,
 		`relay_store_up 0`, `relay_events_accepted_total 7`, `relay_events_duplicate_total 2`, `relay_events_commits_total 3`,
 		`relay_deliveries_owed 5`, `relay_deliveries_overdue_seconds 60`,
 		`relay_http_requests_total{code="2xx",route="publish"} 1`, `relay_http_requests_total{code="4xx",route="api"} 1`,
