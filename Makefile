@@ -51,7 +51,7 @@ lint: bin/tools/golangci-lint ## golangci-lint alone
 	@bin/tools/golangci-lint run
 
 .PHONY: document-test
-document-test: ## linters and four public generators of clients on the API's document; alert rules: ten minutes
+document-test: ## public linters, generators of clients and receivers against Relay; alert rules; takes ten minutes
 	@exec tools/document-test
 
 .PHONY: assets
