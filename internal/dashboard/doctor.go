@@ -161,9 +161,9 @@ func (d *Dashboard) attemptDoctor(ctx context.Context, q *request) (answer, erro
 		return answer{page: "attempt", block: "diagnosis-answer", title: "Signature doctor", data: doctor, secret: true}, nil
 	}
 	page, err := d.attemptPage(ctx, q)
-	if view, ok := page.data.(attemptPageView); ok {
+	if view, ok := page.data.(*attemptPageView); ok {
 		view.Doctor = doctor
-		page.data, page.secret = view, true
+		page.secret = true
 	}
 	return page, err
 }
