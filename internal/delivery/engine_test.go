@@ -87,6 +87,7 @@ var engineTests = map[string]func(*testing.T){
 	"TestChangeOfAuth":                         TestChangeOfAuth,
 	"TestDeletedWhileWaiting":                  TestDeletedWhileWaiting,
 	"TestRejected":                             TestRejected,
+	"TestLag":                                  TestLag,
 	"TestTransformCannotAuthenticate":          TestTransformCannotAuthenticate,
 	"TestCertificateIsShown":                   TestCertificateIsShown,
 	"TestCertificateHandshake":                 TestCertificateHandshake,
