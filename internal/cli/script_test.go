@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
+	"github.com/relay-events/relay/client"
 	"github.com/relay-events/relay/internal/app"
 	"github.com/relay-events/relay/internal/config"
 	"github.com/relay-events/relay/internal/store/postgres/pgtest"
@@ -74,10 +75,33 @@ func scriptServer(t *testing.T) (url, data string) {
 	return a.URL(), data
 }
 
+// warmTransforms has the server compile its engine for transforms. Under the race detector, on a machine with other work, that
+// can take longer than the saving of a webhook waits.
+func warmTransforms(t *testing.T, url string) {
+	t.Helper()
+	c, err := client.New(client.Options{URL: url, Key: operatorKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(2 * time.Minute); ; {
+		w, err := c.CreateWebhook(t.Context(), client.CreateWebhook{URL: "https://example.com/hook", Transform: client.Set("function transform(e) { return {}; }")})
+		if err == nil {
+			err = c.DeleteWebhook(t.Context(), w.ID)
+		}
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestCommands runs the scripts in testdata/script against one server. $RELAY_URL, $RELAY_KEY and
 // $DATA are the server's address, key and data folder, $HOOK a receiver that accepts everything.
 func TestCommands(t *testing.T) {
 	url, data := scriptServer(t)
+	warmTransforms(t, url)
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 	}))
