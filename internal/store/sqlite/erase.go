@@ -27,10 +27,10 @@ const (
 	// eraseHold is how long a transaction goes on with further changes.
 	eraseHold = time.Millisecond
 	// eraseRest is how long an erasure rests after a transaction, in times of what that took, and eraseRestWritten is that
-	// in files in which events and attempts are being stored: one commit in a hundred meets an erasure there. Nobody
+	// in files in which events and attempts are being stored: one commit in three hundred meets an erasure there. Nobody
 	// waits for its end.
 	eraseRest        = 4
-	eraseRestWritten = 100
+	eraseRestWritten = 300
 	maxEraseRest     = 10 * time.Second
 	// eraseIndexRows is how many rows of the log's indexes one change removes.
 	eraseIndexRows = 100
