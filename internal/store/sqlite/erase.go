@@ -88,6 +88,7 @@ func (l *eventLog) erase(ctx context.Context, tenant event.TenantID) error {
 func (l *eventLog) empty(ctx context.Context, n day, gone func(event.ID, event.TenantID) bool) error {
 	var done event.ID
 	var changed []event.ID
+	dropped := 0 // of changed, from the cache
 	err := l.eraseDay(ctx, n, func(c *conn) (changes []change, more bool, err error) {
 		for read := 0; read < eraseBytes; {
 			b, crc, err := l.after(c, n, done)
@@ -108,8 +109,8 @@ func (l *eventLog) empty(ctx context.Context, n day, gone func(event.ID, event.T
 		}
 		return changes, true, nil
 	}, func() {
-		for _, id := range changed {
-			l.cache.drop(id)
+		for ; dropped < len(changed); dropped++ {
+			l.cache.drop(changed[dropped])
 		}
 	})
 	// Once more: a reader may have brought back a block that it read before the commit.
