@@ -364,17 +364,27 @@ func (d *Dashboard) audienceDelete(ctx context.Context, q *request) (answer, err
 		return answer{}, err
 	}
 	v := a.data.(audienceDeleteView)
-	if v.Typed = q.value("number"); v.Typed != v.NumberText() {
-		v.Wrong = "This is not the number of the audience."
-	} else if err := d.Audiences.Delete(ctx, q.who, v.Number); err == nil {
-		return answer{to: q.path("audiences")}, nil
-	} else if problem.KindOf(err) == problem.Conflict {
-		v.Wrong = sentence(asProblem(err).Detail)
-	} else {
+	v.Typed = q.value("number")
+	v.Wrong, err = deleteTyped(v.Typed, v.NumberText(), "number of the audience", func() error { return d.Audiences.Delete(ctx, q.who, v.Number) })
+	if err != nil {
 		return answer{}, err
+	}
+	if v.Wrong == "" {
+		return answer{to: q.path("audiences")}, nil
 	}
 	a.data, a.status = v, 422
 	return a, nil
+}
+
+// deleteTyped deletes a thing of which something was typed to confirm that, and returns why it is still there.
+func deleteTyped(typed, want, what string, remove func() error) (wrong string, err error) {
+	if typed != want {
+		return "This is not the " + what + ".", nil
+	}
+	if err = remove(); problem.KindOf(err) == problem.Conflict {
+		return sentence(asProblem(err).Detail), nil
+	}
+	return "", err
 }
 
 // memberEnter puts one profile into an audience.

@@ -497,14 +497,13 @@ func (d *Dashboard) connectionDelete(ctx context.Context, q *request) (answer, e
 		return answer{}, err
 	}
 	v := a.data.(connectionDeleteView)
-	if v.Typed = q.value("name"); v.Typed != strings.TrimSpace(v.Value.Name) {
-		v.Wrong = "This is not the name of the connection."
-	} else if err := d.Connectors.DeleteConnection(ctx, q.who, v.ConnectionItem.Name); err == nil {
-		return answer{to: q.path("connections")}, nil
-	} else if problem.KindOf(err) == problem.Conflict {
-		v.Wrong = sentence(asProblem(err).Detail)
-	} else {
+	v.Typed = q.value("name")
+	v.Wrong, err = deleteTyped(v.Typed, strings.TrimSpace(v.Value.Name), "name of the connection", func() error { return d.Connectors.DeleteConnection(ctx, q.who, v.ConnectionItem.Name) })
+	if err != nil {
 		return answer{}, err
+	}
+	if v.Wrong == "" {
+		return answer{to: q.path("connections")}, nil
 	}
 	a.data, a.status = v, 422
 	return a, nil

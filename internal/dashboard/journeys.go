@@ -304,14 +304,13 @@ func (d *Dashboard) journeyDelete(ctx context.Context, q *request) (answer, erro
 		return answer{}, err
 	}
 	v := a.data.(journeyDeleteView)
-	if v.Typed = q.value("number"); v.Typed != v.NumberText() {
-		v.Wrong = "This is not the number of the journey."
-	} else if err := d.Journeys.Delete(ctx, q.who, v.Number); err == nil {
-		return answer{to: q.path("journeys")}, nil
-	} else if problem.KindOf(err) == problem.Conflict {
-		v.Wrong = sentence(asProblem(err).Detail)
-	} else {
+	v.Typed = q.value("number")
+	v.Wrong, err = deleteTyped(v.Typed, v.NumberText(), "number of the journey", func() error { return d.Journeys.Delete(ctx, q.who, v.Number) })
+	if err != nil {
 		return answer{}, err
+	}
+	if v.Wrong == "" {
+		return answer{to: q.path("journeys")}, nil
 	}
 	a.data, a.status = v, 422
 	return a, nil
