@@ -483,6 +483,10 @@ type ListWebhookAttemptsParams struct {
 	Status string
 	// Only answers with this status code, such as 500, or of this class, such as 5xx.
 	Code string
+	// Only attempts that failed in this way, as error.kind has it. One of "status", "timeout",
+	// "connect", "dns", "tls", "reset", "protocol", "response_too_large", "blocked_address", "proxy",
+	// "auth", "transform", "request", "answer", "canceled".
+	ErrorKind string
 	// Only attempts for events of this type.
 	EventType string
 	// Only attempts begun at or after this time.
@@ -497,6 +501,7 @@ func (q ListWebhookAttemptsParams) values() url.Values {
 	addInt(v, "limit", q.Limit)
 	add(v, "status", q.Status)
 	add(v, "code", q.Code)
+	add(v, "errorKind", q.ErrorKind)
 	add(v, "eventType", q.EventType)
 	addTime(v, "since", q.Since)
 	addTime(v, "until", q.Until)
@@ -653,6 +658,10 @@ type ListAttemptsParams struct {
 	Status string
 	// Only answers with this status code, such as 500, or of this class, such as 5xx.
 	Code string
+	// Only attempts that failed in this way, as error.kind has it. One of "status", "timeout",
+	// "connect", "dns", "tls", "reset", "protocol", "response_too_large", "blocked_address", "proxy",
+	// "auth", "transform", "request", "answer", "canceled".
+	ErrorKind string
 	// Only attempts for events of this type.
 	EventType string
 	// Only attempts begun at or after this time.
@@ -673,6 +682,7 @@ func (q ListAttemptsParams) values() url.Values {
 	addInt(v, "limit", q.Limit)
 	add(v, "status", q.Status)
 	add(v, "code", q.Code)
+	add(v, "errorKind", q.ErrorKind)
 	add(v, "eventType", q.EventType)
 	addTime(v, "since", q.Since)
 	addTime(v, "until", q.Until)
@@ -1097,6 +1107,10 @@ type ListGateAttemptsParams struct {
 	Status string
 	// Only answers with this status code, such as 500, or of this class, such as 5xx.
 	Code string
+	// Only attempts that failed in this way, as error.kind has it. One of "status", "timeout",
+	// "connect", "dns", "tls", "reset", "protocol", "response_too_large", "blocked_address", "proxy",
+	// "auth", "transform", "request", "answer", "canceled".
+	ErrorKind string
 	// Only attempts begun at or after this time.
 	Since time.Time
 	// Only attempts begun before this time.
@@ -1109,6 +1123,7 @@ func (q ListGateAttemptsParams) values() url.Values {
 	addInt(v, "limit", q.Limit)
 	add(v, "status", q.Status)
 	add(v, "code", q.Code)
+	add(v, "errorKind", q.ErrorKind)
 	addTime(v, "since", q.Since)
 	addTime(v, "until", q.Until)
 	return v
@@ -1361,6 +1376,10 @@ type ListConnectionAttemptsParams struct {
 	Status string
 	// Only answers with this status code, such as 500, or of this class, such as 5xx.
 	Code string
+	// Only attempts that failed in this way, as error.kind has it. One of "status", "timeout",
+	// "connect", "dns", "tls", "reset", "protocol", "response_too_large", "blocked_address", "proxy",
+	// "auth", "transform", "request", "answer", "canceled".
+	ErrorKind string
 	// Only attempts begun at or after this time.
 	Since time.Time
 	// Only attempts begun before this time.
@@ -1373,6 +1392,7 @@ func (q ListConnectionAttemptsParams) values() url.Values {
 	addInt(v, "limit", q.Limit)
 	add(v, "status", q.Status)
 	add(v, "code", q.Code)
+	add(v, "errorKind", q.ErrorKind)
 	addTime(v, "since", q.Since)
 	addTime(v, "until", q.Until)
 	return v

@@ -188,10 +188,11 @@ func (a *API) segmentList(ctx context.Context, c *access.Principal, in *segmentQ
 type connectionAttemptQuery struct {
 	rest.Page
 	connectionPath
-	Status string    `query:"status" enum:"delivered,retrying,failed" doc:"only attempts that ended so"`
-	Code   string    `query:"code" doc:"only answers with this status code, such as 500, or of this class, such as 5xx"`
-	Since  rest.Time `query:"since" doc:"only attempts begun at or after this time"`
-	Until  rest.Time `query:"until" doc:"only attempts begun before this time"`
+	Status    string    `query:"status" enum:"delivered,retrying,failed" doc:"only attempts that ended so"`
+	Code      string    `query:"code" doc:"only answers with this status code, such as 500, or of this class, such as 5xx"`
+	ErrorKind string    `query:"errorKind" enum:"status,timeout,connect,dns,tls,reset,protocol,response_too_large,blocked_address,proxy,auth,transform,request,answer,canceled" doc:"only attempts that failed in this way, as error.kind has it"`
+	Since     rest.Time `query:"since" doc:"only attempts begun at or after this time"`
+	Until     rest.Time `query:"until" doc:"only attempts begun before this time"`
 }
 
 var docConnectionAttempts = rest.Doc{ID: "listConnectionAttempts", Tag: "Connectors", Summary: "List the requests of a connection",
@@ -206,7 +207,7 @@ func (a *API) connectionAttempts(ctx context.Context, c *access.Principal, in *c
 	if err != nil {
 		return nil, err
 	}
-	filter := attemptFilter{Status: in.Status, Code: in.Code, Since: in.Since, Until: in.Until}
+	filter := attemptFilter{Status: in.Status, Code: in.Code, ErrorKind: in.ErrorKind, Since: in.Since, Until: in.Until}
 	q, err := filter.query(c.Tenant)
 	if err != nil {
 		return nil, err

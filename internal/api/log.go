@@ -143,6 +143,7 @@ type attemptFilter struct {
 	rest.Page
 	Status    string    `query:"status" enum:"delivered,retrying,failed" doc:"only attempts that ended so"`
 	Code      string    `query:"code" doc:"only answers with this status code, such as 500, or of this class, such as 5xx"`
+	ErrorKind string    `query:"errorKind" enum:"status,timeout,connect,dns,tls,reset,protocol,response_too_large,blocked_address,proxy,auth,transform,request,answer,canceled" doc:"only attempts that failed in this way, as error.kind has it"`
 	EventType string    `query:"eventType" doc:"only attempts for events of this type"`
 	Since     rest.Time `query:"since" doc:"only attempts begun at or after this time"`
 	Until     rest.Time `query:"until" doc:"only attempts begun before this time"`
@@ -156,7 +157,7 @@ var outcomes = map[string]delivery.Outcome{
 
 // query returns the filter as a query of the tenant's attempts.
 func (f *attemptFilter) query(tenant event.TenantID) (q delivery.LogQuery, err error) {
-	q = delivery.LogQuery{Tenant: tenant, EventType: f.EventType, Since: time.Time(f.Since), Until: time.Time(f.Until)}
+	q = delivery.LogQuery{Tenant: tenant, EventType: f.EventType, ErrorKind: exchange.Kind(f.ErrorKind), Since: time.Time(f.Since), Until: time.Time(f.Until)}
 	if f.Status != "" {
 		q.Outcomes = []delivery.Outcome{outcomes[f.Status]}
 	}
@@ -250,7 +251,7 @@ func (a *API) attemptsOf(ctx context.Context, q delivery.LogQuery, in *rest.Page
 		return nil, err
 	}
 	// What belongs to a tenant, a webhook or an event has an index, the rest is looked for.
-	if q.Event == 0 && (q.EventType != "" || q.StatusMin != 0 || len(q.Outcomes) > 0) {
+	if q.Event == 0 && (q.EventType != "" || q.ErrorKind != "" || q.StatusMin != 0 || len(q.Outcomes) > 0) {
 		leave, err := a.Searches.Enter(ctx, q.Tenant)
 		if err != nil {
 			return nil, err

@@ -73,6 +73,11 @@ func TestAttemptsAreFound(t *testing.T) {
 	test("webhookId="+b.ID+"&eventType=b&code=5xx", 2)
 	test("eventType=a", 3)
 	test("code=200", 2)
+	test("errorKind=status", 4)
+	test("errorKind=status&eventType=a", 2)
+	test("errorKind=timeout", 0)
+	test("errorKind=status&eventId="+other, 2)
+	test("errorKind=connect&eventId="+other, 0)
 	// A test's event is not stored, its attempt can be found all the same.
 	var tested struct{ Attempt attemptDoc }
 	w.into(&tested, 200, "POST", "/v1/webhooks/"+g.ID+"/test", `{}`)
@@ -82,6 +87,7 @@ func TestAttemptsAreFound(t *testing.T) {
 		w.refused(404, "GET", "/v1/attempts?"+query, "")
 	}
 	w.refused(400, "GET", "/v1/attempts?code=9", "")
+	w.refused(400, "GET", "/v1/attempts?errorKind=late", "")
 	w.refused(400, "GET", "/v1/attempts?cursor=x", "")
 	var p list
 	w.into(&p, 200, "GET", "/v1/attempts?deliveryId="+failing.DeliveryID, "", "Authorization", "Bearer "+w.otherKey())

@@ -42,7 +42,7 @@ var mcpTools = []mcpTool{
 	{name: "list_event_deliveries", operation: "listEventDeliveries"},
 	{name: "list_deliveries", operation: "listDeliveries"},
 	{name: "get_delivery", operation: "getDelivery"},
-	{name: "list_attempts", operation: "listAttempts", text: "List attempts in the log, the newest first, with the requests and the answers of endpoints. Filters: status, code, eventType, webhookId, eventId, deliveryId, since, until."},
+	{name: "list_attempts", operation: "listAttempts", text: "List attempts in the log, the newest first, with the requests and the answers of endpoints. Filters: status, code, errorKind, eventType, webhookId, eventId, deliveryId, since, until."},
 	{name: "get_attempt", operation: "getAttempt"},
 	{name: "list_webhooks", operation: "listWebhooks", text: "List webhooks with their settings and health: whether they fail, since when, and the last error. Credentials are masked."},
 	{name: "get_webhook", operation: "getWebhook"},

@@ -41,6 +41,7 @@ func newTail(env *Env) *cobra.Command {
 	after := f.String("after", "", "begin after the attempt or event with this `id`, to continue an earlier tail")
 	hook := f.String("webhook", "", "only attempts of this `webhook`")
 	status := f.String("status", "", "only attempts with this `outcome`, as GET /v1/attempts takes it")
+	kind := f.String("error-kind", "", "only attempts that failed in this `way`, such as timeout")
 	eventType := f.String("type", "", "only this event `type`")
 	count := f.Int("count", 0, "end after this `number` of lines; 0: never")
 	conn := env.connect(cmd).output(cmd)
@@ -61,10 +62,11 @@ func newTail(env *Env) *cobra.Command {
 		if name == "attempts" {
 			set(t.query, "webhookId", *hook)
 			set(t.query, "status", *status)
+			set(t.query, "errorKind", *kind)
 			set(t.query, "eventType", *eventType)
 		} else {
-			if *hook != "" || *status != "" {
-				return usageError{errors.New("--webhook and --status are for attempts")}
+			if *hook != "" || *status != "" || *kind != "" {
+				return usageError{errors.New("--webhook, --status and --error-kind are for attempts")}
 			}
 			set(t.query, "type", *eventType)
 		}

@@ -66,6 +66,12 @@ func TestLogExport(t *testing.T) {
 	if got := rows("?outcome=failed"); len(got) != 0 {
 		t.Errorf("the filter by outcome: got %d rows", len(got))
 	}
+	if got := rows("?kind=timeout"); len(got) != 0 {
+		t.Errorf("the filter by the kind of error: got %d rows", len(got))
+	}
+	if r, err := c.Get(s.URL() + "/t/default/log-export?kind=late"); err != nil || r.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("an error that is none: got %v, %v", r.Status, err)
+	}
 	if r, err := c.Get(s.URL() + "/t/default/log-export?code=9xx"); err != nil || r.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("a code that is none: got %v, %v", r.Status, err)
 	}

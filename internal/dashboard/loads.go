@@ -42,7 +42,7 @@ type loadView struct {
 
 // loadPart is a count of failures.
 type loadPart struct {
-	Name, Query string // Query is that of the log with them; empty: the log cannot be asked for them
+	Name, Query string // Query is that of the log with them
 	Count       int64
 }
 
@@ -120,7 +120,8 @@ func (v *loadView) count(s *tally.Sum) {
 	}
 	for _, e := range s.Errors {
 		if e.Name != string(exchange.Status) { // which the classes tell
-			v.Parts = append(v.Parts, loadPart{Name: strings.ReplaceAll(e.Name, "_", " "), Count: e.Count})
+			query := url.Values{"webhook": {v.Hook.ID}, "kind": {e.Name}}
+			v.Parts = append(v.Parts, loadPart{Name: strings.ReplaceAll(e.Name, "_", " "), Query: "?" + query.Encode(), Count: e.Count})
 		}
 	}
 	v.Bars = chart.Line(parts)

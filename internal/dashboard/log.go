@@ -13,6 +13,7 @@ import (
 	"github.com/relay-events/relay/internal/connector"
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
@@ -105,7 +106,7 @@ const (
 
 type logView struct {
 	Attempts                                          []attemptView
-	Outcome, Code, Type, Webhook, Period, Test, Query string
+	Outcome, Code, Kind, Type, Webhook, Period, Query string
 	Hooks                                             []*webhook.Webhook
 	Types                                             []string
 	Hook                                              *webhook.Webhook // the one the log is limited to
@@ -114,7 +115,7 @@ type logView struct {
 	Export                                            string           // the query of the file with the same filters
 	SearchedTo                                        time.Time        // how far back was looked, where there may be more
 	Filtered                                          bool
-	Outcomes, Periods                                 []choice
+	Outcomes, Kinds, Periods                          []choice
 	Wrong                                             string
 	Retention                                         string
 	AnyHook                                           bool
@@ -127,14 +128,20 @@ type logView struct {
 // read takes the filters from the address.
 func (v *logView) read(q *request) {
 	p := q.URL.Query()
-	v.Outcome, v.Code, v.Type, v.Webhook, v.Period = p.Get("outcome"), strings.TrimSpace(p.Get("code")), p.Get("type"), p.Get("webhook"), p.Get("period")
+	v.Outcome, v.Code, v.Kind, v.Type, v.Webhook, v.Period = p.Get("outcome"), strings.TrimSpace(p.Get("code")), p.Get("kind"), p.Get("type"), p.Get("webhook"), p.Get("period")
 	v.Query = strings.TrimSpace(p.Get("q"))
 }
 
 var (
 	outcomeChoices = []choice{{"", "Any"}, {"delivered", "Delivered"}, {"retrying", "Retrying"}, {"failed", "Failed"}}
-	outcomeNames   = map[string]delivery.Outcome{"delivered": delivery.Delivered, "retrying": delivery.Retrying, "failed": delivery.Failed}
-	periodChoices  = []choice{{"", "Any time"}, {"1h", "Last hour"}, {"24h", "Last 24 hours"}, {"168h", "Last 7 days"}}
+	kindChoices    = []choice{
+		{"", "Any"}, {"status", "Status code"}, {"timeout", "No answer in time"}, {"connect", "No connection"}, {"dns", "Name not found"},
+		{"tls", "TLS"}, {"reset", "Connection cut"}, {"protocol", "Not HTTP"}, {"response_too_large", "Answer too large"},
+		{"blocked_address", "Address not allowed"}, {"proxy", "Outgoing proxy"}, {"auth", "No token"}, {"transform", "Transform"},
+		{"request", "Invalid request"}, {"answer", "Answer not usable"}, {"canceled", "Interrupted"},
+	}
+	outcomeNames  = map[string]delivery.Outcome{"delivered": delivery.Delivered, "retrying": delivery.Retrying, "failed": delivery.Failed}
+	periodChoices = []choice{{"", "Any time"}, {"1h", "Last hour"}, {"24h", "Last 24 hours"}, {"168h", "Last 7 days"}}
 )
 
 // logPage is the log of all webhooks, or of one. Its filters are in the address.
@@ -142,7 +149,7 @@ func (d *Dashboard) logPage(ctx context.Context, q *request) (answer, error) {
 	p := q.URL.Query()
 	at := p.Get("at")
 	p.Del("at")
-	v := logView{Selects: q.visit == nil, Outcomes: outcomeChoices, Periods: periodChoices, Hooks: d.Webhooks.List(q.who.Tenant), Retention: span(d.kept(q, d.Retention))}
+	v := logView{Selects: q.visit == nil, Outcomes: outcomeChoices, Kinds: kindChoices, Periods: periodChoices, Hooks: d.Webhooks.List(q.who.Tenant), Retention: span(d.kept(q, d.Retention))}
 	v.read(q)
 	v.AnyHook = len(v.Hooks) > 0
 	a := answer{page: "log", title: "Log", section: "log", block: "live-table"}
@@ -160,9 +167,9 @@ func (d *Dashboard) logPage(ctx context.Context, q *request) (answer, error) {
 	if v.Type != "" && !slices.Contains(v.Types, v.Type) {
 		v.Types = append([]string{v.Type}, v.Types...)
 	}
-	v.Filtered = v.Outcome != "" || v.Code != "" || v.Type != "" || v.Webhook != "" || v.Period != ""
+	v.Filtered = v.Outcome != "" || v.Code != "" || v.Kind != "" || v.Type != "" || v.Webhook != "" || v.Period != ""
 	// A tenant's or a webhook's attempts have an index; the rest is looked for.
-	if query.EventType != "" || query.StatusMin != 0 || len(query.Outcomes) > 0 {
+	if query.EventType != "" || query.ErrorKind != "" || query.StatusMin != 0 || len(query.Outcomes) > 0 {
 		leave, err := d.Searches.Enter(ctx, q.who.Tenant)
 		if err != nil {
 			return answer{}, err
@@ -230,6 +237,11 @@ func (d *Dashboard) logQuery(q *request, v *logView, p url.Values) (query delive
 		var ok bool
 		if query.StatusMin, query.StatusMax, ok = codes(v.Code); !ok {
 			return query, "The code must be a status code, such as 500, or a class, such as 5xx."
+		}
+	}
+	if v.Kind != "" {
+		if query.ErrorKind = exchange.Kind(v.Kind); !slices.Contains(exchange.Kinds, query.ErrorKind) {
+			return query, "There is no such error."
 		}
 	}
 	if v.Webhook != "" {

@@ -321,7 +321,10 @@ type LogQuery struct {
 	Outcomes []Outcome
 	// StatusMin and StatusMax bound the response status, both inclusive; zero: any.
 	StatusMin, StatusMax int
-	EventType            string
+	// ErrorKind selects the attempts that failed in this way; empty: all. Only
+	// Retrying and Failed have one.
+	ErrorKind exchange.Kind
+	EventType string
 	// Followers includes the entries of deliveries whose request is in another's
 	// entry (see Attempt.Batch). They have no status.
 	Followers    bool

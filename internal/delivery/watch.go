@@ -83,6 +83,7 @@ func (q *LogQuery) Matches(a *Attempt) bool {
 		q.Webhook != 0 && a.Webhook != q.Webhook,
 		q.Webhook == 0 && slices.Contains(q.Except, a.Webhook),
 		q.EventType != "" && a.EventType != q.EventType,
+		q.ErrorKind != "" && a.ErrorKind != q.ErrorKind,
 		!q.Since.IsZero() && a.At.Before(q.Since),
 		!q.Until.IsZero() && !a.At.Before(q.Until):
 		return false

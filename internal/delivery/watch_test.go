@@ -8,6 +8,7 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/webhook"
 )
 
@@ -22,6 +23,7 @@ func TestWatch(t *testing.T) {
 		one, two := r.webhook(good), r.webhook(bad, func(s *webhook.Settings) { s.Events = []string{"b.*"} })
 		all := r.engine.Watch(delivery.LogQuery{Tenant: event.DefaultTenant})
 		failures := r.engine.Watch(delivery.LogQuery{Tenant: event.DefaultTenant, StatusMin: 500, StatusMax: 599})
+		late := r.engine.Watch(delivery.LogQuery{Tenant: event.DefaultTenant, ErrorKind: exchange.Timeout})
 		others := r.engine.Watch(delivery.LogQuery{Tenant: event.DefaultTenant + 1})
 
 		r.publish(`{"type":"a.a","data":{"n":0}}`)
@@ -41,6 +43,9 @@ func TestWatch(t *testing.T) {
 			if a.Request.Body != nil || a.Request.Header != nil || a.Response.Body != nil {
 				t.Errorf("got an attempt with its bodies: %+v", a)
 			}
+		}
+		if list, _ := late.Take(); len(list) != 0 {
+			t.Errorf("got %d attempts that did not fail by a timeout", len(list))
 		}
 		<-failures.Recorded()
 		if list, _ := failures.Take(); len(list) != 1 || list[0].Webhook != two.Number {

@@ -109,3 +109,6 @@ const (
 	// the network, not for an answer.
 	Auth Kind = "auth"
 )
+
+// Kinds are those that a log entry may have, the most common first.
+var Kinds = []Kind{Status, Timeout, Connect, DNS, TLS, Reset, Protocol, TooLarge, Blocked, Proxy, Auth, Transform, Invalid, Answer, Canceled}

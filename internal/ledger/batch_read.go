@@ -80,8 +80,8 @@ func (l *Ledger) mayBatch(q *delivery.LogQuery) bool {
 // attemptsOfType is AttemptList for events of a type, where a batch counts that
 // has one of them anywhere.
 func (l *Ledger) attemptsOfType(ctx context.Context, q delivery.LogQuery) (list []*delivery.Attempt, next event.ID, err error) {
-	low, high := q.StatusMin, q.StatusMax
-	q.Followers, q.StatusMin, q.StatusMax = true, 0, 0
+	low, high, kind := q.StatusMin, q.StatusMax, q.ErrorKind
+	q.Followers, q.StatusMin, q.StatusMax, q.ErrorKind = true, 0, 0, ""
 	entries, next, err := l.store.AttemptList(ctx, q)
 	if err != nil {
 		return nil, 0, err
@@ -100,6 +100,9 @@ func (l *Ledger) attemptsOfType(ctx context.Context, q delivery.LogQuery) (list 
 			if a = lead; a == nil {
 				continue
 			}
+		}
+		if kind != "" && a.ErrorKind != kind {
+			continue
 		}
 		status := 0
 		if a.Response != nil {

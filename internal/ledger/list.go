@@ -182,6 +182,7 @@ func selects(q *delivery.LogQuery, a *delivery.Attempt) bool {
 	return (q.Webhook == 0 || a.Webhook == q.Webhook) && !slices.Contains(q.Except, a.Webhook) &&
 		(q.Event == 0 || a.Event == q.Event) &&
 		(q.EventType == "" || a.EventType == q.EventType) &&
+		(q.ErrorKind == "" || a.ErrorKind == q.ErrorKind) &&
 		(q.Before == 0 || a.ID < q.Before) &&
 		(len(q.Outcomes) == 0 && a.Outcome.IsAttempt() || slices.Contains(q.Outcomes, a.Outcome)) &&
 		(q.Since.IsZero() || !a.At.Before(q.Since)) && (q.Until.IsZero() || a.At.Before(q.Until))

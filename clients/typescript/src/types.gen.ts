@@ -3297,6 +3297,8 @@ export interface ListWebhookAttemptsParams {
   status?: "delivered" | "retrying" | "failed" | undefined;
   /** Only answers with this status code, such as 500, or of this class, such as 5xx. */
   code?: string | undefined;
+  /** Only attempts that failed in this way, as error.kind has it. */
+  errorKind?: "status" | "timeout" | "connect" | "dns" | "tls" | "reset" | "protocol" | "response_too_large" | "blocked_address" | "proxy" | "auth" | "transform" | "request" | "answer" | "canceled" | undefined;
   /** Only attempts for events of this type. */
   eventType?: string | undefined;
   /** Only attempts begun at or after this time. */
@@ -3342,6 +3344,8 @@ export interface ListAttemptsParams {
   status?: "delivered" | "retrying" | "failed" | undefined;
   /** Only answers with this status code, such as 500, or of this class, such as 5xx. */
   code?: string | undefined;
+  /** Only attempts that failed in this way, as error.kind has it. */
+  errorKind?: "status" | "timeout" | "connect" | "dns" | "tls" | "reset" | "protocol" | "response_too_large" | "blocked_address" | "proxy" | "auth" | "transform" | "request" | "answer" | "canceled" | undefined;
   /** Only attempts for events of this type. */
   eventType?: string | undefined;
   /** Only attempts begun at or after this time. */
@@ -3455,6 +3459,8 @@ export interface ListGateAttemptsParams {
   status?: "delivered" | "retrying" | "failed" | undefined;
   /** Only answers with this status code, such as 500, or of this class, such as 5xx. */
   code?: string | undefined;
+  /** Only attempts that failed in this way, as error.kind has it. */
+  errorKind?: "status" | "timeout" | "connect" | "dns" | "tls" | "reset" | "protocol" | "response_too_large" | "blocked_address" | "proxy" | "auth" | "transform" | "request" | "answer" | "canceled" | undefined;
   /** Only attempts begun at or after this time. */
   since?: Timestamp | undefined;
   /** Only attempts begun before this time. */
@@ -3500,6 +3506,8 @@ export interface ListConnectionAttemptsParams {
   status?: "delivered" | "retrying" | "failed" | undefined;
   /** Only answers with this status code, such as 500, or of this class, such as 5xx. */
   code?: string | undefined;
+  /** Only attempts that failed in this way, as error.kind has it. */
+  errorKind?: "status" | "timeout" | "connect" | "dns" | "tls" | "reset" | "protocol" | "response_too_large" | "blocked_address" | "proxy" | "auth" | "transform" | "request" | "answer" | "canceled" | undefined;
   /** Only attempts begun at or after this time. */
   since?: Timestamp | undefined;
   /** Only attempts begun before this time. */

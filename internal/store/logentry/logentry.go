@@ -183,6 +183,14 @@ func (d *Decoder) Detail(a *delivery.Attempt, flags byte) {
 	}
 }
 
+// ErrorKind reads the beginning of a detail as far as the kind of error, which it returns as part of the memory that is
+// read. PostgreSQL's queries read it from the same place (log.sql).
+func (d *Decoder) ErrorKind() []byte {
+	d.Varint() // number
+	d.Bytes()  // name
+	return d.Bytes()
+}
+
 // batch reads what appendBatch wrote for an attempt of the event.
 func (d *Decoder) batch(of event.ID) *delivery.Batch {
 	b := &delivery.Batch{ID: event.ID(d.Varint())}

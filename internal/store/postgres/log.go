@@ -13,6 +13,7 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/store/logentry"
 	"github.com/relay-events/relay/internal/store/sqltext"
 )
 
@@ -55,6 +56,11 @@ func (s *Store) AttemptList(ctx context.Context, q delivery.LogQuery) (list []*d
 	if len(outcomes) == 0 {
 		outcomes = []delivery.Outcome{delivery.Delivered, delivery.Retrying, delivery.Failed}
 	}
+	failed := []byte{} // as a detail has it, empty: any
+	if q.ErrorKind != "" {
+		failed = logentry.AppendString(nil, string(q.ErrorKind))
+		outcomes = slices.DeleteFunc(slices.Clone(outcomes), func(o delivery.Outcome) bool { return o != delivery.Retrying && o != delivery.Failed })
+	}
 	kinds := make([]int16, len(outcomes))
 	for i, o := range outcomes {
 		kinds[i] = int16(o)
@@ -80,12 +86,12 @@ func (s *Store) AttemptList(ctx context.Context, q delivery.LogQuery) (list []*d
 		}
 	}
 	bound, page := logSQL.Get("PageBound"), logSQL.Get("Page")
-	which := []any{numbers(q.Except)}
+	which := []any{numbers(q.Except), failed}
 	var webhook []any
 	if q.Webhook != 0 {
 		bound, page = logSQL.Get("PageBoundWebhook"), logSQL.Get("PageWebhook")
 		webhook = []any{int64(q.Webhook)}
-		which = webhook
+		which = []any{int64(q.Webhook), failed}
 	}
 	through, err := pages(ctx, below, from, func(below int64, rows int) (int64, error) {
 		return s.integer(ctx, bound, append([]any{below, from, rows - 1}, webhook...)...)

@@ -225,6 +225,13 @@ func (r *logReader) eventType() []byte {
 	return d.Bytes()
 }
 
+// errorKind returns the current entry's kind of error, part of the block's bytes.
+func (r *logReader) errorKind() []byte {
+	d := logentry.NewDecoder(r.detail, 0)
+	d.Bytes() // the event type
+	return d.ErrorKind()
+}
+
 // attempt makes the whole attempt of an entry. It shares no memory with the block.
 func (e *logEntry) attempt(id event.ID, detail []byte) (*delivery.Attempt, error) {
 	a := &delivery.Attempt{

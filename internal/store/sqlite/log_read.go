@@ -11,6 +11,7 @@ import (
 
 	"github.com/relay-events/relay/internal/delivery"
 	"github.com/relay-events/relay/internal/event"
+	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/store/logentry"
 	"github.com/relay-events/relay/internal/store/utcday"
 )
@@ -35,13 +36,14 @@ type logFilter struct {
 	classes, statuses    int64 // likewise; -1: any
 	statusMin, statusMax int32
 	eventType            string
+	errorKind            exchange.Kind
 	followers            bool
 	since, until         int64 // ms
 }
 
 func newLogFilter(q *delivery.LogQuery) logFilter {
 	f := logFilter{
-		tenant: q.Tenant, webhook: q.Webhook, except: q.Except, eventType: q.EventType, followers: q.Followers,
+		tenant: q.Tenant, webhook: q.Webhook, except: q.Except, eventType: q.EventType, errorKind: q.ErrorKind, followers: q.Followers,
 		classes: -1, statuses: -1,
 		statusMin: int32(q.StatusMin), statusMax: int32(q.StatusMax),
 		since: math.MinInt64, until: math.MaxInt64,
@@ -51,6 +53,9 @@ func newLogFilter(q *delivery.LogQuery) logFilter {
 	}
 	if len(q.Outcomes) == 0 {
 		f.outcomes = outcomeKind(delivery.Delivered) | outcomeKind(delivery.Retrying) | outcomeKind(delivery.Failed)
+	}
+	if f.errorKind != "" { // blocks know outcomes, which spares reading those in which everything arrived
+		f.outcomes &= outcomeKind(delivery.Retrying) | outcomeKind(delivery.Failed)
 	}
 	if f.statusMin != 0 || f.statusMax != 0 {
 		if f.statusMax == 0 {
@@ -220,7 +225,8 @@ func (s *logScan) block(c *conn, id event.ID) error {
 	s.found = s.found[:0]
 	err := s.l.block(c, id, func(r *logReader) error {
 		for at := id; r.next(); at++ {
-			if at < s.before && s.matches(&r.entry) && (s.eventType == "" || string(r.eventType()) == s.eventType) {
+			if at < s.before && s.matches(&r.entry) && (s.eventType == "" || string(r.eventType()) == s.eventType) &&
+				(s.errorKind == "" || string(r.errorKind()) == string(s.errorKind)) {
 				s.found = append(s.found, foundEntry{r.entry, at, r.detail})
 			}
 		}

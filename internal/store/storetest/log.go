@@ -142,6 +142,12 @@ func checkList(t testing.TB, s LogReader, want []*delivery.Attempt) {
 		{StatusMin: 500},
 		{StatusMax: 200},
 		{Outcomes: []delivery.Outcome{delivery.Delivered}, StatusMin: 404, StatusMax: 404},
+		{ErrorKind: exchange.Connect},
+		{ErrorKind: exchange.Status, Webhook: 3},
+		{ErrorKind: exchange.Status, StatusMin: 500, EventType: "sms.sent"},
+		{ErrorKind: exchange.Timeout}, // no entry has it
+		{ErrorKind: exchange.Connect, Outcomes: []delivery.Outcome{delivery.Failed}},
+		{ErrorKind: exchange.Status, Followers: true},
 		{EventType: "sms.sent"},
 		{EventType: "no.such"},
 		{Except: []uint32{2, 4}},
@@ -203,7 +209,7 @@ func matches(q *delivery.LogQuery, a *delivery.Attempt) bool {
 	}
 	return a.Tenant == q.Tenant && slices.Contains(outcomes, a.Outcome) && status && (q.Followers || !a.Follows()) &&
 		(q.Webhook == 0 || a.Webhook == q.Webhook) && !slices.Contains(q.Except, a.Webhook) &&
-		(q.EventType == "" || a.EventType == q.EventType) &&
+		(q.EventType == "" || a.EventType == q.EventType) && (q.ErrorKind == "" || a.ErrorKind == q.ErrorKind) &&
 		(q.Since.IsZero() || !a.At.Before(q.Since)) &&
 		(q.Until.IsZero() || a.At.Before(q.Until))
 }

@@ -389,6 +389,7 @@ class Operations(Transport):
         limit: Optional[int] = None,
         status: Optional[Literal["delivered", "retrying", "failed"]] = None,
         code: Optional[str] = None,
+        error_kind: Optional[Literal["status", "timeout", "connect", "dns", "tls", "reset", "protocol", "response_too_large", "blocked_address", "proxy", "auth", "transform", "request", "answer", "canceled"]] = None,
         event_type: Optional[str] = None,
         since: Optional[Timestamp] = None,
         until: Optional[Timestamp] = None,
@@ -401,7 +402,7 @@ class Operations(Transport):
 
         Needs the scope `read`.
         """
-        return self._entries(lambda at: self.list_webhook_attempts_page(id, limit=limit, status=status, code=code, event_type=event_type, since=since, until=until, cursor=at), cursor)
+        return self._entries(lambda at: self.list_webhook_attempts_page(id, limit=limit, status=status, code=code, error_kind=error_kind, event_type=event_type, since=since, until=until, cursor=at), cursor)
 
     def list_webhook_attempts_page(
         self,
@@ -411,12 +412,13 @@ class Operations(Transport):
         limit: Optional[int] = None,
         status: Optional[Literal["delivered", "retrying", "failed"]] = None,
         code: Optional[str] = None,
+        error_kind: Optional[Literal["status", "timeout", "connect", "dns", "tls", "reset", "protocol", "response_too_large", "blocked_address", "proxy", "auth", "transform", "request", "answer", "canceled"]] = None,
         event_type: Optional[str] = None,
         since: Optional[Timestamp] = None,
         until: Optional[Timestamp] = None,
     ) -> Page[t.Attempt]:
         """One page of list_webhook_attempts, for callers who keep the cursor by themselves."""
-        return self._page("GET", f"/v1/webhooks/{segment(id)}/attempts", query={"cursor": cursor, "limit": limit, "status": status, "code": code, "eventType": event_type, "since": since, "until": until})
+        return self._page("GET", f"/v1/webhooks/{segment(id)}/attempts", query={"cursor": cursor, "limit": limit, "status": status, "code": code, "errorKind": error_kind, "eventType": event_type, "since": since, "until": until})
 
     def list_hooks(
         self,
@@ -511,6 +513,7 @@ class Operations(Transport):
         limit: Optional[int] = None,
         status: Optional[Literal["delivered", "retrying", "failed"]] = None,
         code: Optional[str] = None,
+        error_kind: Optional[Literal["status", "timeout", "connect", "dns", "tls", "reset", "protocol", "response_too_large", "blocked_address", "proxy", "auth", "transform", "request", "answer", "canceled"]] = None,
         event_type: Optional[str] = None,
         since: Optional[Timestamp] = None,
         until: Optional[Timestamp] = None,
@@ -526,7 +529,7 @@ class Operations(Transport):
 
         Needs the scope `read`.
         """
-        return self._entries(lambda at: self.list_attempts_page(limit=limit, status=status, code=code, event_type=event_type, since=since, until=until, webhook_id=webhook_id, event_id=event_id, delivery_id=delivery_id, cursor=at), cursor)
+        return self._entries(lambda at: self.list_attempts_page(limit=limit, status=status, code=code, error_kind=error_kind, event_type=event_type, since=since, until=until, webhook_id=webhook_id, event_id=event_id, delivery_id=delivery_id, cursor=at), cursor)
 
     def list_attempts_page(
         self,
@@ -535,6 +538,7 @@ class Operations(Transport):
         limit: Optional[int] = None,
         status: Optional[Literal["delivered", "retrying", "failed"]] = None,
         code: Optional[str] = None,
+        error_kind: Optional[Literal["status", "timeout", "connect", "dns", "tls", "reset", "protocol", "response_too_large", "blocked_address", "proxy", "auth", "transform", "request", "answer", "canceled"]] = None,
         event_type: Optional[str] = None,
         since: Optional[Timestamp] = None,
         until: Optional[Timestamp] = None,
@@ -543,7 +547,7 @@ class Operations(Transport):
         delivery_id: Optional[str] = None,
     ) -> Page[t.Attempt]:
         """One page of list_attempts, for callers who keep the cursor by themselves."""
-        return self._page("GET", "/v1/attempts", query={"cursor": cursor, "limit": limit, "status": status, "code": code, "eventType": event_type, "since": since, "until": until, "webhookId": webhook_id, "eventId": event_id, "deliveryId": delivery_id})
+        return self._page("GET", "/v1/attempts", query={"cursor": cursor, "limit": limit, "status": status, "code": code, "errorKind": error_kind, "eventType": event_type, "since": since, "until": until, "webhookId": webhook_id, "eventId": event_id, "deliveryId": delivery_id})
 
     def get_attempt(self, id: str) -> t.Attempt:
         """Get an attempt: `GET /v1/attempts/{id}`.
@@ -848,6 +852,7 @@ class Operations(Transport):
         limit: Optional[int] = None,
         status: Optional[Literal["delivered", "retrying", "failed"]] = None,
         code: Optional[str] = None,
+        error_kind: Optional[Literal["status", "timeout", "connect", "dns", "tls", "reset", "protocol", "response_too_large", "blocked_address", "proxy", "auth", "transform", "request", "answer", "canceled"]] = None,
         since: Optional[Timestamp] = None,
         until: Optional[Timestamp] = None,
     ) -> Iterator[t.Attempt]:
@@ -859,7 +864,7 @@ class Operations(Transport):
 
         Needs the scope `admin`.
         """
-        return self._entries(lambda at: self.list_gate_attempts_page(limit=limit, status=status, code=code, since=since, until=until, cursor=at), cursor)
+        return self._entries(lambda at: self.list_gate_attempts_page(limit=limit, status=status, code=code, error_kind=error_kind, since=since, until=until, cursor=at), cursor)
 
     def list_gate_attempts_page(
         self,
@@ -868,11 +873,12 @@ class Operations(Transport):
         limit: Optional[int] = None,
         status: Optional[Literal["delivered", "retrying", "failed"]] = None,
         code: Optional[str] = None,
+        error_kind: Optional[Literal["status", "timeout", "connect", "dns", "tls", "reset", "protocol", "response_too_large", "blocked_address", "proxy", "auth", "transform", "request", "answer", "canceled"]] = None,
         since: Optional[Timestamp] = None,
         until: Optional[Timestamp] = None,
     ) -> Page[t.Attempt]:
         """One page of list_gate_attempts, for callers who keep the cursor by themselves."""
-        return self._page("GET", "/v1/gate/attempts", query={"cursor": cursor, "limit": limit, "status": status, "code": code, "since": since, "until": until})
+        return self._page("GET", "/v1/gate/attempts", query={"cursor": cursor, "limit": limit, "status": status, "code": code, "errorKind": error_kind, "since": since, "until": until})
 
     def list_integrations(self) -> List[t.Integration]:
         """List integrations: `GET /v1/integrations`.
@@ -1048,6 +1054,7 @@ class Operations(Transport):
         limit: Optional[int] = None,
         status: Optional[Literal["delivered", "retrying", "failed"]] = None,
         code: Optional[str] = None,
+        error_kind: Optional[Literal["status", "timeout", "connect", "dns", "tls", "reset", "protocol", "response_too_large", "blocked_address", "proxy", "auth", "transform", "request", "answer", "canceled"]] = None,
         since: Optional[Timestamp] = None,
         until: Optional[Timestamp] = None,
     ) -> Iterator[t.Attempt]:
@@ -1058,7 +1065,7 @@ class Operations(Transport):
 
         Needs the scope `read`.
         """
-        return self._entries(lambda at: self.list_connection_attempts_page(id, limit=limit, status=status, code=code, since=since, until=until, cursor=at), cursor)
+        return self._entries(lambda at: self.list_connection_attempts_page(id, limit=limit, status=status, code=code, error_kind=error_kind, since=since, until=until, cursor=at), cursor)
 
     def list_connection_attempts_page(
         self,
@@ -1068,11 +1075,12 @@ class Operations(Transport):
         limit: Optional[int] = None,
         status: Optional[Literal["delivered", "retrying", "failed"]] = None,
         code: Optional[str] = None,
+        error_kind: Optional[Literal["status", "timeout", "connect", "dns", "tls", "reset", "protocol", "response_too_large", "blocked_address", "proxy", "auth", "transform", "request", "answer", "canceled"]] = None,
         since: Optional[Timestamp] = None,
         until: Optional[Timestamp] = None,
     ) -> Page[t.Attempt]:
         """One page of list_connection_attempts, for callers who keep the cursor by themselves."""
-        return self._page("GET", f"/v1/connections/{segment(id)}/attempts", query={"cursor": cursor, "limit": limit, "status": status, "code": code, "since": since, "until": until})
+        return self._page("GET", f"/v1/connections/{segment(id)}/attempts", query={"cursor": cursor, "limit": limit, "status": status, "code": code, "errorKind": error_kind, "since": since, "until": until})
 
     def list_profiles(self, *, cursor: Optional[str] = None, limit: Optional[int] = None) -> Iterator[t.Profile]:
         """List the profiles: `GET /v1/profiles`.

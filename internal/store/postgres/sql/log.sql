@@ -21,7 +21,14 @@ LIMIT 1;
 
 -- name: Page
 SELECT id, tenant, webhook, event, at, total_us, outcome, status, type, detail
-FROM attempt
+FROM attempt,
+  LATERAL (SELECT CASE
+    WHEN get_byte(detail, 2) < 128 THEN 3
+    WHEN get_byte(detail, 3) < 128 THEN 4
+    ELSE 5 END) AS name(place),
+  LATERAL (SELECT name.place + CASE
+    WHEN get_byte(detail, name.place) < 128 THEN 1 + get_byte(detail, name.place)
+    ELSE 2 + get_byte(detail, name.place) % 128 + 128 * get_byte(detail, name.place + 1) END) AS kind(place)
 WHERE id < $1 AND id >= $2 AND tenant = $3
   AND outcome = ANY ($4)
   AND ($5 = 0 AND $6 = 0 OR status >= $5 AND ($6 = 0 OR status <= $6))
@@ -29,12 +36,21 @@ WHERE id < $1 AND id >= $2 AND tenant = $3
   AND at >= $8 AND at < $9
   AND ($11 OR status IS DISTINCT FROM -1) -- followers, see detail.go
   AND webhook <> ALL ($12)
+  -- The kind of error stands in the detail behind two bytes, a number and a name: see logentry.ErrorKind.
+  AND CASE WHEN $13 = ''::bytea THEN true ELSE substring(detail FROM 1 + kind.place FOR length($13)) = $13 END
 ORDER BY id DESC
 LIMIT $10;
 
 -- name: PageWebhook
 SELECT id, tenant, webhook, event, at, total_us, outcome, status, type, detail
-FROM attempt
+FROM attempt,
+  LATERAL (SELECT CASE
+    WHEN get_byte(detail, 2) < 128 THEN 3
+    WHEN get_byte(detail, 3) < 128 THEN 4
+    ELSE 5 END) AS name(place),
+  LATERAL (SELECT name.place + CASE
+    WHEN get_byte(detail, name.place) < 128 THEN 1 + get_byte(detail, name.place)
+    ELSE 2 + get_byte(detail, name.place) % 128 + 128 * get_byte(detail, name.place + 1) END) AS kind(place)
 WHERE id < $1 AND id >= $2 AND tenant = $3
   AND outcome = ANY ($4)
   AND ($5 = 0 AND $6 = 0 OR status >= $5 AND ($6 = 0 OR status <= $6))
@@ -42,6 +58,8 @@ WHERE id < $1 AND id >= $2 AND tenant = $3
   AND at >= $8 AND at < $9
   AND ($11 OR status IS DISTINCT FROM -1) -- followers, see detail.go
   AND webhook = $12
+  -- The kind of error stands in the detail behind two bytes, a number and a name: see logentry.ErrorKind.
+  AND CASE WHEN $13 = ''::bytea THEN true ELSE substring(detail FROM 1 + kind.place FOR length($13)) = $13 END
 ORDER BY id DESC
 LIMIT $10;
 
