@@ -46,6 +46,22 @@ func TestServersShareHooks(t *testing.T) {
 			}
 		}
 	}
+	for range 5 { // what one server ended is not what the other gives, though it may not have heard of it yet
+		id := subscribe(both[0], "/again")
+		if known := subscribe(both[1], "/again"); known != id {
+			t.Fatalf("the same at the other server: got %s, want %s", known, id)
+		}
+		if _, err := both[0].DeleteHook(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		again := subscribe(both[1], "/again")
+		if again == id {
+			t.Fatalf("subscribing at one server after unsubscribing at the other: got the ended hook %s", id)
+		}
+		if _, err := both[1].DeleteHook(t.Context(), again); err != nil {
+			t.Fatal(err)
+		}
+	}
 	id := subscribe(both[0], "/gone")
 	status.Store(http.StatusGone)
 	if _, err := both[0].Publish(t.Context(), client.NewEvent{Type: "a.b", Data: 1}); err != nil {

@@ -246,17 +246,20 @@ func (s *server) selectRows(b *tab, e *endpoint) {
 	if first == second {
 		s.t.Error("the key k stays on its row")
 	}
-	b.eval(`document.querySelector("#panel form button").click()`)
+	b.until(`document.querySelector("#panel form")?.matches("[data-htmx-powered]")`)
+	b.eval(`document.querySelector("#panel [data-at]").classList.add("before"), document.querySelector("#panel form button").click()`)
 	e.next(s.t)
 	e.made++
+	b.until(at + ` !== undefined && document.querySelector("#panel .before") === null`)
 	b.do(chromedp.Reload())
+	closed := at + ` === undefined && location.search === "" && document.querySelector("#live-table tr[data-id] a") !== null`
 	b.until(at + ` !== undefined && document.readyState === "complete"`)
 	key("Escape")
-	b.until(at + ` === undefined && location.search === ""`)
+	b.until(closed)
 	b.eval(`document.querySelector("#live-table tr[data-id] a").click()`)
 	b.until(at + ` !== undefined`)
 	b.eval(`history.back()`)
-	b.until(at + ` === undefined && location.search === ""`)
+	b.until(closed)
 	b.do(chromedp.EmulateViewport(390, 844))
 	b.eval(`document.querySelector("#live-table tr[data-id] a").click()`)
 	b.until(`location.pathname.includes("/log/att_")`) // on a phone it is a page

@@ -75,10 +75,8 @@ func (h *Hooks) Subscribe(ctx context.Context, p *access.Principal, s Subscripti
 		set.Events = s.Events
 	}
 	like := func() *webhook.Webhook { return h.Webhooks.HookLike(p.Tenant, s.Target, set.Events, s.Filter) }
-	if w = like(); w != nil {
-		return w, false, nil
-	}
-	// Another server may have it. It may also be subscribed at this moment, here or there: of those the first stays.
+	// Another server may have added it, or ended it, a moment ago. It may also be subscribed at this moment, here or there: of
+	// those the first stays.
 	if err := h.Webhooks.Refresh(ctx); err != nil {
 		return nil, false, err
 	}
