@@ -252,16 +252,17 @@ func (s *server) selectRows(b *tab, e *endpoint) {
 	e.made++
 	b.until(at + ` !== undefined && document.querySelector("#panel .before") === null`)
 	b.do(chromedp.Reload())
-	closed := at + ` === undefined && location.search === "" && document.querySelector("#live-table tr[data-id] a") !== null`
+	clickFirst := `(() => { const first = document.querySelector("#live-table tr[data-id] a"); first?.click(); return first !== null; })()`
+	closed := at + ` === undefined && location.search === ""`
 	b.until(at + ` !== undefined && document.readyState === "complete"`)
 	key("Escape")
 	b.until(closed)
-	b.eval(`document.querySelector("#live-table tr[data-id] a").click()`)
+	b.until(clickFirst)
 	b.until(at + ` !== undefined`)
 	b.eval(`history.back()`)
 	b.until(closed)
 	b.do(chromedp.EmulateViewport(390, 844))
-	b.eval(`document.querySelector("#live-table tr[data-id] a").click()`)
+	b.until(clickFirst)
 	b.until(`location.pathname.includes("/log/att_")`) // on a phone it is a page
 	b.do(chromedp.ResetViewport())
 	b.open("/t/default/log")
