@@ -88,6 +88,9 @@ func Run(args []string, env Env) int {
 	if errors.As(err, new(pendingError)) {
 		return exitPending
 	}
+	if errors.As(err, new(unreadError)) {
+		return exitUnread
+	}
 	if isProblems(err) {
 		return exitError
 	}
@@ -155,7 +158,7 @@ func groups(env *Env, asked func(name string) bool) []group {
 		{"resources", "Manage:", append(newResources(env, asked), newExport(env), newDiff(env), newApply(env), newImport(env))},
 		{"access", "Reach a server:", []*cobra.Command{newLogin(env), newLogout(env), newWhoami(env), newUse(env)}},
 		{"maintain", "Look after a server:", append([]*cobra.Command{
-			newDoctor(env), newConfig(env), newHealthcheck(env), newBackup(env), newRestore(env), newMigrate(env),
+			newDoctor(env), newConfig(env), newHealthcheck(env), newBackup(env), newRestore(env), newMigrate(env), newUpgrade(env),
 		}, bench.Commands()...)},
 		{"other", "Other commands:", []*cobra.Command{newVersion(env), newMan(env)}},
 	}

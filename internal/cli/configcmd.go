@@ -99,7 +99,7 @@ func newConfigCheck(env *Env) *cobra.Command {
 }
 
 // clientVariables are the RELAY_ variables that are read by commands and are not settings.
-var clientVariables = []string{"RELAY_CONFIG", "RELAY_URL", "RELAY_KEY", "RELAY_TENANT", "RELAY_PROFILE", "RELAY_WEBHOOK_SECRET", "RELAY_IMPORT_TOKEN"}
+var clientVariables = []string{"RELAY_CONFIG", "RELAY_URL", "RELAY_KEY", "RELAY_TENANT", "RELAY_PROFILE", "RELAY_WEBHOOK_SECRET", "RELAY_IMPORT_TOKEN", "RELAY_RELEASES"}
 
 // unknownVariables returns a line for each RELAY_ variable that has no effect.
 func (e *Env) unknownVariables() []string {

@@ -18,7 +18,9 @@ func reference(root *cobra.Command) string {
 		"`RELAY_URL` and `RELAY_KEY` override it, and `--server` overrides `RELAY_URL`. There is no flag for a key: every user of a machine can read the flags of its programs.\n\n" +
 		"**Output.** A terminal gets tables, a pipe or `--json` gets JSON: one object, or one a line for lists. Errors and progress go to standard error. No command asks a question unless standard input is a terminal.\n\n" +
 		"| exit code | |\n| --- | --- |\n| 0 | success |\n| 1 | the command was tried and failed |\n| 2 | the command line, the configuration or an input file is invalid; nothing was done |\n" +
-		fmt.Sprintf("| %d | `relay migrate status`: a migration is pending |\n| %d | `relay backup`: the backup was made, but some of the data is damaged |\n\n", exitPending, exitDamaged) +
+		fmt.Sprintf("| %d | `relay migrate status`: a migration is pending |\n| %d | `relay upgrade --check`: there is a newer release, or a migration is pending |\n"+
+			"| %d | `relay backup`: the backup was made, but some of the data is damaged |\n| %d | `relay upgrade --check`: the releases could not be read |\n\n",
+			exitPending, exitPending, exitDamaged, exitUnread) +
 		"**Flags of all commands that call a server:** `--server` (the address), `--profile` (one that login made), `--tenant` (for a key of the platform), `--json`.\n\n" +
 		"**Completion** of commands, flags, values and ids: `source <(relay completion bash)`, likewise `zsh`, `fish` and `powershell`.\n")
 	for _, g := range root.Groups() {

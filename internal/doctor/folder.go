@@ -70,7 +70,7 @@ func (r *run) key(dir string) {
 		return
 	}
 	if err == nil {
-		_, err = secret.Open(path, []byte(r.Config.SecretKey.Reveal()))
+		_, err = secret.Peek(path, []byte(r.Config.SecretKey.Reveal()))
 	}
 	if err != nil {
 		r.add(Problem, "encryption key", path, err.Error(), "if the cause does not say it: give the server's secretKey, or restore the file from a backup")

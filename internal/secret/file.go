@@ -80,35 +80,41 @@ func (k *Keyring) open() error {
 	return nil
 }
 
-// read loads the keys from the key file.
+// read loads the keys from the key file, and encrypts a file that a master key does not encrypt yet.
 func (k *Keyring) read() error {
+	encrypted, err := k.load()
+	if err == nil && len(k.master) > 0 && !encrypted {
+		err = k.write(k.now.Load(), k.master)
+	}
+	return err
+}
+
+// load loads the keys from the key file, and says whether a master key encrypts it.
+func (k *Keyring) load() (encrypted bool, err error) {
 	b, mode, err := readKeyFile(k.path)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var f keyFile
 	if json.Unmarshal(b, &f) != nil || f.Format == 0 {
-		return errNotKeyFile
+		return false, errNotKeyFile
 	}
 	if f.Format > fileFormat {
-		return fmt.Errorf("it was written by a newer Relay (format %d); this Relay reads format %d", f.Format, fileFormat)
+		return false, fmt.Errorf("it was written by a newer Relay (format %d); this Relay reads format %d", f.Format, fileFormat)
 	}
 	if err := checkMode(mode, f.Salt != nil); err != nil {
-		return fmt.Errorf("%w: chmod 600 %q", err, k.path)
+		return false, fmt.Errorf("%w: chmod 600 %q", err, k.path)
 	}
 	h, err := f.decode(k.master)
 	if err != nil {
-		return err
+		return false, err
 	}
 	now, err := newKeys(h)
 	if err != nil {
-		return errNotKeyFile
+		return false, errNotKeyFile
 	}
 	k.now.Store(now)
-	if len(k.master) > 0 && f.Salt == nil {
-		return k.write(now, k.master)
-	}
-	return nil
+	return f.Salt != nil, nil
 }
 
 // checkMode rejects permissions that expose the keys. The group may read a file that a master key

@@ -110,6 +110,20 @@ func Open(path string, master []byte) (*Keyring, error) {
 	return k, nil
 }
 
+// Peek opens the key file at path like Open, and never writes: a file that is missing is an error, and
+// one that a master key would encrypt stays as it is. The Keyring is for opening values.
+func Peek(path string, master []byte) (*Keyring, error) {
+	k := &Keyring{path: path, master: bytes.Clone(master)}
+	err := checkMaster(master)
+	if err == nil {
+		_, err = k.load()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the key file %q: %w", path, err)
+	}
+	return k, nil
+}
+
 // Save writes new keys to the key file, creating its folder, if there was no file when the Keyring
 // was opened. If another process wrote the file first, Save loads that process's keys. The file is
 // durable on return. Saving twice is harmless.

@@ -465,3 +465,26 @@ func TestSharedKeysAreNotReplaced(t *testing.T) {
 		}
 	}
 }
+
+// TestPeekWritesNothing: neither a missing key file nor one that a master key would encrypt.
+func TestPeekWritesNothing(t *testing.T) {
+	path := ringPath(t)
+	if k, err := Peek(path, nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a missing file: got %v, %v, want an error", k, err)
+	}
+	sealed := seal(t, newRing(t, path, nil), canary, "c")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := Peek(path, master("m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain, err := k.Open(sealed, "c"); err != nil || string(plain) != canary {
+		t.Errorf("got %q, %v, want what was sealed", plain, err)
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("got %s, %v, want the file as it was", after, err)
+	}
+}

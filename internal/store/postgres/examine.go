@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/relay-events/relay/internal/webhook"
 )
 
 // Examination is what a database says about itself.
@@ -36,4 +38,25 @@ func Examine(ctx context.Context, url string) (x Examination, err error) {
 	}
 	x.Schema, err = Schema(ctx, url)
 	return x, err
+}
+
+// TryKeys returns ErrOtherKeys if the secrets in a database are sealed with other keys than open
+// returns. It hands open the keys that servers with a master key keep in the database, as
+// secret.OpenShared takes them, nil if there are none. It changes nothing.
+func TryKeys(ctx context.Context, url string, open func(kept []byte) (webhook.Sealer, error)) error {
+	s, err := unregistered(url)
+	if err != nil {
+		return err
+	}
+	defer s.closePools()
+	var kept, check []byte
+	err = s.query(ctx, func(row pgx.CollectableRow) error { return row.Scan(&kept, &check) }, configSQL.Get("KeysRead"))
+	if err != nil {
+		return fmt.Errorf("reading the keys' check: %w", err)
+	}
+	keys, err := open(kept)
+	if err != nil {
+		return err
+	}
+	return checkKeys(keys, check)
 }

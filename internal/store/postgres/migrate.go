@@ -35,6 +35,9 @@ type SchemaStatus struct {
 // Newer reports whether a newer Relay has changed the database.
 func (s SchemaStatus) Newer() bool { return s.Version > s.Latest }
 
+// Pending returns what each migration that the database lacks is about, the next one first.
+func (s SchemaStatus) Pending() []string { return sqltext.Pending(migrations, s.Version) }
+
 // Schema returns the version of a database's schema. It changes nothing.
 func Schema(ctx context.Context, url string) (st SchemaStatus, err error) {
 	st.Latest = len(migrations)

@@ -48,10 +48,8 @@ func (s *Store) openKeys(ctx context.Context, keys func(kept []byte) (webhook.Se
 			}
 			return nil
 		}
-		if check != nil {
-			if plain, err := s.sealer.Open(check, keyCheckContext); err != nil || string(plain) != keyCheck {
-				return ErrOtherKeys
-			}
+		if err := checkKeys(s.sealer, check); err != nil {
+			return err
 		}
 		if check != nil && bytes.Equal(keep, kept) && !s.sealer.Stale(check) {
 			return nil
@@ -67,4 +65,15 @@ func (s *Store) openKeys(ctx context.Context, keys func(kept []byte) (webhook.Se
 		s.Tables = tables.New(plainDB{s}, plainDB{s}, s.sealer, s.EventReserve)
 	}
 	return err
+}
+
+// checkKeys returns ErrOtherKeys if the check was sealed with other keys; nil was sealed by nobody.
+func checkKeys(keys webhook.Sealer, check []byte) error {
+	if check == nil {
+		return nil
+	}
+	if plain, err := keys.Open(check, keyCheckContext); err != nil || string(plain) != keyCheck {
+		return ErrOtherKeys
+	}
+	return nil
 }

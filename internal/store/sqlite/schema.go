@@ -9,6 +9,10 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/relay-events/relay/internal/store/sqltext"
 )
 
 // FileSchema says which version of its schema a file has.
@@ -16,17 +20,22 @@ type FileSchema struct {
 	Name    string // with slashes, below the data folder
 	Version int    // migrations applied
 	Latest  int    // migrations this Relay knows
+
+	scripts []string
 }
 
 // Newer reports whether a newer Relay has written the file.
 func (f FileSchema) Newer() bool { return f.Version > f.Latest }
+
+// Pending returns what each migration that the file lacks is about, the next one first.
+func (f FileSchema) Pending() []string { return sqltext.Pending(f.scripts, f.Version) }
 
 // schemaDays of each folder are migrated, the newest; older ones are only read,
 // as they are.
 const schemaDays = 2
 
 // Schema returns the versions of the files of a folder that are migrated. It
-// may be called while a server uses the folder.
+// may be called while a server uses the folder, and changes nothing in it.
 func Schema(dir string) ([]FileSchema, error) {
 	c := &Cut{dir: dir}
 	names, err := c.migrated()
@@ -35,21 +44,46 @@ func Schema(dir string) ([]FileSchema, error) {
 		if err != nil {
 			break
 		}
-		var file *conn
-		if file, err = c.dial(name); err != nil {
-			break
-		}
-		f := FileSchema{Name: name, Latest: len(loadMigrations(schemaOf(name)))}
-		var version int64
-		version, err = file.integer(`PRAGMA user_version`)
-		file.close()
-		f.Version = int(version)
+		f := FileSchema{Name: name, scripts: loadMigrations(schemaOf(name))}
+		f.Latest = len(f.scripts)
+		f.Version, err = c.schemaVersion(name)
 		list = append(list, f)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the schema of %q: %w", dir, err)
 	}
 	return list, nil
+}
+
+// schemaVersion reads a file's version as the next server would find it. A connection that is the
+// only one would leave shared memory behind, and write the WAL into the file when it closes: this one
+// keeps its index of the WAL to itself, and leaves the WAL as it is.
+func (c *Cut) schemaVersion(name string) (int, error) {
+	for _, alone := range []bool{true, false} {
+		file, err := c.dial(name)
+		if err != nil {
+			return 0, err
+		}
+		_, err = file.raw.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
+		if alone && err == nil {
+			if err = file.raw.BusyTimeout(0); err == nil {
+				err = file.raw.Exec(`PRAGMA locking_mode=EXCLUSIVE`)
+			}
+		}
+		version := int64(0)
+		if err == nil {
+			version, err = file.integer(`PRAGMA user_version`)
+		}
+		file.close()
+		if alone && errors.Is(err, sqlite3.BUSY) {
+			continue // a server has it open, and keeps the shared memory
+		}
+		if err != nil {
+			err = fmt.Errorf("reading %q: %w", name, err)
+		}
+		return int(version), err
+	}
+	panic("internal error: the second try returns")
 }
 
 // schemaOf returns the name of a file's migrations: that of its folder, or its own.

@@ -95,6 +95,35 @@ func Migrations(files fs.FS, prefix string) []string {
 	}
 }
 
+// Pending returns what each of the scripts after the first applied ones is about: the first sentence
+// of the comment that it begins with.
+func Pending(scripts []string, applied int) []string {
+	var list []string
+	for _, script := range scripts[min(max(applied, 0), len(scripts)):] {
+		list = append(list, about(script))
+	}
+	return list
+}
+
+func about(script string) string {
+	var words []string
+	for line := range strings.Lines(script) {
+		comment, ok := strings.CutPrefix(strings.TrimSpace(line), "--")
+		if !ok {
+			break
+		}
+		words = append(words, strings.Fields(comment)...)
+		if i := len(words); i > 0 && strings.HasSuffix(words[i-1], ".") {
+			break
+		}
+	}
+	text := strings.Join(words, " ")
+	for _, end := range []string{". ", ": ", "; "} {
+		text, _, _ = strings.Cut(text, end)
+	}
+	return strings.TrimRight(text, ".:;")
+}
+
 func read(files fs.FS, name string) string {
 	text, err := fs.ReadFile(files, "sql/"+name)
 	if err != nil {

@@ -50,3 +50,17 @@ func TestMistakesPanic(t *testing.T) {
 		}()
 	}
 }
+
+func TestPendingMigrationsSayWhatTheyAreAbout(t *testing.T) {
+	scripts := []string{
+		"CREATE TABLE a", "-- Who did what: see access.\nCREATE TABLE b", "-- A comment that goes on\n-- in a second line. And more.\nCREATE TABLE c",
+	}
+	for applied, want := range [][]string{
+		{"", "Who did what", "A comment that goes on in a second line"}, {"Who did what", "A comment that goes on in a second line"},
+		{"A comment that goes on in a second line"}, nil, nil,
+	} {
+		if got := Pending(scripts, applied); !slices.Equal(got, want) {
+			t.Errorf("after %d: got %q, want %q", applied, got, want)
+		}
+	}
+}

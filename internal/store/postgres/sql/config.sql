@@ -38,6 +38,10 @@ UPDATE job
 SET state = $3, cursor = $4, scanned = $5, owed = $6, error = $7, finished = $8
 WHERE id = $1 AND fence = $2 AND state = 'running';
 
+-- name: KeysRead
+SELECT keys, key_check
+FROM relay_meta;
+
 -- name: KeysLock
 SELECT keys, key_check
 FROM relay_meta
