@@ -2863,6 +2863,14 @@ func (c *Client) GetReadiness(ctx context.Context) (Probe, error) {
 	return ask[Probe](ctx, c, request{http.MethodGet, "/readyz", nil, nil, nil})
 }
 
+// GetConnectorSchema calls GET /schemas/connector-1.json: the JSON Schema of definitions.
+//
+// For editors and for programs that write definitions. Relay itself checks more, expressions for
+// example: see checkConnector.
+func (c *Client) GetConnectorSchema(ctx context.Context) (io.ReadCloser, error) {
+	return c.open(ctx, request{http.MethodGet, "/schemas/connector-1.json", nil, nil, nil})
+}
+
 // GetDocument calls GET /openapi.json: this document, as OpenAPI 3.1.
 //
 // Its "webhooks" are the events of the built-in packs and those about webhooks, as endpoints

@@ -66,7 +66,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 		{"admin", w.key(access.ScopeAdmin), "publish hooks read manage admin"},
 		{"platform", w.key(access.ScopePlatform), "platform"},
 	}
-	open := []string{"GET /livez", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs", "POST /v1/session", "POST /v1/session/code", "POST /v1/session/link", "GET /v1/session/passkey", "POST /v1/session/passkey"}
+	open := []string{"GET /livez", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs", "GET /schemas/connector-1.json", "POST /v1/session", "POST /v1/session/code", "POST /v1/session/link", "GET /v1/session/passkey", "POST /v1/session/passkey"}
 	calls := 0
 	for path, operations := range w.document().Paths {
 		for method, op := range operations {

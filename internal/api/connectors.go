@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/connector"
@@ -10,6 +11,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/rest"
+	"github.com/relay-events/relay/internal/web"
 )
 
 // Connector is a definition of a partner platform.
@@ -257,6 +259,21 @@ type ConnectorTestResult struct {
 	Name   string  `json:"name"`
 	Passed bool    `json:"passed"`
 	Reason *string `json:"reason" doc:"why it failed"`
+}
+
+var docConnectorSchema = rest.Doc{ID: "getConnectorSchema", Tag: "Connectors", Summary: "The JSON Schema of definitions", Answer: "application/schema+json",
+	Text: "For editors and for programs that write definitions. Relay itself checks more, expressions for example: see checkConnector."}
+
+// connectorSchemaRoute needs no key: editors that read a schema have none, and it is the same everywhere.
+func (a *API) connectorSchemaRoute() rest.Route {
+	rt := rest.Describe[rest.None, rest.None]("GET "+connector.SchemaPath, access.Anybody, docConnectorSchema)
+	rt.Handler = web.Handler(func(w http.ResponseWriter, _ *http.Request) error {
+		web.APIHeaders(w.Header())
+		w.Header().Set("Cache-Control", "max-age=3600")
+		web.Send(w, http.StatusOK, docConnectorSchema.Answer, connector.Schema())
+		return nil
+	})
+	return rt
 }
 
 var docConnectorCheck = rest.Doc{ID: "checkConnector", Tag: "Connectors", Summary: "Check a document and run its tests", Pure: true,

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/relay-events/relay/internal/connector"
 	"github.com/relay-events/relay/internal/ledger"
 	"github.com/relay-events/relay/internal/testenv"
 )
@@ -281,5 +282,14 @@ func walkSchema(v any, visit func(map[string]any)) {
 		for _, inner := range v {
 			walkSchema(inner, visit)
 		}
+	}
+}
+
+// TestConnectorSchemaIsServed to editors, which have no key.
+func TestConnectorSchemaIsServed(t *testing.T) {
+	w := newWorld(t)
+	got := w.do("GET", "/schemas/connector-1.json", "", "Authorization", "")
+	if got.status != 200 || !bytes.Equal(got.body, connector.Schema()) || got.header.Get("Content-Type") != "application/schema+json" {
+		t.Errorf("got %d, %v and %d bytes, want the schema", got.status, got.header, len(got.body))
 	}
 }

@@ -238,6 +238,7 @@ func (a *API) Routes() []rest.Route {
 
 		rest.Handle(a.face, "GET /livez", access.Anybody, docLive, a.live),
 		rest.Handle(a.face, "GET /readyz", access.Anybody, docReady, a.ready),
+		a.connectorSchemaRoute(),
 		a.face.DocumentRoute("GET /openapi.json", docOpenAPI),
 		a.face.PageRoute("GET /docs", docDocs),
 	}

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/relay-events/relay/client"
+	"github.com/relay-events/relay/internal/connector"
 )
 
 // connectorCheck is the answer to POST /v1/connectors/check.
@@ -169,3 +170,18 @@ func newConnectorPush(env *Env) *cobra.Command {
 }
 
 var errNotThere = errors.New("it is not there")
+
+// newConnectorSchema makes "relay connectors schema".
+func newConnectorSchema(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Args: noArgs, Short: "Print the JSON Schema of definitions",
+		Long: "Print the JSON Schema of connector definitions, for editors. A definition that begins with the line\n" +
+			"\"# yaml-language-server: $schema=connector-1.json\" is checked while it is typed, and keys are completed. A server\n" +
+			"publishes the same schema at " + connector.SchemaPath + ", for which no key is needed. No server is called.",
+		Example: "  relay connectors schema > connector-1.json",
+		RunE: func(*cobra.Command, []string) error {
+			_, err := env.Stdout.Write(connector.Schema())
+			return err
+		},
+	}
+}

@@ -185,7 +185,7 @@ func newResources(env *Env, asked func(name string) bool) []*cobra.Command {
 			parent.AddCommand(newAudienceImport(env))
 		}
 		if r.name == "connectors" {
-			parent.AddCommand(newConnectorCheck(env, "validate"), newConnectorCheck(env, "test"), newConnectorPush(env))
+			parent.AddCommand(newConnectorCheck(env, "validate"), newConnectorCheck(env, "test"), newConnectorPush(env), newConnectorSchema(env))
 		}
 	}
 	return list

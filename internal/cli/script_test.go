@@ -113,6 +113,7 @@ func TestCommands(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("RELAY_URL", url)
+			e.Setenv("SERVER", url)
 			e.Setenv("RELAY_KEY", operatorKey)
 			e.Setenv("DATA", data)
 			e.Setenv("HOOK", hook.URL)

@@ -30,6 +30,12 @@ const (
 
 var verdicts = []string{string(Delivered), string(Retry), string(Throttle), string(Reauthorize), string(Rejected), string(Split), string(Stop)}
 
+// matches are the ways to tell which item a result is about, and unmentioned the verdicts on items that have none.
+var (
+	matches     = []string{"index", "id", "rejectedList"}
+	unmentioned = []string{string(Delivered), string(Retry), string(Rejected)}
+)
+
 // rule gives a verdict for answers.
 type rule struct {
 	when *expression
@@ -73,7 +79,7 @@ func (p *parser) answers(o *definition.Object, d *Definition) {
 	}
 	r := p.Object(n, "results", "path", "match", "idOf", "id", "ok", "code", "message", "retry", "unmentioned")
 	d.results = &results{
-		path: p.expression(r.Get["path"], "results.path", scopeBody), match: p.oneOf(r, "match", "index", "index", "id", "rejectedList"),
+		path: p.expression(r.Get["path"], "results.path", scopeBody), match: p.oneOf(r, "match", "index", matches...),
 		idOf: p.text(r, "idOf", 100), id: p.expression(r.Get["id"], "results.id", scopeResult), ok: p.expression(r.Get["ok"], "results.ok", scopeResult),
 		code: p.template(r.Get["code"], "results.code", scopeResult, nil), message: p.template(r.Get["message"], "results.message", scopeResult, nil),
 		retry: p.expression(r.Get["retry"], "results.retry", scopeResult),
@@ -96,7 +102,7 @@ func (p *parser) answers(o *definition.Object, d *Definition) {
 	if d.results.id == nil && isField.MatchString(d.results.idOf) {
 		d.results.id, _ = compileExpression("it."+d.results.idOf, scopeResult)
 	}
-	d.results.unmentioned = Verdict(p.oneOf(r, "unmentioned", def, string(Delivered), string(Retry), string(Rejected)))
+	d.results.unmentioned = Verdict(p.oneOf(r, "unmentioned", def, unmentioned...))
 }
 
 // answer is a partner's answer.

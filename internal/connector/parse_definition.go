@@ -21,6 +21,7 @@ var (
 )
 
 var rootKeys = []string{
+	"$schema", // for editors
 	"connector", "version", "kind", "name", "logo", "description", "docs", "partnerNumber", "categories", "request", "hosts", "connection", "auth",
 	"check", "externalId", "identifiers", "segments", "filter", "item", "transform", "aggregate", "add", "update", "remove", "message", "forget",
 	"answers", "results", "limits", "tests", "plan", "checkedAgainst",
@@ -41,6 +42,7 @@ func (p *parser) definition(n *yaml.Node, d *Definition) {
 	if d.Name = p.text(o, "name", 100); d.Name == "" {
 		p.missing(o.Node, "name", "must be given")
 	}
+	p.text(o, "$schema", 1000)
 	d.Logo, d.Description, d.Docs = p.text(o, "logo", 1000), p.text(o, "description", 10_000), p.text(o, "docs", 1000)
 	d.CheckedAgainst = p.text(o, "checkedAgainst", 500)
 	d.PartnerNumber = p.integer(o, "partnerNumber", 0, 1<<53)
@@ -108,11 +110,11 @@ func (p *parser) field(n *yaml.Node, path, name string, secret bool, d *Definiti
 		p.Add(n, path, "must be a name of letters, digits and _")
 	case d.fieldNamed(name) != nil:
 		p.Add(n, path, "is a field already")
-	case len(d.Fields) >= 50:
-		p.Add(n, path, "is one too many: there can be 50 fields")
+	case len(d.Fields) >= maxFields:
+		p.Add(n, path, "is one too many: there can be %d fields", maxFields)
 	}
 	f := Field{
-		Name: name, Title: p.text(o, "title", 200), Help: p.text(o, "help", 2000), Type: p.oneOf(o, "type", "text", "text", "url", "number", "boolean"),
+		Name: name, Title: p.text(o, "title", 200), Help: p.text(o, "help", 2000), Type: p.oneOf(o, "type", "text", fieldTypes...),
 		Secret: secret || p.Boolean(o, "secret"), Optional: p.Boolean(o, "optional"), Enum: p.texts(o, "enum", 200), Default: p.text(o, "default", 1000),
 		Example: p.text(o, "example", 1000), Pattern: p.text(o, "pattern", 500), pattern: p.pattern(o),
 	}
@@ -121,6 +123,14 @@ func (p *parser) field(n *yaml.Node, path, name string, secret bool, d *Definiti
 	}
 	d.Fields = append(d.Fields, f)
 }
+
+// fieldTypes are the types of fields, and maxFields bounds how many there are.
+var fieldTypes = []string{"text", "url", "number", "boolean"}
+
+const maxFields = 50
+
+// authTypes are the types of authentication.
+var authTypes = []string{"none", "basic", "bearer", "apiKey", "query", "oauth2"}
 
 // authKeys are the values that each type of authentication needs, and those it may have.
 var authKeys = map[string]struct{ needs, may []string }{
@@ -142,7 +152,7 @@ func (p *parser) authentication(o *definition.Object, d *Definition) {
 		return
 	}
 	a := p.Object(n, "auth")
-	kind := p.oneOf(a, "type", "", "none", "basic", "bearer", "apiKey", "query", "oauth2")
+	kind := p.oneOf(a, "type", "", authTypes...)
 	keys, ok := authKeys[kind]
 	if !ok {
 		if kind == "" {
@@ -180,6 +190,8 @@ func (p *parser) authentication(o *definition.Object, d *Definition) {
 	}
 }
 
+var externalIDUses = []string{string(ExternalIDRequired), string(ExternalIDOptional), string(ExternalIDUnused)}
+
 func (p *parser) externalID(o *definition.Object, d *Definition) {
 	d.ExternalID = ExternalID{Use: ExternalIDUnused, MaxBytes: maxExternalID}
 	n := o.Get["externalId"]
@@ -187,7 +199,7 @@ func (p *parser) externalID(o *definition.Object, d *Definition) {
 		return
 	}
 	e := p.Object(n, "externalId", "use", "help", "pattern", "maxBytes")
-	d.ExternalID.Use = ExternalIDUse(p.oneOf(e, "use", string(ExternalIDOptional), string(ExternalIDRequired), string(ExternalIDOptional), string(ExternalIDUnused)))
+	d.ExternalID.Use = ExternalIDUse(p.oneOf(e, "use", string(ExternalIDOptional), externalIDUses...))
 	d.ExternalID.Help, d.ExternalID.Pattern, d.ExternalID.pattern = p.text(e, "help", 2000), p.text(e, "pattern", 500), p.pattern(e)
 	if max := p.integer(e, "maxBytes", 1, maxExternalID); max > 0 {
 		d.ExternalID.MaxBytes = int(max)
@@ -244,6 +256,9 @@ func (p *parser) aggregate(o *definition.Object, d *Definition) {
 
 var methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
 
+// ownHeaders are set by Relay alone.
+var ownHeaders = []string{"authorization", "host", "content-length", "user-agent", "transfer-encoding", "connection"}
+
 func (p *parser) request(o *definition.Object, name string, d *Definition, s scope) *request {
 	n := o.Get[name]
 	if n == nil {
@@ -277,7 +292,7 @@ func (p *parser) request(o *definition.Object, name string, d *Definition, s sco
 		if err := egress.CheckHeader(h.name, "x"); err != nil {
 			p.Add(r.Get["headers"], r.At("headers")+"."+h.name, "cannot be set: %v", err)
 		}
-		if l := strings.ToLower(h.name); l == "authorization" || l == "host" || l == "content-length" || l == "user-agent" || l == "transfer-encoding" || l == "connection" {
+		if slices.Contains(ownHeaders, strings.ToLower(h.name)) {
 			p.Add(r.Get["headers"], r.At("headers")+"."+h.name, "cannot be set: it is set by Relay itself, credentials by auth")
 		}
 	}
@@ -363,6 +378,8 @@ func (p *parser) requestsOf(o *definition.Object, d *Definition) {
 	}
 }
 
+var periods = []string{"second", "minute", "hour", "day"}
+
 func (p *parser) limits(o *definition.Object, d *Definition) {
 	d.Limits.Timeout = defaultTimeout
 	n := o.Get["limits"]
@@ -376,7 +393,7 @@ func (p *parser) limits(o *definition.Object, d *Definition) {
 	}
 	p.list(l, "requests", 10, func(n *yaml.Node, path string) {
 		w := p.Object(n, path, "per", "count", "scope")
-		per := map[string]time.Duration{"second": time.Second, "minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}[p.oneOf(w, "per", "second", "second", "minute", "hour", "day")]
+		per := map[string]time.Duration{"second": time.Second, "minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}[p.oneOf(w, "per", "second", periods...)]
 		p.oneOf(w, "scope", "connection", "connection")
 		count := p.integer(w, "count", 1, 10_000_000)
 		if count == 0 && w.Get["count"] == nil {

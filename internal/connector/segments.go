@@ -18,6 +18,8 @@ type segments struct {
 	ttl     time.Duration
 }
 
+var pagings = []string{"none", "cursor", "offset", "page", "nextUrl"}
+
 // paging says how the next page is asked for. It stops at the end that its kind has, and at bounds that hold for all.
 type paging struct {
 	by    string      // none, cursor, offset, page, nextUrl
@@ -60,7 +62,7 @@ func (p *parser) paging(n *yaml.Node, page *paging) {
 		return
 	}
 	g := p.Object(n, "segments.page", "by", "from", "query", "size", "first")
-	page.by = p.oneOf(g, "by", "none", "none", "cursor", "offset", "page", "nextUrl")
+	page.by = p.oneOf(g, "by", "none", pagings...)
 	page.from, page.query = p.expression(g.Get["from"], "segments.page.from", scopeBody), p.text(g, "query", 100)
 	page.size, page.first = p.integer(g, "size", 1, 100_000), p.integer(g, "first", 0, 1)
 	switch page.by {

@@ -3,6 +3,7 @@ package connector
 import (
 	"embed"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -21,7 +22,11 @@ var standard = sync.OnceValue(func() (list []*Definition) {
 		if err != nil {
 			panic(fmt.Errorf("reading a standard connector: %w", err))
 		}
-		d, err := Parse(string(raw))
+		text := string(raw)
+		if strings.HasPrefix(text, "# yaml-language-server:") { // where the schema is in this repository
+			_, text, _ = strings.Cut(text, "\n")
+		}
+		d, err := Parse(text)
 		if err != nil {
 			panic(fmt.Errorf("the standard connector %s: %w", f.Name(), err))
 		}

@@ -48,7 +48,12 @@ func syntaxFault(err error) Fault {
 }
 
 // Reader collects the faults of a document while its values are read.
-type Reader struct{ Faults Faults }
+type Reader struct {
+	Faults Faults
+	// Keys, unless nil, is told which keys the object at a path may have: tests compare them with those
+	// of a schema.
+	Keys func(path string, known []string)
+}
 
 // Add notes a fault. path is that of the value, and the reason completes "PATH …".
 func (r *Reader) Add(n *yaml.Node, path, format string, args ...any) {
@@ -80,6 +85,9 @@ func (r *Reader) Object(n *yaml.Node, path string, known ...string) *Object {
 	if n.Kind != yaml.MappingNode {
 		r.Add(n, path, "must be an object, got %s", KindOf(n))
 		return o
+	}
+	if r.Keys != nil && len(known) > 0 {
+		r.Keys(path, known)
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]

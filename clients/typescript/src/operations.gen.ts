@@ -2279,6 +2279,16 @@ export class Operations extends Transport {
   }
 
   /**
+   * The JSON Schema of definitions: `GET /schemas/connector-1.json`.
+   *
+   * For editors and for programs that write definitions. Relay itself checks more, expressions for
+   * example: see checkConnector.
+   */
+  getConnectorSchema(options: CallOptions = {}): Promise<Response> {
+    return this.open({ method: "GET", path: "/schemas/connector-1.json" }, options);
+  }
+
+  /**
    * This document, as OpenAPI 3.1: `GET /openapi.json`.
    *
    * Its `webhooks` are the events of the built-in packs and those about webhooks, as endpoints

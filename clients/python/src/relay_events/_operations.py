@@ -2297,6 +2297,14 @@ class Operations(Transport):
         """
         return self._json("GET", "/readyz")
 
+    def get_connector_schema(self) -> Answer:
+        """The JSON Schema of definitions: `GET /schemas/connector-1.json`.
+
+        For editors and for programs that write definitions. Relay itself checks more, expressions
+        for example: see checkConnector.
+        """
+        return self._open("GET", "/schemas/connector-1.json")
+
     def get_document(self) -> t.OpenAPIDocument:
         """This document, as OpenAPI 3.1: `GET /openapi.json`.
 
