@@ -324,6 +324,8 @@ type Webhook struct {
 	Auth Auth `json:"auth"`
 	// Sent with every request.
 	Headers map[string]string `json:"headers"`
+	// The endpoint gets the trace of the event, in the header traceparent.
+	Traceparent bool `json:"traceparent"`
 	// What the webhook belongs to, for portal links.
 	Labels map[string]string `json:"labels"`
 	// When to try again.

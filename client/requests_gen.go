@@ -156,6 +156,10 @@ type CreateWebhook struct {
 	Auth Opt[AuthFields] `json:"auth,omitzero"`
 	// Sent with every request. Default: {}.
 	Headers Opt[map[string]string] `json:"headers,omitzero"`
+	// Hands the trace of the event on, in the header traceparent (W3C Trace Context), so that the
+	// receiver's spans join it. Only for receivers that may know the ids of your traces. Default:
+	// false.
+	Traceparent Opt[bool] `json:"traceparent,omitzero"`
 	// What the webhook belongs to, such as a customer: a portal link can be limited to webhooks with a
 	// label. Up to 16 names with values. Default: {}.
 	Labels Opt[map[string]string] `json:"labels,omitzero"`
@@ -327,6 +331,9 @@ type UpdateWebhook struct {
 	Auth Opt[AuthFields] `json:"auth,omitzero"`
 	// Sent with every request.
 	Headers Opt[map[string]string] `json:"headers,omitzero"`
+	// Hands the trace of the event on, in the header traceparent (W3C Trace Context), so that the
+	// receiver's spans join it. Only for receivers that may know the ids of your traces.
+	Traceparent Opt[bool] `json:"traceparent,omitzero"`
 	// What the webhook belongs to, such as a customer: a portal link can be limited to webhooks with a
 	// label. Up to 16 names with values.
 	Labels Opt[map[string]string] `json:"labels,omitzero"`

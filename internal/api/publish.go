@@ -22,6 +22,7 @@ import (
 var docPublish = rest.Doc{ID: "publishEvents", Tag: "Events", Summary: "Publish events", Status: http.StatusAccepted,
 	Text: "One event (an object), up to 1,000 (an array, which is stored whole or not at all), or a stream of any length " +
 		"(`application/x-ndjson`, an event a line). CloudEvents 1.0 are taken in structured, batched and binary mode. `202` is answered when the events are durable.\n\n" +
+		"A header `traceparent` (W3C Trace Context) puts the events into the trace of the request. One that is not valid is ignored.\n\n" +
 		"Sending an event with the same `id`, or a request with the same `Idempotency-Key`, again stores it only once and answers " +
 		"the first result with `\"duplicate\":true`; the same id with another body is a `409`.\n\n" +
 		"An event that is not as the catalogue describes its type is accepted with `warnings`, or refused with `422` where the type's validation is `strict`. " +
@@ -146,7 +147,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request, c *access.Principa
 	}
 	now := time.Now()
 	array := media == cloudEventsType || media != cloudEventType && !binary && isArray(raw)
-	p := ingest.Publication{Tenant: c.Tenant, Array: array, Limits: c.Limits, Enter: a.enter(c)}
+	p := ingest.Publication{Tenant: c.Tenant, Array: array, Limits: c.Limits, Enter: a.enter(c), Trace: traceOf(r.Header)}
 	var item ingest.Item
 	switch {
 	case media == cloudEventsType:
@@ -207,6 +208,11 @@ func (a *API) expressPublish(ctx context.Context, admitted any, h *web.ExpressHe
 	array := isArray(body)
 	// On the short way nobody notices that a client leaves: requests that have to wait take the ordinary one.
 	p := ingest.Publication{Tenant: k.Tenant, Array: array, Limits: k.Limits, NoWait: true}
+	if len(h.Traceparent) > 0 {
+		if t, ok := event.ParseTrace(h.Traceparent); ok {
+			p.Trace = &t
+		}
+	}
 	if array {
 		p.Items, err = ingest.ParseArray(k.Tenant, body, a.Limits, key, now)
 	} else {
@@ -221,6 +227,20 @@ func (a *API) expressPublish(ctx context.Context, admitted any, h *web.ExpressHe
 		return appendPublishedMany(dst, p.Items), true
 	}
 	return appendPublished(dst, published(p.Items)), true
+}
+
+// traceOf returns the trace that a request belongs to, nil for none. A traceparent that is not valid, or given twice, is
+// ignored, as W3C Trace Context asks.
+func traceOf(h http.Header) *event.Trace {
+	given := h.Values("Traceparent")
+	if len(given) != 1 {
+		return nil
+	}
+	t, ok := event.ParseTrace([]byte(given[0]))
+	if !ok {
+		return nil
+	}
+	return &t
 }
 
 // isArray reports whether a document begins as an array.

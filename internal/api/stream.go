@@ -73,7 +73,7 @@ func (a *API) publishStream(w http.ResponseWriter, r *http.Request, c *access.Pr
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	s := &stream{api: a, w: w, body: body, tenant: c.Tenant, limits: c.Limits, enter: a.enter(c), pending: make(chan *group, streamAhead), written: make(chan struct{}), giveUp: cancel}
+	s := &stream{api: a, w: w, body: body, tenant: c.Tenant, limits: c.Limits, enter: a.enter(c), trace: traceOf(r.Header), pending: make(chan *group, streamAhead), written: make(chan struct{}), giveUp: cancel}
 	go s.write()
 	stopping, watched := web.Stopping(w), make(chan struct{})
 	go func() {
@@ -98,6 +98,7 @@ type stream struct {
 	tenant  event.TenantID
 	limits  *access.Limits
 	enter   func(ctx context.Context) (event.TenantID, error) // see ingest.Publication
+	trace   *event.Trace                                      // of the request; nil: none
 	pending chan *group                                       // in the order of their lines
 	written chan struct{}                                     // closed when write has ended
 	giveUp  func()                                            // ends read
@@ -235,7 +236,7 @@ func (s *stream) store(request, reading context.Context, g *group) {
 	if len(g.items) == 0 {
 		return
 	}
-	p := ingest.Publication{Tenant: s.tenant, Items: g.items, Limits: s.limits, Enter: s.enter}
+	p := ingest.Publication{Tenant: s.tenant, Items: g.items, Limits: s.limits, Enter: s.enter, Trace: s.trace}
 	err := s.publish(request, reading, &p)
 	switch {
 	case err == nil:
@@ -253,7 +254,7 @@ func (s *stream) store(request, reading context.Context, g *group) {
 		if reading.Err() != nil {
 			return // given up: the rest counts as failed
 		}
-		single := ingest.Publication{Tenant: s.tenant, Items: items[i : i+1], Limits: s.limits, Enter: s.enter}
+		single := ingest.Publication{Tenant: s.tenant, Items: items[i : i+1], Limits: s.limits, Enter: s.enter, Trace: s.trace}
 		switch err := s.publish(request, reading, &single); {
 		case err != nil:
 			g.bad = append(g.bad, badLine{lines[i], err})

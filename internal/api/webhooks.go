@@ -29,6 +29,7 @@ type Webhook struct {
 	PublicKey      *string                  `json:"publicKey" doc:"verifies the v1a signatures; null: it has no key pair" example:"\"whpk_…\""`
 	Auth           Auth                     `json:"auth" doc:"how requests say who they come from"`
 	Headers        map[string]string        `json:"headers" doc:"sent with every request"`
+	Traceparent    bool                     `json:"traceparent" doc:"the endpoint gets the trace of the event, in the header traceparent"`
 	Labels         map[string]string        `json:"labels" doc:"what the webhook belongs to, for portal links" example:"{\"customer\":\"acme\"}"`
 	Retry          Retry                    `json:"retry" doc:"when to try again" example:"{\"preset\":\"relay\"}"`
 	Timeout        rest.Duration            `json:"timeout" doc:"of an attempt"`
@@ -118,7 +119,7 @@ func (a *API) showWebhook(w *webhook.Webhook) *Webhook {
 	h := a.Engine.Health(w)
 	v := &Webhook{
 		ID: w.ID, URL: w.URL, Description: w.Description, Events: w.Events, Filter: w.Filter, Transform: w.Transform, Format: w.Format, Signature: showSignature(&w.Settings),
-		KeyPair: w.KeyPair, PublicKey: rest.TextOrNil(w.Secrets.PublicKey()),
+		KeyPair: w.KeyPair, Traceparent: w.Traceparent, PublicKey: rest.TextOrNil(w.Secrets.PublicKey()),
 		Auth: showAuth(w.Auth), Headers: w.Headers, Retry: showRetry(&w.Retry), Timeout: rest.Duration(w.Timeout), MaxConcurrency: w.MaxConcurrency,
 		DisableOn: w.DisableOn, Ordering: string(w.Ordering), Status: string(w.Status), CreatedAt: rest.Time(w.CreatedAt), UpdatedAt: rest.Time(w.UpdatedAt),
 		Health: Health{
@@ -200,6 +201,7 @@ type webhookFields struct {
 	KeyPair        rest.Opt[bool]                           `json:"keyPair" doc:"signs with an ed25519 key as well (v1a of Standard Webhooks), which receivers verify with publicKey and cannot sign with; needs the signature standard or relay+standard" default:"false"`
 	Auth           rest.Opt[AuthFields]                     `json:"auth" doc:"how requests say who they come from. A PATCH changes the members it names; another type starts anew. Credentials are shown as ***, and *** keeps the one there is" default:"{\"type\":\"none\"}" example:"{\"type\":\"basic\",\"username\":\"relay\",\"password\":\"…\"}"`
 	Headers        rest.Opt[map[string]string]              `json:"headers" doc:"sent with every request" default:"{}"`
+	Traceparent    rest.Opt[bool]                           `json:"traceparent" doc:"hands the trace of the event on, in the header traceparent (W3C Trace Context), so that the receiver's spans join it. Only for receivers that may know the ids of your traces" default:"false"`
 	Labels         rest.Opt[map[string]string]              `json:"labels" doc:"what the webhook belongs to, such as a customer: a portal link can be limited to webhooks with a label. Up to 16 names with values" default:"{}" example:"{\"customer\":\"acme\"}"`
 	Retry          rest.Opt[RetryFields]                    `json:"retry" doc:"when to try again. A PATCH changes the members it names, and a preset becomes a custom policy by it"`
 	Timeout        rest.Opt[rest.Duration]                  `json:"timeout" doc:"of an attempt, from looking up the name to the last byte of the answer; 100ms to 60s" default:"\"10s\""`
@@ -243,6 +245,7 @@ func (f *webhookFields) apply(s *webhook.Settings) error {
 	}
 	f.KeyPair.Apply(&s.KeyPair, false)
 	f.Headers.Apply(&s.Headers, nil)
+	f.Traceparent.Apply(&s.Traceparent, false)
 	f.Labels.Apply(&s.Labels, nil)
 	switch {
 	case !f.Auth.Given:

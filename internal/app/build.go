@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"time"
 
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/api"
@@ -38,6 +39,7 @@ import (
 	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/tally"
+	"github.com/relay-events/relay/internal/tracing"
 	"github.com/relay-events/relay/internal/transform"
 	"github.com/relay-events/relay/internal/user"
 	"github.com/relay-events/relay/internal/web"
@@ -65,6 +67,7 @@ type builder struct {
 	sweeper      *retention
 	metrics      *observe.Metrics
 	top          *observe.TopWebhooks // nil: none are shown
+	traces       *tracing.Exporter    // nil: nobody collects traces
 }
 
 func (a *App) build(ctx context.Context, cfg config.Config) error {
@@ -217,8 +220,12 @@ func (b *builder) openDelivery(ctx context.Context) (err error) {
 	// events before it is started.
 	b.destinations.Owners = map[string]destination.Wrapper{gate.Owner: a.gate, connector.Owner: a.connectors, journey.Owner: a.journeys.Destination(), webhook.HookOwner: a.hooks}
 	b.destinations.Kinds[connector.Owner], b.destinations.Kinds[journey.Owner] = a.connectors, a.journeys.Destination()
+	if err := b.openTraces(ctx); err != nil {
+		return err
+	}
 	a.engine, err = delivery.New(delivery.Config{
-		Store: b.store, Webhooks: a.webhooks, Destinations: b.destinations, Transforms: b.transforms, Log: b.component("delivery"),
+		Traced: b.traces != nil,
+		Store:  b.store, Webhooks: a.webhooks, Destinations: b.destinations, Transforms: b.transforms, Log: b.component("delivery"),
 		Memory: int64(b.cfg.Memory), MaxInFlight: b.share.attempts, Refresh: a.refresh,
 		Publish: func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) error {
 			return a.ingester.Publish(ctx, operational(tenant, eventType, data))
@@ -243,6 +250,9 @@ func (b *builder) openDelivery(ctx context.Context) (err error) {
 	a.tally.ShowFrom(a.retention.KeptFrom)
 	b.top = b.followAttempts()
 	a.ingester.CountBy(a.tally.Received)
+	if b.traces != nil {
+		a.ingester.TraceBy(b.traces)
+	}
 	a.onClose("counting events", a.rates.Close)
 	a.onClose("statistics", a.tally.Flush)
 	a.plans.Announce(func(ctx context.Context, tenant event.TenantID, eventType string, data []byte) {
@@ -288,16 +298,51 @@ func (b *builder) openPeople(ctx context.Context) (err error) {
 	return err
 }
 
-// followAttempts has recorded attempts counted, and logged if the operator wants that. It returns the
+// webhookID returns the id of a webhook, empty if it is gone.
+func (b *builder) webhookID(number uint32) string {
+	if w, ok := b.webhooks.ByNumber(number); ok {
+		return w.ID
+	}
+	return ""
+}
+
+// traceTime is how long a stop waits at most for the collector of traces.
+const traceTime = 2 * time.Second
+
+// openTraces begins to send traces, if a collector is configured.
+func (b *builder) openTraces(ctx context.Context) (err error) {
+	if b.cfg.Traces.Endpoint == "" {
+		named, refused := tracing.FromEnvironment()
+		if refused != "" {
+			b.component("traces").WarnContext(ctx, "no traces are sent", "reason", refused)
+		}
+		if !named {
+			return nil
+		}
+	}
+	b.traces, err = tracing.New(ctx, tracing.Options{
+		Endpoint: b.cfg.Traces.Endpoint, Every: b.cfg.Traces.Every, Version: config.Version, Webhook: b.webhookID, Log: b.component("traces"),
+	})
+	if err != nil {
+		return err
+	}
+	b.onStop("traces", func(ctx context.Context) error {
+		limited, cancel := context.WithTimeout(ctx, traceTime)
+		defer cancel()
+		b.traces.Stop(limited)
+		return nil
+	})
+	return nil
+}
+
+// followAttempts has recorded attempts counted, and logged and traced if the operator wants that. It returns the
 // counts by webhook, nil if nobody wants them.
 func (b *builder) followAttempts() *observe.TopWebhooks {
 	a := b.App
 	followers := []func([]*delivery.Attempt){a.tally.Attempts}
-	id := func(number uint32) string {
-		if w, ok := a.webhooks.ByNumber(number); ok {
-			return w.ID
-		}
-		return ""
+	id := b.webhookID
+	if b.traces != nil {
+		followers = append(followers, b.traces.Attempts)
 	}
 	var top *observe.TopWebhooks
 	if b.cfg.MetricsWebhooks > 0 {
@@ -323,12 +368,16 @@ func (b *builder) openFaces(context.Context) (err error) {
 	node, _ := b.store.(observe.Node) // the store of a folder does not implement it
 	b.sweeper = newRetention(b.store, b.cfg.Retention, a.retention, b.component("retention"))
 	b.searches = api.NewSearches(b.cfg.MaxSearches)
+	var traces observe.Traces // and not a nil *tracing.Exporter
+	if b.traces != nil {
+		traces = b.traces
+	}
 	b.metrics = observe.NewMetrics(observe.MetricsOptions{
 		Searches: b.searches,
 		Node:     node,
 		Engine:   a.engine, Ingester: a.ingester, Backlog: b.store, Catalogue: a.types.Stats(), RetentionHeld: b.sweeper.holding, Version: config.Version, Log: b.component("metrics"),
-		Webhooks: b.top,
-		HTTP:     func() web.Counts { return a.server.Counts() },
+		Webhooks: b.top, Traces: traces,
+		HTTP: func() web.Counts { return a.server.Counts() },
 	})
 	public, err := b.cfg.Public()
 	if err != nil {

@@ -28,6 +28,7 @@ import (
 	"github.com/relay-events/relay/internal/egress"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/secret"
+	"github.com/relay-events/relay/internal/tracing"
 )
 
 // Config holds every setting of the server.
@@ -174,6 +175,8 @@ type Config struct {
 
 	Log Log `name:"log"`
 
+	Traces Traces `name:"traces"`
+
 	// ShutdownTimeout is how long requests and attempts in progress may take when Relay stops.
 	// Attempts unfinished by then are released uncounted and delivered after the next start. The
 	// default lets an attempt with the default timeout finish.
@@ -223,6 +226,18 @@ type Log struct {
 	Attempts bool `name:"attempts" help:"write a line for each attempt, with its webhook, event, outcome, status and durations"`
 }
 
+// Traces configures the traces of OpenTelemetry: a span for each publish request, and below it one for each attempt.
+type Traces struct {
+	// Endpoint is the URL of a collector that takes OTLP over HTTP; /v1/traces is added unless it has a path. Empty: Relay
+	// sends traces where OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT says, as other programs do, and
+	// none without those. The other variables, such as OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME and
+	// OTEL_RESOURCE_ATTRIBUTES, hold in both cases. The guard against private addresses is for endpoints, not for this.
+	Endpoint string `name:"endpoint" help:"URL of an OpenTelemetry collector (OTLP over HTTP) for traces, such as http://127.0.0.1:4318; empty: as OTEL_EXPORTER_OTLP_ENDPOINT says, else none"`
+	// Every begins a trace for one in so many of the publish requests that bring no traceparent. One that brings it is
+	// followed if its flags say so. 0 to 1000000; 0 begins none.
+	Every int `name:"every" help:"begin a trace for one in so many publish requests without a traceparent; 1: for each, 0: for none"`
+}
+
 // Bounds of the settings, enforced by Check.
 const (
 	minRetention  = 24 * time.Hour            // the store removes whole days
@@ -238,6 +253,7 @@ const (
 	maxConnections     = 1_000_000 // the capacity of a large machine
 	maxStreams         = 100_000
 	maxMetricsWebhooks = 1000
+	maxTracesEvery     = 1_000_000
 	minRequestMemory   = 32 << 20    // a request of the largest size, while its buffer grows
 	minLease           = time.Second // a garbage collection or a busy machine must not count as death
 	maxLease           = 10 * time.Minute
@@ -259,6 +275,7 @@ func Default() Config {
 		CatalogueWork:   catalogue.DefaultWork,
 		MaxEventBytes:   1 << 20,
 		Log:             Log{Level: slog.LevelInfo, Format: observe.LogAuto},
+		Traces:          Traces{Every: 1},
 		ShutdownTimeout: 10 * time.Second,
 
 		MaxConnectionsPerClient: 1024,
@@ -320,6 +337,14 @@ func (c *Config) Check() error {
 	}
 	if c.MetricsWebhooks < 0 || c.MetricsWebhooks > maxMetricsWebhooks {
 		refuse("metricsWebhooks", "must be 0 to %d, got %d", maxMetricsWebhooks, c.MetricsWebhooks)
+	}
+	if c.Traces.Endpoint != "" {
+		if _, err := tracing.CheckEndpoint(c.Traces.Endpoint); err != nil {
+			refuse("traces.endpoint", "%w", err)
+		}
+	}
+	if c.Traces.Every < 0 || c.Traces.Every > maxTracesEvery {
+		refuse("traces.every", "must be 0 to %d, got %d", maxTracesEvery, c.Traces.Every)
 	}
 	if c.MaxStreams < 1 || c.MaxStreams > maxStreams {
 		refuse("maxStreams", "must be 1 to %d, got %d", maxStreams, c.MaxStreams)

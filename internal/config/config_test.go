@@ -113,6 +113,8 @@ func TestRefused(t *testing.T) {
 		{"guessable key, a placeholder", "", map[string]string{"RELAY_ADMIN_KEY": "changeme-password"}, nil, "setting adminKey must be harder to guess"},
 		{"few connections", "", nil, map[string]string{"max-connections": "15"}, "setting maxConnections must be 16 to 1000000, got 15"},
 		{"too many webhooks on the page", "", nil, map[string]string{"metrics-webhooks": "1001"}, "setting metricsWebhooks must be 0 to 1000, got 1001"},
+		{"no collector", "", nil, map[string]string{"traces-endpoint": "127.0.0.1:4318"}, "setting traces.endpoint must be http:// or https:// and a host"},
+		{"fewer traces than none", "", nil, map[string]string{"traces-every": "-1"}, "setting traces.every must be 0 to 1000000, got -1"},
 		{"no streams", "", nil, map[string]string{"max-streams": "0"}, "setting maxStreams must be 1 to 100000, got 0"},
 		{"little memory for requests", "", nil, map[string]string{"request-memory": "1MiB"}, "setting requestMemory must be at least 32MiB, got 1MiB"},
 		{"fewer than none per client", "", nil, map[string]string{"max-connections-per-client": "-1"}, "setting maxConnectionsPerClient must be 0 or more, got -1"},

@@ -195,13 +195,16 @@ func (e *Engine) newAttempt(ep *endpoint, ev *event.Event, number int) *Attempt 
 	return &Attempt{
 		Tenant: w.Tenant, Event: ev.ID, EventName: ev.Name, EventType: ev.Type,
 		Webhook: w.Number, Number: number, At: e.wall().UTC().Truncate(time.Millisecond), Outcome: Failed,
-		Request: ep.sender.Target(),
+		Request: ep.sender.Target(), Trace: ev.Trace,
 	}
 }
 
 // post sends a message and completes the entry of its attempt.
 func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *destination.Message) (res destination.Result, how ending) {
 	m.At = a.At
+	if ep.hook.Traceparent {
+		m.Trace = e.handOn(a, m)
+	}
 	if !m.Test {
 		if ep.hook.Script != nil && !ep.MaySend() {
 			return res, endChanged
@@ -236,6 +239,25 @@ func (e *Engine) post(ctx context.Context, ep *endpoint, a *Attempt, m *destinat
 		a.Request.Body, a.Request.BodyFormat = m.Body, ""
 	}
 	return res, endDone
+}
+
+// handOn returns the trace that the receiver of a message is to go on with: below the attempt, if attempts are reported as
+// spans, else where the event was published. It is nil where the events of a batch are of several traces, of which the
+// request could name only one.
+func (e *Engine) handOn(a *Attempt, m *destination.Message) *event.Trace {
+	t := a.Trace
+	if t == nil {
+		return nil
+	}
+	for i := range m.Items {
+		if other := m.Items[i].Event.Trace; other == nil || other.ID() != t.ID() {
+			return nil
+		}
+	}
+	if e.traced {
+		t = t.In(a.Span())
+	}
+	return t
 }
 
 // shortEvery is how often at most a shortage is logged: every attempt meets it.

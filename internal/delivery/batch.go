@@ -165,7 +165,7 @@ func batchEntries(a *Attempt, tasks []*task) []*Attempt {
 		*f = Attempt{
 			Tenant: a.Tenant, Event: t.owed.Event, EventName: t.ev.Name, EventType: t.ev.Type, Webhook: a.Webhook,
 			Number: t.owed.Attempts + 1, At: a.At, Outcome: a.Outcome, ErrorKind: a.ErrorKind, Error: a.Error, NextAt: a.NextAt,
-			Batch: shared,
+			Batch: shared, Trace: t.ev.Trace,
 		}
 		entries[i+1] = f
 	}

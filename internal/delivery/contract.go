@@ -68,6 +68,8 @@ type Attempt struct {
 	// Each delivery of a batch has an entry. That of the first one, the leader's,
 	// stands for the request; the others have neither Request, Response nor Timing.
 	Batch *Batch
+	// Trace is the event's, nil for none. It is no part of the log: it is set only in entries that have just been made.
+	Trace *event.Trace
 }
 
 // Batch is several deliveries in one request.
@@ -96,6 +98,9 @@ func (a *Attempt) Follows() bool { return a.Batch != nil && a.Batch.Lead != a.Ev
 func (a *Attempt) Delivery() event.DeliveryID {
 	return event.DeliveryID{Event: a.Event, Webhook: a.Webhook}
 }
+
+// Span returns the id of the attempt's span. There must be a Trace.
+func (a *Attempt) Span() [8]byte { return a.Trace.AttemptSpan(a.Delivery(), a.Number, a.At) }
 
 // Reason says why a delivery is owed rather than done.
 type Reason uint8

@@ -74,6 +74,8 @@ type Config struct {
 	// Refresh reads the kinds of configuration that other nodes have changed,
 	// where the Store is a SharedStore. Nil: only Webhooks is refreshed.
 	Refresh func(ctx context.Context, changed []registry.Kind) error
+	// Traced tells that attempts are reported as spans of their events' traces, so that what receivers do can be below them.
+	Traced bool
 	// Now is the clock that may be set while Relay runs; durations are measured
 	// by another. Nil: time.Now.
 	Now func() time.Time
@@ -90,6 +92,7 @@ type Engine struct {
 	counted      func(list []*Attempt)                 // nil: nobody counts; see CountBy
 	shownFrom    func(tenant event.TenantID) time.Time // nil: all; see ShowFrom
 
+	traced  bool         // see Config.Traced
 	memory  int64        // bound of queued
 	queued  atomic.Int64 // bytes of deliveries waiting in lanes
 	slots   slots
@@ -147,7 +150,7 @@ func New(c Config) (*Engine, error) {
 	}
 	e := &Engine{
 		store: c.Store, hooks: c.Webhooks, destinations: c.Destinations, transforms: c.Transforms, log: c.Log,
-		publish: c.Publish, memory: c.Memory,
+		publish: c.Publish, memory: c.Memory, traced: c.Traced,
 		intakes:   make(chan []Intake, routeAhead),
 		lanes:     make(map[uint32]*lane),
 		tables:    make(map[event.TenantID]*table),

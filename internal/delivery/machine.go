@@ -81,6 +81,9 @@ func (d *Draft) Describe(ctx context.Context, ev *event.Event) (exchange.Request
 	if err := d.endpoint.engine.render(ctx, d.endpoint, &m.Message, nil); err != nil {
 		return exchange.Request{}, err
 	}
+	if d.endpoint.hook.Traceparent {
+		m.Trace = ev.Trace // the attempt's span is not known yet
+	}
 	req, err := d.endpoint.sender.Describe(&m.Message)
 	if err != nil {
 		return req, &RenderError{Kind: exchange.Transform, Message: badAsk(d.endpoint, err.Error())}

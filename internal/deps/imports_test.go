@@ -121,7 +121,8 @@ var places = map[string]place{
 	"internal/api":       {layer: 7, face: true, what: "JSON routes over the domain calls"},
 	"internal/dashboard": {layer: 7, face: true, what: "pages over the same domain calls"},
 	"internal/config":    {layer: 7, what: "settings; turns them into the options of the packages below"},
-	"internal/observe":   {layer: 7, what: "logs, metrics, traces; reads the counters of the packages below"},
+	"internal/observe":   {layer: 7, what: "logs and metrics; reads the counters of the packages below"},
+	"internal/tracing":   {layer: 7, what: "spans for an OpenTelemetry collector, made of what the packages below record"},
 
 	"internal/transfer": {layer: 7, what: "an installation from a folder to PostgreSQL"},
 	"internal/importer": {layer: 7, what: "endpoints of other webhook senders, as webhooks of Relay"},
@@ -193,7 +194,8 @@ var beside = map[edge]string{
 	{"internal/store/storetest", "internal/store"}:                     "the suite speaks of what both stores share",
 	{"internal/rest", "internal/web"}:                                  "problems and answers are written by the server",
 	{"internal/cli", "internal/bench"}:                                 "relay bench is a command like any other",
-	{"internal/config", "internal/observe"}:                            "settings of logs and traces",
+	{"internal/config", "internal/observe"}:                            "settings of logs",
+	{"internal/config", "internal/tracing"}:                            "settings of traces",
 }
 
 // notInDomain lists modules and packages that domain packages must not import directly.
@@ -209,8 +211,8 @@ var notInDomain = map[string]string{
 	"github.com/go-chi/chi":              "routes belong in internal/api",
 	"github.com/gorilla/mux":             "routes belong in internal/api",
 	"github.com/lmittmann/tint":          "loggers are handed in; internal/observe sets them up",
-	"go.opentelemetry.io/otel/sdk":       "tracing is set up in internal/observe",
-	"go.opentelemetry.io/otel/exporters": "tracing is set up in internal/observe",
+	"go.opentelemetry.io/otel/sdk":       "spans are made in internal/tracing",
+	"go.opentelemetry.io/otel/exporters": "spans are made in internal/tracing",
 	"github.com/spf13/cobra":             "commands belong in internal/cli",
 	"github.com/knadh/koanf":             "settings are read in internal/config and handed in",
 }

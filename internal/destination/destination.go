@@ -63,6 +63,8 @@ type Message struct {
 	BodyFormat string
 	// Fields are the header fields of the format.
 	Fields []exchange.Field
+	// Trace is the trace that the receiver is to go on with, nil for none.
+	Trace *event.Trace
 	// Ask holds the wishes of the webhook's transform, or its Composer, for the request itself.
 	Ask Ask
 	// Still reports whether the webhook may still be sent to. A sender that had to wait before it could send asks it, and

@@ -89,6 +89,7 @@ func TestCallsAndMetricsAreDocumented(t *testing.T) {
 		metrics = append(metrics, m[1])
 	}
 	metrics = append(metrics, "relay_webhook_attempts_total", "relay_webhook_attempt_seconds_total") // with metricsWebhooks
+	metrics = append(metrics, "relay_trace_spans_total")                                             // with a collector
 	compareDocs(t, "docs/operations.md", regexp.MustCompile("`(relay_[a-z_]+)"), metrics)
 }
 

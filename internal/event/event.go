@@ -42,6 +42,8 @@ type Event struct {
 	// Warnings lists the oddities found when the event was accepted: a JSON array of objects with
 	// path and message, empty for none.
 	Warnings string
+	// Trace is the trace that it was published in, nil for none. Events of one request share it.
+	Trace *Trace
 }
 
 // PublicID returns the id by which clients know the event: the publisher's name for it, else
@@ -56,5 +58,9 @@ func (e *Event) PublicID() string {
 // Size estimates the bytes that the event takes in memory.
 func (e *Event) Size() int {
 	const fixed = 216 // the struct and the overhead of its allocations
-	return fixed + len(e.Name) + len(e.Type) + len(e.Key) + len(e.Attributes) + len(e.Data) + len(e.Warnings)
+	n := fixed
+	if e.Trace != nil {
+		n += 32
+	}
+	return n + len(e.Name) + len(e.Type) + len(e.Key) + len(e.Attributes) + len(e.Data) + len(e.Warnings)
 }

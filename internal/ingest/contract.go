@@ -31,6 +31,9 @@ type Publication struct {
 	// would wait for the tenant's share of work.
 	NoWait bool
 
+	// Trace is the trace of the request, nil for none.
+	Trace *event.Trace
+
 	// Err is set by Append: a *problem.Error with kind Conflict when an item's
 	// idempotency key was used for another body. Nothing of the publication is
 	// stored then.

@@ -47,6 +47,7 @@ type Ingester struct {
 	rates  Rates               // nil: there are no limits; see Limit
 	// counted is told of all events that were stored. Nil: nobody counts; see CountBy.
 	counted func(events []event.Event)
+	tracer  Tracer // nil: nobody follows traces; see TraceBy
 
 	queue   chan *waiting
 	stop    chan struct{} // closed by Stop
@@ -85,6 +86,18 @@ func (i *Ingester) Limit(r Rates) { i.rates = r }
 // called before the first Publish.
 func (i *Ingester) CountBy(f func(events []event.Event)) { i.counted = f }
 
+// Tracer follows publications that are in a trace. All methods are safe for concurrent use, and never wait.
+type Tracer interface {
+	// Begin returns the trace whose span the publication is, within that of its request or new: its events carry it. nil: it is
+	// followed in none.
+	Begin(request *event.Trace) *event.Trace
+	// Published is told of a publication that was stored in the time since begun, whose own trace is the span.
+	Published(p *Publication, span *event.Trace, begun time.Time)
+}
+
+// TraceBy sets what follows traces. Without it events keep the trace of their request. It must be called before the first Publish.
+func (i *Ingester) TraceBy(t Tracer) { i.tracer = t }
+
 // Stop ends the commit loop after the commit under way. Publications still
 // waiting are refused. Stopping twice is harmless.
 func (i *Ingester) Stop() {
@@ -107,14 +120,27 @@ func (i *Ingester) Publish(ctx context.Context, p *Publication) error {
 			return err
 		}
 	}
+	if i.tracer == nil || p.Operational {
+		return i.paced(ctx, p, p.Trace)
+	}
+	begun, span := time.Now(), i.tracer.Begin(p.Trace)
+	err := i.paced(ctx, p, span)
+	if err == nil && span != nil {
+		i.tracer.Published(p, span, begun)
+	}
+	return err
+}
+
+// paced publishes within the tenant's rate.
+func (i *Ingester) paced(ctx context.Context, p *Publication, span *event.Trace) error {
 	if i.rates == nil || p.Operational {
-		return i.publish(ctx, p)
+		return i.publish(ctx, p, span)
 	}
 	n := len(p.Items)
 	if err := i.rates.Take(ctx, p.Tenant, n, !p.NoWait); err != nil {
 		return err
 	}
-	err := i.publish(ctx, p)
+	err := i.publish(ctx, p, span)
 	if err == nil {
 		n = 0
 		for k := range p.Items {
@@ -129,9 +155,14 @@ func (i *Ingester) Publish(ctx context.Context, p *Publication) error {
 	return err
 }
 
-func (i *Ingester) publish(ctx context.Context, p *Publication) error {
+func (i *Ingester) publish(ctx context.Context, p *Publication, span *event.Trace) error {
 	if err := i.prepare(ctx, p); err != nil {
 		return err
+	}
+	if span != nil {
+		for n := range p.Items {
+			p.Items[n].Event.Trace = span
+		}
 	}
 	if f := i.failed.Load(); f != nil && time.Now().Before(f.until) {
 		return f.err

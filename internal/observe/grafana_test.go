@@ -132,7 +132,7 @@ func TestMetricsOfDeployExist(t *testing.T) {
 	top.Attempts([]*delivery.Attempt{{Webhook: 1, Outcome: delivery.Failed}})
 	m := observe.NewMetrics(observe.MetricsOptions{
 		Engine: c, Ingester: c, Backlog: c, Node: c, Catalogue: new(catalogue.Stats), Searches: c, RetentionHeld: func() bool { return false },
-		HTTP: func() web.Counts { return web.Counts{} }, Webhooks: top,
+		HTTP: func() web.Counts { return web.Counts{} }, Webhooks: top, Traces: c,
 	})
 	exists := make(map[string]bool)
 	for line := range strings.Lines(page(t, m)) {

@@ -50,6 +50,11 @@ type Node interface {
 	RefusedWrites() int64
 }
 
+// Traces counts spans; tracing.Exporter implements it.
+type Traces interface {
+	Counts() (sent, dropped, failed int64)
+}
+
 // gatherTime bounds the store queries of the page: Prometheus gives up after ten seconds by
 // default.
 const gatherTime = 5 * time.Second
@@ -72,6 +77,8 @@ type MetricsOptions struct {
 	Catalogue *catalogue.Stats
 	// Webhooks has series of the busiest webhooks; nil omits them.
 	Webhooks *TopWebhooks
+	// Traces counts the spans for a collector; nil omits their series.
+	Traces Traces
 	// HTTP returns the counters of the HTTP server; nil omits its series.
 	HTTP    func() web.Counts
 	Version string
@@ -170,6 +177,7 @@ type engineCollector struct {
 	filters, filterTime, filtersPostponed, filtersStored, filtersWaiting         *prometheus.Desc
 	searches, searchesRefused                                                    *prometheus.Desc
 	nodes, leased, losses, refused                                               *prometheus.Desc
+	spans                                                                        *prometheus.Desc
 }
 
 func newEngineCollector(o MetricsOptions) *engineCollector {
@@ -194,6 +202,7 @@ func newEngineCollector(o MetricsOptions) *engineCollector {
 		leased:           desc("node_lease_held", "1 while this server holds its lease; 0 when the lease has expired and the server does not send."),
 		losses:           desc("node_lease_losses_total", "How often other servers took this server for dead."),
 		refused:          desc("node_refused_writes_total", "Writes refused because another server had taken over: results dropped, rows whose claims had ended, transactions refused."),
+		spans:            desc("trace_spans_total", "Spans for the collector of traces: sent, dropped because too many waited, or failed to arrive.", "outcome"),
 		claims:           desc("delivery_claims_total", "Queries of the store for due deliveries, by whether any were found.", "found"),
 		short:            desc("delivery_attempts_given_back_total", "Attempts released uncounted because this server lacked file descriptors, ports or memory for a request."),
 		owed:             desc("deliveries_owed", "Deliveries waiting in the store for a retry, a later time, or room in memory."),
@@ -277,6 +286,13 @@ func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.leased, leased)
 		counter(c.losses, float64(n.Losses()))
 		counter(c.refused, float64(n.StaleWrites()+n.RefusedWrites()+s.DroppedResults))
+	}
+
+	if t := c.o.Traces; t != nil {
+		sent, dropped, failed := t.Counts()
+		counter(c.spans, float64(sent), "sent")
+		counter(c.spans, float64(dropped), "dropped")
+		counter(c.spans, float64(failed), "failed")
 	}
 
 	if c.o.Backlog != nil {

@@ -36,7 +36,7 @@ type Express struct {
 // ExpressHead has the headers of a request on the short way; empty for one that is absent. Its bytes are
 // valid during the call.
 type ExpressHead struct {
-	Authorization, APIKey, ContentType, IdempotencyKey []byte
+	Authorization, APIKey, ContentType, IdempotencyKey, Traceparent []byte
 }
 
 const (

@@ -19,7 +19,7 @@ func parseExpress(b []byte, path string, h *ExpressHead) (length int, ok bool) {
 	*h = ExpressHead{}
 	length = -1
 	host := false
-	var given [4]bool // of the headers that count: an empty one has been given, too
+	var given [5]bool // of the headers that count: an empty one has been given, too
 	for len(b) > 0 {
 		end := bytes.IndexByte(b, '\n')
 		if end < 1 || b[end-1] != '\r' {
@@ -82,6 +82,10 @@ func parseExpress(b []byte, path string, h *ExpressHead) (length int, ok bool) {
 		case len("connection"):
 			if foldEqual(name, "connection") && !foldEqual(value, "keep-alive") {
 				return 0, false
+			}
+		case len("traceparent"):
+			if foldEqual(name, "traceparent") {
+				into, which = &h.Traceparent, 4
 			}
 		case len("transfer-encoding"):
 			if foldEqual(name, "transfer-encoding") {

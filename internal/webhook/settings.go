@@ -354,6 +354,8 @@ func (s *Settings) ownedHeader(lower string) string {
 		return "is set by Relay"
 	case s.signs(lower):
 		return "is set by the signature"
+	case lower == "traceparent" && s.Traceparent:
+		return "is set by the setting traceparent"
 	case lower == "content-encoding":
 		return "would say that the body is encoded, which it is not"
 	case s.Format == format.CloudEventsBinary && strings.HasPrefix(lower, format.CloudEventsHeader):

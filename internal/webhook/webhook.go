@@ -94,6 +94,8 @@ type Settings struct {
 	// signature. The key is among the Secrets.
 	KeyPair bool              `json:"keyPair,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"` // added to every request; sealed
+	// Traceparent hands the trace of the event on to the endpoint, in the header of W3C Trace Context.
+	Traceparent bool `json:"traceparent,omitempty"`
 	// Labels say what the webhook belongs to, such as a customer: a portal link shows the webhooks with its labels.
 	Labels  map[string]string `json:"labels,omitempty"`
 	Auth    auth.Settings     `json:"-"` // how requests say who they come from; sealed

@@ -205,6 +205,12 @@ export interface CreateWebhook {
   /** Sent with every request. Default: {}. */
   headers?: Record<string, string> | null | undefined;
   /**
+   * Hands the trace of the event on, in the header traceparent (W3C Trace Context), so that the
+   * receiver's spans join it. Only for receivers that may know the ids of your traces. Default:
+   * false.
+   */
+  traceparent?: boolean | null | undefined;
+  /**
    * What the webhook belongs to, such as a customer: a portal link can be limited to webhooks with
    * a label. Up to 16 names with values. Default: {}.
    */
@@ -407,6 +413,11 @@ export interface UpdateWebhook {
   auth?: AuthFields | null | undefined;
   /** Sent with every request. */
   headers?: Record<string, string> | null | undefined;
+  /**
+   * Hands the trace of the event on, in the header traceparent (W3C Trace Context), so that the
+   * receiver's spans join it. Only for receivers that may know the ids of your traces.
+   */
+  traceparent?: boolean | null | undefined;
   /**
    * What the webhook belongs to, such as a customer: a portal link can be limited to webhooks with
    * a label. Up to 16 names with values.
@@ -1546,6 +1557,8 @@ export interface Webhook {
   auth: Auth;
   /** Sent with every request. */
   headers: Record<string, string>;
+  /** The endpoint gets the trace of the event, in the header traceparent. */
+  traceparent: boolean;
   /** What the webhook belongs to, for portal links. */
   labels: Record<string, string>;
   /** When to try again. */

@@ -21,6 +21,7 @@ const (
 	headerAttempt  = "X-Relay-Attempt"
 	headerTest     = "X-Relay-Test"
 	headerBatch    = "X-Relay-Batch" // the number of events in a batch
+	headerTrace    = "Traceparent"   // W3C Trace Context
 )
 
 // Limits of the header fields that a message asks for, as for a webhook's own.
@@ -98,7 +99,11 @@ const masked = "***"
 func (s *sender) header(m *destination.Message, p *plan, own string, unix int64, hide bool) (header []exchange.Field, ok bool) {
 	w := s.hook
 	add := func(name, value string) { header = append(header, exchange.Field{Name: name, Value: value}) }
-	header = make([]exchange.Field, 0, 13+len(m.Fields)+len(s.custom)+len(p.header)) // with room for the authentication
+	room := 13 + len(m.Fields) + len(s.custom) + len(p.header) // with room for the authentication
+	if m.Trace != nil {
+		room++
+	}
+	header = make([]exchange.Field, 0, room)
 	add("User-Agent", s.kind.userAgent)
 	add("Content-Type", p.contentType)
 	add(headerEvent, m.Type)
@@ -145,6 +150,9 @@ func (s *sender) header(m *destination.Message, p *plan, own string, unix int64,
 		other.Fields(m.ID, unix, m.Body, hide, add)
 	}
 	first := len(header)
+	if m.Trace != nil { // where a transform may replace it
+		add(headerTrace, m.Trace.String())
+	}
 	header = append(append(header, m.Fields...), s.custom...)
 	if len(p.header) > 0 {
 		asked := func(f exchange.Field) bool {

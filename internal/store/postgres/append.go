@@ -205,7 +205,7 @@ func (s *Store) appendStore(ctx context.Context, r *registration) error {
 	a.token = r.fence << claimBits
 	_, err = s.change(ctx, r, change{
 		sql:  append(append(a.keySQL(), a.intakeSQL(r)), a.oweSQL()...),
-		copy: copyEvents,
+		copy: a.rows.copyEvents(),
 		rows: a.rows.b,
 	})
 	if inDoubt(err) {
@@ -245,6 +245,7 @@ func (a *appender) cut(seq *event.Sequence, now time.Time) {
 func (a *appender) encode() {
 	w := &a.rows
 	w.reset()
+	w.traced = slices.ContainsFunc(a.group.Items, func(it *ingest.Item) bool { return it.Event.Trace != nil })
 	for i := range a.intakes {
 		id := a.intakes[i].id
 		for _, it := range a.intakes[i].items {
@@ -259,12 +260,22 @@ func (a *appender) encode() {
 	w.end()
 }
 
-// copyEvents takes the rows that event makes.
-const copyEvents = "COPY event(id, tenant, name, type, time, version, key, deliver_at, cause, attributes, data, warnings) FROM STDIN BINARY"
+// copyEvents returns the statement that takes the rows that event made. Only rows with traces name that column: others
+// stay as they were, byte for byte.
+func (c *copyRows) copyEvents() string {
+	if c.traced {
+		return "COPY event(id, tenant, name, type, time, version, key, deliver_at, cause, attributes, data, warnings, trace) FROM STDIN BINARY"
+	}
+	return "COPY event(id, tenant, name, type, time, version, key, deliver_at, cause, attributes, data, warnings) FROM STDIN BINARY"
+}
 
-// event adds a row of the table event.
+// event adds a row of the table event. With traced it has the column trace, as all rows of the statement then have.
 func (c *copyRows) event(id, cause event.ID, e *event.Event) {
-	c.row(12)
+	if c.traced {
+		c.row(13)
+	} else {
+		c.row(12)
+	}
 	c.int64(int64(id))
 	c.int32(int32(e.Tenant))
 	c.text(e.Name)
@@ -284,6 +295,13 @@ func (c *copyRows) event(id, cause event.ID, e *event.Event) {
 		c.null()
 	} else {
 		c.text(e.Warnings)
+	}
+	switch {
+	case !c.traced:
+	case e.Trace == nil:
+		c.null()
+	default:
+		c.bytes(e.Trace[:])
 	}
 }
 

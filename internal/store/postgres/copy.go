@@ -8,7 +8,10 @@ import (
 
 // copyRows encodes rows in the binary format of COPY:
 // https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT
-type copyRows struct{ b []byte }
+type copyRows struct {
+	b      []byte
+	traced bool // see event
+}
 
 var copyHeader = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 

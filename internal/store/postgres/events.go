@@ -38,11 +38,21 @@ func scanEvent(row pgx.CollectableRow) (event.Event, error) {
 	var e event.Event
 	var id, at, deliverAt, cause int64
 	var tenant int32
-	var version, warnings []byte
-	err := row.Scan(&id, &tenant, &e.Name, &e.Type, &at, &version, &e.Key, &deliverAt, &cause, &e.Attributes, &e.Data, &warnings)
+	var version, warnings, trace []byte
+	err := row.Scan(&id, &tenant, &e.Name, &e.Type, &at, &version, &e.Key, &deliverAt, &cause, &e.Attributes, &e.Data, &warnings, &trace)
 	e.ID, e.Tenant, e.Cause, e.Version = event.ID(id), event.TenantID(tenant), event.ID(cause), string(version)
 	e.Time, e.DeliverAt, e.Warnings = time.UnixMilli(at).UTC(), column.Time(deliverAt), string(warnings)
+	e.Trace = traceOf(trace)
 	return e, err
+}
+
+// traceOf returns the trace in a column, nil for none.
+func traceOf(b []byte) *event.Trace {
+	if len(b) != event.TraceBytes {
+		return nil
+	}
+	t := event.Trace(b)
+	return &t
 }
 
 // EventGetMany implements delivery.Store.
@@ -80,12 +90,13 @@ func (s *Store) keysGet(ctx context.Context, hashes []keyHash) (map[keyHash]used
 			var hash, digest [16]byte
 			var of, id, at, deliverAt, cause int64
 			var tenant int32
-			var version, warnings []byte
+			var version, warnings, trace []byte
 			var u usedKey
 			e := &u.event
-			err := row.Scan(&hash, &of, &digest, &u.found, &id, &tenant, &e.Name, &e.Type, &at, &version, &e.Key, &deliverAt, &cause, &e.Attributes, &e.Data, &warnings)
+			err := row.Scan(&hash, &of, &digest, &u.found, &id, &tenant, &e.Name, &e.Type, &at, &version, &e.Key, &deliverAt, &cause, &e.Attributes, &e.Data, &warnings, &trace)
 			e.ID, e.Tenant, e.Cause, e.Version = event.ID(of), event.TenantID(tenant), event.ID(cause), string(version)
 			e.Time, e.DeliverAt, e.Warnings = time.UnixMilli(at).UTC(), column.Time(deliverAt), string(warnings)
+			e.Trace = traceOf(trace)
 			u.digest = digest
 			keys[hash] = u
 			return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -182,6 +183,7 @@ func (im *Import) Events(ctx context.Context, list []ImportedEvent) error {
 	ids := make([]event.ID, len(list))
 	rows := new(copyRows)
 	rows.reset()
+	rows.traced = slices.ContainsFunc(list, func(e ImportedEvent) bool { return e.Event.Trace != nil })
 	var hashes [][16]byte
 	var of []int64
 	var digests [][16]byte
@@ -201,7 +203,7 @@ func (im *Import) Events(ctx context.Context, list []ImportedEvent) error {
 		return err
 	}
 	err := im.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		if err := copyInto(ctx, tx, copyEvents, rows.b); err != nil {
+		if err := copyInto(ctx, tx, rows.copyEvents(), rows.b); err != nil {
 			return err
 		}
 		// Of several events with a key the last one has it: the key was free

@@ -15,7 +15,7 @@ import (
 //	record = size (4 bytes, little endian, of the rest) head text attributes data [warnings]
 //	head   = flags (1 byte) tenant time
 //	         lengths of: name type version key idempotencyKey attributes data
-//	         [deliverAt] [cause] [digest (16 bytes)] [near] [length of: warnings]
+//	         [deliverAt] [cause] [digest (16 bytes)] [near] [length of: warnings] [trace (25 bytes)]
 //	text   = name type version key idempotencyKey
 //
 // Numbers are varints, time and deliverAt zigzag milliseconds since 1970; near
@@ -31,6 +31,7 @@ const (
 	flagNameIsKey = 1 << 3 // it is the one made of the name, and not stored again
 	flagNear      = 1 << 4
 	flagWarnings  = 1 << 5
+	flagTrace     = 1 << 6
 
 	recordSizeBytes = 4
 )
@@ -56,6 +57,9 @@ func appendRecord(dst []byte, e *event.Event, key string, digest *[16]byte, near
 	}
 	if e.Warnings != "" {
 		flags |= flagWarnings
+	}
+	if e.Trace != nil {
+		flags |= flagTrace
 	}
 	if key != "" {
 		flags |= flagKeyed
@@ -84,6 +88,9 @@ func appendRecord(dst []byte, e *event.Event, key string, digest *[16]byte, near
 	}
 	if flags&flagWarnings != 0 {
 		dst = binary.AppendUvarint(dst, uint64(len(e.Warnings)))
+	}
+	if flags&flagTrace != 0 {
+		dst = append(dst, e.Trace[:]...)
 	}
 	dst = append(dst, e.Name...)
 	dst = append(dst, e.Type...)
@@ -115,6 +122,7 @@ type record struct {
 	attr      []byte
 	data      []byte
 	warnings  []byte
+	trace     []byte
 }
 
 // nextRecord takes the first record off raw.
@@ -193,6 +201,12 @@ func (r *record) parse(b []byte) error {
 		}
 		total += noted
 	}
+	if r.flags&flagTrace != 0 {
+		if len(b) < event.TraceBytes {
+			return errRecordFormat
+		}
+		r.trace, b = b[:event.TraceBytes], b[event.TraceBytes:]
+	}
 	if !ok || total != uint64(len(b)) {
 		return errRecordFormat
 	}
@@ -233,6 +247,10 @@ func (r *record) event(id event.ID) event.Event {
 	}
 	if len(r.warnings) > 0 {
 		e.Warnings = string(r.warnings)
+	}
+	if r.trace != nil {
+		t := event.Trace(r.trace)
+		e.Trace = &t
 	}
 	if r.flags&flagDeliverAt != 0 {
 		e.DeliverAt = time.UnixMilli(r.deliverAt).UTC()

@@ -324,6 +324,8 @@ func FuzzRecord(f *testing.F) {
 	f.Add(appendRecord(nil, &it.Event, "hx", &it.Digest, 0))
 	it.Event.Warnings = `[{"path":"data.a","message":"is missing"}]`
 	f.Add(appendRecord(nil, &it.Event, "", &it.Digest, -3))
+	it.Event.Trace = &event.Trace{1, 16: 2, 24: 1}
+	f.Add(appendRecord(nil, &it.Event, "", &it.Digest, 0))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var r record
 		if _, err := nextRecord(b, &r); err != nil {

@@ -172,6 +172,7 @@ func eventsComeBack(t *testing.T, s Backend) {
 	items[1].Event.Version = "2"
 	items[1].Event.Key = "customer/7"
 	items[1].Event.DeliverAt = time.UnixMilli(1_900_000_000_001).UTC()
+	items[1].Event.Trace = &event.Trace{0xab, 0, 0xff, 15: 1, 16: 2, 23: 3, 24: event.TraceSampled}
 	items[2].Event.Cause = 123456789
 	items[3].Event.Time = time.UnixMilli(-5).UTC()
 	items[5].Key = ingest.HeaderKey("abc", 0)
@@ -379,6 +380,7 @@ func oneOfManyWithTheSameKey(t *testing.T, s Backend) {
 
 func findByNameAndID(t *testing.T, s Backend) {
 	p := Publication(Event("order 7", "a", "1"), Event("", "a", "2"))
+	p.Items[0].Event.Trace = &event.Trace{1, 16: 2}
 	MustAppend(t, s, p)
 	relayID := p.Items[1].Event.ID.Public(event.EventPrefix)
 	// A publisher may choose a name that looks like an id of Relay's.
@@ -401,6 +403,9 @@ func findByNameAndID(t *testing.T, s Backend) {
 			e, ok, err := s.EventFind(ctx, event.DefaultTenant, tt.publicID)
 			if err != nil || ok != (tt.want != 0) || e.ID != tt.want {
 				t.Errorf("EventFind(%q) = %d, %t, %v, want %d", tt.publicID, e.ID, ok, err, tt.want)
+			}
+			if traced := ok && e.ID == p.Items[0].Event.ID; traced != (e.Trace != nil) || traced && *e.Trace != *p.Items[0].Event.Trace {
+				t.Errorf("EventFind(%q): got the trace %v", tt.publicID, e.Trace)
 			}
 		}
 	}

@@ -196,6 +196,11 @@ class CreateWebhook(_CreateWebhook, total=False):
     """
     headers: Optional[Dict[str, str]]
     """Sent with every request. Default: {}."""
+    traceparent: Optional[bool]
+    """Hands the trace of the event on, in the header traceparent (W3C Trace Context), so that the
+    receiver's spans join it. Only for receivers that may know the ids of your traces. Default:
+    false.
+    """
     labels: Optional[Dict[str, str]]
     """What the webhook belongs to, such as a customer: a portal link can be limited to webhooks with a
     label. Up to 16 names with values. Default: {}.
@@ -384,6 +389,10 @@ class UpdateWebhook(TypedDict, total=False):
     """
     headers: Optional[Dict[str, str]]
     """Sent with every request."""
+    traceparent: Optional[bool]
+    """Hands the trace of the event on, in the header traceparent (W3C Trace Context), so that the
+    receiver's spans join it. Only for receivers that may know the ids of your traces.
+    """
     labels: Optional[Dict[str, str]]
     """What the webhook belongs to, such as a customer: a portal link can be limited to webhooks with a
     label. Up to 16 names with values.
@@ -1475,6 +1484,8 @@ class _Webhook(TypedDict):
     """How requests say who they come from."""
     headers: Dict[str, str]
     """Sent with every request."""
+    traceparent: bool
+    """The endpoint gets the trace of the event, in the header traceparent."""
     labels: Dict[str, str]
     """What the webhook belongs to, for portal links."""
     retry: Retry

@@ -1,0 +1,2 @@
+-- Nothing changes here. From this version on, records of events may have a trace (see record.go), which an earlier one
+-- would take for damage: it must not open the folder.
