@@ -803,6 +803,40 @@ type HookEvent struct {
 	Description string `json:"description"`
 }
 
+// LogView is an entry of the answer of [Client.ListLogViews] and the answer of
+// [Client.CreateLogView].
+type LogView struct {
+	//
+	ID string `json:"id"`
+	//
+	Name string `json:"name"`
+	// With everybody in the tenant; false: it is your own.
+	Shared bool `json:"shared"`
+	//
+	Filter LogViewFilter `json:"filter"`
+	// The name of whoever saved it, at the time.
+	CreatedBy string `json:"createdBy"`
+	//
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// LogViewFilter is a part of [LogView].
+type LogViewFilter struct {
+	// One of "delivered", "retrying", "failed".
+	Status string `json:"status"`
+	//
+	Code string `json:"code"`
+	// One of "status", "timeout", "connect", "dns", "tls", "reset", "protocol", "response_too_large",
+	// "blocked_address", "proxy", "auth", "transform", "request", "answer", "canceled".
+	ErrorKind string `json:"errorKind"`
+	//
+	EventType string `json:"eventType"`
+	// It may have been deleted since.
+	WebhookID string `json:"webhookId"`
+	// How far back, as seen from the moment of reading.
+	Within string `json:"within"`
+}
+
 // Campaign is an entry of the answer of [Client.ListCampaigns], the answer of
 // [Client.CreateCampaign], the answer of [Client.GetCampaign] and the answer of
 // [Client.UpdateCampaign].

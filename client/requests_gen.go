@@ -417,6 +417,33 @@ type CreateHook struct {
 	Filter any `json:"filter,omitzero"`
 }
 
+// CreateLogView is the request of [Client.CreateLogView].
+type CreateLogView struct {
+	// 1 to 60 characters; other views of yours, or that the tenant shares, have other names.
+	Name string `json:"name"`
+	// With everybody in the tenant. Required to be true of keys: only people have views of their own.
+	Shared Opt[bool] `json:"shared,omitzero"`
+	//
+	Filter LogViewFilterFields `json:"filter"`
+}
+
+// LogViewFilterFields is a part of [CreateLogView].
+type LogViewFilterFields struct {
+	// One of "delivered", "retrying", "failed".
+	Status Opt[string] `json:"status,omitzero"`
+	// A status code such as 500, or a class such as 5xx.
+	Code Opt[string] `json:"code,omitzero"`
+	// One of "status", "timeout", "connect", "dns", "tls", "reset", "protocol", "response_too_large",
+	// "blocked_address", "proxy", "auth", "transform", "request", "answer", "canceled".
+	ErrorKind Opt[string] `json:"errorKind,omitzero"`
+	//
+	EventType Opt[string] `json:"eventType,omitzero"`
+	//
+	WebhookID Opt[string] `json:"webhookId,omitzero"`
+	// How far back, as seen from the moment of reading: a duration such as 24h.
+	Within Opt[string] `json:"within,omitzero"`
+}
+
 // CreateCampaign is the request of [Client.CreateCampaign].
 type CreateCampaign struct {
 	// Its number, of your choice.

@@ -184,6 +184,7 @@ type Options struct {
 	Providers Providers
 	// Portals let customers of tenants manage their webhooks.
 	Portals Portals
+	Views   Views
 	// SignIn says how browsers carry sessions. Nil: as where the address of the installation is not known.
 	SignIn *web.SignIn
 	// Encryption replaces the keys that seal secrets at rest. Nil: they cannot be replaced while the server runs.

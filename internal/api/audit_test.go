@@ -111,6 +111,9 @@ var calls = map[string]auditedCall{
 	"POST /v1/journeys/{number}/retry":                 {make: aJourney, path: "/v1/journeys/201/retry", action: "journey.retry"},
 	"POST /v1/journeys/{number}/enrolments/{id}/retry": {make: aJourney, path: "/v1/journeys/201/enrolments/enr_none/retry"}, // one that has failed: package journey
 
+	"POST /v1/log-views":        {body: `{"name":"late","shared":true,"filter":{"errorKind":"timeout"}}`, action: "log-view.create", data: `"timeout"`},
+	"DELETE /v1/log-views/{id}": {make: sharedView, action: "log-view.delete", before: `"timeout"`},
+
 	"POST /v1/keys":                   {body: `{"name":"shop","scopes":["publish"]}`, action: "key.create", data: `"shop"`},
 	"POST /v1/keys/{id}/replace":      {make: key, body: `{"overlap":"1h"}`, action: "key.replace", data: `"hint":"rk_`},
 	"DELETE /v1/keys/{id}":            {make: key, action: "key.revoke", before: `"shop"`},
@@ -166,6 +169,10 @@ const (
 	aRule       = `{"name":"big","on":"order.created","type":"order.big","data":"event.data"}`
 	aRespondent = `{"campaignId":1,"respondent":{"firstName":"Ann","emailAddress":"ann@example.com"}}`
 )
+
+func sharedView(w *world) string {
+	return w.made("/v1/log-views", `{"name":"late","shared":true,"filter":{"errorKind":"timeout"}}`, "id")
+}
 
 func portalLink(w *world) string {
 	return w.made("/v1/portal-links", `{"sessionId":"s1"}`, "id")

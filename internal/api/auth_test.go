@@ -203,6 +203,7 @@ func TestOtherTenant(t *testing.T) {
 		"journeys":    {aJourney(w), "202"},
 
 		"portal-links": {portalLink(w), "pl_none"},
+		"log-views":    {sharedView(w), "view_none"},
 		"sessions":     {"", "ses_none"}, // of people, whatever tenant: TestSessionsEnd in package user
 		"passkeys":     {"", "psk_none"}, // likewise: TestPasskey in package user
 	}

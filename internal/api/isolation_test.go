@@ -48,6 +48,7 @@ func marked(w *world) (ids []string) {
 		w.into(nil, 204, "PATCH", "/v1/audiences/7000/members/"+n, "")
 		made(201, "/v1/journeys", fmt.Sprintf(`{"number":%d,"document":"name: %s\nprofile: event.data.who\nentry: {event: go}\nsteps: [{name: a, end: }]\n"}`, 8000+i, n), "number")
 		made(201, "/v1/portal-links", `{"sessionId":"`+n+`","user":{"name":"`+mark+`"}}`, "id")
+		made(201, "/v1/log-views", `{"name":"`+n+`","shared":true,"filter":{"eventType":"`+mark+`"}}`, "id")
 	}
 	for i := range 2 { // profiles in the journeys
 		made(202, "/v1/events", fmt.Sprintf(`{"id":"%s-go-%d","type":"go","data":{"who":"%s-%d"}}`, mark, i, mark, i), "id")

@@ -65,6 +65,9 @@ func (a *API) Routes() []rest.Route {
 		rest.Handle(a.face, "GET /v1/hooks/events", access.UseHooks, docHookEvents, a.hookEvents),
 
 		rest.Handle(a.face, "GET /v1/attempts", access.View, docAttemptList, a.attemptList),
+		rest.Handle(a.face, "GET /v1/log-views", access.View, docLogViewList, a.logViewList),
+		rest.Handle(a.face, "POST /v1/log-views", access.EditWebhooks, docLogViewCreate, a.logViewCreate),
+		rest.Handle(a.face, "DELETE /v1/log-views/{id}", access.EditWebhooks, docLogViewDelete, a.logViewDelete),
 		rest.Handle(a.face, "GET /v1/attempts/{id}", access.View, docAttemptGet, a.attemptGet),
 		rest.Handle(a.face, "GET /v1/deliveries", access.View, docDeliveryList, a.deliveryList),
 		rest.Handle(a.face, "GET /v1/deliveries/{id}", access.View, docDeliveryGet, a.deliveryGet),

@@ -31,6 +31,7 @@ import (
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/journey"
 	"github.com/relay-events/relay/internal/ledger"
+	"github.com/relay-events/relay/internal/logview"
 	"github.com/relay-events/relay/internal/portal"
 	"github.com/relay-events/relay/internal/provider"
 	"github.com/relay-events/relay/internal/secret"
@@ -152,8 +153,8 @@ func newWorld(t testing.TB) *world {
 	portals, err := portal.New(ctx, store, store, tenants, plans)
 	check("reading portals", err)
 	a, err := api.New(api.Options{
-		Portals: portals,
-		Users:   directory, Sessions: sessions, SignInSettings: settings, Providers: providers,
+		Portals: portals, Views: logview.New(store),
+		Users: directory, Sessions: sessions, SignInSettings: settings, Providers: providers,
 		Gate: people, Hooks: platforms, Connectors: partners, Audiences: audiences, Journeys: journeys, Audit: store, Answers: store,
 		Keys: keys, Tenants: tenants, Plans: plans, Rates: rates, Webhooks: hooks, Engine: engine, Ledger: history, Tally: counts, Publisher: publisher, Events: store, Types: types, Version: "test", Log: quiet,
 		Ready:   func(context.Context) error { return nil },

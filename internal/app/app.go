@@ -32,6 +32,7 @@ import (
 	"github.com/relay-events/relay/internal/hook"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/journey"
+	"github.com/relay-events/relay/internal/logview"
 	"github.com/relay-events/relay/internal/portal"
 	"github.com/relay-events/relay/internal/provider"
 	"github.com/relay-events/relay/internal/tally"
@@ -70,6 +71,7 @@ type App struct {
 	audiences  *audience.Audiences
 	journeys   *journey.Journeys
 	attention  *attention.Attention
+	views      *logview.Views
 	users      *user.Directory
 	// signInSettings are what tenants ask of people who sign in.
 	signInSettings *user.SettingsStore

@@ -33,6 +33,7 @@ import (
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/journey"
 	"github.com/relay-events/relay/internal/ledger"
+	"github.com/relay-events/relay/internal/logview"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/portal"
 	"github.com/relay-events/relay/internal/provider"
@@ -242,6 +243,7 @@ func (b *builder) openDelivery(ctx context.Context) (err error) {
 	if a.attention, err = attention.New(ctx, b.store, b.shown, a.webhooks, nil); err != nil {
 		return err
 	}
+	a.views = logview.New(b.store)
 	a.tally = tally.New(b.store, b.component("statistics"))
 	a.ingester = ingest.New(b.store, a.engine, a.types)
 	pacer, _ := b.store.(account.Pacer) // nil: there is one server
@@ -429,6 +431,7 @@ func (b *builder) openFaces(context.Context) (err error) {
 		SignInSettings: a.signInSettings,
 		Providers:      a.providers,
 		Portals:        a.portals,
+		Views:          a.views,
 		Encryption:     replaceable(b.store, b.secrets, a.webhooks, b.component("encryption")),
 	})
 	if err != nil {

@@ -44,7 +44,7 @@ func (a *App) openPages(cfg *config.Config, p pageParts, log *slog.Logger) (*das
 	}
 	return dashboard.New(dashboard.Options{
 		Base: base, Sessions: p.sessions, Tenants: a.tenants, Webhooks: a.webhooks, Hooks: a.hooks, Connectors: a.connectors, Audiences: a.audiences, Journeys: a.journeys, PublicURL: a.public, Engine: a.engine, Ledger: p.ledger, Types: a.types, Searches: p.searches,
-		Tally: a.tally, Backlogs: p.ledger, Events: p.store, Publisher: p.ingester, Keys: a.keys, Receiver: p.receiver, Users: a.users, Audit: p.store, Gate: a.gate, Attention: a.attention, Portals: a.portals, Platform: a.tenants, Plans: a.plans, Settings: a.shownSettings,
+		Tally: a.tally, Backlogs: p.ledger, Events: p.store, Publisher: p.ingester, Keys: a.keys, Receiver: p.receiver, Users: a.users, Audit: p.store, Gate: a.gate, Attention: a.attention, Views: a.views, Portals: a.portals, Platform: a.tenants, Plans: a.plans, Settings: a.shownSettings,
 		SignIn: p.signIn, SignInSettings: a.signInSettings, Providers: a.providers, TrustedProxies: cfg.TrustedProxies, Retention: cfg.Retention.Attempts, EventRetention: cfg.Retention.Events, Keeps: a.retention.Keeps, EgressIPs: cfg.Egress.IPs.Texts(), Version: config.Series(), Log: log,
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/journey"
+	"github.com/relay-events/relay/internal/logview"
 	"github.com/relay-events/relay/internal/observe"
 	"github.com/relay-events/relay/internal/portal"
 	"github.com/relay-events/relay/internal/provider"
@@ -46,6 +47,7 @@ type store interface {
 	gate.Store
 	ingest.Store
 	journey.Store
+	logview.Store
 	observe.Backlog
 	portal.Store
 	registry.RecordStore

@@ -74,7 +74,7 @@ func TestColumnsExist(t *testing.T) {
 		"listAttempts": "Attempt", "listDeliveries": "Delivery", "listEventTypes": "EventType", "listDerivationRules": "DerivationRule",
 		"listKeys": "Key", "listTenants": "Tenant", "listJobs": "Job", "listUsers": "User", "listCampaigns": "Campaign", "listRespondents": "Respondent", "listAudit": "AuditEntry",
 		"listAudiences": "Audience", "listMembers": "Member", "listConnectors": "Connector", "listConnections": "Connection", "listConnectionAttempts": "Attempt",
-		"listJourneys": "Journey", "listEnrolments": "Enrolment",
+		"listJourneys": "Journey", "listEnrolments": "Enrolment", "listLogViews": "LogView",
 	}
 	for _, r := range resources {
 		for _, v := range r.verbs {

@@ -51,6 +51,11 @@ var resources = []resource{
 		{"list", "listAttempts", "id at webhookId eventType number outcome response.status", "relay attempts list --event-id order-1"},
 		{"get", "getAttempt", "", "relay attempts get att_…"},
 	}},
+	{name: "log-views", short: "Saved views of the log: list, create, delete", aliases: []string{"log-view"}, ids: "listLogViews", verbs: []verb{
+		{"list", "listLogViews", "id name shared createdBy createdAt", "relay log-views list"},
+		{"create", "createLogView", "", "relay log-views create --name Timeouts --shared --filter '{\"errorKind\":\"timeout\",\"within\":\"24h\"}'"},
+		{"delete", "deleteLogView", "", "relay log-views delete view_…"},
+	}},
 	{name: "deliveries", short: "Deliveries: list, get, retry, cancel", aliases: []string{"delivery"}, ids: "listDeliveries", verbs: []verb{
 		{"list", "listDeliveries", "id eventId webhookId state attempts nextAttemptAt", "relay deliveries list --state waiting"},
 		{"get", "getDelivery", "", "relay deliveries get whk_…"},

@@ -227,6 +227,7 @@ type Options struct {
 	Audit      Audit
 	Gate       Gate
 	Attention  Attention
+	Views      Views
 	Portals    Portals
 	Providers  Providers
 	// SignInSettings are what is asked of people.
@@ -283,7 +284,7 @@ type Dashboard struct {
 // size.
 func New(o Options) (*Dashboard, error) {
 	if o.Sessions == nil || o.Tenants == nil || o.Webhooks == nil || o.Hooks == nil || o.Connectors == nil || o.Audiences == nil || o.Journeys == nil || o.Engine == nil || o.Ledger == nil || o.Types == nil || o.Searches == nil || o.Tally == nil || o.Backlogs == nil ||
-		o.Events == nil || o.Publisher == nil || o.Keys == nil || o.Receiver == nil || o.Users == nil || o.Audit == nil || o.Gate == nil || o.Attention == nil || o.Portals == nil || o.Platform == nil || o.Plans == nil || o.Settings == nil || o.SignIn == nil || o.Providers == nil || o.SignInSettings == nil {
+		o.Events == nil || o.Publisher == nil || o.Keys == nil || o.Receiver == nil || o.Users == nil || o.Audit == nil || o.Gate == nil || o.Attention == nil || o.Views == nil || o.Portals == nil || o.Platform == nil || o.Plans == nil || o.Settings == nil || o.SignIn == nil || o.Providers == nil || o.SignInSettings == nil {
 		return nil, errors.New("dashboard: Options lack a required field")
 	}
 	if o.Log == nil {

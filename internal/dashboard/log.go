@@ -119,7 +119,8 @@ type logView struct {
 	Wrong                                             string
 	Retention                                         string
 	AnyHook                                           bool
-	Live                                              *live // nil: the page shows what is past
+	Saved                                             *savedViews // nil: there are none here
+	Live                                              *live       // nil: the page shows what is past
 	Selects                                           bool
 	Panel                                             *panelView // nil: no attempt is shown beside the table
 	PanelWrong                                        string     // why the attempt in the address is not shown
@@ -135,7 +136,7 @@ func (v *logView) read(q *request) {
 var (
 	outcomeChoices = []choice{{"", "Any"}, {"delivered", "Delivered"}, {"retrying", "Retrying"}, {"failed", "Failed"}}
 	kindChoices    = []choice{
-		{"", "Any"}, {"status", "Status code"}, {"timeout", "No answer in time"}, {"connect", "No connection"}, {"dns", "Name not found"},
+		{"", "Any"}, {"status", "Status code"}, {"timeout", "Timeout"}, {"connect", "No connection"}, {"dns", "Name not found"},
 		{"tls", "TLS"}, {"reset", "Connection cut"}, {"protocol", "Not HTTP"}, {"response_too_large", "Answer too large"},
 		{"blocked_address", "Address not allowed"}, {"proxy", "Outgoing proxy"}, {"auth", "No token"}, {"transform", "Transform"},
 		{"request", "Invalid request"}, {"answer", "Answer not usable"}, {"canceled", "Interrupted"},
@@ -156,6 +157,11 @@ func (d *Dashboard) logPage(ctx context.Context, q *request) (answer, error) {
 	if to := v.find(q); to != "" {
 		return answer{to: to}, nil
 	}
+	var err error
+	if v.Saved, err = d.viewsBeside(ctx, q, &v); err != nil {
+		return answer{}, err
+	}
+	v.Periods = v.withPeriod(q)
 	query, wrong := d.logQuery(q, &v, p)
 	if v.Wrong = wrong; wrong != "" {
 		a.data, a.status = v, 422
@@ -206,6 +212,15 @@ func (d *Dashboard) logPage(ctx context.Context, q *request) (answer, error) {
 	}
 	a.data = v
 	return a, nil
+}
+
+// withPeriod returns the choices of time, with that of the address among them: a view made by the API may have another.
+func (v *logView) withPeriod(q *request) []choice {
+	lasts, err := time.ParseDuration(v.Period)
+	if err != nil || q.visit != nil || slices.ContainsFunc(periodChoices, func(c choice) bool { return c.Value == v.Period }) {
+		return periodChoices
+	}
+	return append(slices.Clone(periodChoices), choice{v.Period, "Last " + span(lasts)})
 }
 
 // find returns where a search for an id leads, "" if the text is none.

@@ -160,6 +160,8 @@ func TestPages(t *testing.T) {
 				paths["events-none"], paths["event"] = "/events?q=nothing+has+this", "/events/"+s.anEvent()
 				paths["missing-event"] = "/missing?webhook=" + hook + "&type=appointment.booked&period=24h"
 				paths["webhooks-none"] = "/webhooks?q=nothing+has+this"
+				s.views()
+				paths["log-view"], paths["log-save"] = "/log?kind=timeout&outcome=failed", "/log?code=5xx"
 				paths["log-webhook"] = "/log?webhook=" + hook
 				paths["home-30d"] = "/home?period=30d"
 			}

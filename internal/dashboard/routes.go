@@ -231,6 +231,8 @@ func (d *Dashboard) table() []route {
 		{pattern: "GET /t/{tenant}/account/network", needs: access.View, serve: d.networkPage},
 
 		{pattern: "GET /t/{tenant}/stream", needs: access.View, serve: d.stream},
+		{pattern: "POST /t/{tenant}/log", needs: access.View, serve: d.viewSave},
+		{pattern: "POST /t/{tenant}/log-views/{id}/delete", needs: access.View, serve: d.viewDelete},
 		{pattern: "GET /t/{tenant}/log", needs: access.View, serve: d.logPage},
 		{pattern: "GET /t/{tenant}/log-export", needs: access.View, serve: d.logExport},
 		{pattern: "POST /t/{tenant}/log-selected/{action}", needs: access.Redeliver, serve: d.logSelected},

@@ -96,6 +96,7 @@ var places = map[string]place{
 	"internal/connector": {layer: 5, what: "a product on top of the engine: definitions, connections"},
 	"internal/audience":  {layer: 5, what: "a product on top of the engine: who is in a segment"},
 	"internal/attention": {layer: 5, what: "which failures somebody must look at, and what to do about them"},
+	"internal/logview":   {layer: 5, what: "filters of the log under names"},
 	"internal/journey":   {layer: 5, what: "a product on top of the engine: steps over time"},
 
 	"internal/connector/connectortest": {layer: 7, kit: true, what: "connectors on a store and an engine, for tests"},

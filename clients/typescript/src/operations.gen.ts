@@ -508,6 +508,39 @@ export class Operations extends Transport {
   }
 
   /**
+   * List saved views of the log: `GET /v1/log-views`.
+   *
+   * By name: those that the tenant shares, and your own if you have signed in. The list is never
+   * paged.
+   *
+   * Needs the scope `read`.
+   */
+  listLogViews(options: CallOptions = {}): Promise<t.LogView[]> {
+    return this.list({ method: "GET", path: "/v1/log-views" }, options);
+  }
+
+  /**
+   * Save a view of the log: `POST /v1/log-views`.
+   *
+   * A filter under a name, for people: the dashboard lists it beside the log. A tenant shares at
+   * most 50, and each person has at most 50 in a tenant.
+   *
+   * Needs the scope `manage`.
+   */
+  createLogView(body: t.CreateLogView, options: CallOptions = {}): Promise<t.LogView> {
+    return this.json({ method: "POST", path: "/v1/log-views", body, once: true }, options);
+  }
+
+  /**
+   * Delete a saved view of the log: `DELETE /v1/log-views/{id}`.
+   *
+   * Needs the scope `manage`.
+   */
+  deleteLogView(id: string, options: CallOptions = {}): Promise<void> {
+    return this.nothing({ method: "DELETE", path: `/v1/log-views/${segment(id)}` }, options);
+  }
+
+  /**
    * Get an attempt: `GET /v1/attempts/{id}`.
    *
    * Needs the scope `read`.

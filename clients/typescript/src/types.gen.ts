@@ -519,6 +519,29 @@ export interface CreateHook {
 }
 
 /** A JSON object of the API: part of requests. */
+export interface CreateLogView {
+  /** 1 to 60 characters; other views of yours, or that the tenant shares, have other names. */
+  name: string;
+  /**
+   * With everybody in the tenant. Required to be true of keys: only people have views of their own.
+   */
+  shared?: boolean | null | undefined;
+  filter: LogViewFilterFields;
+}
+
+/** A JSON object of the API: part of requests. */
+export interface LogViewFilterFields {
+  status?: "delivered" | "retrying" | "failed" | null | undefined;
+  /** A status code such as 500, or a class such as 5xx. */
+  code?: string | null | undefined;
+  errorKind?: "status" | "timeout" | "connect" | "dns" | "tls" | "reset" | "protocol" | "response_too_large" | "blocked_address" | "proxy" | "auth" | "transform" | "request" | "answer" | "canceled" | null | undefined;
+  eventType?: string | null | undefined;
+  webhookId?: string | null | undefined;
+  /** How far back, as seen from the moment of reading: a duration such as 24h. */
+  within?: string | null | undefined;
+}
+
+/** A JSON object of the API: part of requests. */
 export interface CreateCampaign {
   /** Its number, of your choice. */
   id: number;
@@ -1973,6 +1996,30 @@ export interface HookEvent {
   key: string;
   label: string;
   description: string;
+}
+
+/** A JSON object of the API: part of answers. */
+export interface LogView {
+  id: string;
+  name: string;
+  /** With everybody in the tenant; false: it is your own. */
+  shared: boolean;
+  filter: LogViewFilter;
+  /** The name of whoever saved it, at the time. */
+  createdBy: string;
+  createdAt: string;
+}
+
+/** A JSON object of the API: part of answers. */
+export interface LogViewFilter {
+  status: Open<"delivered" | "retrying" | "failed"> | null;
+  code: string | null;
+  errorKind: Open<"status" | "timeout" | "connect" | "dns" | "tls" | "reset" | "protocol" | "response_too_large" | "blocked_address" | "proxy" | "auth" | "transform" | "request" | "answer" | "canceled"> | null;
+  eventType: string | null;
+  /** It may have been deleted since. */
+  webhookId: string | null;
+  /** How far back, as seen from the moment of reading. */
+  within: string | null;
 }
 
 /** A JSON object of the API: part of answers. */

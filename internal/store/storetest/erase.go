@@ -14,6 +14,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
+	"github.com/relay-events/relay/internal/logview"
 	"github.com/relay-events/relay/internal/passkey"
 	"github.com/relay-events/relay/internal/portal"
 	"github.com/relay-events/relay/internal/registry"
@@ -81,6 +82,8 @@ func Erase(t *testing.T, s Backend, remains func(text string, tenant event.Tenan
 		link := &portal.Link{ID: "pl_" + word, Hash: portal.HashToken(word), Tenant: tenant, Session: word, Grant: portal.Grant{User: portal.User{Name: word}}, CreatedAt: at, ExpiresAt: at.Add(time.Hour)}
 		check("a portal link", s.PortalLinkCreate(ctx, link, nil, entry))
 		check("a portal session", s.PortalOpen(ctx, &portal.Session{ID: "ps_" + word, Hash: portal.HashToken("s" + word), Tenant: tenant, Link: link.ID, Session: word, Grant: link.Grant, CreatedAt: at, ExpiresAt: at.Add(time.Hour)}, 9, entry))
+		view := logview.View{ID: "view_" + word, Tenant: tenant, Name: word, Filter: logview.Filter{EventType: word}, By: word, At: at}
+		check("a view of the log", s.LogViewAdd(ctx, &view, 9, nil))
 		check("a job", s.JobPut(ctx, delivery.Job{ID: "job_" + word, Tenant: tenant, Kind: delivery.JobReplay, State: delivery.JobDone, Error: word, CreatedAt: at}, nil))
 		for _, id := range []string{word, "both"} {
 			u := user.User{ID: "usr_" + id, Tenant: tenant, Email: id + "@example.com", Name: word, Role: access.RoleAdmin, State: user.Invited, CreatedAt: at, Version: 1}

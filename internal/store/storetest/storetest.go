@@ -13,6 +13,7 @@ import (
 	"github.com/relay-events/relay/internal/gate"
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/journey"
+	"github.com/relay-events/relay/internal/logview"
 	"github.com/relay-events/relay/internal/portal"
 	"github.com/relay-events/relay/internal/registry"
 	"github.com/relay-events/relay/internal/tally"
@@ -36,6 +37,7 @@ type Backend interface {
 	gate.Store
 	audience.Store
 	journey.Store
+	logview.Store
 	registry.RecordStore
 	user.Store
 	portal.Store

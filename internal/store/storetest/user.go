@@ -20,6 +20,7 @@ func testUsers(t *testing.T, open Open) {
 	t.Run("Sessions", func(t *testing.T) { sessions(t, open(t)) })
 	t.Run("Factors", func(t *testing.T) { factors(t, open(t)) })
 	t.Run("Tallies", func(t *testing.T) { tallies(t, open(t)) })
+	t.Run("LogViews", func(t *testing.T) { logViews(t, open(t)) })
 	t.Run("Passkeys", func(t *testing.T) { passkeys(t, open(t)) })
 	t.Run("Identities", func(t *testing.T) { identities(t, open(t)) })
 	t.Run("Passwords", func(t *testing.T) { passwords(t, open(t)) })

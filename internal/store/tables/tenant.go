@@ -93,7 +93,7 @@ func (t *Tables) TenantUpdate(ctx context.Context, n *account.Tenant, entry *acc
 // missing. The engine's own tables are erased by each store.
 var erased = struct{ people, config []string }{
 	people: []string{"campaign", "respondent", "gate", "crossing", "journey_send", "journey_trace", "enrolment", "import_row", "audience_task", "sync", "member", "profile"},
-	config: []string{"answer", "catalogue", "job", "key_use", "login_link", "portal_link", "portal_session", "rate", "record", "tally", "tenant_expired", "tenant_user", "webhook", "webhook_deleted", "api_key"},
+	config: []string{"answer", "catalogue", "job", "key_use", "log_view", "login_link", "portal_link", "portal_session", "rate", "record", "tally", "tenant_expired", "tenant_user", "webhook", "webhook_deleted", "api_key"},
 }
 
 // eraseRows is how many rows a transaction of an erasure deletes.

@@ -139,6 +139,9 @@ func (t *Tables) UserRemove(ctx context.Context, tenant event.TenantID, id strin
 		if _, err := x.exec("LinkDeleteInvitation", id, tenant); err != nil {
 			return err
 		}
+		if _, err := x.exec("LogViewDeleteOf", id, tenant); err != nil {
+			return err
+		}
 		err := x.personRelease(id)
 		if err == nil {
 			err = x.audit(entry)

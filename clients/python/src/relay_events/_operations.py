@@ -549,6 +549,33 @@ class Operations(Transport):
         """One page of list_attempts, for callers who keep the cursor by themselves."""
         return self._page("GET", "/v1/attempts", query={"cursor": cursor, "limit": limit, "status": status, "code": code, "errorKind": error_kind, "eventType": event_type, "since": since, "until": until, "webhookId": webhook_id, "eventId": event_id, "deliveryId": delivery_id})
 
+    def list_log_views(self) -> List[t.LogView]:
+        """List saved views of the log: `GET /v1/log-views`.
+
+        By name: those that the tenant shares, and your own if you have signed in. The list is never
+        paged.
+
+        Needs the scope `read`.
+        """
+        return self._list("GET", "/v1/log-views")
+
+    def create_log_view(self, body: t.CreateLogView, *, idempotency_key: Optional[str] = None) -> t.LogView:
+        """Save a view of the log: `POST /v1/log-views`.
+
+        A filter under a name, for people: the dashboard lists it beside the log. A tenant shares at
+        most 50, and each person has at most 50 in a tenant.
+
+        Needs the scope `manage`.
+        """
+        return self._json("POST", "/v1/log-views", body=body, once=True, idempotency_key=idempotency_key)
+
+    def delete_log_view(self, id: str) -> None:
+        """Delete a saved view of the log: `DELETE /v1/log-views/{id}`.
+
+        Needs the scope `manage`.
+        """
+        self._nothing("DELETE", f"/v1/log-views/{segment(id)}")
+
     def get_attempt(self, id: str) -> t.Attempt:
         """Get an attempt: `GET /v1/attempts/{id}`.
 

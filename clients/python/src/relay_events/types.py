@@ -479,6 +479,29 @@ class CreateHook(TypedDict, total=False):
     """
 
 
+class _CreateLogView(TypedDict):
+    name: str
+    """1 to 60 characters; other views of yours, or that the tenant shares, have other names."""
+    filter: LogViewFilterFields
+
+
+class CreateLogView(_CreateLogView, total=False):
+    shared: Optional[bool]
+    """With everybody in the tenant. Required to be true of keys: only people have views of their own.
+    """
+
+
+class LogViewFilterFields(TypedDict, total=False):
+    status: Optional[Literal["delivered", "retrying", "failed"]]
+    code: Optional[str]
+    """A status code such as 500, or a class such as 5xx."""
+    errorKind: Optional[Literal["status", "timeout", "connect", "dns", "tls", "reset", "protocol", "response_too_large", "blocked_address", "proxy", "auth", "transform", "request", "answer", "canceled"]]
+    eventType: Optional[str]
+    webhookId: Optional[str]
+    within: Optional[str]
+    """How far back, as seen from the moment of reading: a duration such as 24h."""
+
+
 class _CreateCampaign(TypedDict):
     id: int
     """Its number, of your choice."""
@@ -1878,6 +1901,28 @@ class HookEvent(TypedDict):
     """The value of event."""
     label: str
     description: str
+
+
+class LogView(TypedDict):
+    id: str
+    name: str
+    shared: bool
+    """With everybody in the tenant; false: it is your own."""
+    filter: LogViewFilter
+    createdBy: str
+    """The name of whoever saved it, at the time."""
+    createdAt: str
+
+
+class LogViewFilter(TypedDict):
+    status: Optional[str]
+    code: Optional[str]
+    errorKind: Optional[str]
+    eventType: Optional[str]
+    webhookId: Optional[str]
+    """It may have been deleted since."""
+    within: Optional[str]
+    """How far back, as seen from the moment of reading."""
 
 
 class Campaign(TypedDict):
