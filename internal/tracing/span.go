@@ -58,7 +58,7 @@ func newMaker(ctx context.Context, o Options) (maker, error) {
 	m := maker{webhook: o.Webhook, schema: r.SchemaURL(), scope: &commonpb.InstrumentationScope{Name: "relay", Version: o.Version}}
 	m.resource = new(resourcepb.Resource)
 	for _, kv := range r.Attributes() {
-		m.resource.Attributes = append(m.resource.Attributes, text(string(kv.Key), kv.Value.Emit()))
+		m.resource.Attributes = append(m.resource.Attributes, text(string(kv.Key), kv.Value.String()))
 	}
 	return m, nil
 }

@@ -307,18 +307,17 @@ func (x *Exporter) send(batch []*tracepb.Span) {
 		return
 	}
 	err := x.client.UploadTraces(x.sending, x.make.request(batch))
-	switch {
-	case err == nil:
+	if err == nil {
 		x.sent.Add(n)
 		if x.failing {
 			x.failing = false
 			x.o.Log.Info("traces reach the collector again")
 		}
-	default:
-		x.failed.Add(n)
-		if !x.failing || time.Since(x.complained) > complainEvery {
-			x.failing, x.complained = true, time.Now()
-			x.o.Log.Warn("spans were not sent", "spans", n, "lost", x.failed.Load()+x.dropped.Load(), "err", err)
-		}
+		return
+	}
+	x.failed.Add(n)
+	if !x.failing || time.Since(x.complained) > complainEvery {
+		x.failing, x.complained = true, time.Now()
+		x.o.Log.Warn("spans were not sent", "spans", n, "lost", x.failed.Load()+x.dropped.Load(), "err", err)
 	}
 }
