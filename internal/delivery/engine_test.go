@@ -118,8 +118,7 @@ var engineTests = map[string]func(*testing.T){
 }
 
 // lengthy are those that take many seconds on a database, because days full of
-// deliveries pass in them: too long under the race detector. Those that do less
-// under it are among them.
+// deliveries pass in them: not for a short run.
 var lengthy = []string{
 	"TestDisabledAfterFiveDaysOfFailures", "TestRampFindsTheCapacityOfAnEndpoint", "TestOtherKeysDoNotWait",
 	"TestRetentionKeepsWhatIsOwed", "TestOneSuccessStartsTheRuleAnew", "TestRecoverAndReplayGoOnAfterARestart",
@@ -131,26 +130,16 @@ var lengthy = []string{
 // database, of which there are none here: days pass.
 const stretched = 600
 
-// TestEngineOnPostgres runs the tests of the engine, which have it on files, on
-// PostgreSQL.
+// TestEngineOnPostgres runs the tests of the engine, which have it on files, on PostgreSQL. The race detector looks at the
+// engine on files and at several engines on a database; days full of deliveries on a database would take it minutes each.
 func TestEngineOnPostgres(t *testing.T) {
-	onPostgres(t, func(name string) bool { return !slices.Contains(lengthy, name) })
-}
-
-// TestEngineOnPostgresAtLength runs the others, which the race detector would make
-// last for minutes each.
-func TestEngineOnPostgresAtLength(t *testing.T) {
-	if testenv.Race || testing.Short() {
+	if testenv.Race {
 		return // "make test" runs it without
 	}
-	onPostgres(t, func(name string) bool { return slices.Contains(lengthy, name) })
-}
-
-func onPostgres(t *testing.T, wanted func(name string) bool) {
 	pgtest.Shared(t) // not in a bubble, where nothing may outlive the test
 	t.Cleanup(delivery.SetSharingPace(stretched))
 	for _, name := range slices.Sorted(maps.Keys(engineTests)) {
-		if wanted(name) {
+		if !testing.Short() || !slices.Contains(lengthy, name) {
 			t.Run(name, engineTests[name])
 		}
 	}

@@ -52,17 +52,19 @@ type engine struct {
 	describe uint64
 }
 
-// newEngine compiles the engine, which takes about half a second of CPU, and creates the base.
+// compiled keeps what was compiled for all pools of the process. A server has one; a test that starts many servers would spend
+// most of its time on compiling.
+var compiled = wazero.NewCompilationCache()
+
+// newEngine compiles the engine, which takes about half a second of CPU the first time, and creates the base.
 func newEngine(o Options) (*engine, error) {
 	ctx := context.Background()
 	e := &engine{memory: o.MemoryMB << 20}
 	config := wazero.NewRuntimeConfig() // compiles on amd64 and arm64; elsewhere it interprets, about twenty times slower
 	// Support for interrupting runs makes them two to three times slower (wazero issue 2466), but
 	// only an interrupt can end a loop inside the engine.
-	if o.compiled != nil {
-		config = config.WithCompilationCache(o.compiled)
-	}
 	e.runtime = wazero.NewRuntimeWithConfig(ctx, config.
+		WithCompilationCache(compiled).
 		WithCloseOnContextDone(true).
 		WithMemoryLimitPages(uint32(e.memory/wasmPage)).
 		WithDebugInfoEnabled(false))

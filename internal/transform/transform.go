@@ -60,8 +60,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tetratelabs/wazero"
-
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/priority"
 )
@@ -99,9 +97,6 @@ type Options struct {
 	// milliseconds at a time; a program that must stay responsive can add that many processors
 	// here.
 	Started func(instances int)
-
-	// compiled lets tests compile the engine once for all their pools.
-	compiled wazero.CompilationCache
 }
 
 func (o Options) withDefaults() Options {

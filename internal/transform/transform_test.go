@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tetratelabs/wazero"
 	"go.uber.org/goleak"
 
 	"github.com/relay-events/relay/internal/testenv"
@@ -20,7 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	testPool().Close()
-	_ = compiledOnce.Close(context.Background())
+	_ = compiled.Close(context.Background())
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -28,12 +27,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// compiledOnce serves all pools of the tests: compiling the engine takes half a second, and far
-// more under the race detector.
-var compiledOnce = wazero.NewCompilationCache()
-
 // testPool is shared by the tests that only run scripts.
-var testPool = sync.OnceValue(func() *Pool { return NewPool(Options{Timeout: timeLimit(), compiled: compiledOnce}) })
+var testPool = sync.OnceValue(func() *Pool { return NewPool(Options{Timeout: timeLimit()}) })
 
 // timeLimit leaves ordinary scripts time under the race detector.
 func timeLimit() time.Duration {
@@ -44,7 +39,6 @@ func timeLimit() time.Duration {
 }
 
 func pool(t testing.TB, o Options) *Pool {
-	o.compiled = compiledOnce
 	p := NewPool(o)
 	t.Cleanup(p.Close)
 	return p
@@ -222,7 +216,7 @@ func TestClockAndChance(t *testing.T) {
 }
 
 func TestContextsAndClose(t *testing.T) {
-	p := NewPool(Options{Instances: 1, Timeout: time.Minute, compiled: compiledOnce})
+	p := NewPool(Options{Instances: 1, Timeout: time.Minute})
 	s := script(t, p, `function transform(e) { while (e.data) ; return null }`)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 3)
