@@ -27,6 +27,7 @@ var periods = []period{
 
 type homeView struct {
 	Hooks            int
+	Begun            bool // there is a webhook, or a platform has subscribed
 	Period           period
 	Periods          []period
 	Chart            chart.Drawing
@@ -67,6 +68,7 @@ func (d *Dashboard) home(ctx context.Context, q *request) (answer, error) {
 	}
 	hooks := d.Webhooks.List(q.who.Tenant)
 	v.Hooks = len(hooks)
+	v.Begun = v.Hooks > 0 || len(d.Hooks.List(q.who.Tenant)) > 0
 	now := d.now().UTC()
 	v.look(d, hooks, now)
 
@@ -109,7 +111,7 @@ func (d *Dashboard) home(ctx context.Context, q *request) (answer, error) {
 	}
 	v.Attempts, v.Live = d.showAttempts(list), d.newLive(q, list, latest)
 	v.Live.Query = "?" // all attempts
-	if v.Hooks == 0 || v.Chart.Sum == 0 && len(list) == 0 {
+	if !v.Begun || v.Chart.Sum == 0 && len(list) == 0 {
 		if v.Steps, err = d.steps(ctx, q); err != nil {
 			return answer{}, err
 		}

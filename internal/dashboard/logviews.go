@@ -92,7 +92,10 @@ func (d *Dashboard) viewSave(ctx context.Context, q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	page := a.data.(logView)
+	page, shown := a.data.(logView)
+	if !shown { // the address has an id to look for: that leads elsewhere
+		return a, nil
+	}
 	page.Saved.Name, page.Saved.Shared, page.Saved.Wrong = name, shared, wrong
 	a.data, a.status = page, 422
 	return a, nil

@@ -42,6 +42,7 @@ func TestSavedViews(t *testing.T) {
 	if html := send(ana, "/log?kind=tls", url.Values{"name": {"Mine"}}, 422); !strings.Contains(html, "there is a view with this name") {
 		t.Error("a name that is taken: the page does not say so")
 	}
+	send(ana, "/log?kind=tls&q=att_1", url.Values{"name": {"Mine"}}, 404) // what the search for an id leads to
 	html := s.page(ana, "/t/default/log"+filter)
 	if !strings.Contains(html, `href="/t/default/log`+strings.ReplaceAll(filter, "&", "&amp;")+`" aria-current="true" title="Mine, your own"`) || !strings.Contains(html, `href="/t/default/log?kind=timeout"`) {
 		t.Errorf("the log of a saved view does not list both and mark it:\n%s", html)

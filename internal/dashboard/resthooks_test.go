@@ -68,6 +68,8 @@ func TestRESTHooksPage(t *testing.T) {
 	s.check(b, "empty-hooks", "/t/default/hooks")
 	b.see("Use events in Zapier, n8n or Make")
 	active, ended := s.restHooks()
+	b.open("/t/default/home")
+	b.see("Latest attempts") // a tenant that has REST hooks alone has begun
 	s.check(b, "filled-hooks", "/t/default/hooks")
 	b.see("Ended in the last 30 days")
 	b.see(`unsubscribed with the key "Zapier of the front desk"`)
