@@ -34,7 +34,7 @@ const (
 	readyWithin = 500 * time.Millisecond // on an empty folder
 	idleMemory  = 24 << 20               // bytes of its own, see ownMemory
 	refusedIn   = time.Second            // a second server on the folder
-	tries       = 3
+	tries       = 10
 )
 
 // ready is the line that "relay serve" prints for programs.

@@ -16,8 +16,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-
 	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/account"
 	"github.com/relay-events/relay/internal/problem"
@@ -272,7 +270,7 @@ func (d *Dashboard) send(w http.ResponseWriter, q *request, a *answer) error {
 	}
 	if !a.secret && len(body) >= compressFrom && acceptsGzip(q.Request) {
 		h.Set("Content-Encoding", "gzip")
-		body = compress(body, gzip.BestSpeed)
+		body = compressPage(body)
 	}
 	status := a.status
 	if status == 0 {

@@ -162,6 +162,10 @@ func TestHostileReceivers(t *testing.T) {
 			if body == nil {
 				body = []byte("{}")
 			}
+			limit := limit
+			if tc.kind != KindTimeout {
+				limit = 3 * time.Second // which a busy machine does not use up
+			}
 			start := time.Now()
 			res, timing, err := c.Do(t.Context(), &Request{Method: "POST", Target: target, Body: body, Timeout: limit})
 			if took := time.Since(start); took > limit+500*time.Millisecond {
