@@ -115,7 +115,14 @@ func TestHooks(t *testing.T) {
 		list[0].Why == nil || *list[0].Why != `unsubscribed with the key "Zapier"` {
 		t.Errorf("the ended ones: got %+v, want it with the key that ended it", list)
 	}
+	// What came meanwhile is not for it; another hook tells that Relay has decided who gets the event.
+	var other restHookDoc
+	w.into(&other, 201, "POST", "/v1/hooks", fmt.Sprintf(`{"targetUrl":%q,"event":"call.completed"}`, target+"/hooks/2"), zapier...)
 	w.into(nil, 202, "POST", "/v1/events", `{"type":"call.completed","data":{"sid":"CA2"}}`)
+	if in := <-got; !strings.Contains(string(in.body), "CA2") {
+		t.Errorf("the other hook got %s", in.body)
+	}
+	w.into(nil, 200, "DELETE", "/v1/hooks/"+other.ID, "", zapier...)
 	w.into(nil, 200, "POST", "/v1/hooks/"+hook.ID+"/restore", "")
 	w.into(nil, 202, "POST", "/v1/events", `{"type":"call.completed","data":{"sid":"CA3"}}`)
 	if in := <-got; !strings.Contains(string(in.body), "CA3") {
