@@ -250,8 +250,7 @@ func (a *API) attemptsOf(ctx context.Context, q delivery.LogQuery, in *rest.Page
 	if err != nil {
 		return nil, err
 	}
-	// What belongs to a tenant, a webhook or an event has an index, the rest is looked for.
-	if q.Event == 0 && (q.EventType != "" || q.ErrorKind != "" || q.StatusMin != 0 || len(q.Outcomes) > 0) {
+	if q.Event == 0 && q.Searches() {
 		leave, err := a.Searches.Enter(ctx, q.Tenant)
 		if err != nil {
 			return nil, err
@@ -285,16 +284,8 @@ func parseCode(s string) (low, high int, err error) {
 	if s == "" {
 		return 0, 0, nil
 	}
-	digit := func(c byte) bool { return c >= '0' && c <= '9' }
-	if len(s) == 3 && s[0] >= '1' && s[0] <= '5' {
-		class := int(s[0]-'0') * 100
-		switch {
-		case strings.EqualFold(s[1:], "xx"):
-			return class, class + 99, nil
-		case digit(s[1]) && digit(s[2]):
-			n := class + int(s[1]-'0')*10 + int(s[2]-'0')
-			return n, n, nil
-		}
+	if low, high, ok := exchange.ParseCode(s); ok {
+		return low, high, nil
 	}
 	return 0, 0, problem.MalformedField("query code", "must be a status code such as 500, or a class such as 5xx")
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/relay-events/relay/internal/event"
 	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/ledger"
+	"github.com/relay-events/relay/internal/logview"
 	"github.com/relay-events/relay/internal/problem"
 	"github.com/relay-events/relay/internal/webhook"
 )
@@ -173,9 +174,8 @@ func (d *Dashboard) logPage(ctx context.Context, q *request) (answer, error) {
 	if v.Type != "" && !slices.Contains(v.Types, v.Type) {
 		v.Types = append([]string{v.Type}, v.Types...)
 	}
-	v.Filtered = v.Outcome != "" || v.Code != "" || v.Kind != "" || v.Type != "" || v.Webhook != "" || v.Period != ""
-	// A tenant's or a webhook's attempts have an index; the rest is looked for.
-	if query.EventType != "" || query.ErrorKind != "" || query.StatusMin != 0 || len(query.Outcomes) > 0 {
+	v.Filtered = v.filter() != logview.Filter{}
+	if query.Searches() {
 		leave, err := d.Searches.Enter(ctx, q.who.Tenant)
 		if err != nil {
 			return answer{}, err
@@ -250,7 +250,7 @@ func (d *Dashboard) logQuery(q *request, v *logView, p url.Values) (query delive
 	}
 	if v.Code != "" {
 		var ok bool
-		if query.StatusMin, query.StatusMax, ok = codes(v.Code); !ok {
+		if query.StatusMin, query.StatusMax, ok = exchange.ParseCode(v.Code); !ok {
 			return query, "The code must be a status code, such as 500, or a class, such as 5xx."
 		}
 	}
@@ -273,19 +273,6 @@ func (d *Dashboard) logQuery(q *request, v *logView, p url.Values) (query delive
 		query.Before = id
 	}
 	return query, ""
-}
-
-// codes reads "500" or "5xx".
-func codes(s string) (low, high int, ok bool) {
-	if len(s) != 3 || s[0] < '1' || s[0] > '5' {
-		return 0, 0, false
-	}
-	class := int(s[0]-'0') * 100
-	if strings.EqualFold(s[1:], "xx") {
-		return class, class + 99, true
-	}
-	n, err := strconv.Atoi(s)
-	return n, n, err == nil
 }
 
 type attemptPageView struct {

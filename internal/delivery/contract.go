@@ -338,6 +338,12 @@ type LogQuery struct {
 	Limit        int       // 1 to 250
 }
 
+// Searches reports whether entries are looked through for those that match. What belongs to a tenant, a webhook or an event
+// has an index.
+func (q *LogQuery) Searches() bool {
+	return q.EventType != "" || q.ErrorKind != "" || q.StatusMin != 0 || len(q.Outcomes) > 0
+}
+
 // LogStore reads the log.
 type LogStore interface {
 	// AttemptGet returns one entry of the tenant; ok is false without one.

@@ -112,3 +112,16 @@ const (
 
 // Kinds are those that a log entry may have, the most common first.
 var Kinds = []Kind{Status, Timeout, Connect, DNS, TLS, Reset, Protocol, TooLarge, Blocked, Proxy, Auth, Transform, Invalid, Answer, Canceled}
+
+// ParseCode reads a filter of statuses, "500" or "5xx", as the lowest and the highest that it lets through.
+func ParseCode(s string) (low, high int, ok bool) {
+	if len(s) != 3 || s[0] < '1' || s[0] > '5' {
+		return 0, 0, false
+	}
+	class := int(s[0]-'0') * 100
+	if strings.EqualFold(s[1:], "xx") {
+		return class, class + 99, true
+	}
+	n, err := strconv.Atoi(s)
+	return n, n, err == nil
+}

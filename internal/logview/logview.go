@@ -180,7 +180,7 @@ func (v *View) check() error {
 	if f.Outcome != "" && !slices.Contains([]string{"delivered", "retrying", "failed"}, f.Outcome) {
 		add("filter.outcome", "must be delivered, retrying or failed")
 	}
-	if f.Code != "" && !isCode(f.Code) {
+	if _, _, ok := exchange.ParseCode(f.Code); f.Code != "" && !ok {
 		add("filter.code", "must be a status code such as 500, or a class such as 5xx")
 	}
 	if f.ErrorKind != "" && !slices.Contains(exchange.Kinds, f.ErrorKind) {
@@ -201,10 +201,4 @@ func (v *View) check() error {
 		return nil
 	}
 	return &problem.Error{Kind: problem.Invalid, Detail: "the view is not valid", Fields: wrong}
-}
-
-// isCode reports whether the text is a status or a class of them.
-func isCode(s string) bool {
-	digit := func(c byte) bool { return c >= '0' && c <= '9' }
-	return len(s) == 3 && s[0] >= '1' && s[0] <= '5' && (strings.EqualFold(s[1:], "xx") || digit(s[1]) && digit(s[2]))
 }
