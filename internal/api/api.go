@@ -26,6 +26,7 @@ import (
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/journey"
 	"github.com/relay-events/relay/internal/ledger"
+	"github.com/relay-events/relay/internal/logview"
 	"github.com/relay-events/relay/internal/rest"
 	"github.com/relay-events/relay/internal/secret"
 	"github.com/relay-events/relay/internal/web"
@@ -184,7 +185,7 @@ type Options struct {
 	Providers Providers
 	// Portals let customers of tenants manage their webhooks.
 	Portals Portals
-	Views   Views
+	Views   *logview.Views
 	// SignIn says how browsers carry sessions. Nil: as where the address of the installation is not known.
 	SignIn *web.SignIn
 	// Encryption replaces the keys that seal secrets at rest. Nil: they cannot be replaced while the server runs.

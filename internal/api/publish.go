@@ -209,9 +209,7 @@ func (a *API) expressPublish(ctx context.Context, admitted any, h *web.ExpressHe
 	// On the short way nobody notices that a client leaves: requests that have to wait take the ordinary one.
 	p := ingest.Publication{Tenant: k.Tenant, Array: array, Limits: k.Limits, NoWait: true}
 	if len(h.Traceparent) > 0 {
-		if t, ok := event.ParseTrace(h.Traceparent); ok {
-			p.Trace = &t
-		}
+		p.Trace = traceIn(h.Traceparent)
 	}
 	if array {
 		p.Items, err = ingest.ParseArray(k.Tenant, body, a.Limits, key, now)
@@ -236,7 +234,11 @@ func traceOf(h http.Header) *event.Trace {
 	if len(given) != 1 {
 		return nil
 	}
-	t, ok := event.ParseTrace([]byte(given[0]))
+	return traceIn([]byte(given[0]))
+}
+
+func traceIn(traceparent []byte) *event.Trace {
+	t, ok := event.ParseTrace(traceparent)
 	if !ok {
 		return nil
 	}

@@ -9,13 +9,6 @@ import (
 	"github.com/relay-events/relay/internal/rest"
 )
 
-// Views keep filters of the log under names; logview.Views does.
-type Views interface {
-	List(ctx context.Context, p *access.Principal) ([]logview.View, error)
-	Save(ctx context.Context, p *access.Principal, name string, shared bool, f logview.Filter) (logview.View, error)
-	Delete(ctx context.Context, p *access.Principal, id string) error
-}
-
 // LogView is a filter of the log with a name.
 type LogView struct {
 	ID        string        `json:"id" example:"\"view_3f6q2mzk7ahx5w4e\""`

@@ -2,7 +2,6 @@ package app
 
 import (
 	"bytes"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -55,23 +54,7 @@ func TestAttemptsAreSeen(t *testing.T) {
 	if _, err := api.Publish(t.Context(), client.NewEvent{Type: "a.b", Data: 1}); err != nil {
 		t.Fatal(err)
 	}
-	page := func() string {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.URL()+"/metrics", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+adminKey)
-		resp, err := httpClient(t).Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
+	page := func() string { return string(call(t, a, http.MethodGet, "/metrics", "")) }
 	series := `relay_webhook_attempts_total{outcome="delivered",webhook="` + hook.ID + `"} 1`
 	line := `"msg":"attempt","component":"attempts","tenant":1,"webhook":"` + hook.ID + `"`
 	for end := time.Now().Add(30 * time.Second); !strings.Contains(page(), series) || !strings.Contains(log.String(), line); time.Sleep(20 * time.Millisecond) {

@@ -179,17 +179,7 @@ func traces(t *testing.T, c config.Config) {
 		until("the event "+data, func() bool { return len(endpoint.at("/joined", data)) > 0 && len(endpoint.at("/plain", data)) > 0 })
 	}
 	until("the metric", func() bool {
-		req, err := http.NewRequestWithContext(t.Context(), "GET", a.URL()+"/metrics", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+adminKey)
-		resp, err := httpClient(t).Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		b, _ := io.ReadAll(resp.Body)
+		b := get(t, a, "/metrics", nil)
 		return strings.Contains(string(b), `relay_trace_spans_total{outcome="sent"}`) && !strings.Contains(string(b), `relay_trace_spans_total{outcome="sent"} 0`) &&
 			strings.Contains(string(b), `relay_trace_spans_total{outcome="dropped"} 0`)
 	})

@@ -228,11 +228,9 @@ func (schemaWords) withRules(n node, rules ...node) node {
 }
 
 func authSchema() node {
-	kinds := make([]string, 0, len(authKeys))
 	var rules []node
 	for _, kind := range authTypes {
 		keys := authKeys[kind]
-		kinds = append(kinds, kind)
 		properties := node{"type": true}
 		for _, name := range append(append([]string(nil), keys.needs...), keys.may...) {
 			properties[name] = node{"anyOf": []node{js.ref("template"), js.ref("field")}}
@@ -246,5 +244,5 @@ func authSchema() node {
 		}
 		rules = append(rules, js.when(js.is("type", kind), then))
 	}
-	return node{"type": "object", "properties": node{"type": js.enum(kinds...)}, "required": []string{"type"}, "allOf": rules}
+	return node{"type": "object", "properties": node{"type": js.enum(authTypes...)}, "required": []string{"type"}, "allOf": rules}
 }

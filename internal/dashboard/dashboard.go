@@ -35,6 +35,7 @@ import (
 	"github.com/relay-events/relay/internal/ingest"
 	"github.com/relay-events/relay/internal/journey"
 	"github.com/relay-events/relay/internal/ledger"
+	"github.com/relay-events/relay/internal/logview"
 	"github.com/relay-events/relay/internal/oidc"
 	"github.com/relay-events/relay/internal/provider"
 	"github.com/relay-events/relay/internal/user"
@@ -227,7 +228,7 @@ type Options struct {
 	Audit      Audit
 	Gate       Gate
 	Attention  Attention
-	Views      Views
+	Views      *logview.Views
 	Portals    Portals
 	Providers  Providers
 	// SignInSettings are what is asked of people.

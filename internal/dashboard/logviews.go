@@ -5,17 +5,9 @@ import (
 	"fmt"
 	"net/url"
 
-	"github.com/relay-events/relay/internal/access"
 	"github.com/relay-events/relay/internal/exchange"
 	"github.com/relay-events/relay/internal/logview"
 )
-
-// Views keep filters of the log under names; logview.Views does.
-type Views interface {
-	List(ctx context.Context, p *access.Principal) ([]logview.View, error)
-	Save(ctx context.Context, p *access.Principal, name string, shared bool, f logview.Filter) (logview.View, error)
-	Delete(ctx context.Context, p *access.Principal, id string) error
-}
 
 // savedViews are the views beside the log, and the form that saves one.
 type savedViews struct {
